@@ -73,7 +73,7 @@ def _environment(extra: dict[str, str] | None) -> dict[str, str]:
 
 
 def _run(command: list[str], *, cwd: Path, env: dict[str, str], timeout: float) -> tuple[Completed, bool]:
-    """What the command said and whether it ended in time. It leads a session, so that nothing of it outlives the call."""
+    """What it said and whether it ended in time. It leads a session, so that nothing of it outlives the call."""
     with subprocess.Popen(
         command,
         cwd=cwd,
@@ -111,11 +111,11 @@ def _report(done: Completed) -> str:
     return f"exit status {done.returncode}: {command}\n--- stdout ---\n{done.stdout}\n--- stderr ---\n{done.stderr}"
 
 
-# -- The hang guard -----------------------------------------------------------------------------------------------------
-# A test of this project that goes wrong mostly hangs, and then the stack of the main thread is the hub's, which does not
-# name the test. faulthandler.dump_traceback_later would need a thread here (os.fork() warns about threads from 3.12 on)
-# and an alarm a signal handler (with one installed the engine may not call a standstill a deadlock). So a process of its
-# own, which is nobody's child, is told over a pipe what runs; it names the test and lets pytest's faulthandler dump.
+# -- The hang guard ----------------------------------------------------------------------------------------------------
+# A test of this project that goes wrong mostly hangs, and then the stack of the main thread is the hub's, which does
+# not name the test. faulthandler.dump_traceback_later would need a thread here (os.fork() warns of threads from 3.12
+# on), and an alarm a signal handler (with one installed the engine may not call a standstill a deadlock). So a process
+# of its own, which is nobody's child, is told over a pipe what runs; it names the test and has faulthandler dump.
 
 _guard_pipe = pytest.StashKey[int]()
 

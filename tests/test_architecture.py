@@ -1,0 +1,245 @@
+"""The plan of the house, checked: floors, no cycles, names from the file that defines them, sizes, and complete lists.
+
+A module is looked at as text (`ast`), under the name it has when installed: patches/ssl.py is greening.patches.ssl.
+"""
+
+import ast
+import tomllib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDERS = ("greening", "patches", "scripts", "tests")
+
+# A room is a package or a single file; its floor is the only thing that has to be declared. The order inside a room is
+# any order without cycles.
+FLOORS = (
+    {"greening._originals", "greening.errors"},
+    {"greening._core"},
+    {"greening.sync", "greening.timeout"},
+    {"greening.pool", "greening.threads", "greening.patcher"},
+    {"greening.net"},
+    {"greening.patches"},
+    {"greening.monkey", "greening.debug", "greening.testing", "greening.green"},
+    {"greening", "greening.__main__", "greening._cli"},
+)
+FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+DOORS = len(FLOORS) - 1  # the top floor is one room: __main__ calls _cli
+
+# Files whose task is to import at a certain moment.
+MAY_IMPORT_IN_FUNCTIONS = {"greening/monkey.py", "greening/patcher/deferred.py"}
+
+MAX_FILE_LINES = 400
+MAX_FUNCTION_LINES = 60
+LONG_FUNCTIONS: dict[str, str] = {}  # "greening/x.py:function": why it is better in one piece
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported module, or one name imported from it."""
+
+    importer: str
+    line: int
+    module: str
+    name: str | None  # None: `import module`
+    typing_only: bool
+    in_function: bool
+
+    def __str__(self) -> str:
+        what = f"import {self.module}" if self.name is None else f"from {self.module} import {self.name}"
+        return f"{self.importer}, line {self.line}: {what}"
+
+
+def python_files(*folders: str) -> list[Path]:
+    return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    if parts[0] == "patches":
+        parts = ("greening", *parts)
+    return ".".join(parts).removesuffix(".__init__")
+
+
+def room_of(module: str) -> str:
+    return ".".join(module.split(".")[:2])
+
+
+def imports_of(path: Path) -> Iterator[Import]:
+    def walk(node: ast.AST, typing_only: bool, in_function: bool) -> Iterator[Import]:
+        for child in ast.iter_child_nodes(node):
+            place = (importer, getattr(child, "lineno", 0))
+            if isinstance(child, ast.Import):
+                for alias in child.names:
+                    yield Import(*place, alias.name, None, typing_only, in_function)
+            elif isinstance(child, ast.ImportFrom):
+                assert child.level == 0, f"{importer}, line {child.lineno}: a relative import"
+                for alias in child.names:
+                    yield Import(*place, child.module or "", alias.name, typing_only, in_function)
+            elif isinstance(child, ast.If) and ast.unparse(child.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
+                yield from walk(ast.Module(child.body, []), True, in_function)
+                yield from walk(ast.Module(child.orelse, []), typing_only, in_function)
+            else:
+                function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+                yield from walk(child, typing_only, in_function or function)
+
+    importer = module_name(path)
+    return walk(tree_of(path), False, False)
+
+
+FILES = {module_name(path): path for path in python_files("greening", "patches")}
+IMPORTS = [found for path in FILES.values() for found in imports_of(path)]
+
+
+def target_of(found: Import) -> str | None:
+    """The module of ours that is imported, None for anybody else's."""
+    if found.module.partition(".")[0] != "greening":
+        return None
+    submodule = f"{found.module}.{found.name}"
+    return submodule if submodule in FILES else found.module
+
+
+@cache
+def names_from_ours(module: str) -> frozenset[str]:
+    """Names that this module has only because it imports them from another module of ours."""
+    return frozenset(
+        found.name for found in imports_of(FILES[module]) if found.name and found.module.partition(".")[0] == "greening"
+    )
+
+
+@cache
+def names_bound(module: str) -> frozenset[str]:
+    """Names that this module binds at its top level, in whatever way."""
+    names: set[str] = set()
+    todo: list[ast.AST] = [tree_of(FILES[module])]
+    while todo:
+        for node in ast.iter_child_nodes(todo.pop()):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                names.add(node.name)
+            elif isinstance(node, ast.Import | ast.ImportFrom):
+                names.update(alias.asname or alias.name.partition(".")[0] for alias in node.names)
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                names.add(node.id)
+            elif isinstance(node, ast.stmt | ast.expr | ast.excepthandler | ast.withitem):
+                todo.append(node)
+    return frozenset(names)
+
+
+def breach(found: Import) -> str | None:
+    """What this import does against the floors."""
+    target = target_of(found)
+    if target is None:
+        return None
+    if target not in FILES:
+        return f"{found}: there is no {target}"
+    here, there = (FLOOR_OF[room_of(module)] for module in (found.importer, target))
+    if there < here or room_of(found.importer) == room_of(target) or here == there == DOORS:
+        return None
+    if there == here:
+        return None if found.typing_only else f"{found}: another room of the same floor"
+    return f"{found}: from floor {here} up to floor {there}"
+
+
+def expect_none(offences: Iterable[object]) -> None:
+    listed = "".join(f"\n  {offence}" for offence in offences)
+    if listed:
+        pytest.fail(listed, pytrace=False)
+
+
+def test_every_room_has_a_floor() -> None:
+    homeless = {room_of(module) for module in FILES} - FLOOR_OF.keys()
+    assert not homeless, "put the new room on a floor in FLOORS"
+
+
+def test_imports_only_go_down() -> None:
+    expect_none(filter(None, map(breach, IMPORTS)))
+
+
+def test_no_import_cycles() -> None:
+    graph: dict[str, set[str]] = {}
+    for found in IMPORTS:
+        target = target_of(found)
+        if target is not None and not found.typing_only and target != found.importer:
+            graph.setdefault(found.importer, set()).add(target)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail("import cycle: " + " <- ".join(error.args[1]))
+
+
+def test_names_come_from_the_file_that_defines_them() -> None:
+    wrong = []
+    for found in IMPORTS:
+        target = target_of(found)
+        if target is None or target not in FILES or found.name is None or target != found.module:
+            continue  # not ours; or a whole module
+        if found.name in names_from_ours(target):
+            wrong.append(f"{found}: {target} has it from elsewhere")
+        elif found.name not in names_bound(target):
+            wrong.append(f"{found}: {target} does not define it")
+    expect_none(wrong)
+
+
+def test_no_imports_inside_functions() -> None:
+    inside = (found for found in IMPORTS if found.in_function)
+    expect_none(found for found in inside if relative(FILES[found.importer]) not in MAY_IMPORT_IN_FUNCTIONS)
+
+
+def test_nobody_imports_the_folder_patches() -> None:
+    """`patches` would be a second copy of greening.patches, with a state of its own."""
+    everything = [
+        found for path in python_files("greening", "patches", "scripts", "tests") for found in imports_of(path)
+    ]
+    assert [str(found) for found in everything if found.module.partition(".")[0] == "patches"] == []
+
+
+def test_files_are_short() -> None:
+    lengths = {relative(path): len(path.read_text(encoding="utf-8").splitlines()) for path in python_files(*FOLDERS)}
+    assert {path: lines for path, lines in lengths.items() if lines > MAX_FILE_LINES} == {}
+
+
+def test_functions_are_short() -> None:
+    long = {}
+    for path in FILES.values():
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                if lines > MAX_FUNCTION_LINES:
+                    long[f"{relative(path)}:{node.name}"] = lines
+    expect_none(f"{name}: {lines} lines" for name, lines in long.items() if name not in LONG_FUNCTIONS)
+    expect_none(f"{name} is not long any more" for name in LONG_FUNCTIONS.keys() - long.keys())
+
+
+def test_the_project_file_lists_every_package() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    folders = {path.parent for path in python_files("greening", "patches")}
+    packages = {module_name(folder / "__init__.py") for folder in folders}
+    assert sorted(settings["packages"]) == sorted(packages)
+    assert settings["package-dir"] == {"greening": "greening", "greening.patches": "patches"}
+    assert [relative(folder) for folder in folders if not (folder / "__init__.py").is_file()] == []
+    assert (ROOT / "greening" / "py.typed").is_file()
+
+
+def test_every_patch_is_in_the_catalogue_and_has_tests() -> None:
+    from greening.patches import CATALOGUE
+
+    patches = {path.stem for path in (ROOT / "patches").glob("*.py")} - {"__init__"}
+    catalogue = [entry.module.removeprefix("greening.patches.") for entry in CATALOGUE]
+    tests = {path.stem.removeprefix("test_") for path in (ROOT / "tests" / "patches").glob("test_*.py")}
+    assert sorted(catalogue) == sorted(patches)
+    assert tests == patches
+    assert [(e.target, e.module) for e in CATALOGUE if not e.module.endswith(e.target.replace(".", "_"))] == []
