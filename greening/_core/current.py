@@ -1,0 +1,108 @@
+"""Which hub, which task: the process-wide and thread-wide state of the engine lives here and nowhere else.
+
+The running task hangs on the running greenlet, so that no switch, not even one between foreign greenlets, can leave a stale
+answer behind. The hub of an OS thread hangs on a real thread-local and closes its descriptors when the thread ends.
+"""
+
+import os
+from typing import cast
+from weakref import WeakSet
+
+from greenlet import getcurrent as _getcurrent
+from greenlet import greenlet
+
+from greening._core.clock import MonotonicClock
+from greening._core.hub import Hub
+from greening._core.lot import guard
+from greening._core.poller import default_poller
+from greening._core.stuck import first_thread, report_deadlock
+from greening._core.task import Task
+from greening._originals import real_local
+
+_thread = real_local()
+_hubs: WeakSet[Hub] = WeakSet()
+
+
+class _Closer:
+    """Dies with the thread-local, which dies with the OS thread."""
+
+    __slots__ = ("hub",)
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+
+    def __del__(self) -> None:
+        self.hub.close()
+
+
+def current() -> Task:
+    """The running task. A greenlet that is not ours (SQLAlchemy's, say) becomes one the first time it asks."""
+    try:
+        return cast(Task, _getcurrent()._greening_task)  # type: ignore[attr-defined]  # set by us
+    except AttributeError:
+        return _adopt(_getcurrent())
+
+
+def _adopt(glet: greenlet) -> Task:
+    hub = get_hub()
+    task = getattr(glet, "_greening_task", None)  # the hub's making adopts the main greenlet
+    if task is None:
+        task = Task(hub, glet)
+        glet._greening_task = task  # type: ignore[attr-defined]  # greenlets have a __dict__
+    return cast(Task, task)
+
+
+def get_hub() -> Hub:
+    """The hub of this OS thread, made on first use."""
+    try:
+        return cast(Hub, _thread.hub)
+    except AttributeError:
+        return _make_hub()
+
+
+def _make_hub() -> Hub:
+    main = _getcurrent()
+    while main.parent is not None:
+        main = main.parent
+    hub = Hub(main, MonotonicClock(), default_poller)
+    main._greening_task = hub.main  # type: ignore[attr-defined]  # greenlets have a __dict__
+    hub.on_stuck = report_deadlock
+    _thread.hub = hub
+    if hub.thread != first_thread:
+        # The first thread's hub lives as long as the process, and must not be taken apart while modules are.
+        _thread.closer = _Closer(hub)
+    _hubs.add(hub)
+    return hub
+
+
+def all_hubs() -> list[Hub]:
+    """The hubs of all OS threads that have one."""
+    return list(_hubs)
+
+
+def has_hub() -> bool:
+    """True when this OS thread has a hub already."""
+    return hasattr(_thread, "hub")
+
+
+def in_hub() -> bool:
+    """True when the hub itself is running, where nothing may block."""
+    task = getattr(_getcurrent(), "_greening_task", None)
+    return task is not None and task.hub.task is task
+
+
+def _after_fork_in_child() -> None:
+    guard._at_fork_reinit()  # type: ignore[attr-defined]  # another OS thread may have held it
+    hub: Hub | None = getattr(_thread, "hub", None)
+    others = [other for other in _hubs if other is not hub]
+    _dead_hubs.extend(others)
+    for other in others:
+        _hubs.discard(other)
+    if hub is not None:
+        hub.after_fork(current())
+
+
+# Hubs of OS threads that do not exist in this child. Kept: their greenlets must not be unwound here.
+_dead_hubs: list[Hub] = []
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,152 @@
+"""Pollers: what the operating system says about descriptors. They return events; they run nobody's code.
+
+Facts (epoll(7), Linux):
+- An entry of an epoll set belongs to the open file description, and is keyed by description *and* descriptor number.
+  Closing a number removes the entry only when no duplicate of it is left: so we remove an entry before we close a number.
+- With EPOLLET an entry reports each change once. Adding (or modifying) an entry reports at once what is ready already.
+- EPERM from `epoll_ctl` means a file that is always ready (a regular file, a directory).
+- `epoll_wait` counts milliseconds. `select` on the epoll descriptor itself counts microseconds, so that short waits use it.
+
+Consequence: a socket is added once, edge-triggered, for both directions, and there is no `epoll_ctl` per wait. A raw
+descriptor, about whose other users we know nothing, is added one-shot for each wait.
+"""
+
+import os
+from typing import Protocol
+
+from greening._originals import epoll as _epoll
+from greening._originals import poll as _poll
+from greening._originals import select as _real_select
+
+IN = 0x001
+PRI = 0x002
+OUT = 0x004
+ERR = 0x008
+HUP = 0x010
+NVAL = 0x020
+RDHUP = 0x2000
+ONESHOT = 1 << 30
+EDGE = 1 << 31
+
+# What wakes a reader, what wakes a writer. An error or a hang-up wakes both: their next system call tells them which.
+READ = IN | PRI | RDHUP | HUP | ERR | NVAL
+WRITE = OUT | HUP | ERR | NVAL
+
+# Below this many seconds a wait is worth microsecond precision: a millisecond too much is more than five per cent.
+_PRECISE = 0.020
+# Events fetched per system call. libuv takes 1024; the array is allocated anew for each call, so keep it modest.
+_BATCH = 512
+# select(2) cannot look at descriptors from this number on.
+_FD_SETSIZE = 1024
+
+
+class Poller(Protocol):
+    """What the hub needs of the operating system. Not thread-safe: one poller belongs to one hub."""
+
+    edge: bool
+    """True when `arm_edge` exists in earnest: an armed descriptor reports every change without being armed again."""
+
+    def arm_edge(self, fd: int) -> None:
+        """Report every change of `fd` from now on, and at once what is ready already. PermissionError: always ready."""
+        ...
+
+    def arm_once(self, fd: int, mask: int) -> None:
+        """Report one event of `mask` for `fd`, then none until armed again. PermissionError: always ready."""
+        ...
+
+    def disarm(self, fd: int) -> None:
+        """Forget `fd`. Never raises: the descriptor may be closed already."""
+        ...
+
+    def wait(self, timeout: float | None) -> list[tuple[int, int]]:
+        """Wait up to `timeout` seconds (None: for ever) and return (descriptor, events) pairs."""
+        ...
+
+    def close(self) -> None:
+        """Release the poller's own descriptors."""
+        ...
+
+
+class EpollPoller:
+    """Linux."""
+
+    __slots__ = ("_epoll", "_fd", "_known", "_poll")
+
+    edge = True
+    _EDGE_MASK = IN | PRI | OUT | RDHUP | EDGE
+
+    def __init__(self) -> None:
+        assert _epoll is not None
+        self._epoll = _epoll()
+        self._fd = self._epoll.fileno()
+        self._poll = self._epoll.poll
+
+    def arm_edge(self, fd: int) -> None:
+        try:
+            self._epoll.register(fd, self._EDGE_MASK)
+        except FileExistsError:
+            # An entry of an earlier wait, or of a duplicate that was closed behind our back. Modifying reports afresh.
+            self._epoll.modify(fd, self._EDGE_MASK)
+
+    def arm_once(self, fd: int, mask: int) -> None:
+        mask = mask & (IN | PRI | OUT | RDHUP) | ONESHOT
+        try:
+            self._epoll.register(fd, mask)
+        except FileExistsError:
+            self._epoll.modify(fd, mask)
+
+    def disarm(self, fd: int) -> None:
+        try:
+            self._epoll.unregister(fd)
+        except (OSError, ValueError):
+            return
+
+    def wait(self, timeout: float | None) -> list[tuple[int, int]]:
+        if timeout and timeout < _PRECISE and self._fd < _FD_SETSIZE:
+            _real_select([self._fd], (), (), timeout)
+            timeout = 0
+        return self._poll(timeout, _BATCH)
+
+    def close(self) -> None:
+        self._epoll.close()
+
+
+class PortablePoller:
+    """poll(2), for systems without epoll. Level-triggered, so that every wait arms its descriptor and every event disarms it."""
+
+    __slots__ = ("_masks", "_poll")
+
+    edge = False
+
+    def __init__(self) -> None:
+        self._poll = _poll()
+        self._masks: dict[int, int] = {}
+
+    def arm_edge(self, fd: int) -> None:
+        raise NotImplementedError("poll(2) has no edge-triggered mode; the registry asks `edge` first")
+
+    def arm_once(self, fd: int, mask: int) -> None:
+        mask &= IN | PRI | OUT
+        self._masks[fd] = mask
+        self._poll.register(fd, mask)
+
+    def disarm(self, fd: int) -> None:
+        if self._masks.pop(fd, None) is not None:
+            self._poll.unregister(fd)
+
+    def wait(self, timeout: float | None) -> list[tuple[int, int]]:
+        events = self._poll.poll(None if timeout is None else timeout * 1000.0)
+        for fd, _ in events:
+            self.disarm(fd)
+        return events
+
+    def close(self) -> None:
+        for fd in list(self._masks):
+            self.disarm(fd)
+
+
+def default_poller() -> Poller:
+    """The best poller of this system. `GREENING_POLLER=poll` asks for the portable one."""
+    if _epoll is None or os.environ.get("GREENING_POLLER") == "poll":
+        return PortablePoller()
+    return EpollPoller()

@@ -1,0 +1,209 @@
+"""Who waits for which descriptor: one `Registration` per descriptor number, filled by waiters, emptied by events.
+
+Law: numbers are reused by the system, so a registration that belongs to a socket remembers its owner, and a wait of
+another owner replaces it. An event for a number that nobody has registered is stale and dropped. A wake-up may be
+spurious: every waiter tries its system call again.
+"""
+
+import errno
+from typing import Any
+from weakref import ref
+
+from greening._core.poller import ERR, HUP, IN, NVAL, OUT, PRI, RDHUP, READ, WRITE, Poller
+from greening._core.task import PARKED, TIMED_OUT, Task
+
+
+class Registration:
+    """One descriptor of one hub.
+
+    `drained`: a read came back short since the last event, so that the next one would find nothing (streams only).
+    `stream`: short reads may be trusted: a TCP socket on which no hang-up, error or urgent data has been seen.
+    """
+
+    __slots__ = ("drained", "edge", "fd", "owner", "readers", "stream", "writers")
+
+    def __init__(self, fd: int, owner: "ref[Any] | None", edge: bool, stream: bool) -> None:
+        self.fd = fd
+        self.owner = owner
+        self.edge = edge
+        self.stream = stream
+        self.drained = False
+        # None, a task, or a list of tasks in order of arrival: nearly always one at most, and 10,000 empty lists cost.
+        self.readers: Task | list[Task] | None = None
+        self.writers: Task | list[Task] | None = None
+
+    @property
+    def wanted(self) -> int:
+        """The events that somebody waits for."""
+        return (IN | PRI | RDHUP if self.readers is not None else 0) | (OUT if self.writers is not None else 0)
+
+    def leave(self, task: Task) -> None:
+        """`task` waits no longer, in whichever direction it did."""
+        self.readers = _without(self.readers, task)
+        self.writers = _without(self.writers, task)
+
+
+def _with(waiters: Task | list[Task] | None, task: Task) -> Task | list[Task]:
+    if waiters is None:
+        return task
+    if type(waiters) is list:
+        waiters.append(task)
+        return waiters
+    return [waiters, task]  # type: ignore[list-item]  # mypy does not narrow on `type(x) is list`
+
+
+def _without(waiters: Task | list[Task] | None, task: Task) -> Task | list[Task] | None:
+    if waiters is task:
+        return None
+    if type(waiters) is list and task in waiters:
+        waiters.remove(task)
+        return waiters or None
+    return waiters
+
+
+def _each(waiters: Task | list[Task] | None) -> list[Task]:
+    if waiters is None:
+        return []
+    return waiters if type(waiters) is list else [waiters]  # type: ignore[list-item]  # as above
+
+
+class Registry:
+    """The registrations of one hub. Use it in the hub's own OS thread only."""
+
+    __slots__ = ("poller", "regs")
+
+    def __init__(self, poller: Poller) -> None:
+        self.poller = poller
+        self.regs: dict[int, Registration] = {}
+
+    def socket(self, fd: int, owner: Any, stream: bool) -> Registration:
+        """The registration of a socket of ours, armed once and for all.
+
+        Args:
+            fd: its descriptor. Borrowed.
+            owner: the socket object, by whose identity a reused number is recognised.
+            stream: True for a TCP socket.
+        """
+        reg = self.regs.get(fd)
+        if reg is not None:
+            if reg.owner is not None and reg.owner() is owner:
+                return reg
+            self._evict(reg)
+        reg = Registration(fd, ref(owner), self.poller.edge, stream and self.poller.edge)
+        if reg.edge:
+            self.poller.arm_edge(fd)
+        self.regs[fd] = reg
+        return reg
+
+    def _evict(self, reg: Registration) -> None:
+        # Another file has this number now. Whoever waits for the old one by number alone (a raw wait) may go on waiting
+        # for the new one, as poll(2) would; its retry tells. The owner of a closed socket learns that it is closed.
+        self.regs.pop(reg.fd, None)
+        for task in (*_each(reg.readers), *_each(reg.writers)):
+            task.wake(ERR)
+
+    def wait(self, reg: Registration, task: Task, mask: int, deadline: float | None) -> int:
+        """Park `task` until an event of `mask` comes for `reg`.
+
+        Returns:
+            The events (0: the deadline, absolute hub time, passed first). They may be stale: try, and wait again.
+        Raises:
+            OSError: EBADF, the descriptor was closed meanwhile.
+        """
+        task.state = PARKED
+        if mask & READ:
+            reg.readers = task if reg.readers is None else _with(reg.readers, task)
+        if mask & OUT:
+            reg.writers = task if reg.writers is None else _with(reg.writers, task)
+        if not reg.edge:
+            try:
+                self.poller.arm_once(reg.fd, reg.wanted)
+            except BaseException:
+                reg.leave(task)
+                task.unparked()
+                raise
+        try:
+            events = task.park(deadline)
+        except BaseException:
+            reg.leave(task)
+            raise
+        if events is TIMED_OUT:
+            reg.leave(task)
+            return 0
+        if mask & READ and mask & OUT:
+            reg.leave(task)
+        return int(events)
+
+    def wait_raw(self, fd: int, task: Task, mask: int, deadline: float | None) -> int:
+        """Like `wait`, for a descriptor that is not ours: one-shot. A file that is always ready returns `mask` at once."""
+        reg = self.regs.get(fd)
+        if reg is not None and reg.owner is not None and reg.owner() is None:
+            self._evict(reg)
+            reg = None
+        try:
+            if reg is None:
+                reg = self.regs[fd] = Registration(fd, None, False, False)
+            elif reg.edge:
+                # Somebody may have consumed the edge: arming again reports what is ready now.
+                self.poller.arm_edge(fd)
+            return self.wait(reg, task, mask, deadline)
+        except PermissionError:
+            return mask
+        finally:
+            if reg is not None and not reg.edge and self.regs.get(fd) is reg:
+                self._settle(reg)
+
+    def _settle(self, reg: Registration) -> None:
+        wanted = reg.wanted
+        if wanted:
+            self.poller.arm_once(reg.fd, wanted)
+        else:
+            self.poller.disarm(reg.fd)
+            if reg.owner is None:
+                del self.regs[reg.fd]
+
+    def dispatch(self, events: list[tuple[int, int]]) -> None:
+        """Wake whoever waits for these events."""
+        regs = self.regs
+        for fd, mask in events:
+            reg = regs.get(fd)
+            if reg is None:
+                continue
+            reg.drained = False
+            if mask & (PRI | RDHUP | HUP | ERR):
+                reg.stream = False
+            if mask & READ and reg.readers is not None:
+                waiters, reg.readers = reg.readers, None
+                if type(waiters) is list:
+                    for task in waiters:
+                        task.wake(mask)
+                else:
+                    waiters.wake(mask)  # type: ignore[union-attr]  # as above
+            if mask & WRITE and reg.writers is not None:
+                for task in _each(reg.writers):
+                    task.wake(mask)
+                reg.writers = None
+            if not reg.edge and reg.wanted:
+                self.poller.arm_once(fd, reg.wanted)
+
+    def forget(self, fd: int) -> None:
+        """`fd` is about to be closed: wake its waiters with EBADF and leave the poller. Idempotent."""
+        reg = self.regs.pop(fd, None)
+        if reg is None:
+            return
+        self.poller.disarm(fd)
+        for task in (*_each(reg.readers), *_each(reg.writers)):
+            task.interrupt(OSError(errno.EBADF, "the descriptor was closed while waiting for it"))
+        reg.readers = reg.writers = None
+
+    def waiting(self) -> bool:
+        """True when anybody waits for any descriptor."""
+        return any(reg.readers is not None or reg.writers is not None for reg in self.regs.values())
+
+    def clear(self, poller: Poller) -> None:
+        """Start afresh on another poller (after fork)."""
+        self.regs.clear()
+        self.poller = poller
+
+
+__all__ = ["NVAL", "Registration", "Registry"]

@@ -1,0 +1,51 @@
+"""Deadlock detection: nothing is runnable, no timer is set, nobody waits for a descriptor, no native call is pending."""
+
+import _signal
+from typing import TYPE_CHECKING
+
+from greening._originals import get_ident, getsignal, thread_count
+from greening.errors import Deadlock
+
+if TYPE_CHECKING:
+    from greening._core.hub import Hub
+
+# Native threads that wait for work of ours and will not wake anybody by themselves (the tpool's idle ones).
+idle_natives: set[int] = set()
+
+
+def report_deadlock(hub: "Hub") -> None:
+    """Raise `Deadlock` in the main greenlet, unless somebody outside the hub may still wake us.
+
+    Somebody is: another OS thread (only the process's first thread is ever told, and only when it is alone), or a
+    Python signal handler - `default_int_handler`, which only ends the program, does not count. Go decides alike.
+    """
+    if hub.main.ident != first_thread or thread_count() > len(idle_natives) or _has_handler():
+        return
+    hub.raise_in_main(Deadlock(where_parked(hub)))
+
+
+def _has_handler() -> bool:
+    default = _signal.default_int_handler
+    return any(
+        callable(handler) and handler is not default and not isinstance(handler, int)
+        for handler in map(getsignal, range(1, _signal.NSIG))
+    )
+
+
+def where_parked(hub: "Hub") -> list[str]:
+    """One line per parked task: its name, and the innermost line that is not the engine's."""
+    lines = []
+    for carrier in hub.carriers:
+        task = carrier._greening_task
+        frame = carrier.gr_frame
+        if task is None or frame is None:
+            continue
+        inner = frame
+        while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "greening":
+            frame = frame.f_back
+        frame = frame or inner
+        lines.append(f"{task.name}: {frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}")
+    return sorted(lines)
+
+
+first_thread = get_ident()

@@ -1,0 +1,203 @@
+"""What the engine schedules: a `Task` is a place to resume, with the value or the error to resume it with.
+
+Laws:
+- A parked task is resumed exactly once per park. `wake` and `interrupt` say whether they were the one that resumed it.
+- A task that is going to park sets `state = PARKED` *before* it lets a waker know of itself, because a waker may
+  live in another OS thread.
+- `resume` is the bound `switch` of the greenlet, never looked up at the call: a suspended caller of `resume()` then holds
+  the method object and not the greenlet, whose reference count can tell whether anybody keeps it (see carrier).
+"""
+
+from collections.abc import Callable
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final
+
+from greening._core.timers import Timer
+from greening._originals import get_ident
+
+if TYPE_CHECKING:
+    from contextvars import Context
+
+    from greenlet import greenlet
+
+    from greening._core.hub import Hub
+
+NEW: Final = 0
+RUNNING: Final = 1
+PARKED: Final = 2
+READY: Final = 3
+DEAD: Final = 4
+
+
+class _TimedOut:
+    def __repr__(self) -> str:
+        return "TIMED_OUT"
+
+
+# What a park returns when its deadline came first. An object of its own: every other value belongs to the wakers.
+TIMED_OUT: Final = _TimedOut()
+
+# Idents of green threads. They never meet those of OS threads, which are addresses (pthread_self(3)): far above, and even.
+_idents = count(1, 2)
+
+
+class Task:
+    """A schedulable greenlet: the main greenlet of an OS thread, or a foreign one that called us.
+
+    Attributes:
+        hub: the hub of its OS thread.
+        name: for people.
+        locals: the values of `greening.local` objects, by object.
+        thread_object: the `threading.Thread` that runs here, when there is one.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_ident",
+        "_locals",
+        "_name",
+        "context",
+        "deadline",
+        "error",
+        "hub",
+        "resume",
+        "state",
+        "thread_object",
+        "timer",
+        "value",
+    )
+
+    context: "Context | None"
+
+    def __init__(self, hub: "Hub", glet: "greenlet | None" = None, ident: int = 0) -> None:
+        self.hub = hub
+        self.resume: Callable[..., Any] | None = None if glet is None else glet.switch
+        self.state: int = NEW if glet is None else RUNNING
+        self.value: Any = None
+        self.error: BaseException | None = None
+        self.deadline: float | None = None
+        self.timer: Timer | None = None
+        self.thread_object: Any = None
+        self._ident = ident
+        self._locals: dict[Any, Any] | None = None
+        self._name = ""
+
+    @property
+    def ident(self) -> int:
+        """A number of its own, unique for the life of the process; for a main greenlet, the OS thread's."""
+        if not self._ident:
+            self._ident = next(_idents)
+        return self._ident
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        return self._name or f"{type(self).__name__}-{self.ident}"
+
+    @name.setter
+    def name(self, value: str) -> None:
+        self._name = value
+
+    @property
+    def locals(self) -> dict[Any, Any]:
+        """Values of `greening.local` objects that belong to this task."""
+        if self._locals is None:
+            self._locals = {}
+        return self._locals
+
+    @property
+    def greenlet(self) -> "greenlet | None":
+        """The greenlet that runs it now, or None."""
+        return None if self.resume is None else self.resume.__self__  # type: ignore[attr-defined]  # a bound method
+
+    def wake(self, value: Any = None) -> bool:
+        """Have the task resumed with `value`. Thread-safe. False: it does not wait, or somebody else was first."""
+        # No call stands between the test and the assignment, and CPython switches OS threads at calls and jumps only.
+        if self.state != PARKED:
+            return False
+        self.state = READY
+        self.value = value
+        hub = self.hub
+        if hub.thread == get_ident():
+            hub.ready.append(self)
+        else:
+            hub.post(self)
+        return True
+
+    def interrupt(self, error: BaseException) -> bool:
+        """Have the task resumed with `error` raised. In its own OS thread only.
+
+        A task that was chosen already, and has not run yet, gets the error as well, and what it was chosen for is
+        passed on by the primitive it waits in. False: it runs, or is dead, or another error is on its way.
+        """
+        if self.state == PARKED:
+            self.state = READY
+            self.error = error
+            self.hub.ready.append(self)
+            return True
+        if self.state == READY and self.error is None:
+            self.error = error
+            return True
+        return False
+
+    def park(self, deadline: float | None = None) -> Any:
+        """Let others run until somebody wakes this task, which must be the running one, in state PARKED.
+
+        Args:
+            deadline: absolute hub time in seconds, or None: no limit.
+        Returns:
+            The waker's value, or TIMED_OUT.
+        Raises:
+            whatever `interrupt` was given.
+        """
+        hub = self.hub
+        if deadline is not None:
+            self._set_alarm(deadline)
+        try:
+            hub.switch()
+        except BaseException:
+            self.unparked()
+            raise
+        self.state = RUNNING
+        self.deadline = None
+        value, self.value = self.value, None
+        if self.error is not None:
+            error, self.error = self.error, None
+            try:
+                raise error
+            finally:
+                del error
+        return value
+
+    def unparked(self) -> None:
+        """The park did not happen, or ended in an exception of its own: nothing of it may stay behind."""
+        if self.state == READY:
+            try:
+                self.hub.ready.remove(self)
+            except ValueError:
+                pass
+        self.state = RUNNING
+        self.deadline = self.value = self.error = None
+
+    def _set_alarm(self, deadline: float) -> None:
+        # One timer per task, not one per wait: a timer that is due too early is set again when it fires.
+        self.deadline = deadline
+        timer = self.timer
+        if timer is None or deadline < timer.when:
+            if timer is not None:
+                timer.cancel()
+            self.timer = self.hub.timers.add(deadline, self._alarm)
+
+    def _alarm(self) -> None:
+        deadline = self.deadline
+        self.timer = None
+        if deadline is None or self.state != PARKED:
+            return
+        if deadline > self.hub.now():
+            self.timer = self.hub.timers.add(deadline, self._alarm)
+            return
+        self.wake(TIMED_OUT)
+
+    def __repr__(self) -> str:
+        state = ("new", "running", "parked", "ready", "dead")[self.state]
+        return f"<{type(self).__name__} {self.name!r} {state} at {id(self):#x}>"

@@ -1,0 +1,101 @@
+"""Timers: a heap of absolute deadlines. Pure data: no clock, no hub, tested with plain numbers.
+
+Most timers are cancelled long before they are due (a timeout around a call that succeeds), so cancelling must be
+cheap: it only marks the timer, and the heap is rebuilt when more than half of it (and more than `SLACK` entries) is dead.
+Amortised cost: O(log n) to add, O(1) to cancel.
+"""
+
+from collections.abc import Callable
+from heapq import heapify, heappop, heappush
+from itertools import count
+from typing import Any
+
+# Dead entries that are not worth a rebuild. 512 tuples are about 50 KiB.
+SLACK = 512
+
+
+class Timer:
+    """A call that is due at an absolute time. `cancel()` is idempotent and may come after the call."""
+
+    __slots__ = ("args", "call", "heap", "when")
+
+    def __init__(self, heap: "TimerHeap", when: float, call: Callable[..., object], args: tuple[Any, ...]) -> None:
+        self.heap: TimerHeap | None = heap
+        self.when = when
+        self.call = call
+        self.args = args
+
+    @property
+    def pending(self) -> bool:
+        """True until the timer is due or cancelled."""
+        return self.heap is not None
+
+    def cancel(self) -> None:
+        """Forget the call. Not thread-safe: call it in the hub's own OS thread."""
+        heap = self.heap
+        if heap is not None:
+            self.heap = None
+            self.call = _nothing
+            self.args = ()
+            heap.buried()
+
+
+def _nothing() -> None:
+    return None
+
+
+class TimerHeap:
+    """Deadlines in order; equal deadlines in the order in which they were added."""
+
+    __slots__ = ("_dead", "_entries", "_order")
+
+    def __init__(self) -> None:
+        self._entries: list[tuple[float, int, Timer]] = []
+        self._order = count()
+        self._dead = 0
+
+    def __len__(self) -> int:
+        """Number of live timers."""
+        return len(self._entries) - self._dead
+
+    def add(self, when: float, call: Callable[..., object], *args: Any) -> Timer:
+        """Have `call(*args)` returned by `pop_due` once `when` (absolute seconds) has come."""
+        timer = Timer(self, when, call, args)
+        heappush(self._entries, (when, next(self._order), timer))
+        return timer
+
+    def next_deadline(self) -> float | None:
+        """Absolute time of the earliest live timer, or None."""
+        entries = self._entries
+        while entries:
+            if entries[0][2].heap is not None:
+                return entries[0][0]
+            heappop(entries)
+            self._dead -= 1
+        return None
+
+    def pop_due(self, now: float) -> Timer | None:
+        """Take out the earliest timer that is due at `now`, or None."""
+        entries = self._entries
+        while entries and (entries[0][0] <= now or entries[0][2].heap is None):
+            timer = heappop(entries)[2]
+            if timer.heap is not None:
+                timer.heap = None
+                return timer
+            self._dead -= 1
+        return None
+
+    def buried(self) -> None:
+        """A timer of this heap was cancelled: rebuild when the dead outnumber the living."""
+        self._dead += 1
+        if self._dead > SLACK and self._dead * 2 > len(self._entries):
+            self._entries = [entry for entry in self._entries if entry[2].heap is not None]
+            heapify(self._entries)
+            self._dead = 0
+
+    def clear(self) -> None:
+        """Forget every timer (after fork)."""
+        for _, _, timer in self._entries:
+            timer.heap = None
+        self._entries.clear()
+        self._dead = 0

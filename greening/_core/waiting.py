@@ -1,0 +1,80 @@
+"""The switch discipline for everybody above: sleep, yield, wait for a descriptor."""
+
+import errno
+import math
+
+from greening._core.current import all_hubs, current
+from greening._core.poller import IN, OUT
+from greening._core.task import PARKED, READY
+from greening._originals import get_ident
+
+
+def sleep(seconds: float = 0) -> None:
+    """Let others run for at least `seconds`; 0 (or less): let everybody who is runnable now run once.
+
+    Args:
+        seconds: relative, monotonic time.
+    Raises:
+        TypeError, ValueError: not a number.
+        BlockingInHub: called from the hub.
+    Difference from `time.sleep`: negative is 0, as in eventlet; the default is 0.
+    """
+    task = current()
+    if seconds <= 0:
+        task.state = READY
+        task.hub.ready.append(task)
+        task.park()
+        return
+    if math.isnan(seconds):
+        raise ValueError("cannot sleep for nan seconds")
+    task.state = PARKED
+    task.park(task.hub.now() + seconds)
+
+
+def yield_now() -> None:
+    """Let everybody who is runnable run once, if there is anybody; else return at once."""
+    task = current()
+    if task.hub.ready and task.hub.task is not task:
+        task.state = READY
+        task.hub.ready.append(task)
+        task.park()
+
+
+def wait_fd(fd: int, mask: int, timeout: float | None = None) -> int:
+    """Park until an event of `mask` (select.POLLIN, POLLOUT, POLLPRI, ...) is there for a descriptor that is not ours.
+
+    Args:
+        fd: an open descriptor. Borrowed: keep it open, or say `forget_fd` before closing it.
+        timeout: seconds from now; None: no limit; 0: one look, after the others had their turn.
+    Returns:
+        The events that are there; 0: the time ran out. A regular file has all of them, always.
+    Raises:
+        OSError: EBADF, it is closed or was closed meanwhile.
+    Source: epoll(7), epoll_ctl(2) on EPOLLONESHOT and EPERM.
+    """
+    task = current()
+    hub = task.hub
+    deadline = None if timeout is None else hub.now() + timeout
+    if fd < 0:
+        raise OSError(errno.EBADF, "negative file descriptor")
+    return hub.registry.wait_raw(fd, task, mask, deadline)
+
+
+def wait_readable(fd: int, timeout: float | None = None) -> bool:
+    """Park until `fd` can be read without blocking. See `wait_fd`. False: the time ran out."""
+    return wait_fd(fd, IN, timeout) != 0
+
+
+def wait_writable(fd: int, timeout: float | None = None) -> bool:
+    """Park until `fd` can be written without blocking. See `wait_fd`. False: the time ran out."""
+    return wait_fd(fd, OUT, timeout) != 0
+
+
+def forget_fd(fd: int) -> None:
+    """Say before closing `fd`: its waiters, in every hub, get OSError(EBADF). Thread-safe, idempotent, cheap."""
+    for hub in all_hubs():
+        if fd in hub.regs:
+            if hub.thread == get_ident():
+                hub.registry.forget(fd)
+            else:
+                hub.post(lambda registry=hub.registry: registry.forget(fd))

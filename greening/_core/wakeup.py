@@ -1,0 +1,59 @@
+"""The one entrance for other OS threads: a deque, and an eventfd that is written only while the hub sleeps.
+
+Order matters. The sleeper sets `sleeping` and then looks into the deque once more; the poster appends and then looks at
+`sleeping`. Whatever the interleaving, one of the two sees the other.
+"""
+
+import os
+from collections import deque
+from typing import Any
+
+from greening._originals import os_close, os_read, os_write
+
+_ONE = (1).to_bytes(8, "little")
+
+
+class Wakeup:
+    """Inbox of a hub. `post` is thread-safe; everything else belongs to the hub."""
+
+    __slots__ = ("_reads", "_writes", "inbox", "sleeping")
+
+    def __init__(self) -> None:
+        self.inbox: deque[Any] = deque()
+        self.sleeping = False
+        if hasattr(os, "eventfd"):
+            self._reads = self._writes = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        else:
+            self._reads, self._writes = os.pipe()
+            os.set_blocking(self._reads, False)
+            os.set_blocking(self._writes, False)
+
+    def fileno(self) -> int:
+        """The descriptor that becomes readable when somebody posts."""
+        return self._reads
+
+    def post(self, item: Any) -> None:
+        """Hand `item` to the hub: a task to make runnable, or a callable for the hub to call."""
+        self.inbox.append(item)
+        if self.sleeping:
+            self.ring()
+
+    def ring(self) -> None:
+        """End the hub's sleep. Never blocks; a bell that cannot ring any louder has rung already."""
+        try:
+            os_write(self._writes, _ONE)
+        except (BlockingIOError, OSError):
+            return
+
+    def silence(self) -> None:
+        """The hub has heard the bell."""
+        try:
+            os_read(self._reads, 4096)
+        except (BlockingIOError, OSError):
+            return
+
+    def close(self) -> None:
+        """Release the descriptors."""
+        os_close(self._reads)
+        if self._writes != self._reads:
+            os_close(self._writes)

@@ -1,0 +1,53 @@
+"""The stdlib's own callables, bound once, before anything is patched.
+
+Law of this file: everything the engine calls of the stdlib is bound here by name, so that patching the stdlib never
+changes the engine under its own feet. It imports nothing that a user could want to import for the first time after
+patching (`threading`, `logging`, `ssl`, `subprocess`, `asyncio`).
+"""
+
+import _signal
+import _socket
+import _thread
+import os
+import select as _select
+import time
+
+monotonic = time.monotonic
+time_sleep = time.sleep
+
+allocate_lock = _thread.allocate_lock
+get_ident = _thread.get_ident
+get_native_id = _thread.get_native_id
+start_new_thread = _thread.start_new_thread
+thread_count = _thread._count
+LockType = _thread.LockType
+RLock = _thread.RLock
+real_local = _thread._local
+interrupt_main = _thread.interrupt_main
+
+select = _select.select
+poll = _select.poll
+epoll = getattr(_select, "epoll", None)
+
+os_open = os.open
+os_read = os.read
+os_write = os.write
+os_readv = os.readv
+os_writev = os.writev
+os_close = os.close
+os_fork = os.fork
+os_sendfile = os.sendfile
+waitpid = os.waitpid
+waitid = os.waitid
+wait3 = os.wait3
+wait4 = os.wait4
+
+getsignal = _signal.getsignal
+set_signal = _signal.signal
+
+raw_socket = _socket.socket
+getaddrinfo = _socket.getaddrinfo
+gethostbyname = _socket.gethostbyname
+gethostbyname_ex = _socket.gethostbyname_ex
+gethostbyaddr = _socket.gethostbyaddr
+getnameinfo = _socket.getnameinfo

@@ -1,0 +1,44 @@
+"""Every exception that greening defines. Each says when you get it, and when you do not."""
+
+from collections.abc import Sequence
+
+from greenlet import GreenletExit as GreenletExit  # re-exported: eventlet's users import it from the top
+
+
+class GreeningError(Exception):
+    """Base of the errors below. Errors of the stdlib's own kind (OSError, TimeoutError, ValueError) stay what they are."""
+
+
+class BlockingInHub(GreeningError, RuntimeError):
+    """A blocking call was made from the hub, which runs nobody's code: a finaliser (`__del__`, weakref callback) that
+    the garbage collector ran there, or a signal handler that was installed before patching.
+
+    You do not get it for calls that can be answered at once (an uncontended lock, `poll(0)`).
+    """
+
+    def __init__(self, what: str = "block") -> None:
+        super().__init__(
+            f"cannot {what} here: this is the hub, which every green thread of this OS thread depends on. The call comes from "
+            "a finaliser or a signal handler; hand the work to a green thread instead: greening.spawn(func, ...)"
+        )
+
+
+class Deadlock(GreeningError, RuntimeError):
+    """Every green thread of this OS thread waits for another: nothing is runnable, no timer is set, no descriptor is
+    waited for, no native thread is at work. Raised in the main greenlet; the message lists who waits where.
+
+    You do not get it while a Python signal handler is installed, or while another OS thread runs that could wake us.
+    """
+
+    def __init__(self, waiting: Sequence[str] = ()) -> None:
+        lines = "".join(f"\n  {line}" for line in waiting)
+        super().__init__(f"deadlock: everything waits and nothing can wake it{lines}")
+        self.waiting = tuple(waiting)
+
+
+class StopServe(Exception):
+    """Raise it in a handler of `greening.serve` to make `serve` return quietly."""
+
+
+class PatchError(GreeningError, RuntimeError):
+    """A patch could not be applied; what had been done is undone. The message names the module and the attribute."""

@@ -1,0 +1,208 @@
+"""Lock and RLock with the interface of `_thread`'s, between green threads, hubs and plain OS threads alike.
+
+A real lock inside is the state: taking it without waiting is one atomic step on every OS thread. Waiters queue up beside
+it; a release hands the lock to the first of them without opening it (FIFO, no barging).
+"""
+
+from typing import Any
+
+from greenlet import getcurrent, greenlet
+
+from greening._core.current import current
+from greening._core.lot import choose, enter, guard, wait_chosen
+from greening._core.task import Task
+from greening._originals import allocate_lock
+
+# The longest timeout `_thread.lock.acquire` takes, in seconds: more is an OverflowError there, so it is here.
+_TIMEOUT_MAX = 9223372036.0
+
+
+def check_timeout(blocking: bool, timeout: float) -> float | None:
+    """Seconds to wait, None for ever, by the rules of `_thread.lock.acquire`."""
+    if not blocking and timeout != -1:
+        raise ValueError("can't specify a timeout for a non-blocking call")
+    if timeout < 0 and timeout != -1:
+        raise ValueError("timeout value must be a non-negative number")
+    if timeout > _TIMEOUT_MAX:
+        raise OverflowError("timeout value is too large")
+    return None if timeout == -1 else timeout
+
+
+class Lock:
+    """Mutual exclusion. Not owned: any thread may release it. Interface and errors of `threading.Lock`.
+
+    Thread-safety: complete. `acquire(False)` and `release` never switch. Difference from the stdlib's: waiters are served in
+    order of arrival.
+    """
+
+    __slots__ = ("__weakref__", "_real", "_waiters")
+
+    def __init__(self) -> None:
+        self._real = allocate_lock()
+        self._waiters: list[Task] = []
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """Take the lock; park while somebody else has it.
+
+        Args:
+            blocking: False: answer at once.
+            timeout: seconds from now; -1: no limit.
+        Returns:
+            True when it was taken.
+        Raises:
+            ValueError, OverflowError: as the stdlib's.
+        """
+        if timeout == -1 and self._real.acquire(False):
+            return True
+        return self._acquire(blocking, timeout)
+
+    def _acquire(self, blocking: bool, timeout: float) -> bool:
+        seconds = check_timeout(blocking, timeout)
+        if self._real.acquire(False):
+            return True
+        if not blocking or seconds == 0:
+            return False
+        task = current()
+        with guard:
+            if self._real.acquire(False):
+                return True
+            enter(self._waiters, task)
+        return wait_chosen(self._waiters, task, seconds, self.release)
+
+    acquire_lock = acquire
+
+    def release(self) -> None:
+        """Hand the lock to the first waiter, or open it.
+
+        Raises:
+            RuntimeError: it is not locked.
+        """
+        if self._waiters:
+            self._hand_over()
+            return
+        self._real.release()
+        # Somebody may have queued up between the look and the release.
+        if self._waiters and self._real.acquire(False):
+            self._hand_over()
+
+    release_lock = release
+
+    def _hand_over(self) -> None:
+        with guard:
+            if not self._real.locked() or not choose(self._waiters):
+                self._real.release()
+
+    def locked(self) -> bool:
+        """True while somebody has it."""
+        return self._real.locked()
+
+    locked_lock = locked
+
+    def __enter__(self) -> bool:
+        return self._real.acquire(False) or self._acquire(True, -1)
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.release()
+
+    def _at_fork_reinit(self) -> None:
+        self._real = allocate_lock()
+        self._waiters = []
+
+    def __repr__(self) -> str:
+        return f"<{'locked' if self.locked() else 'unlocked'} {_kind(self)} object at {id(self):#x}>"
+
+
+class RLock:
+    """A lock that its owner may take again. Interface and errors of `threading.RLock`.
+
+    The owner is the greenlet. Thread-safety: complete; `acquire(False)` and `release` never switch.
+    """
+
+    __slots__ = ("__weakref__", "_block", "_count", "_owner")
+
+    def __init__(self) -> None:
+        self._block = Lock()
+        self._owner: greenlet | None = None
+        self._count = 0
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """Take the lock, or take it once more. Arguments, result and errors as `Lock.acquire`."""
+        me = getcurrent()
+        if self._owner is me:
+            self._count += 1
+            return True
+        if self._block.acquire(blocking, timeout):
+            self._owner = me
+            self._count = 1
+            return True
+        return False
+
+    def release(self) -> None:
+        """Undo one `acquire`; the last one hands the lock on.
+
+        Raises:
+            RuntimeError: the caller does not own it.
+        """
+        if self._owner is not getcurrent():
+            raise RuntimeError("cannot release un-acquired lock")
+        if self._count == 1:
+            self._count = 0
+            self._owner = None
+            self._block.release()
+        else:
+            self._count -= 1
+
+    def locked(self) -> bool:
+        """True while somebody has it (3.14's method, on every version)."""
+        return self._block.locked()
+
+    def __enter__(self) -> bool:
+        me = getcurrent()
+        if self._owner is me:
+            self._count += 1
+            return True
+        block = self._block
+        if not block._real.acquire(False):
+            block._acquire(True, -1)
+        self._owner = me
+        self._count = 1
+        return True
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.release()
+
+    # What threading.Condition asks of a re-entrant lock
+
+    def _is_owned(self) -> bool:
+        return self._owner is getcurrent()
+
+    def _release_save(self) -> tuple[int, Any]:
+        if self._owner is None:
+            raise RuntimeError("cannot release un-acquired lock")
+        state = (self._count, self._owner)
+        self._count = 0
+        self._owner = None
+        self._block.release()
+        return state
+
+    def _acquire_restore(self, state: tuple[int, Any]) -> None:
+        self._block.acquire()
+        self._count, self._owner = state
+
+    def _recursion_count(self) -> int:
+        return self._count if self._owner is getcurrent() else 0
+
+    def _at_fork_reinit(self) -> None:
+        self._block._at_fork_reinit()
+        self._owner = None
+        self._count = 0
+
+    def __repr__(self) -> str:
+        owner = self._owner
+        ident = 0 if owner is None else getattr(getattr(owner, "_greening_task", None), "ident", id(owner))
+        state = "locked" if self._block.locked() else "unlocked"
+        return f"<{state} {_kind(self)} object owner={ident} count={self._count} at {id(self):#x}>"
+
+
+def _kind(lock: object) -> str:
+    return f"{type(lock).__module__}.{type(lock).__qualname__}"
