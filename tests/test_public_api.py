@@ -1,0 +1,68 @@
+"""The names that users rely on exist at the top of greening, are listed, and say what they do."""
+
+import inspect
+
+import pytest
+
+import greening
+
+NAMES = """
+    spawn spawn_n spawn_after spawn_after_local sleep getcurrent kill GreenThread GreenletExit
+    GreenPool GreenPile Queue LightQueue LifoQueue PriorityQueue Event Semaphore BoundedSemaphore
+    Lock RLock Condition local Timeout with_timeout connect listen serve StopServe wrap_ssl tpool
+    import_patched monkey_patch unpatch is_monkey_patched original
+""".split()
+
+METHODS = {
+    "GreenThread": "wait link unlink kill cancel",
+    "GreenPool": "spawn spawn_n imap starmap waitall running free waiting resize",
+    "GreenPile": "spawn next",
+    "Queue": "put get put_nowait get_nowait qsize empty full putting getting resize task_done join shutdown",
+    "LightQueue": "put get put_nowait get_nowait qsize empty full putting getting resize shutdown",
+    "LifoQueue": "put get task_done join shutdown",
+    "PriorityQueue": "put get task_done join shutdown",
+    "Event": "wait send send_exception ready reset poll poll_result poll_exception has_result has_exception",
+    "Semaphore": "acquire release locked bounded balance __enter__ __exit__",
+    "BoundedSemaphore": "acquire release locked bounded balance __enter__ __exit__",
+    "Lock": "acquire release locked __enter__ __exit__",
+    "RLock": "acquire release __enter__ __exit__",
+    "Condition": "acquire release wait wait_for notify notify_all __enter__ __exit__",
+    "Timeout": "start cancel pending __enter__ __exit__",
+    "tpool": "execute Proxy set_num_threads killall",
+}
+
+NOT_OURS = {"GreenletExit"}  # greenlet's own class, so that both names are one
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_public_name(name: str) -> None:
+    assert name in greening.__all__
+    assert name in dir(greening)
+    assert documented(getattr(greening, name)) or name in NOT_OURS, f"greening.{name} has no docstring"
+
+
+@pytest.mark.parametrize(("owner", "names"), METHODS.items())
+def test_methods(owner: str, names: str) -> None:
+    missing = [name for name in names.split() if not hasattr(getattr(greening, owner), name)]
+    assert missing == []
+    silent = [
+        name
+        for name in names.split()
+        if not name.startswith("__") and not documented(getattr(getattr(greening, owner), name))
+    ]
+    assert silent == []
+
+
+def test_every_listed_name_exists_and_is_documented() -> None:
+    assert len(greening.__all__) == len(set(greening.__all__))
+    listed = {name: getattr(greening, name) for name in greening.__all__ if not name.startswith("__")}
+    assert [name for name, value in listed.items() if not documented(value) and name not in NOT_OURS] == []
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = greening.no_such_name
+
+
+def documented(value: object) -> bool:
+    return bool((inspect.getdoc(value) or "").strip())
