@@ -1,0 +1,1 @@
+"""How each family of rows is measured; the table is in `table`."""

@@ -1,0 +1,24 @@
+"""What the loops and the echo server ask of a green library; every adapter fills one in.
+
+The fields are the library's own callables, not wrappers around them: a wrapper would cost every peer the same and so
+flatter the slow ones. `wait` is the unbound method of a green thread that waits for its result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, NamedTuple
+
+
+class Api(NamedTuple):
+    """The everyday calls of one green library."""
+
+    spawn: Callable[..., Any]
+    wait: Callable[[Any], Any]
+    start_handler: Callable[..., Any]  # how its own servers start a connection's handler
+    sleep: Callable[[float], Any]
+    queue: Callable[[int], Any]
+    semaphore: Callable[[int], Any]
+    timeout: Callable[[float], Any]
+    socket: ModuleType

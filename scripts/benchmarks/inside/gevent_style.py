@@ -1,0 +1,33 @@
+"""Adapter for gevent. `importlib` because gevent need not be installed where types are checked."""
+
+from __future__ import annotations
+
+import importlib
+
+from benchmarks.inside.api import Api
+from benchmarks.inside.green_echo import serve_green
+
+
+def patch(module: str) -> None:
+    """Make the process green, before anything else is imported."""
+    importlib.import_module(f"{module}.monkey").patch_all()
+
+
+def api(module: str) -> Api:
+    """Return the calls of gevent."""
+    library = importlib.import_module(module)
+    return Api(
+        spawn=library.spawn,
+        wait=library.Greenlet.get,
+        start_handler=library.spawn,  # as its StreamServer does
+        sleep=library.sleep,
+        queue=importlib.import_module(f"{module}.queue").Queue,
+        semaphore=importlib.import_module(f"{module}.lock").Semaphore,
+        timeout=library.Timeout,
+        socket=importlib.import_module(f"{module}.socket"),
+    )
+
+
+def serve_echo(module: str, timeout: float) -> None:
+    """Echo until killed; `timeout` seconds per receive, 0 for none."""
+    serve_green(api(module), timeout)

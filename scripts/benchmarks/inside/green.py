@@ -1,0 +1,118 @@
+"""Loops on the green libraries' own calls. Each `make` takes the library and returns a function that does n of them."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+
+from benchmarks.inside.api import Api
+
+Loop = Callable[[int], None]
+
+
+def prepare(style: str, module: str, name: str) -> Loop:
+    """Return the loop called `name`, run in a green thread as a program's work is, not in the main greenlet."""
+    api: Api = importlib.import_module(f"benchmarks.inside.{style}").api(module)
+    loop = LOOPS[name](api)
+    return lambda n: api.wait(api.spawn(loop, n))
+
+
+def nothing() -> None:
+    """Do nothing."""
+
+
+def spawn_wait(api: Api) -> Loop:
+    """One green thread after the other: spawn an empty function, wait for it."""
+    spawn, wait = api.spawn, api.wait
+
+    def loop(n: int) -> None:
+        for _ in range(n):
+            wait(spawn(nothing))
+
+    return loop
+
+
+def switch_alone(api: Api) -> Loop:
+    """sleep(0) when nobody else can run: once round the hub."""
+    sleep = api.sleep
+
+    def loop(n: int) -> None:
+        for _ in range(n):
+            sleep(0)
+
+    return loop
+
+
+def switch(api: Api) -> Loop:
+    """sleep(0) in a hundred green threads at once: one operation is one sleep."""
+    alone, tasks = switch_alone(api), 100
+
+    def loop(n: int) -> None:
+        for task in [api.spawn(alone, max(1, n // tasks)) for _ in range(min(n, tasks))]:
+            api.wait(task)
+
+    return loop
+
+
+def queue_ping_pong(api: Api) -> Loop:
+    """Two queues of one place: one operation is an item there and an item back."""
+    there, back = api.queue(1), api.queue(1)
+
+    def answer(n: int) -> None:
+        for _ in range(n):
+            back.put(there.get())
+
+    def loop(n: int) -> None:
+        other = api.spawn(answer, n)
+        for item in range(n):
+            there.put(item)
+            back.get()
+        api.wait(other)
+
+    return loop
+
+
+def semaphore_free(api: Api) -> Loop:
+    """Acquire and release a semaphore that nobody else wants."""
+    semaphore = api.semaphore(1)
+
+    def loop(n: int) -> None:
+        for _ in range(n):
+            with semaphore:
+                pass
+
+    return loop
+
+
+def semaphore_fought(api: Api) -> Loop:
+    """Ten green threads want one permit, and the holder yields: one operation is one turn."""
+    semaphore, sleep, tasks = api.semaphore(1), api.sleep, 10
+
+    def fighter(n: int) -> None:
+        for _ in range(n):
+            with semaphore:
+                sleep(0)
+
+    def loop(n: int) -> None:
+        for task in [api.spawn(fighter, max(1, n // tasks)) for _ in range(min(n, tasks))]:
+            api.wait(task)
+
+    return loop
+
+
+def timeout(api: Api) -> Loop:
+    """Start a timeout that will not fire, cancel it."""
+    new = api.timeout
+
+    def loop(n: int) -> None:
+        for _ in range(n):
+            with new(30):
+                pass
+
+    return loop
+
+
+LOOPS: dict[str, Callable[[Api], Loop]] = {
+    make.__name__: make
+    for make in (spawn_wait, switch, switch_alone, queue_ping_pong, semaphore_free, semaphore_fought, timeout)
+}

@@ -1,0 +1,73 @@
+"""The command line. Names are checked here, so that a misspelt row is an error that lists the rows."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TypeVar
+
+from benchmarks.peers import PEERS, Peer
+from benchmarks.rows import ROWS, Row
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What was asked for; `seconds` is the length of one sample of one peer."""
+
+    rows: tuple[Row, ...]
+    peers: tuple[Peer, ...]
+    rounds: int
+    seconds: float
+    json: Path | None
+    list: bool
+
+
+def parse(arguments: list[str]) -> Options:
+    """Read the command line; exits with status 2 and a message on nonsense, as argparse does."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench",
+        description="Measure greening against its peers: CPU time of the serving process per operation, peers "
+        "interleaved and repeated, medians. Everything stays on loopback; the peers live in .venvs/bench-*.",
+    )
+    parser.add_argument(
+        "--rows", default="*", help='names, patterns or families, e.g. "echo-1*,patched" (default: all)'
+    )
+    parser.add_argument("--peers", default="*", help='names or patterns, e.g. "greening,gevent" (default: all)')
+    parser.add_argument("--rounds", type=_positive, help="samples of each peer (default: 9, quick: 3)")
+    parser.add_argument("--quick", action="store_true", help="3 rounds of short samples: about two minutes, noisier")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample, and the machine, to FILE")
+    parser.add_argument("--list", action="store_true", help="show the rows and the peers, measure nothing")
+    given = parser.parse_args(arguments)
+    if given.json is not None and not given.json.resolve().parent.is_dir():
+        parser.error(f"--json: no directory {given.json.resolve().parent}")
+    try:
+        rows = _choose(given.rows, {row.name: row for row in ROWS}, {row.name: row.family for row in ROWS}, "row")
+        peers = _choose(given.peers, {peer.name: peer for peer in PEERS}, {}, "peer")
+    except ValueError as error:
+        parser.error(str(error))
+    rounds = given.rounds or (3 if given.quick else 9)
+    return Options(rows, peers, rounds, 0.15 if given.quick else 0.4, given.json, given.list)
+
+
+def _choose(patterns: str, known: dict[str, T], groups: dict[str, str], what: str) -> tuple[T, ...]:
+    """Return those whose name, or group, fits one of the patterns, in the order of `known`."""
+    wanted = [pattern.strip() for pattern in patterns.split(",") if pattern.strip()]
+    fits = {
+        name: {pattern for pattern in wanted if fnmatchcase(name, pattern) or groups.get(name) == pattern}
+        for name in known
+    }
+    for pattern in wanted:
+        if not any(pattern in hits for hits in fits.values()):
+            raise ValueError(f"no {what} is called {pattern!r}; there are: {', '.join(known)}")
+    return tuple(value for name, value in known.items() if fits[name])
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not a positive number")
+    return number
