@@ -1,0 +1,315 @@
+"""The programs in scripts/examples, each run as a program against servers on loopback."""
+
+import contextlib
+import hashlib
+import os
+import signal
+import socket
+import socketserver
+import ssl
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+import trustme
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "scripts" / "examples"
+SECONDS = 10  # for anything that hangs
+
+Address = tuple[str, int]
+Run = Callable[..., subprocess.CompletedProcess[str]]
+Talk = Callable[[socket.socket], None]
+
+
+@contextlib.contextmanager
+def serving(handler: Callable[..., object]) -> Iterator[Address]:
+    """A threaded server on loopback; `handler` is called as socketserver calls it."""
+
+    class Server(socketserver.ThreadingTCPServer):
+        request_queue_size = 64
+
+    with Server(("127.0.0.1", 0), handler) as server:  # type: ignore[arg-type]
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server.server_address  # type: ignore[misc]
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextlib.contextmanager
+def talking(talk: Talk) -> Iterator[Address]:
+    """A server that hands each connection to `talk` and closes it afterwards."""
+
+    def handle(connection: socket.socket, address: Address, server: object) -> None:
+        connection.settimeout(SECONDS)
+        talk(connection)
+
+    with serving(handle) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def web_server(meet: threading.Barrier) -> Iterator[str]:
+    """Answers /N with N bytes, but to nobody before all whom `meet` expects have asked: one at a time is stuck."""
+
+    class Pages(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            meet.wait(SECONDS)
+            size = int(self.path.removeprefix("/"))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"x" * size)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with serving(Pages) as (host, port):
+        yield f"http://{host}:{port}"
+
+
+@contextlib.contextmanager
+def running(name: str, *args: str) -> Iterator[tuple[subprocess.Popen[str], Address]]:
+    """An example that serves, and the address that it says it listens on. Leaving the block ends it as Ctrl-C would."""
+    command = [sys.executable, str(EXAMPLES / name), *args]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            if not line.startswith("listening on "):
+                process.kill()
+                pytest.fail(f"{name} does not listen: {line}{process.communicate()[1]}")
+            host, _, port = line.removeprefix("listening on ").strip().rpartition(":")
+            yield process, (host, int(port))
+        finally:
+            process.kill()
+
+
+def interrupt(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """Ctrl-C: what the program still printed, and its errors. It must end well."""
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 0, err
+    return out, err
+
+
+def read_all(connection: socket.socket) -> bytes:
+    data = b""
+    while chunk := connection.recv(65536):
+        data += chunk
+    return data
+
+
+def connect(address: Address) -> socket.socket:
+    return socket.create_connection(address, timeout=SECONDS)
+
+
+class TestCrawler:
+    def test_fetches_all_at_once_and_keeps_the_order(self, run_program: Run):
+        sizes = range(1, 21)
+        with web_server(threading.Barrier(len(sizes))) as site:
+            done = run_program(EXAMPLES / "crawler.py", *(f"{site}/{size}" for size in sizes))
+        got = [line for line in done.stdout.splitlines() if line.startswith("got")]
+        assert got == [f"got {size} bytes" for size in sizes]
+        assert done.stderr == ""
+
+
+class TestPile:
+    def test_answers_lie_beside_their_addresses(self, run_program: Run):
+        with web_server(threading.Barrier(3)) as site:
+            urls = [f"{site}/{size}" for size in (30, 20, 10)]
+            done = run_program(EXAMPLES / "pile.py", *urls)
+        lines = done.stdout.splitlines()
+        assert [line.partition(": ")[0] for line in lines] == urls
+        assert all(": HTTP/1.0 200 OK, " in line for line in lines)
+        sizes = [int(line.split()[-2]) for line in lines]
+        assert (sizes[0] - sizes[1], sizes[1] - sizes[2]) == (10, 10)
+        assert done.stderr == ""
+
+
+class TestEchoServer:
+    def test_many_clients_side_by_side(self):
+        with running("echo_server.py", "127.0.0.1:0") as (process, address):
+            clients = [connect(address) for _ in range(10)]
+            for number, client in reversed(list(enumerate(clients))):  # nobody waits for one who came earlier
+                client.sendall(f"hello {number}\nand".encode())
+                assert client.recv(100) == f"hello {number}\n".encode()
+            for client in clients:
+                client.sendall(b" more\n")
+                client.shutdown(socket.SHUT_WR)
+                assert read_all(client) == b"and more\n"
+                client.close()
+            out, err = interrupt(process)
+        assert out.splitlines() == ["stopped"]
+        assert err == ""
+
+    def test_survives_a_client_that_vanishes(self):
+        with running("echo_server.py", "127.0.0.1:0") as (process, address):
+            with connect(address) as client:
+                client.sendall(b"one\n")
+                assert client.recv(100) == b"one\n"
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            with connect(address) as client:
+                client.sendall(b"two\n")
+                assert client.recv(100) == b"two\n"
+            out, err = interrupt(process)
+        assert out.startswith("client lost: ")
+        assert err == ""
+
+
+def digest(connection: socket.socket) -> None:
+    """Listen to the end, then answer: this works only where a half-close arrives as one."""
+    connection.sendall(hashlib.sha256(read_all(connection)).hexdigest().encode())
+
+
+def echo(connection: socket.socket) -> None:
+    while chunk := connection.recv(65536):
+        connection.sendall(chunk)
+
+
+def to(address: Address) -> tuple[str, ...]:
+    """The proxy's common arguments. By name, because certificates are made for names."""
+    return ("--listen", "127.0.0.1:0", "--to", f"localhost:{address[1]}")
+
+
+class Certificates:
+    """A server's certificate for localhost, and the authority that vouches for it."""
+
+    def __init__(self, folder: Path) -> None:
+        authority = trustme.CA()
+        self.server = authority.issue_cert("localhost")
+        self.authority = str(folder / "authority.pem")
+        self.certificate, self.key = str(folder / "certificate.pem"), str(folder / "key.pem")
+        self.listen = ("--tls-listen", self.certificate, self.key)
+        authority.cert_pem.write_to_path(self.authority)
+        self.server.private_key_pem.write_to_path(self.key)
+        for blob in self.server.cert_chain_pems:
+            blob.write_to_path(self.certificate, append=True)
+
+    def over_tls(self, talk: Talk) -> Talk:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.server.configure_cert(context)
+
+        def secure(connection: socket.socket) -> None:
+            with context.wrap_socket(connection, server_side=True) as wrapped:
+                talk(wrapped)
+
+        return secure
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
+class TestProxy:
+    @pytest.mark.parametrize("size", [0, 5, 3_000_000])
+    def test_a_half_close_crosses_tls(self, certificates: Certificates, size: int):
+        """plain client -> proxy -> TLS -> proxy -> plain server: both sides of TLS are ours."""
+        data = os.urandom(size)
+        with (
+            talking(digest) as server,
+            running("proxy.py", *to(server), *certificates.listen) as (_, inner),
+            running("proxy.py", *to(inner), "--tls-connect", certificates.authority) as (outer_process, outer),
+            connect(outer) as client,
+        ):
+            client.sendall(data)
+            client.shutdown(socket.SHUT_WR)
+            assert read_all(client) == hashlib.sha256(data).hexdigest().encode()
+            assert interrupt(outer_process) == ("stopped\n", "")
+
+    def test_connects_over_tls_both_ways_at_once(self, certificates: Certificates):
+        data = os.urandom(2_000_000)
+        with (
+            talking(certificates.over_tls(echo)) as server,
+            running("proxy.py", *to(server), "--tls-connect", certificates.authority) as (_, address),
+            connect(address) as client,
+        ):
+
+            def send() -> None:
+                client.sendall(data)
+                client.shutdown(socket.SHUT_WR)
+
+            sender = threading.Thread(target=send)
+            sender.start()
+            assert read_all(client) == data
+            sender.join()
+
+    def test_listens_with_tls(self, certificates: Certificates):
+        context = ssl.create_default_context(cafile=certificates.authority)
+        with (
+            talking(echo) as server,
+            running("proxy.py", *to(server), *certificates.listen) as (_, address),
+            connect(address) as plain,
+            context.wrap_socket(plain, server_hostname="localhost") as client,
+        ):
+            client.sendall(b"hello")
+            assert client.recv(100) == b"hello"
+            client.unwrap().close()  # our goodbye travels to the server and its own comes back
+
+    def test_refuses_a_server_that_it_does_not_trust_and_goes_on(self, certificates: Certificates, tmp_path: Path):
+        stranger = Certificates(tmp_path)
+
+        def meet(connection: socket.socket) -> None:
+            with contextlib.suppress(OSError):  # the proxy hangs up
+                certificates.over_tls(echo)(connection)
+
+        with (
+            talking(meet) as server,
+            running("proxy.py", *to(server), "--tls-connect", stranger.authority) as (process, address),
+        ):
+            for _ in range(2):
+                with connect(address) as client, pytest.raises(ConnectionError):
+                    client.recv(100)
+            lines = interrupt(process)[1].splitlines()
+        assert len(lines) == 2
+        assert all("CERTIFICATE_VERIFY_FAILED" in line for line in lines)
+
+    def test_a_reset_is_passed_on_as_one(self):
+        """An answer that was cut off must not look complete."""
+
+        def cut_off(connection: socket.socket) -> None:
+            connection.sendall(b"half an ans")
+            connection.recv(100)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.close()
+
+        with talking(cut_off) as server, running("proxy.py", *to(server)) as (process, address):
+            with connect(address) as client:
+                assert client.recv(100) == b"half an ans"
+                client.sendall(b"go on")
+                with pytest.raises(ConnectionResetError):
+                    client.recv(100)
+            err = interrupt(process)[1]
+        assert "reset" in err
+        assert len(err.splitlines()) == 1
+
+    def test_nobody_there(self):
+        with socket.create_server(("127.0.0.1", 0)) as gone:
+            address = gone.getsockname()
+        with running("proxy.py", *to(address)) as (process, proxy):
+            with connect(proxy) as client, pytest.raises(ConnectionError):
+                client.recv(100)
+            assert "refused" in interrupt(process)[1]
+
+    @pytest.mark.parametrize(
+        ("arguments", "complaint"),
+        [
+            (("--listen", "8000", "--to", "localhost:1"), "'8000' is not HOST:PORT"),
+            (("--listen", "127.0.0.1:0", "--to", "localhost:1", "--tls-connect", "/nowhere.pem"), "No such file"),
+        ],
+    )
+    def test_says_what_is_wrong_with_its_arguments(self, run_program: Run, arguments: tuple[str, ...], complaint: str):
+        done = run_program(EXAMPLES / "proxy.py", *arguments, check=False)
+        assert done.returncode == 2
+        assert complaint in done.stderr
