@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from os import write
 from pathlib import Path
+from typing import Any
 
 import pytest
+from greenlet import GreenletExit
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = ROOT / "tests" / "programs"
@@ -109,6 +111,32 @@ def _kill_group(pid: int) -> None:
 def _report(done: Completed) -> str:
     command = " ".join(done.args)
     return f"exit status {done.returncode}: {command}\n--- stdout ---\n{done.stdout}\n--- stderr ---\n{done.stderr}"
+
+
+@pytest.fixture(autouse=True)
+def _no_green_thread_is_left_behind() -> Iterator[None]:
+    """Fail a test whose green threads outlive it: they would run in the middle of the next one."""
+    before = _green_threads()
+    yield
+    for _ in range(10):  # who was woken last may still have to finish
+        left = _green_threads() - before
+        if not left:
+            return
+        sys.modules["greening._core.waiting"].yield_now()
+    names = ", ".join(sorted(task.name for task in left))
+    for task in left:
+        task.interrupt(GreenletExit())
+    pytest.fail(f"left behind: {names}; kill what the test has spawned, or wait for it", pytrace=False)
+
+
+def _green_threads() -> set[Any]:
+    """The unfinished green threads of this OS thread. Loads nothing: a test that has no hub gets none by this."""
+    engine = sys.modules.get("greening._core.current")
+    if engine is None or not engine.has_hub():
+        return set()
+    hub = engine.get_hub()
+    started = {carrier._greening_task for carrier in hub.carriers} - {None}
+    return started | {task for task in hub.ready if task.greenlet is None}
 
 
 # -- The hang guard ----------------------------------------------------------------------------------------------------
