@@ -1,1 +1,109 @@
-"""greening"""
+"""greening: ordinary blocking Python, cooperative and massively concurrent.
+
+Call `greening.monkey_patch()` first thing, or run a script with `python -m greening script.py`, or import single modules
+green: `from greening.green import socket`.
+
+The house, from the ground up:
+    _originals errors          the stdlib before patching; every exception
+    _core                      the engine: hub, tasks, green threads, timers, descriptors
+    sync timeout               locks, events, queues; timeouts
+    pool threads patcher       pools and piles; real OS threads; how to patch
+    net                        cooperative I/O
+    patches                    what is patched: one file per module of the stdlib
+    monkey debug green         the patcher's face; instruments; green imports
+"""
+
+import os as _os
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING, Any
+
+from greening._core.greenthread import (
+    GreenThread,
+    getcurrent,
+    kill,
+    spawn,
+    spawn_after,
+    spawn_after_local,
+    spawn_n,
+)
+from greening._core.waiting import sleep
+from greening.errors import BlockingInHub, Deadlock, GreeningError, GreenletExit, PatchError, StopServe
+from greening.pool.greenpile import GreenPile
+from greening.pool.greenpool import GreenPool
+from greening.sync.condition import Condition
+from greening.sync.event import Event
+from greening.sync.lock import Lock, RLock
+from greening.sync.queue import LifoQueue, LightQueue, PriorityQueue, Queue
+from greening.sync.semaphore import BoundedSemaphore, Semaphore
+from greening.timeout import Timeout, with_timeout
+
+if TYPE_CHECKING:
+    from greening import tpool
+    from greening.net.convenience import connect, listen, serve
+    from greening.net.wrap_ssl import wrap_ssl
+
+# In a checkout the patch modules lie beside the package, not inside it.
+if not _os.path.isdir(_os.path.join(__path__[0], "patches")):
+    __path__.append(_os.path.dirname(__path__[0]))
+
+__version__ = "0.1.0"
+
+# Fetched when they are asked for: `socket` and `ssl` are heavy, and most programs patch before they need them.
+_LAZY = {
+    "connect": "greening.net.convenience",
+    "listen": "greening.net.convenience",
+    "serve": "greening.net.convenience",
+    "wrap_ssl": "greening.net.wrap_ssl",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "tpool":
+        return _import_module("greening.tpool")
+    if name in _LAZY:
+        value = globals()[name] = getattr(_import_module(_LAZY[name]), name)
+        return value
+    raise AttributeError(f"module 'greening' has no attribute {name!r}")
+
+
+__all__ = [
+    "BlockingInHub",
+    "BoundedSemaphore",
+    "Condition",
+    "Deadlock",
+    "Event",
+    "GreenPile",
+    "GreenPool",
+    "GreenThread",
+    "GreeningError",
+    "GreenletExit",
+    "LifoQueue",
+    "LightQueue",
+    "Lock",
+    "PatchError",
+    "PriorityQueue",
+    "Queue",
+    "RLock",
+    "Semaphore",
+    "StopServe",
+    "Timeout",
+    "connect",
+    "getcurrent",
+    "import_patched",
+    "is_monkey_patched",
+    "kill",
+    "listen",
+    "local",
+    "monkey_patch",
+    "original",
+    "serve",
+    "sleep",
+    "spawn",
+    "spawn_after",
+    "spawn_after_local",
+    "spawn_n",
+    "tpool",
+    "unpatch",
+    "with_timeout",
+    "wrap_ssl",
+]

@@ -6,7 +6,6 @@ answer behind. The hub of an OS thread hangs on a real thread-local and closes i
 
 import os
 from typing import cast
-from weakref import WeakSet
 
 from greenlet import getcurrent as _getcurrent
 from greenlet import greenlet
@@ -20,7 +19,8 @@ from greening._core.task import Task
 from greening._originals import real_local
 
 _thread = real_local()
-_hubs: WeakSet[Hub] = WeakSet()
+# Every hub whose OS thread lives. Appending and removing are atomic; whoever iterates takes a copy.
+hubs: list[Hub] = []
 
 
 class _Closer:
@@ -32,7 +32,9 @@ class _Closer:
         self.hub = hub
 
     def __del__(self) -> None:
-        self.hub.close()
+        if self.hub in hubs:
+            hubs.remove(self.hub)
+            self.hub.close()
 
 
 def current() -> Task:
@@ -71,13 +73,8 @@ def _make_hub() -> Hub:
     if hub.thread != first_thread:
         # The first thread's hub lives as long as the process, and must not be taken apart while modules are.
         _thread.closer = _Closer(hub)
-    _hubs.add(hub)
+    hubs.append(hub)
     return hub
-
-
-def all_hubs() -> list[Hub]:
-    """The hubs of all OS threads that have one."""
-    return list(_hubs)
 
 
 def has_hub() -> bool:
@@ -94,10 +91,8 @@ def in_hub() -> bool:
 def _after_fork_in_child() -> None:
     guard._at_fork_reinit()  # type: ignore[attr-defined]  # another OS thread may have held it
     hub: Hub | None = getattr(_thread, "hub", None)
-    others = [other for other in _hubs if other is not hub]
-    _dead_hubs.extend(others)
-    for other in others:
-        _hubs.discard(other)
+    _dead_hubs.extend(other for other in hubs if other is not hub)
+    hubs[:] = [] if hub is None else [hub]
     if hub is not None:
         hub.after_fork(current())
 

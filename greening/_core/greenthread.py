@@ -46,6 +46,14 @@ class GreenThread(Task, Generic[T]):
         self._start_timer: Timer | None = None
         self._quiet = False
 
+    @classmethod
+    def ended(cls, hub: Hub, result: T) -> "GreenThread[T]":
+        """One that has ended with `result` without ever having run."""
+        thread: GreenThread[T] = cls(hub, _nobody, (), {})  # type: ignore[arg-type]  # never called
+        thread._settle()
+        thread._result = result
+        return thread
+
     # Life
 
     def execute(self) -> None:

@@ -6,10 +6,11 @@ spurious: every waiter tries its system call again.
 """
 
 import errno
+import os
 from typing import Any
 from weakref import ref
 
-from greening._core.poller import ERR, HUP, IN, NVAL, OUT, PRI, RDHUP, READ, WRITE, Poller
+from greening._core.poller import ERR, HUP, IN, OUT, PRI, RDHUP, READ, WRITE, Poller
 from greening._core.task import PARKED, TIMED_OUT, Task
 
 
@@ -18,9 +19,10 @@ class Registration:
 
     `drained`: a read came back short since the last event, so that the next one would find nothing (streams only).
     `stream`: short reads may be trusted: a TCP socket on which no hang-up, error or urgent data has been seen.
+    `unblocked`: its descriptor is known to have O_NONBLOCK (listening sockets, whose `accept` has no flag for it).
     """
 
-    __slots__ = ("drained", "edge", "fd", "owner", "readers", "stream", "writers")
+    __slots__ = ("drained", "edge", "fd", "owner", "readers", "stream", "unblocked", "writers")
 
     def __init__(self, fd: int, owner: "ref[Any] | None", edge: bool, stream: bool) -> None:
         self.fd = fd
@@ -28,6 +30,7 @@ class Registration:
         self.edge = edge
         self.stream = stream
         self.drained = False
+        self.unblocked = False
         # None, a task, or a list of tasks in order of arrival: nearly always one at most, and 10,000 empty lists cost.
         self.readers: Task | list[Task] | None = None
         self.writers: Task | list[Task] | None = None
@@ -193,7 +196,7 @@ class Registry:
             return
         self.poller.disarm(fd)
         for task in (*_each(reg.readers), *_each(reg.writers)):
-            task.interrupt(OSError(errno.EBADF, "the descriptor was closed while waiting for it"))
+            task.interrupt(OSError(errno.EBADF, os.strerror(errno.EBADF)))
         reg.readers = reg.writers = None
 
     def waiting(self) -> bool:
@@ -205,5 +208,3 @@ class Registry:
         self.regs.clear()
         self.poller = poller
 
-
-__all__ = ["NVAL", "Registration", "Registry"]

@@ -3,7 +3,7 @@
 import errno
 import math
 
-from greening._core.current import all_hubs, current
+from greening._core.current import current, hubs
 from greening._core.poller import IN, OUT
 from greening._core.task import PARKED, READY
 from greening._originals import get_ident
@@ -72,7 +72,7 @@ def wait_writable(fd: int, timeout: float | None = None) -> bool:
 
 def forget_fd(fd: int) -> None:
     """Say before closing `fd`: its waiters, in every hub, get OSError(EBADF). Thread-safe, idempotent, cheap."""
-    for hub in all_hubs():
+    for hub in tuple(hubs):
         if fd in hub.regs:
             if hub.thread == get_ident():
                 hub.registry.forget(fd)

@@ -1,0 +1,130 @@
+"""eventlet's short-cuts: `connect`, `listen`, `serve` (`wrap_ssl` is in wrap_ssl.py). Their sockets are cooperative whether or not anything is patched."""
+
+import errno
+import socket as _stdlib
+from collections.abc import Callable
+from typing import Any
+
+from greening._core.current import current
+from greening._core.greenthread import GreenThread, kill
+from greening._core.waiting import sleep
+from greening.errors import StopServe
+from greening.net.socket import GreenSocket
+from greening.pool.greenpool import GreenPool
+
+# accept(2): these belong to one connection that is gone already; the next one may be well.
+_GONE = {
+    errno.ECONNABORTED,
+    errno.EPROTO,
+    errno.ENETDOWN,
+    errno.ENOPROTOOPT,
+    errno.EHOSTDOWN,
+    errno.ENONET,
+    errno.EHOSTUNREACH,
+    errno.EOPNOTSUPP,
+    errno.ENETUNREACH,
+    errno.EPERM,
+    errno.ETIMEDOUT,
+}
+# These belong to the process or the machine, and pass: wait a moment. nginx pauses for half a second, trio for a tenth.
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+_PAUSE = 0.1
+
+
+def connect(addr: Any, family: int = _stdlib.AF_INET, bind: Any = None) -> GreenSocket:
+    """A client connection.
+
+    Args:
+        addr: (host, port), or a path for AF_UNIX. bind: the local address, if it matters.
+    Raises:
+        OSError: as `socket.connect`. Nothing stays open then.
+    """
+    sock = GreenSocket(family, _stdlib.SOCK_STREAM)
+    try:
+        if bind is not None:
+            sock.bind(bind)
+        sock.connect(addr)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def listen(
+    addr: Any,
+    family: int = _stdlib.AF_INET,
+    backlog: int = 50,
+    reuse_addr: bool = True,
+    reuse_port: bool = False,
+) -> GreenSocket:
+    """A listening socket.
+
+    Args:
+        addr: (host, port) - port 0: the system chooses - or a path for AF_UNIX, which must not exist.
+        backlog: connections that wait for `accept` (listen(2)).
+        reuse_addr: SO_REUSEADDR (not for AF_UNIX).
+        reuse_port: SO_REUSEPORT. Difference from eventlet: only when asked for, so that two servers on one port are an error.
+    Raises:
+        OSError: as `bind` and `listen`.
+    """
+    sock = GreenSocket(family, _stdlib.SOCK_STREAM)
+    try:
+        if reuse_addr and family != _stdlib.AF_UNIX:
+            sock.setsockopt(_stdlib.SOL_SOCKET, _stdlib.SO_REUSEADDR, 1)
+        if reuse_port:
+            sock.setsockopt(_stdlib.SOL_SOCKET, _stdlib.SO_REUSEPORT, 1)
+        sock.bind(addr)
+        sock.listen(backlog)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def serve(sock: Any, handle: Callable[[Any, Any], object], concurrency: int = 1000) -> None:
+    """Accept connections for ever and call `handle(connection, address)` for each in a green thread of its own.
+
+    A handler's return closes its connection. Raise `StopServe` in a handler to make `serve` return; any other exception of a handler
+    ends `serve`, which raises it (eventlet's rule). Out of descriptors or memory, it pauses and goes on.
+
+    Args:
+        sock: a listening socket. concurrency: connections at once; further ones wait in the backlog.
+    Raises:
+        what a handler raised; OSError: `accept` failed for good, e.g. because `sock` was closed.
+    """
+    pool = GreenPool(concurrency)
+    server = current()
+    while True:
+        try:
+            connection, address = _accept(sock)
+        except StopServe:
+            return
+        thread = pool.spawn(_handle, handle, connection, address)
+        thread._quiet = True
+        thread.link(_stop_server, server, connection)
+        del connection, thread
+
+
+def _handle(handle: Callable[[Any, Any], object], connection: Any, address: Any) -> None:
+    handle(connection, address)
+
+
+def _accept(sock: Any) -> tuple[Any, Any]:
+    while True:
+        try:
+            return sock.accept()  # type: ignore[no-any-return]  # (socket, address)
+        except OSError as error:
+            if error.errno in _EXHAUSTED:
+                sleep(_PAUSE)
+            elif error.errno not in _GONE:
+                raise
+
+
+def _stop_server(thread: GreenThread[Any], server: Any, connection: Any) -> None:
+    try:
+        connection.close()
+    except OSError:
+        pass
+    error = thread._failure
+    if isinstance(error, Exception):
+        kill(server, error)

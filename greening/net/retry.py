@@ -1,0 +1,132 @@
+"""One discipline for every operation on a socket: try the system call, park on EAGAIN, honour the deadline, try again.
+
+Facts:
+- `recv`, `send` and their kin take MSG_DONTWAIT; on a socket whose C-level timeout is None they then fail with EAGAIN instead
+  of waiting. So a blocking socket keeps its blocking descriptor, as its user (and a child process) expects it.
+- With a C-level timeout above zero every C call begins with a `poll` of its own, which would stop the hub.
+- OpenSSL's object reads the C-level timeout, too, and knows no MSG_DONTWAIT.
+Decision: the C-level timeout is None or 0 (always 0 for TLS). A timeout that the user sets is kept here, by descriptor; the
+descriptor gets O_NONBLOCK then, as the stdlib does it.
+"""
+
+import errno
+import os
+import socket as _stdlib
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+from weakref import ref
+
+from greening._core.current import current, hubs
+from greening._core.registry import Registration
+from greening._core.waiting import yield_now
+from greening._originals import raw_socket
+
+INET = (_stdlib.AF_INET, _stdlib.AF_INET6)
+
+_fileno = raw_socket.fileno
+_raw_gettimeout = raw_socket.gettimeout
+_raw_settimeout = raw_socket.settimeout
+# The C members, without the conversion to an enum that the properties of `socket.socket` do.
+family_of: Callable[[Any], int] = raw_socket.family.__get__  # type: ignore[attr-defined]  # a member descriptor
+type_of: Callable[[Any], int] = raw_socket.type.__get__  # type: ignore[attr-defined]  # likewise
+
+# The timeouts that users have set, by descriptor; the weak reference tells a reused number from the socket that set it.
+_timeouts: dict[int, tuple["ref[Any]", float | None]] = {}
+
+# Immediate successes after which a green thread lets others run: unfair is cheap, starving is not. tokio's budget is 128.
+_BUDGET = 64
+_tick = count(1).__next__
+
+
+def spend() -> None:
+    """An operation succeeded without waiting: after a number of those, let others run."""
+    if not _tick() % _BUDGET:
+        yield_now()
+
+
+def set_timeout(sock: Any, timeout: float | None) -> None:
+    """`socket.settimeout`: seconds, None for blocking, 0 for non-blocking. Errors as the stdlib's."""
+    _raw_settimeout(sock, timeout)
+    seconds = _raw_gettimeout(sock)
+    fd = _fileno(sock)
+    drop_timeout(fd)
+    if seconds:
+        _timeouts[fd] = (ref(sock), seconds)
+        # The C level is to be blocking, the descriptor is not.
+        _raw_settimeout(sock, None)
+        os.set_blocking(fd, False)
+
+
+def set_tls_timeout(sock: Any, timeout: float | None) -> None:
+    """`set_timeout` for a socket that OpenSSL reads and writes: its descriptor is always non-blocking."""
+    _raw_settimeout(sock, timeout)
+    seconds = _raw_gettimeout(sock)
+    fd = _fileno(sock)
+    drop_timeout(fd)
+    if seconds != 0:
+        _timeouts[fd] = (ref(sock), seconds)
+        _raw_settimeout(sock, 0)
+
+
+def drop_timeout(fd: int) -> None:
+    """The descriptor leaves its socket, or its mode was set anew: forget what we knew of it."""
+    _timeouts.pop(fd, None)
+    for hub in hubs:
+        reg = hub.regs.get(fd)
+        if reg is not None:
+            reg.unblocked = False
+
+
+def timeout_of(sock: Any) -> float | None:
+    """The timeout that the user sees, in seconds: None blocking, 0 non-blocking."""
+    timeout = _raw_gettimeout(sock)
+    if not timeout and _timeouts:
+        entry = _timeouts.get(_fileno(sock))
+        if entry is not None and entry[0]() is sock:
+            return entry[1]
+    return timeout
+
+
+def wait_socket(sock: Any, mask: int, deadline: float | None) -> Registration:
+    """Park until an event of `mask` comes for `sock`, or `deadline` (absolute hub time, seconds) has passed.
+
+    Returns:
+        Its registration. The event may be stale: try, and wait again.
+    Raises:
+        TimeoutError: the deadline passed. OSError: EBADF, the socket was closed.
+    """
+    task = current()
+    hub = task.hub
+    fd = _fileno(sock)
+    reg = hub.regs.get(fd)
+    if reg is None or reg.owner is None or reg.owner() is not sock:
+        reg = hub.registry.socket(fd, sock, type_of(sock) == _stdlib.SOCK_STREAM and family_of(sock) in INET)
+    if not hub.registry.wait(reg, task, mask, deadline):
+        raise TimeoutError("timed out")
+    return reg
+
+
+def deadline_of(sock: Any) -> float | None:
+    """The absolute time at which an operation that begins now has to end, None: never.
+
+    Raises:
+        BlockingIOError: the socket is non-blocking.
+    """
+    timeout = timeout_of(sock)
+    if timeout is None:
+        return None
+    if timeout == 0:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+    return current().hub.now() + timeout
+
+
+def retry(sock: Any, mask: int, call: Callable[..., Any], *args: Any) -> Any:
+    """Call until it succeeds, parked in between. `call` fails with BlockingIOError instead of waiting."""
+    deadline = deadline_of(sock)
+    while True:
+        wait_socket(sock, mask, deadline)
+        try:
+            return call(sock, *args)
+        except BlockingIOError:
+            continue

@@ -1,0 +1,62 @@
+"""eventlet's `wrap_ssl`, for every Python: `ssl.wrap_socket` is gone since 3.12. A file of its own, since `ssl` is heavy to import."""
+
+import os
+import ssl
+from typing import Any
+
+from greening.net.tls import GreenSSLSocket
+
+
+def wrap_ssl(
+    sock: Any,
+    keyfile: str | os.PathLike[str] | None = None,
+    certfile: str | os.PathLike[str] | None = None,
+    server_side: bool = False,
+    cert_reqs: int | None = None,
+    ssl_version: int | None = None,
+    ca_certs: str | os.PathLike[str] | None = None,
+    do_handshake_on_connect: bool = True,
+    suppress_ragged_eofs: bool = True,
+    ciphers: str | None = None,
+    server_hostname: str | None = None,
+) -> Any:
+    """TLS over `sock`, which is taken over (detached).
+
+    Args:
+        keyfile, certfile: the own certificate; a server needs one.
+        cert_reqs: ssl.CERT_NONE (default), CERT_OPTIONAL, CERT_REQUIRED: the peer's certificate is verified - really (eventlet does
+            not) - against `ca_certs`, or the system's when that is None. With a `server_hostname` the name is checked, too.
+        ssl_version: a `ssl.PROTOCOL_*`; None: the best that both sides have.
+    Returns:
+        A cooperative `ssl.SSLSocket`. A listening socket may be wrapped, too: what it accepts is TLS then.
+    Raises:
+        ssl.SSLError, OSError, ValueError: as `SSLContext.wrap_socket`.
+    """
+    context = _context(ssl_version, server_side, ciphers)
+    if cert_reqs is not None and cert_reqs != ssl.CERT_NONE:
+        context.check_hostname = server_hostname is not None and not server_side
+        context.verify_mode = ssl.VerifyMode(cert_reqs)
+        if ca_certs is None:
+            context.load_default_certs(ssl.Purpose.CLIENT_AUTH if server_side else ssl.Purpose.SERVER_AUTH)
+    if ca_certs is not None:
+        context.load_verify_locations(ca_certs)
+    if certfile is not None:
+        context.load_cert_chain(certfile, keyfile)
+    return context.wrap_socket(
+        sock,
+        server_side=server_side,
+        do_handshake_on_connect=do_handshake_on_connect,
+        suppress_ragged_eofs=suppress_ragged_eofs,
+        server_hostname=server_hostname,
+    )
+
+
+def _context(version: int | None, server_side: bool, ciphers: str | None) -> ssl.SSLContext:
+    protocol = version if version is not None else ssl.PROTOCOL_TLS_SERVER if server_side else ssl.PROTOCOL_TLS_CLIENT
+    context = ssl.SSLContext(protocol)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.sslsocket_class = GreenSSLSocket
+    if ciphers is not None:
+        context.set_ciphers(ciphers)
+    return context

@@ -1,0 +1,105 @@
+"""Condition: wait, under a lock, until somebody says that what the lock protects has changed."""
+
+from collections.abc import Callable
+from typing import Any
+
+from greening._core.current import current
+from greening._core.lot import choose, enter, guard, wait_chosen
+from greening._core.task import Task
+from greening.sync.lock import Lock, RLock
+
+
+class Condition:
+    """`threading.Condition`'s interface, between green threads, hubs and OS threads.
+
+    A waiter that is killed or times out takes the lock again before it goes; if it had been notified, the notification goes
+    to the next. `notify` never switches.
+
+    Args:
+        lock: a `Lock` or `RLock`; None: an RLock of its own.
+    """
+
+    __slots__ = ("__weakref__", "_lock", "_waiters", "acquire", "release")
+
+    def __init__(self, lock: Lock | RLock | None = None) -> None:
+        self._lock: Lock | RLock = RLock() if lock is None else lock
+        self.acquire = self._lock.acquire
+        self.release = self._lock.release
+        self._waiters: list[Task] = []
+
+    def __enter__(self) -> bool:
+        return self._lock.__enter__()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._lock.__exit__(*exc_info)
+
+    def _is_owned(self) -> bool:
+        return self._lock._is_owned() if isinstance(self._lock, RLock) else self._lock.locked()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Release the lock, park until notified, take the lock again.
+
+        Args:
+            timeout: seconds from now; None: no limit.
+        Returns:
+            False when the time ran out.
+        Raises:
+            RuntimeError: the caller does not hold the lock.
+        """
+        if not self._is_owned():
+            raise RuntimeError("cannot wait on un-acquired lock")
+        task = current()
+        saved: Any = None
+        with guard:
+            enter(self._waiters, task)
+        if isinstance(self._lock, RLock):
+            saved = self._lock._release_save()
+        else:
+            self._lock.release()
+        try:
+            if timeout is not None and timeout <= 0:
+                timeout = 0
+            return wait_chosen(self._waiters, task, timeout, self._notify_next)
+        finally:
+            if isinstance(self._lock, RLock):
+                self._lock._acquire_restore(saved)
+            else:
+                self._lock.acquire()
+
+    def wait_for(self, predicate: Callable[[], Any], timeout: float | None = None) -> Any:
+        """Wait until `predicate()` is true; return what it said last. `timeout` seconds in all."""
+        hub = current().hub
+        deadline = None if timeout is None else hub.now() + timeout
+        result = predicate()
+        while not result:
+            left = None if deadline is None else deadline - hub.now()
+            if left is not None and left <= 0:
+                break
+            self.wait(left)
+            result = predicate()
+        return result
+
+    def notify(self, n: int = 1) -> None:
+        """Wake the first `n` waiters. They run once they have the lock.
+
+        Raises:
+            RuntimeError: the caller does not hold the lock.
+        """
+        if not self._is_owned():
+            raise RuntimeError("cannot notify on un-acquired lock")
+        with guard:
+            while n > 0 and choose(self._waiters):
+                n -= 1
+
+    def notify_all(self) -> None:
+        """Wake every waiter."""
+        self.notify(len(self._waiters))
+
+    def _notify_next(self) -> None:
+        with guard:
+            choose(self._waiters)
+
+    def __repr__(self) -> str:
+        return f"<Condition({self._lock!r}, {len(self._waiters)})>"
+
+

@@ -1,0 +1,380 @@
+"""Queues: eventlet's family, usable across hubs and OS threads.
+
+One discipline for all of them: an item goes straight to the first waiting getter, a free place straight to the first
+waiting putter's item. So an item is always in exactly one hand, and a waiter that is interrupted has a list to look into.
+"""
+
+import heapq
+import sys
+from _queue import Empty
+from collections import deque
+from importlib import import_module
+from typing import Any, Generic, TypeVar
+
+from greening._core.current import current
+from greening._core.lot import guard
+from greening._core.task import PARKED, TIMED_OUT, Task
+
+T = TypeVar("T")
+
+
+class _NoShutDown(Exception):  # noqa: N818  # stands for the stdlib's name before Python 3.13
+    """put or get on a queue that was shut down."""
+
+
+def _full() -> Exception:
+    # `queue` imports `threading`, which must not be loaded before it is patched: so its class is fetched when it is needed.
+    return import_module("queue").Full()  # type: ignore[no-any-return]  # an attribute of a module
+
+
+def _shut_down() -> Exception:
+    if sys.version_info >= (3, 13):
+        return import_module("queue").ShutDown()  # type: ignore[no-any-return]  # an attribute of a module
+    return _NoShutDown()
+
+
+_SHUT = object()
+
+
+class _Waiter:
+    """A putter or a getter that waits. `item` is what it brings, or what it was given."""
+
+    __slots__ = ("done", "item", "task")
+
+    def __init__(self, task: Task, item: Any = None) -> None:
+        self.task = task
+        self.item = item
+        # False: waits; True: was given its item, or rid of it; _SHUT: the queue was shut down.
+        self.done: Any = False
+
+
+class LightQueue(Generic[T]):
+    """FIFO queue without `task_done` and `join`.
+
+    Args:
+        maxsize: places; None or negative: unbounded; 0: a channel - `put` returns when a getter has taken the item.
+    Difference from `queue.Queue`: 0 is a channel (there: unbounded), waiters are served in order of arrival.
+    """
+
+    def __init__(self, maxsize: int | None = None) -> None:
+        if maxsize is not None and not isinstance(maxsize, int):
+            raise TypeError(f"maxsize must be an integer or None, not {maxsize!r}")
+        self.maxsize: int | None = None if maxsize is None or maxsize < 0 else maxsize
+        self._getters: deque[_Waiter] = deque()
+        self._putters: deque[_Waiter] = deque()
+        self.is_shutdown = False
+        self._init()
+
+    # How items are kept: what the sub-classes change
+
+    def _init(self) -> None:
+        self.queue: Any = deque()
+
+    def _put(self, item: T) -> None:
+        self.queue.append(item)
+
+    def _get(self) -> T:
+        return self.queue.popleft()  # type: ignore[no-any-return]  # whatever was put
+
+    # What users ask
+
+    def qsize(self) -> int:
+        """Number of items in the queue."""
+        return len(self.queue)
+
+    def empty(self) -> bool:
+        """True when there is no item. Always for a channel."""
+        return not self.queue
+
+    def full(self) -> bool:
+        """True when there is no free place. Always for a channel."""
+        return self.maxsize is not None and len(self.queue) >= self.maxsize
+
+    def putting(self) -> int:
+        """Number of green threads that wait in `put`."""
+        return len(self._putters)
+
+    def getting(self) -> int:
+        """Number of green threads that wait in `get`."""
+        return len(self._getters)
+
+    def __len__(self) -> int:
+        return len(self.queue)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __repr__(self) -> str:
+        return (
+            f"<{type(self).__name__} at {id(self):#x} maxsize={self.maxsize} items={self.qsize()} "
+            f"getting={self.getting()} putting={self.putting()}>"
+        )
+
+    def resize(self, size: int | None) -> None:
+        """Change `maxsize`. More places wake putters that wait."""
+        with guard:
+            self.maxsize = None if size is None or size < 0 else size
+            self._refill()
+
+    def put(self, item: T, block: bool = True, timeout: float | None = None) -> None:
+        """Put `item`; park while there is no place.
+
+        Args:
+            block: False: raise `Full` at once. timeout: seconds from now; None: no limit.
+        Raises:
+            Full (the stdlib's): no place, or none in time. ShutDown: the queue was shut down.
+            ValueError: a negative timeout.
+        """
+        _check(timeout)
+        with guard:
+            if self.is_shutdown:
+                raise _shut_down()
+            self._accepted()
+            if self._offer(item):
+                return
+            if not block or timeout == 0:
+                self._refused()
+                raise _full()
+            waiter = _Waiter(current(), item)
+            waiter.task.state = PARKED
+            self._putters.append(waiter)
+        try:
+            in_time = self._park(waiter, self._putters, timeout)
+        except BaseException:
+            self._refused_unless(waiter)
+            raise
+        if not in_time:
+            self._refused()
+            raise _full()
+
+    def _offer(self, item: T) -> bool:
+        """Under guard: to a getter, or into a free place."""
+        if self._getters:
+            # The queue's own order decides what the getter receives (a priority queue may hold a better item: it cannot,
+            # since somebody waits), so the item goes to it directly.
+            self._deliver(item)
+            return True
+        if self.maxsize is None or len(self.queue) < self.maxsize:
+            self._put(item)
+            return True
+        return False
+
+    def _deliver(self, item: T) -> None:
+        waiter = self._getters.popleft()
+        waiter.item = item
+        waiter.done = True
+        waiter.task.wake()
+
+    def get(self, block: bool = True, timeout: float | None = None) -> T:
+        """Take an item; park while there is none.
+
+        Args:
+            block: False: raise `Empty` at once. timeout: seconds from now; None: no limit.
+        Raises:
+            Empty (the stdlib's): no item, or none in time. ShutDown: the queue is empty and was shut down.
+            ValueError: a negative timeout.
+        """
+        _check(timeout)
+        with guard:
+            if self.queue:
+                item = self._get()
+                self._refill()
+                return item
+            if self._putters:  # a channel
+                return self._take_over()
+            if self.is_shutdown:
+                raise _shut_down()
+            if not block or timeout == 0:
+                raise Empty
+            waiter = _Waiter(current())
+            waiter.task.state = PARKED
+            self._getters.append(waiter)
+        try:
+            in_time = self._park(waiter, self._getters, timeout)
+        except BaseException:
+            if waiter.done:
+                self._put_back(waiter.item)
+            raise
+        if not in_time:
+            raise Empty
+        return waiter.item  # type: ignore[no-any-return]  # whatever was put
+
+    def _take_over(self) -> T:
+        waiter = self._putters.popleft()
+        waiter.done = True
+        waiter.task.wake()
+        return waiter.item  # type: ignore[no-any-return]  # whatever was put
+
+    def _refill(self) -> None:
+        """Under guard: places became free; the first putters' items go in."""
+        while self._putters and (self.maxsize is None or len(self.queue) < self.maxsize):
+            self._put(self._take_over())
+        while self._getters and (self.queue or self._putters):
+            self._deliver(self._get() if self.queue else self._take_over())
+
+    def _put_back(self, item: T) -> None:
+        """A getter was interrupted after it had been given `item`: the next getter's, or the head of the queue again."""
+        with guard:
+            if self._getters:
+                self._deliver(item)
+            else:
+                self._unget(item)
+
+    def _unget(self, item: T) -> None:
+        self.queue.appendleft(item)
+
+    def _park(self, waiter: _Waiter, side: "deque[_Waiter]", timeout: float | None) -> bool:
+        task = waiter.task
+        try:
+            value = task.park(None if timeout is None else task.hub.now() + timeout)
+        except BaseException:
+            with guard:
+                if not waiter.done:
+                    side.remove(waiter)
+            raise
+        if value is TIMED_OUT:
+            with guard:
+                if not waiter.done:
+                    side.remove(waiter)
+                    return False
+        if waiter.done is _SHUT:
+            raise _shut_down()
+        return True
+
+    def put_nowait(self, item: T) -> None:
+        """`put(item, block=False)`."""
+        self.put(item, False)
+
+    def get_nowait(self) -> T:
+        """`get(block=False)`."""
+        return self.get(False)
+
+    def shutdown(self, immediate: bool = False) -> None:
+        """Refuse further items; wake those who wait in vain with ShutDown (3.13's method, on every version).
+
+        Args:
+            immediate: drop the items that are there, too.
+        """
+        with guard:
+            self.is_shutdown = True
+            if immediate:
+                while self.queue:
+                    self._get()
+                    self._dropped()
+            losers = [*self._putters, *(() if self.queue else self._getters)]
+            self._putters.clear()
+            if not self.queue:
+                self._getters.clear()
+            for waiter in losers:
+                waiter.done = _SHUT
+                waiter.task.wake()
+
+    def __iter__(self) -> "LightQueue[T]":
+        return self
+
+    def __next__(self) -> T:
+        item = self.get()
+        if item is StopIteration:
+            raise StopIteration
+        return item
+
+    # What Queue counts
+
+    def _accepted(self) -> None: ...
+    def _refused(self) -> None: ...
+    def _dropped(self) -> None: ...
+
+    def _refused_unless(self, waiter: _Waiter) -> None:
+        if waiter.done is not True:
+            self._refused()
+
+
+def _check(timeout: float | None) -> None:
+    if timeout is not None and not timeout >= 0:
+        raise ValueError(f"'timeout' must be a non-negative number, not {timeout!r}")
+
+
+class Queue(LightQueue[T]):
+    """FIFO queue whose producers can wait until every item has been dealt with (`task_done`, `join`)."""
+
+    def __init__(self, maxsize: int | None = None) -> None:
+        super().__init__(maxsize)
+        self.unfinished_tasks = 0
+        self._joiners: list[Task] = []
+
+    def _accepted(self) -> None:
+        self.unfinished_tasks += 1
+
+    def _refused(self) -> None:
+        self.task_done()
+
+    def _dropped(self) -> None:
+        self.task_done()
+
+    def task_done(self) -> None:
+        """One item that was got has been dealt with.
+
+        Raises:
+            ValueError: more often than items were put.
+        """
+        with guard:
+            if self.unfinished_tasks <= 0:
+                raise ValueError("task_done() called too many times")
+            self.unfinished_tasks -= 1
+            if self.unfinished_tasks == 0:
+                joiners, self._joiners = self._joiners, []
+                for task in joiners:
+                    task.wake()
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Park until every item has been dealt with.
+
+        Args:
+            timeout: seconds from now; None: no limit.
+        Returns:
+            False when the time ran out.
+        """
+        task = current()
+        with guard:
+            if self.unfinished_tasks == 0:
+                return True
+            task.state = PARKED
+            joiners = self._joiners
+            joiners.append(task)
+        try:
+            task.park(None if timeout is None else task.hub.now() + timeout)
+        finally:
+            with guard:
+                if task in self._joiners:
+                    self._joiners.remove(task)
+        return self.unfinished_tasks == 0
+
+
+class PriorityQueue(Queue[T]):
+    """Gives the smallest item first."""
+
+    def _init(self) -> None:
+        self.queue = []
+
+    def _put(self, item: T) -> None:
+        heapq.heappush(self.queue, item)
+
+    def _get(self) -> T:
+        return heapq.heappop(self.queue)  # type: ignore[no-any-return]  # whatever was put
+
+    def _unget(self, item: T) -> None:
+        heapq.heappush(self.queue, item)
+
+
+class LifoQueue(Queue[T]):
+    """Gives the last item first."""
+
+    def _init(self) -> None:
+        self.queue = []
+
+    def _get(self) -> T:
+        return self.queue.pop()  # type: ignore[no-any-return]  # whatever was put
+
+    def _unget(self, item: T) -> None:
+        self.queue.append(item)
+

@@ -1,0 +1,118 @@
+"""Semaphores: permits, handed out in order of arrival."""
+
+
+from greening._core.current import current
+from greening._core.lot import choose, enter, guard, wait_chosen
+from greening._core.task import Task
+
+
+class Semaphore:
+    """A number of permits. eventlet's interface; usable across hubs and OS threads.
+
+    Difference from `threading.Semaphore`: waiters are served first come, first served, and a permit that is released while
+    somebody waits is handed to the first of them, never left for a passer-by to take.
+
+    Args:
+        value: permits at the start.
+    Raises:
+        ValueError: `value` is negative. TypeError: it is not an integer.
+    """
+
+    __slots__ = ("__weakref__", "_waiters", "counter")
+
+    def __init__(self, value: int = 1) -> None:
+        if not isinstance(value, int):
+            raise TypeError(f"semaphore value must be an integer, not {value!r}")
+        if value < 0:
+            raise ValueError(f"semaphore must be initialized with a positive number, got {value}")
+        self.counter = value
+        self._waiters: list[Task] = []
+
+    @property
+    def balance(self) -> int:
+        """Permits left, or minus the number of waiters."""
+        return self.counter - len(self._waiters)
+
+    def locked(self) -> bool:
+        """True when there is no permit left."""
+        return self.counter <= 0
+
+    def bounded(self) -> bool:
+        """False: more permits may be released than there were."""
+        return False
+
+    def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
+        """Take a permit; park while there is none.
+
+        Args:
+            blocking: False: answer at once.
+            timeout: seconds from now; None or -1: no limit; 0: answer at once.
+        Returns:
+            True when a permit was taken.
+        Raises:
+            ValueError: a timeout with `blocking=False`, or a negative one.
+        """
+        if timeout == -1:
+            timeout = None
+        if timeout is not None and (not blocking or timeout < 0):
+            raise ValueError("a timeout needs blocking=True and a number of seconds >= 0 (or -1)")
+        with guard:
+            if self.counter > 0:
+                self.counter -= 1
+                return True
+            if not blocking or timeout == 0:
+                return False
+            task = current()
+            enter(self._waiters, task)
+        return wait_chosen(self._waiters, task, timeout, self._give_back)
+
+    def release(self) -> bool:
+        """Give a permit back: to the first waiter, if any. Never switches.
+
+        Returns:
+            True (eventlet's convention).
+        """
+        self._give_back()
+        return True
+
+    def _give_back(self) -> None:
+        with guard:
+            if not choose(self._waiters):
+                self.counter += 1
+
+    def __enter__(self) -> None:
+        self.acquire()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.release()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} at {id(self):#x} permits={self.counter} waiters={len(self._waiters)}>"
+
+
+class BoundedSemaphore(Semaphore):
+    """A semaphore that refuses more releases than there were acquires: an extra one is a bug of the caller's."""
+
+    __slots__ = ("_limit",)
+
+    def __init__(self, value: int = 1) -> None:
+        super().__init__(value)
+        self._limit = value
+
+    def bounded(self) -> bool:
+        """True."""
+        return True
+
+    def release(self) -> bool:
+        """As `Semaphore.release`.
+
+        Raises:
+            ValueError: every permit is back already.
+        """
+        with guard:
+            if self.counter >= self._limit:
+                raise ValueError("Semaphore released too many times")
+            self._give_back()
+        return True
+
+

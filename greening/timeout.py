@@ -1,0 +1,130 @@
+"""Timeouts around any code: eventlet's Timeout."""
+
+import math
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, TypeVar
+
+from greening._core.current import current
+from greening._core.task import Task
+from greening._core.timers import Timer
+
+T = TypeVar("T")
+
+
+class Timeout(BaseException):
+    """Raises itself in the green thread that made it, once `seconds` have passed, wherever that thread is parked.
+
+        with Timeout(5):
+            slow()                # raises that very Timeout after five seconds
+
+        with Timeout(5, False):
+            slow()                # is left silently after five seconds
+
+    It is a BaseException, so that `except Exception` in the code under it does not swallow it; nested ones are told apart by
+    identity. It starts when it is made. It cannot interrupt code that never parks.
+
+    Args:
+        seconds: relative; None: never; 0 or less: at the next switch.
+        exception: raised instead of the Timeout: an instance or a class; False: silent inside `with`; None or True: the Timeout.
+    Raises:
+        TypeError, ValueError: `seconds` is not a number.
+    Thread-safety: use it in the green thread that made it only.
+    """
+
+    is_timeout = True
+
+    def __init__(self, seconds: float | None = None, exception: Any = None) -> None:
+        super().__init__(seconds, exception)
+        if seconds is not None:
+            if not isinstance(seconds, (int, float)):
+                try:
+                    seconds = float(seconds)
+                except (TypeError, ValueError):
+                    raise TypeError(f"a timeout is a number of seconds or None, not {seconds!r}") from None
+            if math.isnan(seconds):
+                raise ValueError("a timeout cannot be nan seconds")
+        self.seconds = seconds
+        self.exception = exception
+        self._timer: Timer | None = None
+        self.start()
+
+    @property
+    def pending(self) -> bool:
+        """True while it can still fire."""
+        return self._timer is not None and self._timer.pending
+
+    def start(self) -> None:
+        """Start it again, after `cancel`.
+
+        Raises:
+            AssertionError: it is pending.
+        """
+        if self.pending:
+            raise AssertionError(f"{self!r} is already started; to restart it, cancel it first")
+        if self.seconds is None:
+            return
+        task = current()
+        hub = task.hub
+        self._timer = hub.timers.add(hub.now() + self.seconds, self._fire, task)
+
+    def _fire(self, task: Task) -> None:
+        error: BaseException = self
+        if self.exception is not None and not isinstance(self.exception, bool):
+            error = self.exception() if isinstance(self.exception, type) else self.exception
+        if not task.interrupt(error) and task.resume is not None:
+            # Another error is on its way to the task: come back when it has had that one.
+            hub = task.hub
+            self._timer = hub.timers.add(hub.now(), self._fire, task)
+
+    def cancel(self) -> None:
+        """It will not fire. Idempotent."""
+        timer = self._timer
+        if timer is not None:
+            timer.cancel()
+            self._timer = None
+
+    def __enter__(self) -> "Timeout":
+        if self._timer is None:
+            self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> bool:
+        self.cancel()
+        return value is self and self.exception is False
+
+    def __str__(self) -> str:
+        if self.seconds is None:
+            return ""
+        suffix = "" if self.seconds == 1 else "s"
+        if self.exception is None or self.exception is True:
+            return f"{self.seconds} second{suffix}"
+        if self.exception is False:
+            return f"{self.seconds} second{suffix} (silent)"
+        return f"{self.seconds} second{suffix} ({self.exception})"
+
+    def __repr__(self) -> str:
+        state = "pending" if self.pending else "idle"
+        return f"<{type(self).__name__} at {id(self):#x} seconds={self.seconds} exception={self.exception!r} {state}>"
+
+
+_MISSING = object()
+
+
+def with_timeout(seconds: float | None, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """Call `function(*args, **kwargs)` under a `Timeout` of `seconds`.
+
+    Args:
+        timeout_value: (keyword) returned when the time runs out; without it the Timeout is raised. Only this call's own
+            timeout counts: one from further out passes through.
+    """
+    fallback = kwargs.pop("timeout_value", _MISSING)
+    timeout = Timeout(seconds)
+    try:
+        return function(*args, **kwargs)
+    except Timeout as error:
+        if error is timeout and fallback is not _MISSING:
+            return fallback  # type: ignore[no-any-return]  # the caller's own
+        raise
+    finally:
+        timeout.cancel()

@@ -1,0 +1,23 @@
+"""What is patched, in order: one line per module of the stdlib, each with a file of its own beside this one.
+
+The flags are eventlet's. A module that nobody has imported is patched when somebody does.
+"""
+
+from greening.patcher.spec import Entry
+
+CATALOGUE: tuple[Entry, ...] = (
+    # `time` and `os` first: they are always loaded, and the others' fallbacks may use them.
+    Entry("time", "time", "greening.patches.time"),
+    Entry("os", "os", "greening.patches.os"),
+    # Locks before everything that makes one when it is imported: `threading` before `queue`, `signal` and the rest.
+    Entry("_thread", "thread", "greening.patches._thread"),
+    Entry("threading", "thread", "greening.patches.threading"),
+    Entry("queue", "thread", "greening.patches.queue"),
+    Entry("signal", "thread", "greening.patches.signal"),
+    # `selectors` captures names of `select`, `ssl` classes of `socket`, `subprocess` names of `selectors` and `threading`.
+    Entry("select", "select", "greening.patches.select"),
+    Entry("selectors", "select", "greening.patches.selectors"),
+    Entry("socket", "socket", "greening.patches.socket"),
+    Entry("ssl", "socket", "greening.patches.ssl"),
+    Entry("subprocess", "subprocess", "greening.patches.subprocess"),
+)

@@ -1,0 +1,49 @@
+"""socket: every blocking method of `socket.socket`, and the look-up functions.
+
+What blocks here: reads, writes, `accept`, `connect` (socket(7)), and the resolver (getaddrinfo(3), getnameinfo(3)).
+What we replace: those methods, on the class itself, so that its identity, its sub-classes and the sockets that exist already stay
+what they are; the look-ups, which go to native threads; the default timeout, which the C level must not know.
+What stays: everything made of these (`create_connection`, `create_server`, `socketpair`, `makefile`, `getfqdn`, `send_fds` ...), all
+options and the blocking mode of descriptors.
+"""
+
+import gc
+from types import ModuleType
+
+import socket as _socket
+
+from greening.net import dns
+from greening.net import socket as net
+from greening.net.retry import set_timeout
+from greening.patcher.spec import Patch, Undo
+
+_REPLACES = {
+    "getaddrinfo": dns.getaddrinfo,
+    "gethostbyaddr": dns.gethostbyaddr,
+    "gethostbyname": dns.gethostbyname,
+    "gethostbyname_ex": dns.gethostbyname_ex,
+    "getnameinfo": dns.getnameinfo,
+    "setdefaulttimeout": net.setdefaulttimeout,
+    "getdefaulttimeout": net.getdefaulttimeout,
+}
+
+
+def _existing(undo: Undo) -> None:
+    """Sockets that have a timeout already: the C level must not wait by itself any more."""
+    net.setdefaulttimeout(_socket.getdefaulttimeout())
+    for thing in gc.get_objects():
+        if isinstance(thing, _socket.socket) and thing.fileno() >= 0:
+            seconds = net.raw_timeout(thing)
+            if seconds:
+                set_timeout(thing, seconds)
+
+
+def _bind(module: ModuleType) -> Patch:
+    return PATCH._replace(
+        methods={"socket": net.methods(module.socket)},
+        after=_existing if module is _socket else None,
+        bind=None,
+    )
+
+
+PATCH = Patch(target="socket", flag="socket", replaces=_REPLACES, bind=_bind)
