@@ -1,4 +1,4 @@
-"""What a patch is: data. `Entry` is a line of the catalogue, `Patch` what the file it names defines, `Undo` the way back.
+"""What a patch is: data. `Entry` is a line of the catalogue, `Patch` what its file defines, `Undo` the way back.
 
 A patch file is imported only when its target is there to be patched, so that a catalogue costs nothing but its lines.
 """

@@ -1,0 +1,126 @@
+"""Patching by hand: `monkey_patch`, `unpatch`, and what belongs to them.
+
+Here, and only here, the patcher (which knows how) meets the catalogue (which says what). Some imports are inside
+functions: green copies are a machinery of their own that a program which simply patches does not need.
+"""
+
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from greening.patcher import apply as _apply
+from greening.patcher import deferred, plugins
+from greening.patcher.ledger import LEDGER
+from greening.patcher.spec import Patch
+from greening.patches import CATALOGUE
+
+
+def monkey_patch(**flags: object) -> None:
+    """Make the standard library cooperative, in place.
+
+    Call it first thing in the main module; called later it also reaches names that other modules have captured, and
+    `greening.debug.audit()` lists what it could not reach. Calling it again adds to what is patched; it never takes
+    anything away (`unpatch()` does). Modules that are not imported yet are patched when they are.
+
+    The first call also registers what installed packages offer in the entry point group "greening.patches": the name of
+    an entry point is the module to wait for, its object is called with that module (see `when_imported`). Nothing of
+    theirs is imported before that module is.
+
+    Args:
+        flags: `os`, `select`, `socket`, `thread`, `time`, `subprocess`, ... True or False. Without a True among them
+            everything is patched except what is False; with one, only those that are True. `all=False` switches
+            everything else off, `all=True` on.
+    Raises:
+        TypeError: an unknown flag.
+        PatchError: something could not be patched; what this call had done has been undone.
+
+    May be called from any OS thread.
+    """
+    chosen = _apply.choose(CATALOGUE, flags)
+    _apply.apply(CATALOGUE, chosen, LEDGER)
+    if chosen:
+        plugins.register(LEDGER)
+
+
+def unpatch() -> None:
+    """Take everything back that `monkey_patch()` did; without it, do nothing.
+
+    Green objects that were made in the meantime stay green, and so do names that modules imported in the meantime have
+    captured. Call it when no green thread is inside a patched call.
+
+    Raises:
+        PatchError: part of it could not be taken back; the rest has been.
+    """
+    _apply.unapply(LEDGER)
+
+
+def is_monkey_patched(name: str | ModuleType) -> bool:
+    """True when a flag of `monkey_patch` ("thread"), or a module ("threading", or the module itself), is patched.
+
+    A module that is not imported yet counts when it will be patched as soon as it is.
+    """
+    if isinstance(name, ModuleType):
+        return name.__name__ in LEDGER.wanted and sys.modules.get(name.__name__) is name
+    return name in LEDGER.flags or name in LEDGER.wanted
+
+
+def when_imported(name: str, hook: Callable[[ModuleType], object]) -> Callable[[], None]:
+    """Have `hook(module)` called when a module is imported, at once if it is already, and again if it is reloaded.
+
+    This is the place for patches of third-party modules; what such a hook does with `patch_module` is taken back by
+    `unpatch()`. The hook runs in the importing thread before its `import` returns; an exception makes the import fail.
+
+    Returns:
+        A function that cancels the hook.
+    """
+    return deferred.when_imported(name, hook).cancel
+
+
+def patch_module(patch: Patch, module: ModuleType) -> None:
+    """Apply a patch of one's own to an imported module, in place. `unpatch()` takes it back.
+
+    Raises:
+        PatchError: it could not be applied; the module is as it was.
+    """
+    _apply.apply_one(patch, module, LEDGER)
+
+
+def original(name: str) -> Any:
+    """A module as it was before patching: `original("time").sleep` blocks the OS thread, now and later.
+
+    A module that `monkey_patch` may touch is answered with a private, unpatched copy, made once; a module that it never
+    touches is answered with itself. The copy's classes are not those of the patched module - `original("threading")
+    .Thread` starts a real OS thread - but its exceptions and enumerations are.
+
+    Raises:
+        ImportError: there is no such module.
+    """
+    from greening.patcher.isolate import pristine_world
+
+    return pristine_world(CATALOGUE).import_(name)
+
+
+def import_patched(
+    module_name: str, *additional_modules: tuple[str, ModuleType], **kw_additional_modules: ModuleType
+) -> ModuleType:
+    """Import a private copy of a module that is green, whatever the process is.
+
+    The copy, and whatever it imports that would block, run against green modules of their own; `sys.modules` and the
+    rest of the process stay as they are. The same name gives the same copy again.
+
+    Args:
+        module_name: any importable module written in Python; "a.b.c" gives the innermost.
+        additional_modules: (name, module) pairs: what `import name` is to mean inside. With them, a new copy is made at
+            every call.
+        kw_additional_modules: the same as keywords.
+    Raises:
+        ImportError: there is no such module; and what the module itself raises.
+    """
+    from greening.patcher.isolate import green_world
+
+    world = green_world(CATALOGUE)
+    overrides = dict(additional_modules) | kw_additional_modules
+    if overrides:
+        world = world.with_modules(overrides)
+    return world.import_copy(module_name)

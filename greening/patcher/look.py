@@ -1,0 +1,86 @@
+"""Looking at foreign objects without running any of their code.
+
+`vars(x)`, `x.__dict__`, `isinstance(x, C)` and `getattr(x, name)` may all end in a property, a `__getattr__` or a
+`__class__` of somebody's proxy, and those open files, take locks and connect to servers. What is here goes through the
+descriptors of the built-in types themselves.
+"""
+
+from collections.abc import Iterator
+from types import GetSetDescriptorType, MappingProxyType, MemberDescriptorType, ModuleType
+
+Namespace = dict[str, object]
+
+_module_dict = vars(ModuleType)["__dict__"].__get__
+_class_dict = vars(type)["__dict__"].__get__
+_class_mro = vars(type)["__mro__"].__get__
+
+# Modules that hold originals and real locks on purpose. Importing must go on while the hub itself imports; a debugger's
+# own threads must run while everything else is stopped.
+KEEPERS = frozenset(
+    "greening greenlet importlib _frozen_importlib _frozen_importlib_external zipimport "
+    "pydevd debugpy _pydevd_bundle _pydev_bundle _pydevd_frame_eval".split()
+)
+
+
+def is_module(value: object) -> bool:
+    """True for a module, whatever it claims to be."""
+    return issubclass(type(value), ModuleType)
+
+
+def is_class(value: object) -> bool:
+    """True for a class, whatever its metaclass says."""
+    return issubclass(type(value), type)
+
+
+def module_dict(module: object) -> Namespace:
+    """A module's dictionary; a lazy module stays lazy."""
+    namespace: Namespace = _module_dict(module)
+    return namespace
+
+
+def class_dict(owner: object) -> MappingProxyType[str, object]:
+    """What a class itself has, without what it inherits."""
+    namespace: MappingProxyType[str, object] = _class_dict(owner)
+    return namespace
+
+
+def class_mro(owner: type) -> tuple[type, ...]:
+    """The order in which a class and its bases are searched."""
+    order: tuple[type, ...] = _class_mro(owner)
+    return order
+
+
+def instance_dict(value: object) -> Namespace | None:
+    """An object's dictionary, None where it has none. Makes the dictionary where the interpreter had spared it."""
+    if is_module(value):
+        return module_dict(value)
+    for owner in class_mro(type(value)):
+        found = class_dict(owner).get("__dict__")
+        if type(found) is GetSetDescriptorType:
+            namespace = found.__get__(value)
+            return namespace if type(namespace) is dict else None
+    return None
+
+
+def slots_of(value: object) -> Iterator[tuple[str, MemberDescriptorType, object]]:
+    """Name, descriptor and value of every slot of an object that has a value."""
+    for owner in class_mro(type(value)):
+        for name, found in list(class_dict(owner).items()):
+            if type(found) is MemberDescriptorType:
+                try:
+                    yield name, found, found.__get__(value)
+                except AttributeError:
+                    continue
+
+
+def is_kept(name: object) -> bool:
+    """True for the name of a module that keeps originals on purpose."""
+    return type(name) is str and name.partition(".")[0] in KEEPERS
+
+
+def module_of(value: object) -> object:
+    """The name of the module that a class, a function or an object's class says it is from."""
+    owner = value if is_class(value) else type(value)
+    if owner is value or "__module__" in class_dict(owner):
+        return class_dict(owner).get("__module__")
+    return None

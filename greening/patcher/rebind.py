@@ -1,0 +1,125 @@
+"""Late patching: names that other modules captured before the patch are pointed at the green objects too.
+
+`from time import sleep` copies a reference; patching `time` does not reach it. One pass over the modules in
+`sys.modules` finds what can be rebound without touching anybody's data: module globals, default arguments of functions
+and attributes of classes that the module defines. It compares identities, so no foreign code runs. What sits deeper
+(instances, containers, closures, slots) is left to `references` and reported by `greening.debug.audit()`.
+"""
+
+import builtins
+import sys
+from collections.abc import Collection, Iterator, Mapping
+from types import BuiltinFunctionType, FunctionType
+from typing import Any, cast
+
+from greening.patcher.ledger import ABSENT, Changes
+from greening.patcher.look import Namespace, class_dict, is_class, is_kept, is_module, module_dict
+
+Replaced = Mapping[str, Mapping[str, tuple[object, object]]]
+Greens = dict[int, tuple[object, object]]
+
+_commonplace = frozenset(map(id, vars(builtins).values()))
+
+
+def rebind(replaced: Replaced, targets: Collection[str], changes: Changes) -> None:
+    """Point captured originals at their green objects.
+
+    Args:
+        replaced: the ledger's record.
+        targets: patched modules. They are left alone: what a patch did not replace there, it kept.
+    """
+    greens = greens_of(replaced)
+    if not greens:
+        return
+    for name, namespace in user_modules(targets):
+        _rebind_namespace(namespace, greens, changes)
+        for value in list(namespace.values()):
+            if type(value) is FunctionType:
+                if value.__globals__ is namespace:
+                    _rebind_defaults(value, greens, changes)
+            elif is_class(value) and class_dict(value).get("__module__") == name:
+                _rebind_class(cast(type, value), greens, changes)
+
+
+def greens_of(replaced: Replaced) -> Greens:
+    """Identity of an original -> (the original, its green object), for originals that can be told from everything else.
+
+    The originals of methods are left out: a function taken off a class is not what the class's users call.
+    """
+    greens: Greens = {}
+    for names in replaced.values():
+        for name, (before, after) in names.items():
+            telling = callable(before) and id(before) not in _commonplace
+            if telling and before is not ABSENT and after is not ABSENT and "." not in name:
+                greens.setdefault(id(before), (before, after))
+    return greens
+
+
+def user_modules(targets: Collection[str]) -> Iterator[tuple[str, Namespace]]:
+    """Name and dictionary of every module written in Python that neither is patched nor keeps originals on purpose."""
+    seen: set[int] = set()
+    for key, module in list(sys.modules.items()):
+        if not is_module(module) or key in targets or is_kept(key):
+            continue
+        namespace = module_dict(module)
+        name = namespace.get("__name__", key)
+        if id(namespace) not in seen and not is_kept(name) and not _is_compiled(namespace):
+            seen.add(id(namespace))
+            yield str(name), namespace
+
+
+def _is_compiled(namespace: Namespace) -> bool:
+    file = namespace.get("__file__")
+    if type(file) is str:
+        return file.endswith(".so")
+    return getattr(namespace.get("__spec__"), "origin", None) == "built-in"
+
+
+def _rebind_namespace(namespace: Namespace, greens: Greens, changes: Changes) -> None:
+    for name, value in list(namespace.items()):
+        if id(value) in greens:
+            changes.set_item(namespace, name, greens[id(value)][1])
+
+
+def _rebind_defaults(function: FunctionType, greens: Greens, changes: Changes) -> None:
+    defaults = function.__defaults__
+    if defaults and any(id(value) in greens for value in defaults):
+        changes.set_defaults(function, tuple(greens[id(v)][1] if id(v) in greens else v for v in defaults))
+    if function.__kwdefaults__:
+        _rebind_namespace(function.__kwdefaults__, greens, changes)
+
+
+def _rebind_class(owner: type, greens: Greens, changes: Changes) -> None:
+    for name, value in list(class_dict(owner).items()):
+        kind = type(value)
+        if id(value) in greens:
+            _set(owner, name, _as_attribute(*greens[id(value)]), changes)
+        elif kind is FunctionType:
+            _rebind_defaults(cast(FunctionType, value), greens, changes)
+        elif kind is staticmethod or kind is classmethod:
+            inner = cast("staticmethod[..., Any]", value).__func__
+            if id(inner) in greens:
+                _set(owner, name, kind(cast(Any, greens[id(inner)][1])), changes)
+            elif type(inner) is FunctionType:
+                _rebind_defaults(inner, greens, changes)
+        elif is_class(value) and _is_nested(cast(type, value), owner):
+            _rebind_class(cast(type, value), greens, changes)
+
+
+def _is_nested(inner: type, owner: type) -> bool:
+    same_module = class_dict(inner).get("__module__") == class_dict(owner).get("__module__")
+    return same_module and inner.__qualname__.startswith(owner.__qualname__ + ".")
+
+
+def _set(owner: type, name: str, value: object, changes: Changes) -> None:
+    try:
+        changes.set_attribute(owner, name, value)
+    except (TypeError, AttributeError):
+        pass  # a metaclass that forbids it: the audit will report what is left
+
+
+def _as_attribute(original: object, green: object) -> object:
+    """A builtin function is not bound when it is read from an instance; a Python function in its place would be."""
+    if type(original) is BuiltinFunctionType and hasattr(type(green), "__get__"):
+        return staticmethod(cast(Any, green))
+    return green
