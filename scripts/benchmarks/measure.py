@@ -45,11 +45,16 @@ def measure(machine: Machine, row: Row, peers: tuple[Peer, ...], rounds: int, se
                     result.failed[name] = str(error)
                     del samplers[name]
                     result.samples.pop(name, None)
-            print(f"\r{row.name}: round {number + 1} ", end="", file=sys.stderr, flush=True)
-    print("\r\x1b[K" if sys.stderr.isatty() else "", end="\n"[sys.stderr.isatty() :], file=sys.stderr, flush=True)
+            _progress(f"{row.name}: round {number + 1}")
+    _progress("")
     return result
 
 
 def _rotated(names: list[str], by: int) -> Iterator[str]:
     for position in range(len(names)):
         yield names[(position + by) % len(names)]
+
+
+def _progress(text: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)

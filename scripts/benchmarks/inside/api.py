@@ -7,7 +7,6 @@ flatter the slow ones. `wait` is the unbound method of a green thread that waits
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any, NamedTuple
 
 
@@ -16,9 +15,7 @@ class Api(NamedTuple):
 
     spawn: Callable[..., Any]
     wait: Callable[[Any], Any]
-    start_handler: Callable[..., Any]  # how its own servers start a connection's handler
     sleep: Callable[[float], Any]
     queue: Callable[[int], Any]
     semaphore: Callable[[int], Any]
     timeout: Callable[[float], Any]
-    socket: ModuleType

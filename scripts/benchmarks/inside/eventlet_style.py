@@ -23,15 +23,14 @@ def api(module: str) -> Api:
     return Api(
         spawn=library.spawn,
         wait=type(library.spawn(int)).wait,
-        start_handler=library.spawn_n,
         sleep=library.sleep,
         queue=library.Queue,
         semaphore=library.Semaphore,
         timeout=library.Timeout,
-        socket=importlib.import_module(f"{module}.green.socket"),
     )
 
 
 def serve_echo(module: str, timeout: float) -> None:
     """Echo until killed; `timeout` seconds per receive, 0 for none."""
-    serve_green(api(module), timeout)
+    library = importlib.import_module(module)
+    serve_green(library.listen(("127.0.0.1", 0), backlog=1024), library.spawn_n, timeout)

@@ -19,15 +19,17 @@ def api(module: str) -> Api:
     return Api(
         spawn=library.spawn,
         wait=library.Greenlet.get,
-        start_handler=library.spawn,  # as its StreamServer does
         sleep=library.sleep,
         queue=importlib.import_module(f"{module}.queue").Queue,
         semaphore=importlib.import_module(f"{module}.lock").Semaphore,
         timeout=library.Timeout,
-        socket=importlib.import_module(f"{module}.socket"),
     )
 
 
 def serve_echo(module: str, timeout: float) -> None:
     """Echo until killed; `timeout` seconds per receive, 0 for none."""
-    serve_green(api(module), timeout)
+    # Not gevent.socket.create_server: that is the stdlib's, and its socket blocks the process.
+    listener = importlib.import_module(f"{module}.socket").socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(1024)
+    serve_green(listener, importlib.import_module(module).spawn, timeout)  # its StreamServer spawns a Greenlet, too

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Callable
 from typing import Any
 
-from benchmarks.inside.api import Api
 
-
-def serve_green(api: Api, timeout: float) -> None:
-    """Listen on loopback, announce the port, echo until killed."""
-    socket = api.socket
+def serve_green(listener: Any, start: Callable[..., Any], timeout: float) -> None:
+    """Announce the port of `listener`, then echo until killed; `start` is how the library starts a handler."""
 
     def handle(connection: Any) -> None:
         if timeout:
@@ -19,11 +18,8 @@ def serve_green(api: Api, timeout: float) -> None:
             send(data)
         connection.close()
 
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted connections inherit it
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(1024)
     print(f'{{"port": {listener.getsockname()[1]}}}', flush=True)
     while True:
         connection, _ = listener.accept()
-        api.start_handler(handle, connection)
+        start(handle, connection)
