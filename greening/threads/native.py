@@ -1,0 +1,377 @@
+"""Real OS threads for calls that block where no hub can see it: `tpool.execute`, and the look-up of names.
+
+A green thread hands its call to a worker and parks; the worker posts the outcome to the green thread's hub.
+
+Facts: a green thread cannot be stopped from waiting, a C call can; an OS thread that nobody needs still counts for
+`os.fork` (which warns of it from 3.12 on), at exit, and in the search for deadlocks.
+Consequence: who waits leaves at once when it is killed, and the outcome is dropped; workers are made when they are needed,
+leave after `IDLE_SECONDS` without work, and before a fork.
+
+Laws:
+- `guard`, the engine's process-wide lock, protects the pool's books. Nobody parks, and no foreign code runs, under it.
+- A worker is on the idle list exactly while its ident is in `idle_natives`, and enters both *before* it posts the outcome:
+  when the hub hears of the outcome and finds everything else waiting, the books are right already.
+- Only the hub's own OS thread touches `hub.pending` and a job's `settled`.
+"""
+
+import _signal
+import atexit
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from contextvars import copy_context
+from operator import index
+from typing import Any, Final, ParamSpec, TypeVar
+
+from greening._core.carrier import end_of_forked_child
+from greening._core.current import current, hubs
+from greening._core.hub import Hub
+from greening._core.lot import guard
+from greening._core.stuck import idle_natives
+from greening._core.task import PARKED, Task
+from greening._originals import allocate_lock, get_ident, get_native_id, monotonic, real_local, start_new_thread, time_sleep
+from greening.errors import BlockingInHub
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# A worker without work leaves after this many seconds.
+IDLE_SECONDS = 5.0
+# How long exit, fork and killall wait for workers that were told to leave, in seconds. They need some 100 us.
+_PATIENCE = 0.2
+
+
+class _Job:
+    """One call: made by the green thread that waits for it, run by a worker, settled by the hub."""
+
+    __slots__ = ("_abandoned", "_call", "_context", "error", "hub", "result", "settled", "task")
+
+    def __init__(self, task: Task, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.hub: Hub = task.hub
+        self.task: Task | None = task
+        self.settled = False
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self._call: Any = (func, args, kwargs)
+        self._context = copy_context()
+        self._abandoned = False
+
+    def run(self) -> None:
+        """In the worker: make the call, keep the outcome. Never raises."""
+        call, self._call = self._call, None
+        if call is None:
+            return
+        func, args, kwargs = call
+        del call
+        try:
+            self.result = self._context.run(func, *args, **kwargs)
+        except BaseException as error:  # noqa: BLE001  # raised again in the green thread that waits
+            # Without this frame, which refers to us.
+            error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ is not None else None
+            self.error = error
+        # `abandon` sets the flag and then drops the outcome, we store it and then look at the flag: whoever is second
+        # drops it, and never the hub, which must not run the finalisers of a result.
+        if self._abandoned:
+            self.result = self.error = None
+
+    def settle(self) -> None:
+        """In the hub: the worker is done."""
+        self.hub.pending -= 1
+        self.settled = True
+        if self.task is not None:
+            self.task.wake()
+
+    def abandon(self) -> None:
+        """In the green thread that waited: it waits no longer, and what has not begun shall not."""
+        self.task = None
+        self._abandoned = True
+        self._call = self.result = self.error = None
+
+    def outcome(self) -> Any:
+        """The result, or the exception raised. Once."""
+        error, self.error = self.error, None
+        if error is None:
+            return self.result
+        try:
+            raise error
+        finally:
+            del error
+
+
+class _Worker:
+    """One OS thread. It waits for `bell`, which is rung when `job` has been set; no job: it shall leave."""
+
+    __slots__ = ("bell", "ident", "job", "native_id")
+
+    def __init__(self, job: _Job) -> None:
+        self.bell = allocate_lock()
+        self.bell.acquire()
+        self.job: _Job | None = job
+        self.ident = self.native_id = 0
+
+    def ring(self, job: _Job | None) -> None:
+        """Hand over a job, or tell it to leave. Under `guard`, after taking it off the idle list."""
+        self.job = job
+        self.bell.release()
+
+
+class _Farewell:
+    """Dies with its OS thread's locals, which is just after `_thread._count` has stopped counting it.
+
+    While a worker leaves, the search for deadlocks takes it for somebody who may still wake us: look again now.
+    """
+
+    __slots__ = ()
+
+    def __del__(self) -> None:
+        for hub in tuple(hubs):
+            hub.post(_look_again)
+
+
+def _look_again() -> None:
+    return None
+
+
+_here = real_local()  # .farewell: this OS thread is a worker
+
+
+class NativePool:
+    """Up to `size` OS threads that run calls for green threads. All methods are thread-safe.
+
+    Args:
+        size: threads at most; 0: every call is made on the spot, and blocks everybody.
+        deaf: its threads have all signals blocked, so that none is delivered to a thread that nobody knows of. For calls
+            that start no child processes, which would inherit that.
+    Raises:
+        TypeError, ValueError: `size` is not a number of threads.
+    """
+
+    def __init__(self, size: int, *, deaf: bool = False) -> None:
+        self._size = _checked(size)
+        self._deaf = deaf
+        self._alive: set[_Worker] = set()  # who may still take a job
+        self._idle: list[_Worker] = []  # the one that became idle last is last: it is the next to work
+        self._backlog: OrderedDict[_Job, None] = OrderedDict()
+        _pools.append(self)
+
+    @property
+    def size(self) -> int:
+        """Threads at most."""
+        return self._size
+
+    # What green threads call
+
+    def execute(self, func: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Make a call in an OS thread; park meanwhile.
+
+        It runs in a copy of the caller's `contextvars` context. In a thread of a pool, or without threads, the call is
+        made on the spot. A caller that is killed or times out leaves at once: a call that has not begun is never made,
+        the outcome of one that has is dropped.
+
+        Returns:
+            what the call returns.
+        Raises:
+            what the call raises, with its traceback; BlockingInHub: called from the hub.
+        """
+        if not self._size or hasattr(_here, "farewell"):
+            return func(*args, **kwargs)
+        task = current()
+        hub = task.hub
+        if task is hub.task:
+            raise BlockingInHub("wait for a native thread")
+        job = _Job(task, func, args, kwargs)
+        hub.pending += 1
+        if not self._submit(job):
+            hub.pending -= 1
+            return func(*args, **kwargs)
+        try:
+            # A signal handler may have run, and have let the hub run, since we submitted it.
+            while not job.settled:
+                task.state = PARKED
+                task.park()
+        except BaseException:
+            self._abandon(job)
+            raise
+        return job.outcome()  # type: ignore[no-any-return]  # what func returned
+
+    def _submit(self, job: _Job) -> bool:
+        """Give it to an idle worker, a new one, or the next that is free. False: there is none, and none can be made."""
+        with guard:
+            if self._idle:
+                worker = self._idle.pop()
+                idle_natives.discard(worker.ident)
+                worker.ring(job)
+                return True
+            if len(self._alive) < self._size and self._start(job):
+                return True
+            if self._alive:
+                self._backlog[job] = None
+            return bool(self._alive)
+
+    def _start(self, job: _Job) -> bool:
+        # No more threads are to be had when the interpreter shuts down (3.12+), or from the system. The same call works in
+        # a program that is not patched; so it must here, and the caller makes it on the spot if nobody else can.
+        worker = _Worker(job)
+        self._alive.add(worker)
+        try:
+            start_new_thread(self._work, (worker,))
+        except RuntimeError:
+            self._alive.discard(worker)
+            return False
+        return True
+
+    def _abandon(self, job: _Job) -> None:
+        with guard:
+            waited = self._backlog.pop(job, job) is None
+        if waited:
+            job.hub.pending -= 1
+        job.abandon()
+
+    # What workers do
+
+    def _work(self, worker: _Worker) -> None:
+        if self._deaf:
+            _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
+        _here.farewell = _Farewell()
+        worker.ident = get_ident()
+        worker.native_id = get_native_id()
+        pid = os.getpid()
+        job, worker.job = worker.job, None
+        while job is not None:
+            job.run()
+            if os.getpid() != pid:
+                end_of_forked_child()
+            done, job = job, self._next(worker)
+            done.hub.post(done.settle)
+            del done
+            if job is None:
+                job = self._wait(worker)
+
+    def _next(self, worker: _Worker) -> _Job | None:
+        """The next job of the backlog; None: the worker is on the idle list, or shall leave."""
+        with guard:
+            # What has been accepted is done, if by nobody else then by one who was told to leave.
+            if self._backlog and (worker in self._alive or not self._alive):
+                return self._backlog.popitem(last=False)[0]
+            if worker in self._alive:
+                self._idle.append(worker)
+                idle_natives.add(worker.ident)
+            else:
+                worker.ring(None)
+            return None
+
+    def _wait(self, worker: _Worker) -> _Job | None:
+        """Wait on the idle list. None: leave."""
+        if not worker.bell.acquire(True, IDLE_SECONDS):
+            with guard:
+                if worker in self._idle:
+                    self._strike_off(worker)
+                    return None
+            worker.bell.acquire()
+        job, worker.job = worker.job, None
+        return job
+
+    def _strike_off(self, worker: _Worker) -> None:
+        self._alive.discard(worker)
+        self._idle.remove(worker)
+        idle_natives.discard(worker.ident)
+
+    # Size, and ends
+
+    def resize(self, size: int) -> None:
+        """Have up to `size` threads from now on. Surplus ones leave as soon as they are idle.
+
+        Raises:
+            TypeError, ValueError: that is not a number of threads.
+        """
+        size = _checked(size)
+        with guard:
+            self._size = size
+            surplus = max(0, len(self._alive) - size)
+            for worker in sorted(self._alive, key=self._idle.__contains__, reverse=True)[:surplus]:
+                self._dismiss(worker)
+            self._serve_backlog()
+
+    def _dismiss(self, worker: _Worker) -> None:
+        if worker in self._idle:
+            self._strike_off(worker)
+            worker.ring(None)
+        else:
+            self._alive.discard(worker)
+
+    def _serve_backlog(self) -> None:
+        while self._backlog and len(self._alive) < self._size:
+            job = next(iter(self._backlog))
+            if not self._start(job):
+                return
+            del self._backlog[job]
+
+    def dismiss_idle(self) -> list[_Worker]:
+        """Have the idle threads leave. Returns those that were told."""
+        with guard:
+            idle = list(self._idle)
+            for worker in idle:
+                self._dismiss(worker)
+        return idle
+
+    def dismiss_all(self) -> None:
+        """Have all threads leave: the idle ones now, the others when their call is done. New calls get new threads."""
+        with guard:
+            told = self.dismiss_idle()
+            self._alive.clear()
+            self._serve_backlog()
+        wait_gone(told)
+
+    def forget(self) -> None:
+        """In the child of a fork: its parent's threads and jobs are not here."""
+        self._alive.clear()
+        self._idle.clear()
+        self._backlog.clear()
+
+
+def _checked(size: int) -> int:
+    size = index(size)
+    if size < 0:
+        raise ValueError(f"a pool of {size} threads: the number must be 0 (no threads) or more")
+    return size
+
+
+def wait_gone(workers: Iterable[_Worker]) -> None:
+    """Wait until these threads, which have been told to leave, are gone for the system. Not for ever, and not greenly."""
+    deadline = monotonic() + _PATIENCE
+    for worker in workers:
+        while os.path.exists(f"/proc/self/task/{worker.native_id}") and monotonic() < deadline:
+            time_sleep(0.0001)
+
+
+_pools: list[NativePool] = []
+
+
+def _size_from_environment() -> int:
+    text = os.environ.get("GREENING_THREADPOOL_SIZE", "20")
+    try:
+        return _checked(int(text))
+    except ValueError:
+        raise ValueError(f"GREENING_THREADPOOL_SIZE={text!r}: a number of threads is needed, 0 or more") from None
+
+
+TPOOL: Final = NativePool(_size_from_environment())
+execute = TPOOL.execute
+set_num_threads = TPOOL.resize
+killall = TPOOL.dismiss_all
+
+
+def dismiss_all_idle() -> None:
+    """Before a fork, and at exit: idle threads would only be in the way."""
+    told = [worker for pool in _pools for worker in pool.dismiss_idle()]
+    wait_gone(told)
+
+
+def _after_fork_in_child() -> None:
+    idle_natives.clear()
+    for pool in _pools:
+        pool.forget()
+
+
+os.register_at_fork(before=dismiss_all_idle, after_in_child=_after_fork_in_child)
+atexit.register(dismiss_all_idle)
