@@ -40,7 +40,7 @@ class _Closer:
 def current() -> Task:
     """The running task. A greenlet that is not ours (SQLAlchemy's, say) becomes one the first time it asks."""
     try:
-        return cast(Task, _getcurrent()._greening_task)  # type: ignore[attr-defined]  # set by us
+        return _getcurrent()._greening_task  # type: ignore[attr-defined, no-any-return]  # set by us
     except AttributeError:
         return _adopt(_getcurrent())
 

@@ -68,7 +68,7 @@ class Hub:
         self.pending = 0
         self.wakeup = Wakeup()
         self.poller = make_poller()
-        self.registry = Registry(self.poller)
+        self.registry = Registry(self.poller, self.ready)
         self.regs = self.registry.regs
         self.post = self.wakeup.post
         self.on_stuck: Callable[[Hub], None] | None = None
@@ -82,7 +82,7 @@ class Hub:
         self.carrier_refs = _CARRIER_REFS
 
     def _arm_wakeup(self) -> None:
-        fd = self.wakeup.fileno()
+        fd = self.registry.bell = self.wakeup.fileno()
         if self.poller.edge:
             self.poller.arm_edge(fd)
         else:
@@ -127,6 +127,8 @@ class Hub:
         # Act 1: descriptors.
         self.registry.dispatch(self._wait(0.0 if ready or self.wakeup.inbox else self._patience()))
         # Act 2: posts of other OS threads.
+        if self.registry.rung:
+            self._hear()
         inbox = self.wakeup.inbox
         while inbox:
             self._accept(inbox.popleft())
@@ -173,21 +175,18 @@ class Hub:
     def _wait(self, timeout: float | None) -> list[tuple[int, int]]:
         wakeup = self.wakeup
         if timeout == 0.0:
-            events = self.poller.wait(0)
-        else:
-            wakeup.sleeping = True
-            try:
-                events = self.poller.wait(0 if wakeup.inbox else timeout)
-            finally:
-                wakeup.sleeping = False
-        fd = wakeup.fileno()
-        for event in events:
-            if event[0] == fd:
-                wakeup.silence()
-                if not self.poller.edge:
-                    self.poller.arm_once(fd, IN)
-                break
-        return events
+            return self.poller.wait(0)
+        wakeup.sleeping = True
+        try:
+            return self.poller.wait(0 if wakeup.inbox else timeout)
+        finally:
+            wakeup.sleeping = False
+
+    def _hear(self) -> None:
+        self.registry.rung = False
+        self.wakeup.silence()
+        if not self.poller.edge:
+            self.poller.arm_once(self.wakeup.fileno(), IN)
 
     def _accept(self, item: Any) -> None:
         if isinstance(item, Task):

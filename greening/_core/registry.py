@@ -7,11 +7,12 @@ spurious: every waiter tries its system call again.
 
 import errno
 import os
+from collections import deque
 from typing import Any
 from weakref import ref
 
 from greening._core.poller import ERR, HUP, IN, OUT, PRI, RDHUP, READ, WRITE, Poller
-from greening._core.task import PARKED, TIMED_OUT, Task
+from greening._core.task import PARKED, READY, TIMED_OUT, Task
 
 
 class Registration:
@@ -73,11 +74,15 @@ def _each(waiters: Task | list[Task] | None) -> list[Task]:
 class Registry:
     """The registrations of one hub. Use it in the hub's own OS thread only."""
 
-    __slots__ = ("poller", "regs")
+    __slots__ = ("bell", "poller", "ready", "regs", "rung")
 
-    def __init__(self, poller: Poller) -> None:
+    def __init__(self, poller: Poller, ready: deque[Task]) -> None:
         self.poller = poller
+        self.ready = ready
         self.regs: dict[int, Registration] = {}
+        # The hub's wake-up descriptor, and whether it was among the events.
+        self.bell = -1
+        self.rung = False
 
     def socket(self, fd: int, owner: Any, stream: bool) -> Registration:
         """The registration of a socket of ours, armed once and for all.
@@ -119,12 +124,7 @@ class Registry:
         if mask & OUT:
             reg.writers = task if reg.writers is None else _with(reg.writers, task)
         if not reg.edge:
-            try:
-                self.poller.arm_once(reg.fd, reg.wanted)
-            except BaseException:
-                reg.leave(task)
-                task.unparked()
-                raise
+            self._arm(reg, task)
         try:
             events = task.park(deadline)
         except BaseException:
@@ -133,9 +133,17 @@ class Registry:
         if events is TIMED_OUT:
             reg.leave(task)
             return 0
-        if mask & READ and mask & OUT:
+        if mask & OUT and mask & READ:
             reg.leave(task)
-        return int(events)
+        return events  # type: ignore[no-any-return]  # the mask that dispatch woke us with
+
+    def _arm(self, reg: Registration, task: Task) -> None:
+        try:
+            self.poller.arm_once(reg.fd, reg.wanted)
+        except BaseException:
+            reg.leave(task)
+            task.unparked()
+            raise
 
     def wait_raw(self, fd: int, task: Task, mask: int, deadline: float | None) -> int:
         """Like `wait`, for a descriptor that is not ours: one-shot. A file that is always ready returns `mask` at once."""
@@ -171,21 +179,27 @@ class Registry:
         for fd, mask in events:
             reg = regs.get(fd)
             if reg is None:
+                if fd == self.bell:
+                    self.rung = True
                 continue
             reg.drained = False
             if mask & (PRI | RDHUP | HUP | ERR):
                 reg.stream = False
-            if mask & READ and reg.readers is not None:
-                waiters, reg.readers = reg.readers, None
+            waiters = reg.readers
+            if waiters is not None and mask & READ:
+                reg.readers = None
                 if type(waiters) is list:
                     for task in waiters:
                         task.wake(mask)
-                else:
-                    waiters.wake(mask)  # type: ignore[union-attr]  # as above
-            if mask & WRITE and reg.writers is not None:
-                for task in _each(reg.writers):
+                elif waiters.state == PARKED:  # type: ignore[union-attr]  # mypy does not narrow on `type(x) is list`
+                    # Task.wake, without a frame: this is the hub's own OS thread.
+                    waiters.state = READY  # type: ignore[union-attr]  # likewise
+                    waiters.value = mask  # type: ignore[union-attr]  # likewise
+                    self.ready.append(waiters)  # type: ignore[arg-type]  # likewise
+            if reg.writers is not None and mask & WRITE:
+                waiters, reg.writers = reg.writers, None
+                for task in _each(waiters):
                     task.wake(mask)
-                reg.writers = None
             if not reg.edge and reg.wanted:
                 self.poller.arm_once(fd, reg.wanted)
 

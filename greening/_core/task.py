@@ -154,19 +154,28 @@ class Task:
         if deadline is not None:
             self._set_alarm(deadline)
         try:
-            hub.switch()
+            # The direct switch of Hub.switch, here: one frame less in everything that waits.
+            ready = hub.ready
+            if ready and hub.turns > 0 and (resume := ready[0].resume) is not None:
+                hub.turns -= 1
+                ready.popleft()
+                resume()
+            else:
+                hub.switch()
         except BaseException:
             self.unparked()
             raise
         self.state = RUNNING
-        self.deadline = None
-        value, self.value = self.value, None
+        if deadline is not None:
+            self.deadline = None
         if self.error is not None:
             error, self.error = self.error, None
+            self.value = None
             try:
                 raise error
             finally:
                 del error
+        value, self.value = self.value, None
         return value
 
     def unparked(self) -> None:

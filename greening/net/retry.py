@@ -18,11 +18,14 @@ from typing import Any
 from weakref import ref
 
 from greening._core.current import current, hubs
+from greening._core.hub import Hub
 from greening._core.registry import Registration
 from greening._core.waiting import yield_now
 from greening._originals import raw_socket
 
-INET = (_stdlib.AF_INET, _stdlib.AF_INET6)
+# Plain integers: comparing enum members costs a call.
+INET = (int(_stdlib.AF_INET), int(_stdlib.AF_INET6))
+STREAM = int(_stdlib.SOCK_STREAM)
 
 _fileno = raw_socket.fileno
 _raw_gettimeout = raw_socket.gettimeout
@@ -32,16 +35,16 @@ family_of: Callable[[Any], int] = raw_socket.family.__get__  # type: ignore[attr
 type_of: Callable[[Any], int] = raw_socket.type.__get__  # type: ignore[attr-defined]  # likewise
 
 # The timeouts that users have set, by descriptor; the weak reference tells a reused number from the socket that set it.
-_timeouts: dict[int, tuple["ref[Any]", float | None]] = {}
+timeouts: dict[int, tuple["ref[Any]", float | None]] = {}
 
 # Immediate successes after which a green thread lets others run: unfair is cheap, starving is not. tokio's budget is 128.
-_BUDGET = 64
-_tick = count(1).__next__
+BUDGET = 64
+tick = count(1).__next__
 
 
 def spend() -> None:
     """An operation succeeded without waiting: after a number of those, let others run."""
-    if not _tick() % _BUDGET:
+    if not tick() % BUDGET:
         yield_now()
 
 
@@ -52,7 +55,7 @@ def set_timeout(sock: Any, timeout: float | None) -> None:
     fd = _fileno(sock)
     drop_timeout(fd)
     if seconds:
-        _timeouts[fd] = (ref(sock), seconds)
+        timeouts[fd] = (ref(sock), seconds)
         # The C level is to be blocking, the descriptor is not.
         _raw_settimeout(sock, None)
         os.set_blocking(fd, False)
@@ -65,13 +68,13 @@ def set_tls_timeout(sock: Any, timeout: float | None) -> None:
     fd = _fileno(sock)
     drop_timeout(fd)
     if seconds != 0:
-        _timeouts[fd] = (ref(sock), seconds)
+        timeouts[fd] = (ref(sock), seconds)
         _raw_settimeout(sock, 0)
 
 
 def drop_timeout(fd: int) -> None:
     """The descriptor leaves its socket, or its mode was set anew: forget what we knew of it."""
-    _timeouts.pop(fd, None)
+    timeouts.pop(fd, None)
     for hub in hubs:
         reg = hub.regs.get(fd)
         if reg is not None:
@@ -81,8 +84,8 @@ def drop_timeout(fd: int) -> None:
 def timeout_of(sock: Any) -> float | None:
     """The timeout that the user sees, in seconds: None blocking, 0 non-blocking."""
     timeout = _raw_gettimeout(sock)
-    if not timeout and _timeouts:
-        entry = _timeouts.get(_fileno(sock))
+    if not timeout and timeouts:
+        entry = timeouts.get(_fileno(sock))
         if entry is not None and entry[0]() is sock:
             return entry[1]
     return timeout
@@ -98,12 +101,18 @@ def wait_socket(sock: Any, mask: int, deadline: float | None) -> Registration:
     """
     task = current()
     hub = task.hub
+    reg = registration(sock, hub)
+    if not hub.registry.wait(reg, task, mask, deadline):
+        raise TimeoutError("timed out")
+    return reg
+
+
+def registration(sock: Any, hub: Hub) -> Registration:
+    """The registration of `sock` with `hub`; armed, if it is new."""
     fd = _fileno(sock)
     reg = hub.regs.get(fd)
     if reg is None or reg.owner is None or reg.owner() is not sock:
-        reg = hub.registry.socket(fd, sock, type_of(sock) == _stdlib.SOCK_STREAM and family_of(sock) in INET)
-    if not hub.registry.wait(reg, task, mask, deadline):
-        raise TimeoutError("timed out")
+        return hub.registry.socket(fd, sock, type_of(sock) == STREAM and family_of(sock) in INET)
     return reg
 
 
@@ -113,7 +122,7 @@ def deadline_of(sock: Any) -> float | None:
     Raises:
         BlockingIOError: the socket is non-blocking.
     """
-    timeout = timeout_of(sock)
+    timeout = _raw_gettimeout(sock) if not timeouts else timeout_of(sock)
     if timeout is None:
         return None
     if timeout == 0:

@@ -11,27 +11,35 @@ from typing import Any, cast
 
 from greenlet import getcurrent
 
+from greening._core.current import current
 from greening._core.poller import IN, OUT
+from greening._core.task import Task
 from greening._core.waiting import forget_fd, yield_now
 from greening._originals import os_sendfile, raw_socket
 from greening.net.connect import accept_fd, connect, connect_ex, resolved
 from greening.net.retry import (
-    _BUDGET,
-    _tick,
+    STREAM,
+    BUDGET,
+    tick,
     deadline_of,
     drop_timeout,
+    registration,
     retry,
     set_timeout,
     spend,
     timeout_of,
+    timeouts,
     type_of,
     wait_socket,
 )
 
-_DONTWAIT = _stdlib.MSG_DONTWAIT
+# Plain integers: `|` of the stdlib's enum members is a Python call that makes an object, and costs more than the system call.
+_DONTWAIT = int(_stdlib.MSG_DONTWAIT)
 # With these flags a call answers at once by itself, or means to.
-_IMMEDIATE = _DONTWAIT | getattr(_stdlib, "MSG_ERRQUEUE", 0)
-_WAITALL = _stdlib.MSG_WAITALL
+_IMMEDIATE = _DONTWAIT | int(getattr(_stdlib, "MSG_ERRQUEUE", 0))
+_WAITALL = int(_stdlib.MSG_WAITALL)
+
+_PEEK_OR_DONTWAIT = int(_stdlib.MSG_PEEK) | _DONTWAIT
 
 _fileno = raw_socket.fileno
 _recv = raw_socket.recv
@@ -46,17 +54,20 @@ _sendmsg = raw_socket.sendmsg
 _sendmsg_afalg = getattr(raw_socket, "sendmsg_afalg", None)
 _raw_close = raw_socket.close
 _raw_detach = raw_socket.detach
+_raw_gettimeout = raw_socket.gettimeout
 _raw_setblocking = raw_socket.setblocking
 _raw_bind = raw_socket.bind
 _raw_init = _stdlib.socket.__init__
 
 
 def recv(self: Any, bufsize: int, flags: int = 0, /) -> bytes:
-    fd = _fileno(self)
+    # The one method that every server spends its time in: what `retry` does is written out here.
     try:
-        reg = getcurrent()._greening_task.hub.regs.get(fd)  # type: ignore[attr-defined]  # set by the engine
+        task: Task = getcurrent()._greening_task  # type: ignore[attr-defined]  # set by the engine
     except AttributeError:
-        reg = None
+        task = current()
+    hub = task.hub
+    reg = hub.regs.get(_fileno(self))
     if reg is None or not reg.drained or flags:
         try:
             data: bytes = _recv(self, bufsize, flags | _DONTWAIT)
@@ -65,33 +76,34 @@ def recv(self: Any, bufsize: int, flags: int = 0, /) -> bytes:
                 raise
         else:
             if flags:
-                return _recv_rest(self, data, bufsize, flags) if flags & _WAITALL and len(data) < bufsize else data
+                return _recv_rest(self, data, bufsize, flags)
             if reg is not None and reg.stream and len(data) < bufsize:
                 reg.drained = True
-            elif not _tick() % _BUDGET:
+            elif not tick() % BUDGET:
                 yield_now()
             return data
-    return _recv_parked(self, bufsize, flags)
-
-
-def _recv_parked(sock: Any, bufsize: int, flags: int) -> bytes:
-    deadline = deadline_of(sock)
+    deadline = None if not timeouts and _raw_gettimeout(self) is None else deadline_of(self)
     while True:
-        reg = wait_socket(sock, IN, deadline)
+        if reg is None or reg.owner is None or reg.owner() is not self:
+            reg = registration(self, hub)
+        if not hub.registry.wait(reg, task, IN, deadline):
+            raise TimeoutError("timed out")
         try:
-            data: bytes = _recv(sock, bufsize, flags | _DONTWAIT)
+            data = _recv(self, bufsize, flags | _DONTWAIT)
         except BlockingIOError:
             continue
-        if flags & _WAITALL and len(data) < bufsize:
-            return _recv_rest(sock, data, bufsize, flags)
-        if reg.stream and not flags and 0 < len(data) < bufsize:
+        if flags:
+            return _recv_rest(self, data, bufsize, flags)
+        if reg.stream and 0 < len(data) < bufsize:
             reg.drained = True
         return data
 
 
 def _recv_rest(sock: Any, data: bytes, bufsize: int, flags: int) -> bytes:
     """MSG_WAITALL, on streams: with MSG_DONTWAIT the kernel does not wait for all, so we do."""
-    if not data or type_of(sock) != _stdlib.SOCK_STREAM or flags & (_stdlib.MSG_PEEK | _DONTWAIT):
+    if not flags & _WAITALL or not data or len(data) >= bufsize:
+        return data
+    if type_of(sock) != STREAM or flags & _PEEK_OR_DONTWAIT:
         return data
     parts = [data]
     missing = bufsize - len(data)
@@ -125,7 +137,7 @@ def recv_into(self: Any, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
 def _recv_all_into(sock: Any, buffer: Any, nbytes: int, flags: int, got: int) -> int:
     with memoryview(buffer) as view, view.cast("B") as octets:
         wanted = nbytes or octets.nbytes
-        if got and type_of(sock) == _stdlib.SOCK_STREAM and not flags & (_stdlib.MSG_PEEK | _DONTWAIT):
+        if got and type_of(sock) == STREAM and not flags & _PEEK_OR_DONTWAIT:
             while got < wanted:
                 more = recv_into(sock, octets[got:wanted])
                 if not more:
@@ -169,7 +181,7 @@ def send(self: Any, data: Any, flags: int = 0, /) -> int:
         if flags & _IMMEDIATE:
             raise
     else:
-        if not _tick() % _BUDGET:
+        if not tick() % BUDGET:
             yield_now()
         return sent
     return cast(int, retry(self, OUT, _send, data, flags | _DONTWAIT))
@@ -181,7 +193,7 @@ def sendall(self: Any, data: Any, flags: int = 0, /) -> None:
     except BlockingIOError:
         sent = 0
     if type(data) is bytes and sent == len(data):
-        if not _tick() % _BUDGET:
+        if not tick() % BUDGET:
             yield_now()
         return
     with memoryview(data) as view, view.cast("B") as octets:
