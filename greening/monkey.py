@@ -98,7 +98,7 @@ def original(name: str) -> Any:
     """
     from greening.patcher.isolate import pristine_world
 
-    return pristine_world(CATALOGUE).import_(name)
+    return pristine_world(CATALOGUE).load(name)
 
 
 def import_patched(
@@ -123,4 +123,5 @@ def import_patched(
     overrides = dict(additional_modules) | kw_additional_modules
     if overrides:
         world = world.with_modules(overrides)
-    return world.import_copy(module_name)
+    module: ModuleType = world.import_copy(module_name)
+    return module

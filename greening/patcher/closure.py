@@ -51,7 +51,8 @@ def is_namespace(spec: ModuleSpec) -> bool:
 
 def has_python_code(spec: ModuleSpec) -> bool:
     """False for modules written in C: they cannot be executed a second time."""
-    return spec.loader is not BuiltinImporter and not isinstance(spec.loader, ExtensionFileLoader)
+    loader: object = spec.loader
+    return loader is not BuiltinImporter and not isinstance(loader, ExtensionFileLoader)
 
 
 class Scanner:

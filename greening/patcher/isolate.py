@@ -80,7 +80,7 @@ class World:
         world._named.update(world._unit(name) for name in overrides if "." in name)
         return world
 
-    def import_copy(self, name: str) -> ModuleType:
+    def import_copy(self, name: str) -> Any:
         """The world's own copy of a module; the process's own where that is green already or written in C."""
         with self._lock:
             known = name in self._targets or is_copied(name)
@@ -161,7 +161,9 @@ class World:
         if package is not None and path is None:
             return real_import(name)  # os.path; or the usual error: "... is not a package"
         spec = find_spec_of_others(name, path)
-        if spec is None and sys.modules.get(name) is not None:  # `sys.modules["mine.vendored"] = sys.modules["vendored"]`
+        if (
+            spec is None and sys.modules.get(name) is not None
+        ):  # `sys.modules["mine.vendored"] = sys.modules["vendored"]`
             module = real_import(name)
             return module if module.__name__ == name else self.load(module.__name__)
         if spec is None:

@@ -7,7 +7,18 @@ containers of what matched, then the owners of those. No foreign code runs: neit
 
 import gc
 from collections.abc import Callable, Collection, Iterable, Iterator
-from types import BuiltinMethodType, CellType, FrameType, FunctionType, MemberDescriptorType, MethodType
+from types import (
+    BuiltinMethodType,
+    CellType,
+    ClassMethodDescriptorType,
+    FrameType,
+    FunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    MethodDescriptorType,
+    MethodType,
+    WrapperDescriptorType,
+)
 from typing import Any, cast
 
 from greening.patcher.look import (
@@ -24,6 +35,16 @@ Write = Callable[[Any, Any, Any], object]
 Objects = dict[int, object]
 
 _METHODS = frozenset({BuiltinMethodType, MethodType})
+# What a class consists of refers to the class; that is no place where somebody keeps it.
+_PARTS_OF_CLASSES = frozenset(
+    {
+        ClassMethodDescriptorType,
+        GetSetDescriptorType,
+        MemberDescriptorType,
+        MethodDescriptorType,
+        WrapperDescriptorType,
+    }
+)
 _SHOWN = (str, int, bytes, bool)  # keys whose repr is not foreign code
 
 
@@ -147,14 +168,14 @@ def _owners(containers: list[object]) -> Objects:
 def _is_part(part: object, whole: object) -> bool:
     if type(whole) is FunctionType:
         return whole.__defaults__ is part or whole.__kwdefaults__ is part
-    if type(part) is tuple:
-        return False
-    return is_class(whole) or instance_dict(whole) is part
+    if is_class(whole):
+        return True
+    return type(part) is dict and instance_dict(whole) is part
 
 
 def _places(container: object, owner: object, wanted: Objects) -> Iterator[Holder]:
     kind = type(container)
-    if is_kept(_module_name(owner)) or (is_class(container) and not is_kept(module_of(container))):
+    if is_class(container) or kind in _PARTS_OF_CLASSES or is_kept(_module_name(owner)):
         return  # a class's dictionary is a container of its own
     if kind is dict:
         yield from _places_in_dict(cast("dict[object, object]", container), owner, wanted)
@@ -181,6 +202,8 @@ def _places_in_dict(namespace: dict[object, object], owner: object, wanted: Obje
 
 
 def _places_in_tuple(container: tuple[object, ...], owner: object, wanted: Objects) -> Iterator[Holder]:
+    if is_class(owner):
+        return  # its bases
     for index, value in enumerate(container):
         if id(value) in wanted:
             if owner is container:
@@ -191,6 +214,7 @@ def _places_in_tuple(container: tuple[object, ...], owner: object, wanted: Objec
 
 def _places_in_instance(container: object, wanted: Objects) -> Iterator[Holder]:
     direct = {id(value): value for value in gc.get_referents(container) if id(value) in wanted}
+    direct.pop(id(type(container)), None)
     for name, slot, value in slots_of(container):
         if id(value) in direct:
             del direct[id(value)]

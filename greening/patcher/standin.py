@@ -1,9 +1,9 @@
 """A copy of a module stands in for the real one in `sys.modules` - only while the copy's own code runs.
 
 It has to stand there: `IntEnum._convert_` (in the bodies of socket, ssl and signal), dataclasses, attrs and modules
-that replace themselves look up `sys.modules[__name__]`, and `_convert_` even writes into what it finds. The real modules
-come back whenever a real import runs in between (`outside`), so that no shared module ever binds a copy. What is left
-is another OS thread that looks the module up at that very moment. Global, because `sys.modules` is.
+that replace themselves look up `sys.modules[__name__]`, and `_convert_` even writes into what it finds. The real
+modules come back whenever a real import runs in between (`outside`), so that no shared module ever binds a copy. What
+is left is another OS thread that looks the module up at that very moment. Global, because `sys.modules` is.
 """
 
 import importlib

@@ -1,0 +1,5 @@
+"""`python -m greening`: see `_cli`."""
+
+from greening._cli import main
+
+main()

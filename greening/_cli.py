@@ -1,0 +1,296 @@
+"""`python -m greening`: run a program as `python` would, with everything patched before its first line.
+
+What the program can see of us is kept at nothing: `__main__` is its own module, `sys.argv` and `sys.path[0]` are what
+they would have been, tracebacks begin with its first frame, and it ends with the exit status it would have ended with.
+
+argparse is not used: importing it takes as long as patching does.
+
+Child processes that multiprocessing starts with "spawn" or "forkserver" import the program's main module again, as they
+do under `python`; they are not patched, unless that module calls `greening.monkey_patch()`.
+"""
+
+import builtins
+import importlib
+import os
+import runpy
+import sys
+from collections.abc import Callable, Sequence
+from importlib.machinery import BuiltinImporter, SourceFileLoader, SourcelessFileLoader
+from types import CodeType, ModuleType, TracebackType
+from typing import Any, NoReturn
+
+import greening
+from greening.debug import audit
+from greening.monkey import monkey_patch
+from greening.patches import CATALOGUE
+
+USAGE = """\
+usage: python -m greening [OPTION ...] (SCRIPT | -m MODULE | -c CODE | -) [ARG ...]
+
+Run a Python program with the standard library made cooperative. SCRIPT is a file, or a directory or zip file with a
+__main__.py; without it, or with -, the program is read from standard input.
+
+  --only LIST   patch only these, separated by commas: {flags}
+  --skip LIST   patch everything but these
+  --no-patch    patch nothing; the program may call greening.monkey_patch() itself
+  --audit       when the program has ended, list on standard error what was left blocking, and why
+  --version     print versions
+  --help        print this
+"""
+
+FLAGS = tuple(dict.fromkeys(entry.flag for entry in CATALOGUE))
+
+# Frames that are not the program's own, where a traceback begins.
+_SCAFFOLD = frozenset(
+    {
+        __file__,
+        os.path.join(os.path.dirname(__file__), "__main__.py"),
+        runpy._run_code.__code__.co_filename,  # type: ignore[attr-defined]
+        "<frozen importlib._bootstrap>",
+        "<frozen importlib._bootstrap_external>",
+    }
+)
+
+Run = Callable[[], object]
+
+
+class Options:
+    """What stands before the program on the command line."""
+
+    def __init__(self) -> None:
+        self.flags: dict[str, bool] = {}
+        self.patch = True
+        self.audit = False
+
+
+class _Refused(Exception):
+    """runpy's way of saying that there is nothing to run."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the program that the arguments (default: those of this process) name.
+
+    Raises:
+        SystemExit: as the program does; 2 for a command line that makes no sense or a script that cannot be opened.
+    """
+    options, rest = parse(sys.argv[1:] if arguments is None else list(arguments))
+    if options.patch:
+        monkey_patch(**options.flags)
+    run = _program(rest)
+    try:
+        run()
+    except SystemExit:
+        raise
+    except BaseException:
+        _hide_scaffold()
+        raise
+    finally:
+        if options.audit:
+            _print_audit()
+
+
+def parse(arguments: list[str]) -> tuple[Options, list[str]]:
+    """Our options, and what follows them."""
+    options = Options()
+    rest = list(arguments)
+    while rest and rest[0].startswith("-") and rest[0] != "-" and rest[0][:2] not in ("-m", "-c"):
+        name, equals, value = rest.pop(0).partition("=")
+        if name in ("--only", "--skip"):
+            if not equals and not rest:
+                _refuse(f"{name} needs a list of flags: {', '.join(FLAGS)}")
+            options.flags.update(dict.fromkeys(_flags(name, value if equals else rest.pop(0)), name == "--only"))
+        elif name == "--no-patch":
+            options.patch = False
+        elif name == "--audit":
+            options.audit = True
+        elif name in ("--version", "-V"):
+            _answer(_versions())
+        elif name in ("--help", "-h"):
+            _answer(USAGE.format(flags=", ".join(FLAGS)))
+        elif name == "--":
+            break
+        else:
+            _refuse(f"unknown option {name}")
+    if len(set(options.flags.values())) == 2:
+        _refuse("--only and --skip exclude each other")
+    return options, rest
+
+
+def _flags(option: str, text: str) -> list[str]:
+    flags = [flag.strip() for flag in text.split(",") if flag.strip()]
+    unknown = [flag for flag in flags if flag not in FLAGS]
+    if unknown or not flags:
+        problem = f"unknown flag {', '.join(unknown)}" if unknown else "no flag"
+        _refuse(f"{option}: {problem}; the flags are: {', '.join(FLAGS)}")
+    return flags
+
+
+def _refuse(problem: str) -> NoReturn:
+    print(f"greening: {problem}\nTry `python -m greening --help`.", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def _answer(text: str) -> NoReturn:
+    print(text.rstrip())
+    raise SystemExit(0)
+
+
+def _versions() -> str:
+    greenlet = importlib.import_module("greenlet").__version__
+    return f"greening {greening.__version__} (Python {sys.version.split()[0]}, greenlet {greenlet})"
+
+
+def _program(rest: list[str]) -> Run:
+    """Set the stage for the program and return what runs it."""
+    if not rest:
+        sys.argv[:] = [""]
+        return _stdin
+    what, arguments = rest[0], rest[1:]
+    for option, make in (("-m", _module), ("-c", _command)):
+        if what.startswith(option):
+            if what == option and not arguments:
+                _refuse(f"argument expected for the {option} option")
+            value = what[2:] or arguments.pop(0)
+            sys.argv[:] = [option, *arguments]
+            return lambda: make(value)
+    sys.argv[:] = rest
+    return _stdin if what == "-" else lambda: _script(what)
+
+
+# The four kinds of program
+
+
+def _script(path: str) -> None:
+    full = path if os.path.isabs(path) else os.path.join(os.getcwd(), path.removeprefix("./"))
+    if any(_imports_from(hook, full) for hook in sys.path_hooks):
+        _folder(full)
+        return
+    try:
+        with open(full, "rb") as file:
+            source = file.read()
+    except OSError as error:
+        print(f"{_python()}: can't open file {full!r}: [Errno {error.errno}] {error.strerror}", file=sys.stderr)
+        raise SystemExit(2) from None
+    _set_path(os.path.dirname(os.path.realpath(full)))
+    loader = (SourcelessFileLoader if full.endswith(".pyc") else SourceFileLoader)("__main__", full)
+    module = _new_main(full, loader)
+    if isinstance(loader, SourcelessFileLoader):
+        code = loader.get_code("__main__")
+        assert code is not None
+    else:
+        code = _compile(source, full)
+    exec(code, vars(module))
+
+
+def _imports_from(hook: Callable[[str], object], path: str) -> bool:
+    """True for a directory or zip file, as far as this entry of `sys.path_hooks` knows them."""
+    try:
+        hook(path)
+    except ImportError:
+        return False
+    return True
+
+
+def _folder(path: str) -> None:
+    # Where a script's directory would be on the path, and in safe-path mode, where none is: as python does.
+    if sys.flags.safe_path:
+        sys.path.insert(0, path)
+    else:
+        sys.path[0] = path
+    _run_found("_get_main_module_details")
+
+
+def _module(name: str) -> None:
+    _set_path(os.getcwd())
+    _run_found("_get_module_details", name)
+
+
+def _run_found(finder: str, *arguments: str) -> None:
+    """Have runpy find a module and run it as `__main__`; this is what `python -m` itself consists of."""
+    try:
+        _, spec, code = getattr(runpy, finder)(*arguments, _Refused)
+    except _Refused as problem:
+        raise SystemExit(f"{sys.executable}: {problem}") from None
+    if arguments:
+        sys.argv[0] = spec.origin
+    module = _new_main(None, None)
+    runpy._run_code(code, vars(module), None, "__main__", spec)  # type: ignore[attr-defined]
+
+
+def _command(source: str) -> None:
+    _set_path("")
+    module = _new_main(None, BuiltinImporter)
+    code = _compile(source, "<string>")
+    # From 3.13 on tracebacks show the lines of a -c program.
+    remember = getattr(sys.modules.get("linecache"), "_register_code", None)
+    if remember is not None:
+        remember(code, source, "<string>")
+    exec(code, vars(module))
+
+
+def _stdin() -> None:
+    _set_path("")
+    module = _new_main("<stdin>", BuiltinImporter)
+    if sys.stdin.isatty():
+        importlib.import_module("code").interact(local=vars(module), exitmsg="")
+    else:
+        exec(_compile(sys.stdin.buffer.read(), "<stdin>"), vars(module))
+
+
+def _compile(source: str | bytes, name: str) -> CodeType:
+    return compile(source, name, "exec", dont_inherit=True)
+
+
+def _set_path(first: str) -> None:
+    if not sys.flags.safe_path:
+        sys.path[0] = first
+
+
+def _new_main(file: str | None, loader: Any) -> ModuleType:
+    """A fresh `__main__`, so that pickle, multiprocessing and the program itself meet the program and not us."""
+    module = ModuleType("__main__")
+    namespace = vars(module)
+    namespace.update(__builtins__=builtins, __loader__=loader)
+    if sys.version_info < (3, 14):
+        namespace["__annotations__"] = {}
+    if file is not None:
+        namespace["__file__"] = file
+        if sys.version_info < (3, 15):
+            namespace["__cached__"] = None
+    sys.modules["__main__"] = module
+    return module
+
+
+def _python() -> str:
+    return sys.orig_argv[0] if sys.orig_argv else "python"
+
+
+# The end
+
+
+def _hide_scaffold() -> None:
+    """Have the exception that is on its way out shown without our frames, by whatever hook the program has set.
+
+    It has to leave through the interpreter, which knows what a KeyboardInterrupt means for the exit status; on the way
+    our frames are added to its traceback. So a hook that runs once takes them off again.
+    """
+    theirs = sys.excepthook
+
+    def once(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> object:
+        sys.excepthook = theirs
+        while trace is not None and trace.tb_frame.f_code.co_filename in _SCAFFOLD:
+            trace = trace.tb_next
+        error.__traceback__ = sys.last_traceback = trace
+        return theirs(kind, error, trace)
+
+    sys.excepthook = once
+
+
+def _print_audit() -> None:
+    findings = audit()
+    if not findings:
+        print("greening: audit: everything that was found is green", file=sys.stderr)
+        return
+    print(f"greening: audit: {len(findings)} left blocking", file=sys.stderr)
+    for finding in findings:
+        print(f"  {finding}", file=sys.stderr)

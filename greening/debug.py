@@ -1,0 +1,104 @@
+"""Instruments: `audit()` lists what stayed blocking in spite of `monkey_patch()`, and what to do about it."""
+
+import sys
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from greening._originals import LockType, RLock
+from greening.patcher.ledger import ABSENT, LEDGER
+from greening.patcher.look import is_class, is_module, module_dict
+from greening.patcher.references import Holder, holders
+
+_EARLIER = "call greening.monkey_patch() before that module is imported"
+
+
+class Finding(NamedTuple):
+    """Something that still blocks its whole OS thread.
+
+    Attributes:
+        kind: "name" (an original function or class), "lock" (a real lock or RLock), "instance" (an object of a class
+            that has been replaced).
+        where: the place that holds it, as a path from a module where one is found.
+        what: what is held there.
+        remedy: what to do.
+    """
+
+    kind: str
+    where: str
+    what: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}\n    {self.remedy}"
+
+
+def audit() -> list[Finding]:
+    """What `monkey_patch()` could not reach, most of it because it had been imported or made before.
+
+    Looks through the whole heap, which takes from milliseconds to seconds; runs no foreign code. Local variables of
+    running functions and what only C extensions hold are not seen. Modules that are patched are left out: what they
+    keep, they keep on purpose. Empty when nothing is patched.
+    """
+    if not LEDGER.placed:
+        return []
+    return sorted({*_names(), *_locks(), *_instances()})
+
+
+def _names() -> Iterator[Finding]:
+    originals: dict[int, tuple[str, bool]] = {}
+    kept: list[object] = []
+    for target, names in LEDGER.replaced.items():
+        for name, (before, after) in names.items():
+            if callable(before) and "." not in name and getattr(before, "__module__", "") != "builtins":
+                kept.append(before)
+                originals.setdefault(id(before), (f"{target}.{name}", after is ABSENT))
+    for holder in _outside_targets(lambda value: id(value) in originals, ()):
+        name, removed = originals[id(holder.value)]
+        if removed:
+            yield Finding("name", holder.where, f"{name}, which has no green meaning", f"do without {name}")
+        else:
+            yield Finding(
+                "name", holder.where, f"the blocking {name}", f"look {name} up when it is called, or {_EARLIER}"
+            )
+
+
+def _locks() -> Iterator[Finding]:
+    if "_thread" not in LEDGER.placed and "threading" not in LEDGER.placed:
+        return
+    for holder in _outside_targets(lambda value: True, (LockType, RLock)):
+        kind = "RLock" if type(holder.value) is RLock else "lock"
+        method = "" if holder.method is None else f" (its method {holder.method})"
+        yield Finding("lock", holder.where, f"a real {kind}{method}", f"make it after patching: {_EARLIER}")
+
+
+def _instances() -> Iterator[Finding]:
+    replaced = {
+        before: f"{target}.{name}"
+        for target, names in LEDGER.replaced.items()
+        for name, (before, after) in names.items()
+        if is_class(before) and is_class(after) and before not in (LockType, RLock)
+    }
+    if not replaced:
+        return
+    for holder in _outside_targets(lambda value: True, tuple(replaced)):  # type: ignore[arg-type]
+        what = f"a blocking {replaced[type(holder.value)]}"
+        yield Finding("instance", holder.where, what, f"make it after patching: {_EARLIER}")
+
+
+def _outside_targets(predicate: Callable[[object], bool], kinds: tuple[type, ...]) -> Iterator[Holder]:
+    for holder in holders(predicate, kinds):
+        if not (is_module(holder.owner) and _may_keep(holder.owner)) and not _belongs_to_target(holder):
+            yield holder
+
+
+def _may_keep(module: object) -> bool:
+    """True for patched modules and for modules written in C, which are where the originals come from."""
+    namespace = module_dict(module)
+    if namespace.get("__name__") in LEDGER.wanted:
+        return True
+    file = namespace.get("__file__")
+    return file.endswith(".so") if isinstance(file, str) else namespace.get("__name__") in sys.builtin_module_names
+
+
+def _belongs_to_target(holder: Holder) -> bool:
+    return any(holder.where.startswith(f"{target}.") for target in LEDGER.placed)
