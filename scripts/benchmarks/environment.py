@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.peers import Peer
+from benchmarks.peers import FLOOR, Peer
 from benchmarks.processes import BenchError
 
 ROOM = Path(__file__).resolve().parent
@@ -154,7 +154,7 @@ def _versions(machine: Machine) -> dict[str, str]:
 
 
 def _unusable(machine: Machine, peer: Peer) -> str | None:
-    if peer.name == "c" and machine.compiler is None:
+    if peer.name == FLOOR and machine.compiler is None:
         return "no C compiler"
     if not peer.probe:
         return None

@@ -37,7 +37,7 @@ def measure(machine: Machine, row: Row, peers: tuple[Peer, ...], rounds: int, se
                 stack.callback(sampler.close)
             except BenchError as error:
                 result.failed[peer.name] = str(error)
-        for number in range(min(rounds, row.rounds or rounds)):
+        for number in range(max(1, rounds // 3) if row.slow else rounds):
             for name in _rotated(list(samplers), number):
                 try:
                     result.samples.setdefault(name, []).append(samplers[name].sample())

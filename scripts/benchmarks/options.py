@@ -38,7 +38,7 @@ def parse(arguments: list[str]) -> Options:
     )
     parser.add_argument("--peers", default="*", help='names or patterns, e.g. "greening,gevent" (default: all)')
     parser.add_argument("--rounds", type=_positive, help="samples of each peer (default: 9, quick: 3)")
-    parser.add_argument("--quick", action="store_true", help="3 rounds of short samples: about two minutes, noisier")
+    parser.add_argument("--quick", action="store_true", help="3 rounds of short samples: a few minutes, noisier")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample, and the machine, to FILE")
     parser.add_argument("--list", action="store_true", help="show the rows and the peers, measure nothing")
     given = parser.parse_args(arguments)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.measure import Result
-from benchmarks.peers import BASE
+from benchmarks.peers import BASE, FLOOR
 
 LOAD_BOUND = 0.9  # a load generator busier than this, with a server that is not, was the bottleneck
 
@@ -32,9 +32,9 @@ class Middle:
 
 
 def ratio(result: Result, name: str, other: str = BASE) -> Middle | None:
-    """`other`'s value over `name`'s, round by round; None unless both were measured."""
+    """`other`'s value over `name`'s, round by round; None unless both were measured, and are more than nothing."""
     ours, theirs = result.samples.get(other), result.samples.get(name)
-    if not ours or not theirs:
+    if not ours or not theirs or min(sample.value for sample in theirs) <= 0:
         return None
     return Middle.of([a.value / b.value for a, b in zip(ours, theirs, strict=False)])
 
@@ -50,6 +50,8 @@ def row_lines(result: Result) -> Iterable[str]:
         pair = f"{share.median:.2f} ({share.low:.2f}..{share.high:.2f})" if share and name != BASE else ""
         half = f"{_short(value.low)} .. {_short(value.high)}"
         yield f"  {name:<10}{_short(value.median):>10}  {half:<19}{times}   {pair:<20}{_extras(result, name)}".rstrip()
+    if own := _above_floor(result):
+        yield f"  above {FLOOR}: {own}"
     for name, reason in result.failed.items():
         yield f"  {name:<10}failed: {reason}"
     if bound := [name for name in result.samples if _load_bound(result, name)]:
@@ -85,6 +87,19 @@ def write_json(path: Path, machine: dict[str, object], results: Iterable[Result]
         for result in results
     ]
     path.write_text(json.dumps({"machine": machine, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+
+
+def _above_floor(result: Result) -> str:
+    """Say what each peer costs beyond the kernel's share, which is the same for all and hides the difference."""
+    medians = {name: statistics.median(sample.value for sample in found) for name, found in result.samples.items()}
+    floor = medians.pop(FLOOR, None)
+    if floor is None:
+        return ""
+    base = medians.get(BASE, floor) - floor
+    return ", ".join(
+        f"{name} {_short(value - floor)}" + (f" ({base / (value - floor):.2f})" if base > 0 and value > floor else "")
+        for name, value in medians.items()
+    )
 
 
 EXTRAS = (
