@@ -235,8 +235,15 @@ def _strike(thread: Task, error: BaseException) -> bool:
         return False
     ready = thread.hub.ready
     if thread.state == READY:
-        ready.remove(thread)
         thread.error = error
+        try:
+            ready.remove(thread)
+        except ValueError:  # another OS thread has woken it, and it is still in the inbox: it comes with the error from there
+            return False
+    elif thread.state == RUNNING:
+        # Suspended by a switch that is not ours (a foreign greenlet runs for it, a signal handler): strike when it parks.
+        thread.hub.timers.add(thread.hub.now(), _strike, thread, error)
+        return False
     elif not thread.interrupt(error):
         return False
     else:
