@@ -7,10 +7,11 @@ from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from greenlet import GreenletExit
+from greenlet import getcurrent as _running
 
 from greening._core.current import current, get_hub
 from greening._core.hub import Hub
-from greening._core.lot import enter, guard, wait_chosen
+from greening._core.lot import guard
 from greening._core.report import report
 from greening._core.task import DEAD, NEW, PARKED, READY, RUNNING, Task
 from greening._core.timers import Timer
@@ -92,10 +93,10 @@ class GreenThread(Task, Generic[T]):
             after, self._after = self._after, None
         if after is not None:
             for what in after:
-                if isinstance(what, Task):
-                    what.wake()
-                else:
+                if type(what) is tuple:
                     self._call_link(*what)
+                else:
+                    what.wake()
         self._locals = None
 
     def _call_link(self, func: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -130,25 +131,39 @@ class GreenThread(Task, Generic[T]):
             what the function raised (GreenletExit when it was killed); TimeoutError when the time ran out;
             RuntimeError when it waits for itself.
         """
-        if self.state != DEAD and not self._wait_end(timeout):
-            raise TimeoutError(f"{self.name} has not ended within {timeout} seconds")
+        if self.state != DEAD:
+            task = current()
+            if task is self:
+                raise RuntimeError(f"{self.name} would wait for itself for ever")
+            if self._join(task):
+                try:
+                    task.park(None if timeout is None else task.hub.now() + timeout)
+                finally:
+                    if self.state != DEAD:
+                        self._leave(task)
+                if self.state != DEAD:
+                    raise TimeoutError(f"{self.name} has not ended within {timeout} seconds")
         if self._failure is not None:
             raise self._failure
         return self._result  # type: ignore[no-any-return]  # set by execute
 
-    def _wait_end(self, timeout: float | None) -> bool:
-        task = current()
-        if task is self:
-            raise RuntimeError(f"{self.name} would wait for itself for ever")
+    def _join(self, task: Task) -> bool:
+        """Have `task`, which parks next, woken at the end. False: that was."""
         with guard:
             if self.state == DEAD:
-                return True
-            after = self._after
-            if after is None:
-                after = self._after = []
-            enter(after, task)
-        # The list is taken whole at the end, and a task that was in it counts as chosen then.
-        return wait_chosen(after, task, timeout, _nobody) or self.state == DEAD
+                return False
+            if self._after is None:
+                self._after = [task]
+            else:
+                self._after.append(task)
+            task.state = PARKED
+            return True
+
+    def _leave(self, task: Task) -> None:
+        """`task` waits no longer. (Once the thread has ended, nobody reads the list any more.)"""
+        with guard:
+            if self._after is not None and task in self._after:
+                self._after.remove(task)
 
     def link(self, func: Callable[..., object], *args: Any, **kwargs: Any) -> None:
         """Have `func(self, *args, **kwargs)` called when it ends, in its own greenlet; at once when it has ended."""
@@ -269,7 +284,10 @@ def spawn(func: Callable[..., T], *args: Any, **kwargs: Any) -> GreenThread[T]:
     """
     if not callable(func):
         raise TypeError(f"a callable is needed, not {func!r}")
-    hub = current().hub
+    try:
+        hub: Hub = _running()._greening_task.hub  # type: ignore[attr-defined]  # set by us; `current`, without its frame
+    except AttributeError:
+        hub = get_hub()
     thread = GreenThread(hub, func, args, kwargs)
     hub.ready.append(thread)
     return thread
@@ -277,7 +295,12 @@ def spawn(func: Callable[..., T], *args: Any, **kwargs: Any) -> GreenThread[T]:
 
 def spawn_n(func: Callable[..., object], *args: Any, **kwargs: Any) -> GreenThread[Any]:
     """Like `spawn`, for when the result does not matter."""
-    return spawn(func, *args, **kwargs)
+    if not callable(func):
+        raise TypeError(f"a callable is needed, not {func!r}")
+    hub = current().hub
+    thread = GreenThread(hub, func, args, kwargs)
+    hub.ready.append(thread)
+    return thread
 
 
 def spawn_after(seconds: float, func: Callable[..., T], *args: Any, **kwargs: Any) -> GreenThread[T]:
