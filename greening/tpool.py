@@ -5,9 +5,9 @@
     digest = tpool.execute(slow_c_function, data)
     connection = tpool.Proxy(driver.connect(...), autowrap=(driver.Cursor,))
 
-The number of threads is 20, or what the environment variable GREENING_THREADPOOL_SIZE says; they are started when they are
-needed and leave when they have nothing to do. Names are looked up in threads of their own, so that stuck look-ups leave
-these alone.
+The number of threads is 20, or what the environment variable GREENING_THREADPOOL_SIZE says; they are started when
+they are needed and leave when they have nothing to do. Names are looked up in threads of their own, so that stuck
+look-ups leave these alone.
 """
 
 from importlib import import_module

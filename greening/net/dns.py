@@ -1,15 +1,15 @@
 """Names and addresses: the system's own resolver, asked in native threads. Numeric addresses never leave the greenlet.
 
 Facts:
-- libc is right about /etc/hosts, nsswitch, search domains and mDNS; a resolver of our own would not be. But it blocks, up to
-  minutes, and cannot be interrupted.
+- libc is right about /etc/hosts, nsswitch, search domains and mDNS; a resolver of our own would not be. But it
+  blocks, up to minutes, and cannot be interrupted.
 - With AI_NUMERICHOST `getaddrinfo(3)` asks nobody, and answers numeric addresses (scopes, canonical names, families and
   errors included) exactly as it does without.
 - A service that is not a number is looked up in /etc/services, or wherever nsswitch says: that may block.
 
-Consequence: `getaddrinfo` of a number, or of nothing, with a numeric service is answered on the spot; so is whatever else is
-known to ask nobody. Everything else goes to a pool of this file's own, so that stuck look-ups leave `tpool` to its users.
-Who is killed, or times out, while a look-up is under way leaves at once.
+Consequence: `getaddrinfo` of a number, or of nothing, with a numeric service is answered on the spot; so is whatever
+else is known to ask nobody. Everything else goes to a pool of this file's own, so that stuck look-ups leave `tpool`
+to its users. Who is killed, or times out, while a look-up is under way leaves at once.
 
 Each function has the name, the signature, the results and the errors of its twin in `socket`, and is thread-safe.
 """

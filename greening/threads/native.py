@@ -4,13 +4,13 @@ A green thread hands its call to a worker and parks; the worker posts the outcom
 
 Facts: a green thread cannot be stopped from waiting, a C call can; an OS thread that nobody needs still counts for
 `os.fork` (which warns of it from 3.12 on), at exit, and in the search for deadlocks.
-Consequence: who waits leaves at once when it is killed, and the outcome is dropped; workers are made when they are needed,
-leave after `IDLE_SECONDS` without work, and before a fork.
+Consequence: who waits leaves at once when it is killed, and the outcome is dropped; workers are made when they are
+needed, leave after `IDLE_SECONDS` without work, and before a fork.
 
 Laws:
 - `guard`, the engine's process-wide lock, protects the pool's books. Nobody parks, and no foreign code runs, under it.
-- A worker is on the idle list exactly while its ident is in `idle_natives`, and enters both *before* it posts the outcome:
-  when the hub hears of the outcome and finds everything else waiting, the books are right already.
+- A worker is on the idle list exactly while its ident is in `idle_natives`, and enters both *before* it posts the
+  outcome: when the hub hears of the outcome and finds everything else waiting, the books are right already.
 - Only the hub's own OS thread touches `hub.pending` and a job's `settled`.
 """
 
@@ -29,7 +29,15 @@ from greening._core.hub import Hub
 from greening._core.lot import guard
 from greening._core.stuck import idle_natives
 from greening._core.task import PARKED, Task
-from greening._originals import allocate_lock, get_ident, get_native_id, monotonic, real_local, start_new_thread, time_sleep
+from greening._originals import (
+    allocate_lock,
+    get_ident,
+    get_native_id,
+    monotonic,
+    real_local,
+    start_new_thread,
+    time_sleep,
+)
 from greening.errors import BlockingInHub
 
 P = ParamSpec("P")
@@ -140,8 +148,8 @@ class NativePool:
 
     Args:
         size: threads at most; 0: every call is made on the spot, and blocks everybody.
-        deaf: its threads have all signals blocked, so that none is delivered to a thread that nobody knows of. For calls
-            that start no child processes, which would inherit that.
+        deaf: its threads have all signals blocked, so that none is delivered to a thread that nobody knows of. For
+            calls that start no child processes, which would inherit that.
     Raises:
         TypeError, ValueError: `size` is not a number of threads.
     """
@@ -195,7 +203,7 @@ class NativePool:
         return job.outcome()  # type: ignore[no-any-return]  # what func returned
 
     def _submit(self, job: _Job) -> bool:
-        """Give it to an idle worker, a new one, or the next that is free. False: there is none, and none can be made."""
+        """Give it to an idle worker, a new one, or the next that is free. False: there is none, and none to be had."""
         with guard:
             if self._idle:
                 worker = self._idle.pop()
@@ -209,8 +217,8 @@ class NativePool:
             return bool(self._alive)
 
     def _start(self, job: _Job) -> bool:
-        # No more threads are to be had when the interpreter shuts down (3.12+), or from the system. The same call works in
-        # a program that is not patched; so it must here, and the caller makes it on the spot if nobody else can.
+        # No thread is to be had when the interpreter shuts down (3.12+), or when the system has no more. The same call
+        # works in a program that is not patched; so it must here: the caller makes it on the spot if nobody else can.
         worker = _Worker(job)
         self._alive.add(worker)
         try:
@@ -337,7 +345,7 @@ def _checked(size: int) -> int:
 
 
 def wait_gone(workers: Iterable[_Worker]) -> None:
-    """Wait until these threads, which have been told to leave, are gone for the system. Not for ever, and not greenly."""
+    """Wait until these threads, which were told to leave, are gone for the system. Not for ever, and not greenly."""
     deadline = monotonic() + _PATIENCE
     for worker in workers:
         while os.path.exists(f"/proc/self/task/{worker.native_id}") and monotonic() < deadline:

@@ -1,0 +1,274 @@
+"""signal: handlers that may block, and waiting for signals that lets others run.
+
+Facts:
+- CPython runs a handler in the main OS thread between two instructions of whatever runs there: the main greenlet, a
+  green thread, the hub, or the engine in the middle of something.
+- The hub may not block. Between EAGAIN and the park that follows nobody else may run, or an edge is lost.
+- Handlers belong to the main thread: they see its ident, and what they raise is raised there.
+
+Decisions: a handler runs
+- at once and in place, when it interrupts code of the main greenlet;
+- at once, when it interrupts code of a green thread, but in a green thread of its own, which runs until it parks or
+  ends; then the interrupted one goes on;
+- in a green thread of its own as soon as the hub can start it, when it interrupts the hub or the engine.
+That green thread has the main thread's identity, and what it raises is raised in the main greenlet.
+`default_int_handler` is left alone: it interrupts whatever runs, so that Ctrl-C ends a green thread that never parks,
+and the engine passes KeyboardInterrupt on to main.
+
+What stays: alarm, timers, masks, `siginterrupt`, `set_wakeup_fd`. They are the system's.
+"""
+
+import _signal
+import errno
+import math
+import os
+import signal as _stdlib
+from collections.abc import Callable, Iterable
+from types import FrameType
+from typing import Any, TypeVar
+
+from greenlet import GreenletExit
+from greenlet import getcurrent as _getcurrent
+
+from greening._core.current import current, get_hub, has_hub, hubs
+from greening._core.greenthread import GreenThread
+from greening._core.hub import Hub
+from greening._core.lot import choose, enter, guard, wait_chosen
+from greening._core.task import READY, RUNNING, Task
+from greening._originals import get_ident as _native_ident
+from greening.errors import BlockingInHub
+from greening.net.retry import spend
+from greening.patcher.spec import Patch, Undo
+from greening.threads.sigwait import is_awaited, wait_for
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# The stdlib's own functions: they make enumerations of numbers, differently in each version.
+_set_handler = _stdlib.signal
+_get_handler = _stdlib.getsignal
+
+
+def _of_stdlib(func: F) -> F:
+    """Name and document it as the function that it stands for."""
+    func.__module__ = "signal"
+    func.__doc__ = getattr(_stdlib, func.__name__, func).__doc__
+    return func
+
+
+# Handlers
+
+
+class _Handler:
+    """What the interpreter calls for a handler of the user's."""
+
+    __slots__ = ("handler",)
+
+    def __init__(self, handler: Callable[[int, FrameType | None], object]) -> None:
+        self.handler = handler
+
+    def __call__(self, signum: int, frame: FrameType | None) -> None:
+        task: Any = getattr(_getcurrent(), "_greening_task", self)
+        if task is self or not has_hub():  # a greenlet that the engine has never heard of
+            self._run_here(signum, frame)
+            return
+        hub = get_hub()
+        if task is hub.task or task is None or task.state != RUNNING or _in_engine(frame):
+            main = hub.main.greenlet
+            if task is hub.task and main is not None:
+                frame = main.gr_frame  # where the main thread is: nobody wants to see the hub
+            thread = _HandlerThread(hub, self.handler, (signum, frame), {})
+            hub.post(lambda: hub.ready.appendleft(thread))
+        elif isinstance(task, GreenThread) and task is not hub.main:
+            _go_first(_HandlerThread(hub, self.handler, (signum, frame), {}))
+        else:
+            self._run_here(signum, frame)
+
+    def _run_here(self, signum: int, frame: FrameType | None) -> None:
+        try:
+            self.handler(signum, frame)
+        finally:
+            _end_pauses()
+
+
+# The rooms whose code may be half-way through something. The patches are not among them: they call, like their users.
+_ENGINE = tuple(f"greening.{room}." for room in ("_core", "net", "pool", "sync", "threads", "timeout"))
+
+
+def _in_engine(frame: FrameType | None) -> bool:
+    if guard._is_owned():  # type: ignore[attr-defined]  # typeshed leaves it out
+        return True
+    return frame is not None and f"{frame.f_globals.get('__name__')}.".startswith(_ENGINE)
+
+
+class _HandlerThread(GreenThread[object]):
+    """Runs a handler as the main thread: with its ident, its locals, its context."""
+
+    __slots__ = ()
+
+    def __init__(self, hub: Hub, func: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        super().__init__(hub, func, args, kwargs)
+        main = hub.main
+        self.name = f"handler of signal {args[0]}"
+        self._ident = main.ident
+        self._locals = main.locals
+        self.thread_object = main.thread_object
+        self.context = None if main.greenlet is None else main.greenlet.gr_context
+
+    def _fail(self, failure: BaseException) -> None:
+        self._failure = failure
+        if not isinstance(failure, GreenletExit):
+            self.hub.raise_in_main(failure)
+
+    def _settle(self) -> None:
+        super()._settle()
+        self.thread_object = None
+        _end_pauses()
+
+
+def _go_first(thread: _HandlerThread) -> None:
+    """Run `thread` until it parks or ends, then the caller, then whoever was next."""
+    hub = thread.hub
+    # The caller's own task stays as it is, RUNNING, so that a timeout or a kill that comes meanwhile waits until it
+    # parks.
+    again = Task(hub, _getcurrent())
+    again.state = READY
+    hub.ready.appendleft(again)
+    hub.ready.appendleft(thread)
+    again.park()
+
+
+def _unwrapped(handler: Any) -> Any:
+    return handler.handler if isinstance(handler, _Handler) else handler
+
+
+def _needs_wrapping(handler: Any) -> bool:
+    return callable(handler) and handler is not _signal.default_int_handler and not isinstance(handler, int | _Handler)
+
+
+@_of_stdlib
+def signal(signalnum: int, handler: Any) -> Any:
+    old = _set_handler(signalnum, _Handler(handler) if _needs_wrapping(handler) else handler)
+    spend()
+    return _unwrapped(old)
+
+
+@_of_stdlib
+def getsignal(signalnum: int) -> Any:
+    return _unwrapped(_get_handler(signalnum))
+
+
+def _wrap_existing(undo: Undo) -> None:
+    # Only the main OS thread may set handlers. Patched from elsewhere, those that exist stay as they are: they may
+    # not block.
+    undo.add(_unwrap_all)
+    _set_each(lambda handler: _Handler(handler) if _needs_wrapping(handler) else handler)
+
+
+def _unwrap_all() -> None:
+    _set_each(_unwrapped)
+
+
+def _set_each(change: Callable[[Any], Any]) -> None:
+    for signum in _signal.valid_signals():
+        old = _signal.getsignal(signum)
+        new = change(old)
+        if new is not old:
+            try:
+                _signal.signal(signum, new)
+            except ValueError:
+                return
+
+
+# Sending
+
+
+@_of_stdlib
+def raise_signal(signalnum: int, /) -> None:
+    if is_awaited(_native_ident(), signalnum):
+        os.kill(os.getpid(), signalnum)
+    else:
+        _signal.raise_signal(signalnum)
+    spend()
+
+
+@_of_stdlib
+def pthread_kill(thread_id: int, signalnum: int, /) -> None:
+    if isinstance(thread_id, int) and thread_id % 2:
+        thread_id = _os_thread_of(thread_id)
+    if is_awaited(thread_id, signalnum):
+        os.kill(os.getpid(), signalnum)
+    else:
+        _signal.pthread_kill(thread_id, signalnum)
+    spend()
+
+
+def _os_thread_of(ident: int) -> int:
+    """The OS thread of a green thread. To the system, the ident of a green thread would be an address to follow."""
+    for hub in tuple(hubs):
+        for task in (*(carrier._greening_task for carrier in tuple(hub.carriers)), *tuple(hub.ready)):
+            if task is not None and task._ident == ident:
+                return hub.thread
+    raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH))
+
+
+# Waiting
+
+_pausing: list[Task] = []
+
+
+@_of_stdlib
+def pause() -> None:
+    task = current()
+    hub = task.hub
+    if task is hub.task:
+        raise BlockingInHub("wait for a signal")
+    hub.pending += 1  # a signal may come without a handler, too, and end the program: this is no deadlock
+    try:
+        with guard:
+            enter(_pausing, task)
+        wait_chosen(_pausing, task, None, _end_pauses)
+    finally:
+        hub.pending -= 1
+
+
+def _end_pauses() -> None:
+    with guard:
+        while choose(_pausing):
+            pass
+
+
+@_of_stdlib
+def sigwait(sigset: Iterable[int]) -> Any:
+    signum = wait_for(sigset, None).si_signo
+    try:
+        return _stdlib.Signals(signum)
+    except ValueError:
+        return signum
+
+
+@_of_stdlib
+def sigwaitinfo(sigset: Iterable[int], /) -> Any:
+    return wait_for(sigset, None)
+
+
+@_of_stdlib
+def sigtimedwait(sigset: Iterable[int], timeout: float, /) -> Any:
+    if not isinstance(timeout, float) and not hasattr(timeout, "__index__"):
+        raise TypeError(f"'{type(timeout).__name__}' object cannot be interpreted as an integer")
+    if math.isnan(timeout):
+        raise ValueError("Invalid value NaN (not a number)")
+    if timeout < 0:
+        raise ValueError("timeout must be non-negative")
+    return wait_for(sigset, timeout)
+
+
+os.register_at_fork(after_in_child=_pausing.clear)
+
+_GREEN = (signal, getsignal, raise_signal, pthread_kill, pause, sigwait, sigwaitinfo, sigtimedwait)
+
+PATCH = Patch(
+    target="signal",
+    flag="thread",
+    replaces={func.__name__: func for func in _GREEN if hasattr(_stdlib, func.__name__)},
+    after=_wrap_existing,
+)
