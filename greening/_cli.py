@@ -161,7 +161,7 @@ def _program(rest: list[str]) -> Run:
 
 
 def _script(path: str) -> None:
-    full = path if os.path.isabs(path) else os.path.join(os.getcwd(), path.removeprefix("./"))
+    full = path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
     if any(_imports_from(hook, full) for hook in sys.path_hooks):
         _folder(full)
         return
@@ -221,11 +221,15 @@ def _command(source: str) -> None:
     _set_path("")
     module = _new_main(None, BuiltinImporter)
     code = _compile(source, "<string>")
-    # From 3.13 on tracebacks show the lines of a -c program.
-    remember = getattr(sys.modules.get("linecache"), "_register_code", None)
-    if remember is not None:
-        remember(code, source, "<string>")
+    _show_lines_of(code, source)
     exec(code, vars(module))
+
+
+def _show_lines_of(code: CodeType, source: str) -> None:
+    """From Python 3.13 on tracebacks show the lines of a -c program."""
+    if sys.version_info >= (3, 13):
+        linecache: Any = importlib.import_module("linecache")
+        linecache._register_code(code if hasattr(linecache, "_interactive_cache") else "<string>", source, "<string>")
 
 
 def _stdin() -> None:
@@ -250,9 +254,9 @@ def _new_main(file: str | None, loader: Any) -> ModuleType:
     """A fresh `__main__`, so that pickle, multiprocessing and the program itself meet the program and not us."""
     module = ModuleType("__main__")
     namespace = vars(module)
-    namespace.update(__builtins__=builtins, __loader__=loader)
     if sys.version_info < (3, 14):
         namespace["__annotations__"] = {}
+    namespace.update(__builtins__=builtins, __loader__=loader)
     if file is not None:
         namespace["__file__"] = file
         if sys.version_info < (3, 15):
