@@ -17,6 +17,10 @@ import os as _os
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING, Any
 
+# In a checkout the patch modules lie beside the package, not inside it.
+if not _os.path.isdir(_os.path.join(__path__[0], "patches")):
+    __path__.append(_os.path.dirname(__path__[0]))
+
 from greening._core.greenthread import (
     GreenThread,
     getcurrent,
@@ -28,10 +32,12 @@ from greening._core.greenthread import (
 )
 from greening._core.waiting import sleep
 from greening.errors import BlockingInHub, Deadlock, GreeningError, GreenletExit, PatchError, StopServe
+from greening.monkey import import_patched, is_monkey_patched, monkey_patch, original, unpatch
 from greening.pool.greenpile import GreenPile
 from greening.pool.greenpool import GreenPool
 from greening.sync.condition import Condition
 from greening.sync.event import Event
+from greening.sync.local import local
 from greening.sync.lock import Lock, RLock
 from greening.sync.queue import LifoQueue, LightQueue, PriorityQueue, Queue
 from greening.sync.semaphore import BoundedSemaphore, Semaphore
@@ -41,10 +47,6 @@ if TYPE_CHECKING:
     from greening import tpool
     from greening.net.convenience import connect, listen, serve
     from greening.net.wrap_ssl import wrap_ssl
-
-# In a checkout the patch modules lie beside the package, not inside it.
-if not _os.path.isdir(_os.path.join(__path__[0], "patches")):
-    __path__.append(_os.path.dirname(__path__[0]))
 
 __version__ = "0.1.0"
 
