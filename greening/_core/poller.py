@@ -34,6 +34,8 @@ WRITE = OUT | HUP | ERR | NVAL
 
 # Below this many seconds a wait is worth microsecond precision: a millisecond too much is more than five per cent.
 _PRECISE = 0.020
+# The kernel counts milliseconds in an int: longer waits are an OverflowError. The hub sees that nothing is due, and waits on.
+_LONGEST = 1_000_000.0
 # Events fetched per system call. libuv takes 1024; the array is allocated anew for each call, so keep it modest.
 _BATCH = 512
 # select(2) cannot look at descriptors from this number on.
@@ -102,9 +104,12 @@ class EpollPoller:
             return
 
     def wait(self, timeout: float | None) -> list[tuple[int, int]]:
-        if timeout and timeout < _PRECISE and self._fd < _FD_SETSIZE:
-            _real_select([self._fd], (), (), timeout)
-            timeout = 0
+        if timeout:
+            if timeout < _PRECISE and self._fd < _FD_SETSIZE:
+                _real_select([self._fd], (), (), timeout)
+                timeout = 0
+            elif timeout > _LONGEST:
+                timeout = _LONGEST
         return self._poll(timeout, _BATCH)
 
     def close(self) -> None:
@@ -135,7 +140,7 @@ class PortablePoller:
             self._poll.unregister(fd)
 
     def wait(self, timeout: float | None) -> list[tuple[int, int]]:
-        events = self._poll.poll(None if timeout is None else timeout * 1000.0)
+        events = self._poll.poll(None if timeout is None else min(timeout, _LONGEST) * 1000.0)
         for fd, _ in events:
             self.disarm(fd)
         return events
