@@ -136,13 +136,11 @@ def holders(
 
 def _places_of(wanted: Objects, ours: Collection[int]) -> list[Holder]:
     mark = object()  # tells the collector's own argument tuple from everybody else's
-    containers = [
-        container
-        for container in gc.get_referrers(mark, *wanted.values())
-        if id(container) not in ours
-        and type(container) is not FrameType
-        and not (type(container) is tuple and container[0] is mark)
-    ]
+    containers = []
+    for container in gc.get_referrers(mark, *wanted.values()):
+        is_arguments = type(container) is tuple and container[0] is mark
+        if not is_arguments and id(container) not in ours and type(container) is not FrameType:
+            containers.append(container)
     owners = _owners([container for container in containers if type(container) in (dict, tuple)])
     found: dict[tuple[int, object], Holder] = {}
     for container in containers:

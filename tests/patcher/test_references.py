@@ -1,0 +1,150 @@
+"""Finding who holds an object, and replacing it there."""
+
+import gc
+
+import pytest
+
+from greening.patcher.references import holders, path_of
+
+SOURCE = """
+    import functools
+    class Wanted:
+        __slots__ = ("__weakref__",)
+        def method(self): return self
+    class Slotted:
+        __slots__ = ("slot", "other")
+    class Plain: pass
+    class Outer:
+        attribute = Wanted()
+    plain, slotted = Plain(), Slotted()
+    plain.attribute = Wanted()
+    slotted.slot = Wanted()
+    glob = Wanted()
+    listed = [0, Wanted()]
+    mapped = {"key": {1: Wanted()}}
+    def default(a=Wanted(), *, b=Wanted()): pass
+    def make():
+        cell = Wanted()
+        def closure(): return cell
+        return closure
+    closure = make()
+    bound = Wanted().method
+    pair = (0, Wanted())
+    members = {Wanted()}
+    partial = functools.partial(print, Wanted())
+"""
+
+PLACES = {
+    "victim.glob": True,
+    "victim.plain.attribute": True,
+    "victim.slotted.slot": True,
+    "victim.Outer.attribute": True,
+    "victim.listed[1]": True,
+    "victim.mapped['key'][1]": True,
+    "victim.default, default argument 0": True,
+    "victim.default.b": True,
+    "victim.make.<locals>.closure.__closure__[0]": True,
+    "victim.bound": True,
+    "victim.pair[1]": False,
+    "victim.members (inside)": False,
+}
+
+
+@pytest.fixture
+def victim(fakes):
+    gc.collect()
+    return fakes.module("victim", SOURCE)
+
+
+def find(victim) -> dict:
+    kind = victim.Wanted
+    return {holder.where: holder for holder in holders(lambda value: True, (kind,))}
+
+
+def test_places_and_their_names(victim) -> None:
+    found = find(victim)
+    partial = [where for where in found if where.startswith("victim.partial")]
+    assert {where: holder.replaceable for where, holder in found.items() if where not in partial} == PLACES
+    assert partial
+    assert all(type(holder.value) is victim.Wanted for holder in found.values())
+    assert {where for where, holder in found.items() if holder.method} == {"victim.bound"}
+
+
+def test_replacing(victim) -> None:
+    class New:
+        def method(self):
+            return "new"
+
+    new = New()
+    for where, holder in find(victim).items():
+        assert holder.replace(new) == PLACES.get(where, False)
+    assert victim.glob is victim.plain.attribute is victim.slotted.slot is victim.Outer.attribute is new
+    assert victim.listed[1] is victim.mapped["key"][1] is victim.closure() is new
+    assert victim.default.__defaults__ == (new,)
+    assert victim.default.__kwdefaults__ == {"b": new}
+    assert victim.bound() == "new"
+    assert type(victim.pair[1]) is victim.Wanted
+
+
+def test_a_predicate_alone(victim) -> None:
+    wanted = id(victim.glob)
+    assert [holder.where for holder in holders(lambda value: id(value) == wanted)] == ["victim.glob"]
+
+
+def test_nothing_found(victim) -> None:
+    assert holders(lambda value: False) == []
+
+
+def test_modules_that_keep_things_on_purpose_are_left_out(fakes) -> None:
+    module = fakes.module("pydevd", "class Wanted: pass\nheld = Wanted()\n")
+    assert holders(lambda value: True, (module.Wanted,)) == []
+
+
+def test_containers_of_the_callers_own_are_left_out(victim) -> None:
+    mine = [victim.glob]
+    places = holders(lambda value: value is mine[0], ignore=[mine])
+    assert [holder.where for holder in places] == ["victim.glob"]
+
+
+def test_one_object_in_many_places(fakes) -> None:
+    module = fakes.module("victim", "class Wanted: pass\na = b = Wanted()\nc = [a, a]\n")
+    places = holders(lambda value: True, (module.Wanted,))
+    assert sorted(holder.where for holder in places) == ["victim.a", "victim.b", "victim.c[0]", "victim.c[1]"]
+    assert len({id(holder.value) for holder in places}) == 1
+
+
+def test_no_foreign_code_runs(fakes) -> None:
+    module = fakes.module("victim", """
+        touched = []
+        class Wanted:
+            def __getattribute__(self, name): touched.append(name)
+            def __eq__(self, other): touched.append("eq")
+            def __hash__(self): return 1
+            def __repr__(self): touched.append("repr"); return ""
+        class Holds:
+            def __init__(self): self.__dict__["x"] = Wanted()
+            def __getattribute__(self, name):
+                if name == "__dict__": return object.__getattribute__(self, name)
+                touched.append(name)
+        class Key(Wanted): pass
+        held = Holds()
+        keyed = {Key(): Wanted()}
+        class List(list):
+            def __iter__(self): touched.append("iter")
+            def __getitem__(self, index): touched.append("item")
+            def __setitem__(self, index, value): touched.append("set")
+        listed = List([Wanted()])
+        del touched[:]
+    """)  # fmt: skip
+    places = holders(lambda value: True, (module.Wanted,))
+    names = sorted(holder.where for holder in places)
+    assert names == ["victim.held.x", "victim.keyed[<Key>]", "victim.listed[0]"]
+    assert all(holder.replace("new") for holder in places)
+    assert module.touched == []
+    assert list.__getitem__(module.listed, 0) == "new"
+
+
+def test_paths_of_things_that_nobody_holds() -> None:
+    assert path_of(object) == "builtins.object"
+    assert path_of(gc) == "gc"
+    assert path_of(object(), climb=0) == "a object"
