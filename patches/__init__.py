@@ -19,5 +19,7 @@ CATALOGUE: tuple[Entry, ...] = (
     Entry("selectors", "select", "greening.patches.selectors"),
     Entry("socket", "socket", "greening.patches.socket"),
     Entry("ssl", "socket", "greening.patches.ssl"),
-    Entry("subprocess", "subprocess", "greening.patches.subprocess"),
+    #Entry("subprocess", "subprocess", "greening.patches.subprocess"),
+    # After everything that it is made of.
+    Entry("asyncio", "select", "greening.patches.asyncio"),
 )

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
+from greening._core.slots import SLOTS
 from greening._core.timers import Timer
 from greening._originals import get_ident
 
@@ -153,6 +154,9 @@ class Task:
         hub = self.hub
         if deadline is not None:
             self._set_alarm(deadline)
+        slots = None
+        if SLOTS.busy is not None and (loop := SLOTS.busy()) is not None:
+            slots = SLOTS.save(loop)
         try:
             # The direct switch of Hub.switch, here: one frame less in everything that waits.
             ready = hub.ready
@@ -165,6 +169,9 @@ class Task:
         except BaseException:
             self.unparked()
             raise
+        finally:
+            if slots is not None:
+                SLOTS.restore(slots)
         self.state = RUNNING
         if deadline is not None:
             self.deadline = None
