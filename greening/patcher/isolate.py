@@ -77,7 +77,12 @@ class World:
             world.modules = {name: copy for name, copy in self.modules.items() if name in self._targets}
             world._targets_from = self
         world._overrides = overrides
-        world._named.update(world._unit(name) for name in overrides if "." in name)
+        inner = [name for name in overrides if "." in name]
+        world._named.update(map(world._unit, inner))
+        for name in inner:
+            package, _, child = name.rpartition(".")
+            if package not in overrides:
+                setattr(world.load(package), child, overrides[name])
         return world
 
     def import_copy(self, name: str) -> Any:
