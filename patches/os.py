@@ -1,0 +1,199 @@
+"""os: reads and writes of descriptors, waits for children, closing.
+
+What blocks here: read(2) and write(2) of pipes, terminals, sockets and eventfds; the wait(2) family; sendfile(2) and
+splice(2); opening a FIFO; system(3). What we replace: those, and what ends a descriptor, which must wake whoever
+waits for it.
+What stays: everything about files on disk; `fork` and `posix_spawn` (in the child of a fork the engine starts afresh
+by itself); `popen` and `spawn*`, which are made of the above. `lockf` with F_LOCK still blocks, as do `flock` and
+`lockf` of fcntl.
+"""
+
+import errno
+import io
+import os as _os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from greening._core.current import hubs
+from greening._core.waiting import forget_fd
+from greening._originals import os_close as _real_close
+from greening.net import child, pipe, transfer
+from greening.net.builtin import Home
+from greening.net.fileio import open_fd
+from greening.net.hubless import hubless
+from greening.patcher.spec import Patch
+from greening.threads.native import NativePool
+
+_home = Home("os")
+_real_closerange = _os.closerange
+_real_dup2 = _os.dup2
+_real_system = _os.system
+# Not deaf: the shell inherits the signal mask.
+_shells = NativePool(1000)
+
+
+@_home.builtin
+def read(_: Any, fd: int, length: int, /) -> bytes:
+    """Read up to `length` octets from a file descriptor."""
+    return pipe.read(fd, length)
+
+
+@_home.builtin
+def write(_: Any, fd: int, data: Any, /) -> int:
+    """Write a bytes-like object to a file descriptor; returns the number of octets written."""
+    return pipe.write(fd, data)
+
+
+@_home.builtin
+def readv(_: Any, fd: int, buffers: Sequence[Any], /) -> int:
+    """Read from a file descriptor into a sequence of buffers; returns the number of octets."""
+    return pipe.readv(fd, buffers)
+
+
+@_home.builtin
+def writev(_: Any, fd: int, buffers: Sequence[Any], /) -> int:
+    """Write the contents of a sequence of buffers to a file descriptor; returns the number of octets."""
+    return pipe.writev(fd, buffers)
+
+
+@_home.builtin
+def eventfd_read(_: Any, fd: int) -> int:
+    """Take the counter of an eventfd, or one of a semaphore."""
+    return int.from_bytes(pipe.read(fd, 8), sys.byteorder)
+
+
+@_home.builtin
+def sendfile(_: Any, out_fd: int, in_fd: int, offset: int | None, count: int) -> int:
+    """Copy octets from the file `in_fd` to `out_fd`; returns how many, which may be less than `count`."""
+    return transfer.sendfile(out_fd, in_fd, offset, count)
+
+
+@_home.builtin
+def splice(
+    _: Any, src: int, dst: int, count: int, offset_src: int | None = None, offset_dst: int | None = None, flags: int = 0
+) -> int:
+    """Move octets between two descriptors, one of which is a pipe; returns how many."""
+    return transfer.splice(src, dst, count, offset_src, offset_dst, flags)
+
+
+@_home.builtin
+def open(_: Any, path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+    """Open a file; returns its descriptor."""
+    return transfer.open_file(path, flags, mode, dir_fd=dir_fd)
+
+
+@_home.builtin
+def close(_: Any, fd: int) -> None:
+    """Close a file descriptor. Whoever waits for it gets OSError (EBADF)."""
+    if type(fd) is int:
+        if _is_engines(fd):
+            # Nobody was given this number: somebody sweeps. To him it is not open.
+            raise OSError(errno.EBADF, _os.strerror(errno.EBADF))
+        forget_fd(fd)
+    _real_close(fd)
+
+
+@_home.builtin
+def closerange(_: Any, fd_low: int, fd_high: int, /) -> None:
+    """Close all descriptors from `fd_low` up to, and without, `fd_high`; those of the hubs stay open."""
+    kept = []
+    for hub in tuple(hubs):
+        for fd in tuple(hub.regs):
+            if fd_low <= fd < fd_high:
+                forget_fd(fd)
+        kept += [fd for fd in _engines_of(hub) if fd_low <= fd < fd_high]
+    for fd in sorted(kept):
+        _real_closerange(fd_low, fd)
+        fd_low = fd + 1
+    _real_closerange(fd_low, fd_high)
+
+
+def _engines_of(hub: Any) -> tuple[int, int]:
+    return hub.wakeup.fileno(), getattr(hub.poller, "_fd", -1)
+
+
+def _is_engines(fd: int) -> bool:
+    return any(fd in _engines_of(hub) for hub in tuple(hubs))
+
+
+@_home.builtin
+def dup2(_: Any, fd: int, fd2: int, inheritable: bool = True) -> int:
+    """Duplicate a file descriptor to a given number, which is closed first."""
+    if fd != fd2 and type(fd2) is int:
+        forget_fd(fd2)
+    return _real_dup2(fd, fd2, inheritable)
+
+
+def fdopen(
+    fd: int, mode: str = "r", buffering: int = -1, encoding: str | None = None, *args: Any, **kwargs: Any
+) -> Any:
+    """A file object for a descriptor; cooperative for pipes, sockets and terminals. Arguments as `open`."""
+    if not isinstance(fd, int):
+        raise TypeError(f"invalid fd type ({type(fd)}, expected integer)")
+    if "b" not in mode:
+        encoding = io.text_encoding(encoding)
+    return open_fd(fd, mode, buffering, encoding, *args, **kwargs)
+
+
+fdopen.__module__ = "os"
+
+
+@_home.builtin
+def wait(_: Any, /) -> tuple[int, int]:
+    """Wait for any child to end; returns (pid, status)."""
+    return child.waitpid(-1, 0)
+
+
+@_home.builtin
+def waitpid(_: Any, pid: int, options: int, /) -> tuple[int, int]:
+    """Wait for a child; returns (pid, status)."""
+    return child.waitpid(pid, options)
+
+
+@_home.builtin
+def wait3(_: Any, options: int) -> tuple[int, int, Any]:
+    """Wait for any child; returns (pid, status, rusage)."""
+    return child.wait3(options)
+
+
+@_home.builtin
+def wait4(_: Any, pid: int, options: int) -> tuple[int, int, Any]:
+    """Wait for a child; returns (pid, status, rusage)."""
+    return child.wait4(pid, options)
+
+
+@_home.builtin
+def waitid(_: Any, idtype: int, id: int, options: int, /) -> Any:
+    """Wait for a change of a child; returns what changed, or None with WNOHANG."""
+    return child.waitid(idtype, id, options)
+
+
+@_home.builtin
+def system(_: Any, command: Any) -> int:
+    """Run a command in a shell, in a native thread; returns its status."""
+    return _real_system(command) if hubless() else _shells.execute(_real_system, command)
+
+
+_GREEN: dict[str, object] = {
+    "read": read,
+    "write": write,
+    "readv": readv,
+    "writev": writev,
+    "eventfd_read": eventfd_read,
+    "sendfile": sendfile,
+    "splice": splice,
+    "open": open,
+    "close": close,
+    "closerange": closerange,
+    "dup2": dup2,
+    "fdopen": fdopen,
+    "wait": wait,
+    "waitpid": waitpid,
+    "wait3": wait3,
+    "wait4": wait4,
+    "waitid": waitid,
+    "system": system,
+}
+
+PATCH = Patch(target="os", flag="os", replaces={name: green for name, green in _GREEN.items() if hasattr(_os, name)})

@@ -1,0 +1,68 @@
+"""subprocess: the stdlib's Popen, with waits and pipes that park.
+
+What blocks here: waitpid(2), or a loop of sleeps when there is a timeout; reads and writes of the pipes; poll(2) in
+`communicate`; the read that learns whether exec(2) worked.
+What we replace: `Popen._wait`; `open` in the `io` that this module sees, so that pipes are the stdlib's layers over a
+raw file that parks; the selector of `communicate` (for when only this module is patched). The rest of Popen calls
+`os.read`, `os.write`, `os.waitpid`, which their own patch makes cooperative.
+What stays: Popen, with every argument, vfork and posix_spawn, and all texts of its exceptions.
+"""
+
+import io as _io
+import math
+from collections.abc import Callable
+from os import WNOHANG as _WNOHANG
+from types import ModuleType
+from typing import Any
+
+from greening._originals import monotonic
+from greening.net.child import wait_exit
+from greening.net.fileio import open_fd
+from greening.patcher.spec import Patch
+from greening.patches.selectors import poll_select
+
+
+def _green_io() -> ModuleType:
+    """What `io` means inside `subprocess`: the same objects but for `open`."""
+    green = ModuleType("io", _io.__doc__)
+    vars(green).update({name: value for name, value in vars(_io).items() if not name.startswith("__")})
+    vars(green)["open"] = open_fd
+    return green
+
+
+def _wait_of(timeout_expired: Callable[..., BaseException]) -> Callable[[Any, float | None], Any]:
+    """`Popen._wait` that raises this TimeoutExpired."""
+
+    def _wait(self: Any, timeout: float | None) -> Any:
+        """Park until the child has ended; returns its returncode. `timeout`: seconds, None: no limit."""
+        deadline = None if timeout is None or timeout == math.inf else monotonic() + timeout
+        in_time = True
+        while self.returncode is None:
+            # Nobody parks while holding this lock: it may be a real one.
+            with self._waitpid_lock:
+                if self.returncode is not None:
+                    break  # somebody else was quicker
+                pid, status = self._try_wait(_WNOHANG)
+                if pid == self.pid:
+                    self._handle_exitstatus(status)
+                    break
+            if not in_time:
+                raise timeout_expired(self.args, timeout)
+            in_time = wait_exit(self.pid, None if deadline is None else max(deadline - monotonic(), 0))
+        return self.returncode
+
+    return _wait
+
+
+def _bind(module: ModuleType) -> Patch:
+    selector = module._PopenSelector
+    if selector is module.selectors.PollSelector:
+        selector = type("PollSelector", (selector,), {"select": poll_select, "__module__": "selectors"})
+    return PATCH._replace(
+        replaces={"io": _green_io(), "_PopenSelector": selector},
+        methods={"Popen": {"_wait": _wait_of(module.TimeoutExpired)}},
+        bind=None,
+    )
+
+
+PATCH = Patch(target="subprocess", flag="subprocess", replaces={}, bind=_bind)
