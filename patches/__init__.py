@@ -8,7 +8,7 @@ from greening.patcher.spec import Entry
 CATALOGUE: tuple[Entry, ...] = (
     # `time` and `os` first: they are always loaded, and the others' fallbacks may use them.
     Entry("time", "time", "greening.patches.time"),
-    #Entry("os", "os", "greening.patches.os"),
+    Entry("os", "os", "greening.patches.os"),
     # Locks before everything that makes one when it is imported: `threading` before `queue`, `signal` and the rest.
     Entry("_thread", "thread", "greening.patches._thread"),
     Entry("threading", "thread", "greening.patches.threading"),
@@ -19,7 +19,7 @@ CATALOGUE: tuple[Entry, ...] = (
     Entry("selectors", "select", "greening.patches.selectors"),
     Entry("socket", "socket", "greening.patches.socket"),
     Entry("ssl", "socket", "greening.patches.ssl"),
-    #Entry("subprocess", "subprocess", "greening.patches.subprocess"),
+    Entry("subprocess", "subprocess", "greening.patches.subprocess"),
     # After everything that it is made of.
     Entry("asyncio", "select", "greening.patches.asyncio"),
 )
