@@ -111,7 +111,8 @@ class World:
             package = self.load(parent) if parent else None
             if name in self.modules:  # another thread made it, or the package's own code
                 return self.modules[name]
-            module = self._make(name, package) if self._wants_copy(name) else real_import(name)
+            private = not parent or parent in self.modules or parent in self._overrides
+            module = self._make(name, package) if private and self._wants_copy(name) else real_import(name)
             if parent in self.modules:
                 setattr(package, child, module)
             return module
@@ -211,9 +212,29 @@ class World:
         except BaseException:
             del self.modules[name]
             raise
+        if "__path__" in vars(copy):
+            self._answer_for_submodules(name, copy)
         strays = {alias: module for alias, module in strays.items() if not is_real(module)}
         self.modules.update(strays)
         return self.modules[name]
+
+    def _answer_for_submodules(self, name: str, package: ModuleType) -> None:
+        """`from package import submodule`, said outside this world, would import the process's `submodule`: the import
+        system goes by the package's `__name__`. It asks the package first, though."""
+        own = vars(package).get("__getattr__")
+
+        def __getattr__(attribute: str) -> Any:
+            if own is not None:
+                try:
+                    return own(attribute)
+                except AttributeError:
+                    pass
+            inner = f"{name}.{attribute}"
+            if attribute.startswith("__") or find_spec_of_others(inner, package.__path__) is None:
+                raise AttributeError(f"module {name!r} has no attribute {attribute!r}")
+            return self.load(inner)
+
+        vars(package)["__getattr__"] = __getattr__
 
     def _patch(self, entry: Entry, copy: ModuleType) -> None:
         try:
