@@ -7,14 +7,11 @@ What stays: everything made of these (`create_connection`, `create_server`, `soc
 options and the blocking mode of descriptors.
 """
 
-import gc
-from types import ModuleType
-
 import socket as _socket
+from types import ModuleType
 
 from greening.net import dns
 from greening.net import socket as net
-from greening.net.retry import set_timeout
 from greening.patcher.spec import Patch, Undo
 
 _REPLACES = {
@@ -28,20 +25,15 @@ _REPLACES = {
 }
 
 
-def _existing(undo: Undo) -> None:
-    """Sockets that have a timeout already: the C level must not wait by itself any more."""
-    net.setdefaulttimeout(_socket.getdefaulttimeout())
-    for thing in gc.get_objects():
-        if isinstance(thing, _socket.socket) and thing.fileno() >= 0:
-            seconds = net.raw_timeout(thing)
-            if seconds:
-                set_timeout(thing, seconds)
+def _take_over(undo: Undo) -> None:
+    net.take_over()
+    undo.add(net.give_back)
 
 
 def _bind(module: ModuleType) -> Patch:
     return PATCH._replace(
         methods={"socket": net.methods(module.socket)},
-        after=_existing if module is _socket else None,
+        after=_take_over if module is _socket else None,
         bind=None,
     )
 

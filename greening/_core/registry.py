@@ -13,6 +13,9 @@ from weakref import ref
 
 from greening._core.poller import ERR, HUP, IN, OUT, PRI, RDHUP, READ, WRITE, Poller
 from greening._core.task import PARKED, READY, TIMED_OUT, Task
+from greening._originals import raw_socket
+
+_fileno = raw_socket.fileno
 
 
 class Registration:
@@ -20,10 +23,9 @@ class Registration:
 
     `drained`: a read came back short since the last event, so that the next one would find nothing (streams only).
     `stream`: short reads may be trusted: a TCP socket on which no hang-up, error or urgent data has been seen.
-    `unblocked`: its descriptor is known to have O_NONBLOCK (listening sockets, whose `accept` has no flag for it).
     """
 
-    __slots__ = ("drained", "edge", "fd", "owner", "readers", "stream", "unblocked", "writers")
+    __slots__ = ("drained", "edge", "fd", "owner", "readers", "stream", "writers")
 
     def __init__(self, fd: int, owner: "ref[Any] | None", edge: bool, stream: bool) -> None:
         self.fd = fd
@@ -31,7 +33,6 @@ class Registration:
         self.edge = edge
         self.stream = stream
         self.drained = False
-        self.unblocked = False
         # None, a task, or a list of tasks in order of arrival: nearly always one at most, and 10,000 empty lists cost.
         self.readers: Task | list[Task] | None = None
         self.writers: Task | list[Task] | None = None
@@ -94,13 +95,26 @@ class Registry:
         """
         reg = self.regs.get(fd)
         if reg is not None:
-            if reg.owner is not None and reg.owner() is owner:
+            known = None if reg.owner is None else reg.owner()
+            if known is owner:
                 return reg
+            if isinstance(known, raw_socket) and _fileno(known) == fd:
+                return self._share(reg, owner)
             self._evict(reg)
         reg = Registration(fd, ref(owner), self.poller.edge, stream and self.poller.edge)
         if reg.edge:
             self.poller.arm_edge(fd)
         self.regs[fd] = reg
+        return reg
+
+    def _share(self, reg: Registration, owner: Any) -> Registration:
+        # Two socket objects have one number: `socket(fileno=...)` of a live one, or a number that was closed behind our
+        # back. Armed again, the entry is that of the file which has the number now. If each threw the other's waiters out,
+        # the two would wake each other for ever.
+        reg.owner = ref(owner)
+        reg.drained = reg.stream = False
+        if reg.edge:
+            self.poller.arm_edge(reg.fd)
         return reg
 
     def _evict(self, reg: Registration) -> None:
@@ -203,11 +217,16 @@ class Registry:
             if not reg.edge and reg.wanted:
                 self.poller.arm_once(fd, reg.wanted)
 
-    def forget(self, fd: int) -> None:
-        """`fd` is about to be closed: wake its waiters with EBADF and leave the poller. Idempotent."""
-        reg = self.regs.pop(fd, None)
-        if reg is None:
+    def forget(self, fd: int, only: Registration | None = None) -> None:
+        """`fd` is about to be closed: wake its waiters with EBADF and leave the poller. Idempotent.
+
+        Args:
+            only: do it for this registration; the number may be another file's by now.
+        """
+        reg = self.regs.get(fd)
+        if reg is None or (only is not None and reg is not only):
             return
+        del self.regs[fd]
         self.poller.disarm(fd)
         for task in (*_each(reg.readers), *_each(reg.writers)):
             task.interrupt(OSError(errno.EBADF, os.strerror(errno.EBADF)))

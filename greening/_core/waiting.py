@@ -2,6 +2,7 @@
 
 import errno
 import math
+from functools import partial
 
 from greening._core.current import current, hubs
 from greening._core.poller import IN, OUT
@@ -32,12 +33,21 @@ def sleep(seconds: float = 0) -> None:
 
 
 def yield_now() -> None:
-    """Let everybody who is runnable run once, if there is anybody; else return at once."""
+    """Let everybody who is runnable run once; nobody is: have the hub look at descriptors and timers, and go on.
+
+    In the hub it does nothing.
+    """
     task = current()
-    if task.hub.ready and task.hub.task is not task:
-        task.state = READY
-        task.hub.ready.append(task)
-        task.park()
+    hub = task.hub
+    if hub.task is task:
+        return
+    if not hub.ready:
+        # Without the look, somebody whose calls always succeed at once would keep those who wait for descriptors
+        # and timers waiting for ever.
+        hub.turns = 0
+    task.state = READY
+    hub.ready.append(task)
+    task.park()
 
 
 def wait_fd(fd: int, mask: int, timeout: float | None = None) -> int:
@@ -73,8 +83,10 @@ def wait_writable(fd: int, timeout: float | None = None) -> bool:
 def forget_fd(fd: int) -> None:
     """Say before closing `fd`: its waiters, in every hub, get OSError(EBADF). Thread-safe, idempotent, cheap."""
     for hub in tuple(hubs):
-        if fd in hub.regs:
+        reg = hub.regs.get(fd)
+        if reg is not None:
             if hub.thread == get_ident():
                 hub.registry.forget(fd)
             else:
-                hub.post(lambda registry=hub.registry: registry.forget(fd))
+                # When the other hub gets to it, the number may be that of a new file already.
+                hub.post(partial(hub.registry.forget, fd, reg))

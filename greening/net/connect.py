@@ -1,8 +1,9 @@
 """Beginnings of a connection: `connect` and `accept`, which have no MSG_DONTWAIT, and names instead of addresses."""
 
+import _socket
 import errno
 import os
-import socket as _stdlib
+from collections.abc import Callable
 from typing import Any
 
 from greening._core.current import current
@@ -15,9 +16,14 @@ from greening.net.retry import INET, deadline_of, family_of, spend, timeout_of, 
 _fileno = raw_socket.fileno
 _raw_accept = raw_socket._accept  # type: ignore[attr-defined]  # private, and what socket.accept is made of
 _raw_connect = raw_socket.connect
-_raw_connect_ex = raw_socket.connect_ex
+_raw_connect_ex: Callable[[Any, Any], int] = raw_socket.connect_ex
 _raw_gettimeout = raw_socket.gettimeout
 _raw_settimeout = raw_socket.settimeout
+_getpeername = raw_socket.getpeername
+_getsockopt: Callable[[Any, int, int], int] = raw_socket.getsockopt
+
+# connect(2) has begun and will report: EPOLLOUT, then SO_ERROR.
+_UNDER_WAY = (errno.EINPROGRESS, errno.EINTR, errno.EALREADY)
 
 # A Unix socket whose listener's backlog is full answers EAGAIN and reports nothing when there is room again: ask again,
 # at first soon, then every so many seconds.
@@ -26,18 +32,19 @@ _RETRY_FIRST, _RETRY_LAST = 0.001, 0.050
 
 def resolved(sock: Any, address: Any) -> Any:
     """`address` with its host as a number: the C level would look a name up itself, and stop the hub meanwhile."""
-    if family_of(sock) not in INET or not isinstance(address, tuple) or not address or not isinstance(address[0], str):
+    family = family_of(sock)
+    if family not in INET or not isinstance(address, tuple) or len(address) < 2:
         return address
     host = address[0]
-    if not host or host == "<broadcast>" or _is_number(family_of(sock), host):
+    if not host or not isinstance(host, str | bytes | bytearray) or host == "<broadcast>" or _is_number(family, host):
         return address
-    found = getaddrinfo(host, None, family_of(sock), _stdlib.SOCK_DGRAM)
+    found = getaddrinfo(host, None, family, _socket.SOCK_DGRAM)
     return (found[0][4][0], *address[1:])
 
 
-def _is_number(family: int, host: str) -> bool:
+def _is_number(family: int, host: str | bytes | bytearray) -> bool:
     try:
-        _stdlib.inet_pton(family, host)
+        _socket.inet_pton(family, host if isinstance(host, str) else host.decode("ascii"))
     except (OSError, ValueError):
         return False
     return True
@@ -45,39 +52,31 @@ def _is_number(family: int, host: str) -> bool:
 
 def accept_fd(sock: Any) -> tuple[int, Any]:
     """Wait for a connection; return its descriptor and address."""
+    spend()
+    accepted = _accept_now(sock)
+    if accepted is None:
+        deadline = deadline_of(sock)
+        while accepted is None:
+            wait_socket(sock, IN, deadline)
+            accepted = _accept_now(sock)
+    return accepted
+
+
+def _accept_now(sock: Any) -> tuple[int, Any] | None:
     if _raw_gettimeout(sock) is None:
-        _unblock(sock)
+        # Another process may take the connection that woke us: `accept` must fail then, not wait. Said every time, since
+        # whoever shares the descriptor may have said otherwise in the meantime.
+        os.set_blocking(_fileno(sock), False)
     try:
-        accepted: tuple[int, Any] = _raw_accept(sock)
+        return _raw_accept(sock)  # type: ignore[no-any-return]  # (descriptor, address)
     except BlockingIOError:
-        pass
-    else:
-        spend()
-        return accepted
-    deadline = deadline_of(sock)
-    while True:
-        wait_socket(sock, IN, deadline)
-        try:
-            return _raw_accept(sock)  # type: ignore[no-any-return]  # (descriptor, address)
-        except BlockingIOError:
-            continue
-
-
-def _unblock(sock: Any) -> None:
-    """Another process may take the connection that woke us: `accept` must fail then, not wait."""
-    fd = _fileno(sock)
-    reg = current().hub.regs.get(fd)
-    if reg is not None and reg.unblocked and reg.owner is not None and reg.owner() is sock:
-        return
-    os.set_blocking(fd, False)
-    if reg is not None:
-        reg.unblocked = True
+        return None
 
 
 def connect(self: Any, address: Any, /) -> None:
     """Connect to `address`. Errors as the stdlib's; names are looked up without stopping the others."""
     if timeout_of(self) == 0:
-        _raw_connect(self, address)
+        _raw_connect(self, resolved(self, address))
         return
     error = _connect(self, address)
     if error:
@@ -87,7 +86,7 @@ def connect(self: Any, address: Any, /) -> None:
 def connect_ex(self: Any, address: Any, /) -> int:
     """Like `connect`, but returns the errno of connect(2) instead of raising it (0: connected)."""
     if timeout_of(self) == 0:
-        return _raw_connect_ex(self, address)
+        return _raw_connect_ex(self, resolved(self, address))
     try:
         return _connect(self, address)
     except TimeoutError:
@@ -95,25 +94,27 @@ def connect_ex(self: Any, address: Any, /) -> int:
 
 
 def _connect(sock: Any, address: Any) -> int:
-    deadline = deadline_of(sock)
+    # The timeout is connect(2)'s; looking a name up takes the time that it takes, as in the stdlib.
     address = resolved(sock, address)
-    pause = _RETRY_FIRST
+    deadline = deadline_of(sock)
     error = _begin(sock, address)
-    while error == errno.EAGAIN and family_of(sock) == _stdlib.AF_UNIX:
-        if deadline is not None and current().hub.now() + pause > deadline:
+    pause = _RETRY_FIRST
+    while error == errno.EAGAIN and family_of(sock) == _socket.AF_UNIX:
+        left = pause if deadline is None else deadline - current().hub.now()
+        if left <= 0:
             raise TimeoutError("timed out")
-        sleep(pause)
+        sleep(min(pause, left))
         pause = min(pause * 2, _RETRY_LAST)
         error = _begin(sock, address)
-    if error not in (errno.EINPROGRESS, errno.EINTR, errno.EALREADY):
+    if error not in _UNDER_WAY:
         return error
     while True:
         wait_socket(sock, OUT, deadline)
-        error = sock.getsockopt(_stdlib.SOL_SOCKET, _stdlib.SO_ERROR)
+        error = _getsockopt(sock, _socket.SOL_SOCKET, _socket.SO_ERROR)
         if error:
-            return int(error)
+            return error
         try:
-            sock.getpeername()
+            _getpeername(sock)
         except OSError as failure:
             if failure.errno != errno.ENOTCONN:
                 return failure.errno or errno.EINVAL
@@ -122,14 +123,15 @@ def _connect(sock: Any, address: Any) -> int:
 
 
 def _begin(sock: Any, address: Any) -> int:
+    """connect(2), and its errno, without waiting; the mode of the descriptor stays what it was."""
     fd = _fileno(sock)
-    blocking = fd < 0 or os.get_blocking(fd)
-    before = _raw_gettimeout(sock)
+    if fd < 0 or _raw_gettimeout(sock) == 0:
+        return _raw_connect_ex(sock, address)
+    blocking = os.get_blocking(fd)
     _raw_settimeout(sock, 0)
     try:
         return _raw_connect_ex(sock, address)
     finally:
-        if before is None:
-            _raw_settimeout(sock, None)
-            if not blocking:
-                os.set_blocking(fd, False)
+        _raw_settimeout(sock, None)
+        if not blocking:
+            os.set_blocking(fd, False)

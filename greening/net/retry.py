@@ -9,9 +9,9 @@ Decision: the C-level timeout is None or 0 (always 0 for TLS). A timeout that th
 descriptor gets O_NONBLOCK then, as the stdlib does it.
 """
 
+import _socket
 import errno
 import os
-import socket as _stdlib
 from collections.abc import Callable
 from itertools import count
 from typing import Any
@@ -23,27 +23,37 @@ from greening._core.registry import Registration
 from greening._core.waiting import yield_now
 from greening._originals import raw_socket
 
-# Plain integers: comparing enum members costs a call.
-INET = (int(_stdlib.AF_INET), int(_stdlib.AF_INET6))
-STREAM = int(_stdlib.SOCK_STREAM)
+# The C module's are plain integers; comparing the enum members of `socket`, or `|` of them, is a Python call, and costs more
+# than the system call. (And whoever imports this file need not load `socket`.)
+INET = (_socket.AF_INET, _socket.AF_INET6)
+STREAM = _socket.SOCK_STREAM
+TCP = (0, _socket.IPPROTO_TCP)
+DONTWAIT = _socket.MSG_DONTWAIT
+# With these flags a call answers at once by itself, or means to.
+IMMEDIATE = DONTWAIT | getattr(_socket, "MSG_ERRQUEUE", 0)
 
 _fileno = raw_socket.fileno
 _raw_gettimeout = raw_socket.gettimeout
+_raw_setblocking = raw_socket.setblocking
 _raw_settimeout = raw_socket.settimeout
 # The C members, without the conversion to an enum that the properties of `socket.socket` do.
-family_of: Callable[[Any], int] = raw_socket.family.__get__  # type: ignore[attr-defined]  # a member descriptor
-type_of: Callable[[Any], int] = raw_socket.type.__get__  # type: ignore[attr-defined]  # likewise
+family_of: Callable[[Any], int] = raw_socket.family.__get__
+type_of: Callable[[Any], int] = raw_socket.type.__get__
+proto_of: Callable[[Any], int] = raw_socket.proto.__get__
 
 # The timeouts that users have set, by descriptor; the weak reference tells a reused number from the socket that set it.
 timeouts: dict[int, tuple["ref[Any]", float | None]] = {}
 
-# Immediate successes after which a green thread lets others run: unfair is cheap, starving is not. tokio's budget is 128.
+# Tries after which a green thread lets others run: unfair is cheap, starving is not. tokio's budget is 128.
 BUDGET = 64
 tick = count(1).__next__
 
 
 def spend() -> None:
-    """An operation succeeded without waiting: after a number of those, let others run."""
+    """An operation is about to be tried: after a number of those, let others run first.
+
+    Before and not after: who is killed or timed out while it lets the others run must not have read anything yet.
+    """
     if not tick() % BUDGET:
         yield_now()
 
@@ -53,8 +63,10 @@ def set_timeout(sock: Any, timeout: float | None) -> None:
     _raw_settimeout(sock, timeout)
     seconds = _raw_gettimeout(sock)
     fd = _fileno(sock)
-    drop_timeout(fd)
-    if seconds:
+    timeouts.pop(fd, None)
+    if seconds == 0:
+        keep_trying(fd)
+    elif seconds:
         timeouts[fd] = (ref(sock), seconds)
         # The C level is to be blocking, the descriptor is not.
         _raw_settimeout(sock, None)
@@ -66,19 +78,34 @@ def set_tls_timeout(sock: Any, timeout: float | None) -> None:
     _raw_settimeout(sock, timeout)
     seconds = _raw_gettimeout(sock)
     fd = _fileno(sock)
-    drop_timeout(fd)
-    if seconds != 0:
+    timeouts.pop(fd, None)
+    if seconds == 0:
+        keep_trying(fd)
+    else:
         timeouts[fd] = (ref(sock), seconds)
         _raw_settimeout(sock, 0)
 
 
-def drop_timeout(fd: int) -> None:
-    """The descriptor leaves its socket, or its mode was set anew: forget what we knew of it."""
+def set_blocking(sock: Any, flag: Any) -> None:
+    """`socket.setblocking`. Errors as the stdlib's."""
+    _raw_setblocking(sock, flag)
+    fd = _fileno(sock)
     timeouts.pop(fd, None)
-    for hub in hubs:
+    if not flag:
+        keep_trying(fd)
+
+
+def keep_trying(fd: int) -> None:
+    """The socket is non-blocking now: a read must look itself, since there may never be a wait that tells of new data."""
+    for hub in tuple(hubs):
         reg = hub.regs.get(fd)
         if reg is not None:
-            reg.unblocked = False
+            reg.drained = reg.stream = False
+
+
+def drop_timeout(fd: int) -> None:
+    """The descriptor leaves its socket: forget its timeout."""
+    timeouts.pop(fd, None)
 
 
 def timeout_of(sock: Any) -> float | None:
@@ -112,7 +139,9 @@ def registration(sock: Any, hub: Hub) -> Registration:
     fd = _fileno(sock)
     reg = hub.regs.get(fd)
     if reg is None or reg.owner is None or reg.owner() is not sock:
-        return hub.registry.socket(fd, sock, type_of(sock) == STREAM and family_of(sock) in INET)
+        # SCTP's streams end a read at the end of a message: they are not the streams that may be trusted.
+        tcp = type_of(sock) == STREAM and family_of(sock) in INET and proto_of(sock) in TCP
+        return hub.registry.socket(fd, sock, tcp)
     return reg
 
 
@@ -128,6 +157,17 @@ def deadline_of(sock: Any) -> float | None:
     if timeout == 0:
         raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
     return current().hub.now() + timeout
+
+
+def attempt(sock: Any, mask: int, user_flags: int, call: Callable[..., Any], *args: Any) -> Any:
+    """Call; where that would have to wait, `retry`. With MSG_DONTWAIT or MSG_ERRQUEUE in `user_flags` it never waits."""
+    spend()
+    try:
+        return call(sock, *args)
+    except BlockingIOError:
+        if user_flags & IMMEDIATE:
+            raise
+    return retry(sock, mask, call, *args)
 
 
 def retry(sock: Any, mask: int, call: Callable[..., Any], *args: Any) -> Any:

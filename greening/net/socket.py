@@ -4,9 +4,9 @@ Every operation tries the system call first and parks on EAGAIN (see retry) - bu
 already said that there is nothing more (see `Registration.drained`). Signatures and errors are those of the C methods.
 """
 
-import os
+import gc
 import socket as _stdlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 from greenlet import getcurrent
@@ -15,31 +15,29 @@ from greening._core.current import current
 from greening._core.poller import IN, OUT
 from greening._core.task import Task
 from greening._core.waiting import forget_fd, yield_now
-from greening._originals import os_sendfile, raw_socket
+from greening._originals import raw_socket
 from greening.net.connect import accept_fd, connect, connect_ex, resolved
 from greening.net.retry import (
-    STREAM,
     BUDGET,
-    tick,
+    DONTWAIT,
+    IMMEDIATE,
+    attempt,
     deadline_of,
     drop_timeout,
+    family_of,
+    proto_of,
     registration,
     retry,
+    set_blocking,
     set_timeout,
-    spend,
+    tick,
     timeout_of,
     timeouts,
     type_of,
     wait_socket,
 )
-
-# Plain integers: `|` of the stdlib's enum members is a Python call that makes an object, and costs more than the system call.
-_DONTWAIT = int(_stdlib.MSG_DONTWAIT)
-# With these flags a call answers at once by itself, or means to.
-_IMMEDIATE = _DONTWAIT | int(getattr(_stdlib, "MSG_ERRQUEUE", 0))
-_WAITALL = int(_stdlib.MSG_WAITALL)
-
-_PEEK_OR_DONTWAIT = int(_stdlib.MSG_PEEK) | _DONTWAIT
+from greening.net.sendfile import _sendfile_use_sendfile
+from greening.net.whole import WAITALL, recv_into_rest, recv_rest, send_rest, sendmsg_rest
 
 _fileno = raw_socket.fileno
 _recv = raw_socket.recv
@@ -55,7 +53,7 @@ _sendmsg_afalg = getattr(raw_socket, "sendmsg_afalg", None)
 _raw_close = raw_socket.close
 _raw_detach = raw_socket.detach
 _raw_gettimeout = raw_socket.gettimeout
-_raw_setblocking = raw_socket.setblocking
+_raw_settimeout = raw_socket.settimeout
 _raw_bind = raw_socket.bind
 _raw_init = _stdlib.socket.__init__
 
@@ -69,19 +67,21 @@ def recv(self: Any, bufsize: int, flags: int = 0, /) -> bytes:
     hub = task.hub
     reg = hub.regs.get(_fileno(self))
     if reg is None or not reg.drained or flags:
+        if not tick() % BUDGET:
+            yield_now()
         try:
-            data: bytes = _recv(self, bufsize, flags | _DONTWAIT)
+            data: bytes = _recv(self, bufsize, flags | DONTWAIT)
         except BlockingIOError:
-            if flags & _IMMEDIATE:
+            if flags & IMMEDIATE:
                 raise
         else:
             if flags:
-                return _recv_rest(self, data, bufsize, flags)
+                return recv_rest(self, data, bufsize, flags)
             if reg is not None and reg.stream and len(data) < bufsize:
                 reg.drained = True
-            elif not tick() % BUDGET:
-                yield_now()
             return data
+    elif bufsize < 1:
+        return _recv(self, bufsize, DONTWAIT)  # nothing, at once; or the right error
     deadline = None if not timeouts and _raw_gettimeout(self) is None else deadline_of(self)
     while True:
         if reg is None or reg.owner is None or reg.owner() is not self:
@@ -89,129 +89,134 @@ def recv(self: Any, bufsize: int, flags: int = 0, /) -> bytes:
         if not hub.registry.wait(reg, task, IN, deadline):
             raise TimeoutError("timed out")
         try:
-            data = _recv(self, bufsize, flags | _DONTWAIT)
+            data = _recv(self, bufsize, flags | DONTWAIT)
         except BlockingIOError:
             continue
         if flags:
-            return _recv_rest(self, data, bufsize, flags)
+            return recv_rest(self, data, bufsize, flags)
         if reg.stream and 0 < len(data) < bufsize:
             reg.drained = True
         return data
 
 
-def _recv_rest(sock: Any, data: bytes, bufsize: int, flags: int) -> bytes:
-    """MSG_WAITALL, on streams: with MSG_DONTWAIT the kernel does not wait for all, so we do."""
-    if not flags & _WAITALL or not data or len(data) >= bufsize:
-        return data
-    if type_of(sock) != STREAM or flags & _PEEK_OR_DONTWAIT:
-        return data
-    parts = [data]
-    missing = bufsize - len(data)
-    while missing:
-        part = recv(sock, missing)
-        if not part:
-            break
-        parts.append(part)
-        missing -= len(part)
-    return b"".join(parts)
-
-
 def recv_into(self: Any, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
-    fd = _fileno(self)
     try:
-        reg = getcurrent()._greening_task.hub.regs.get(fd)  # type: ignore[attr-defined]  # set by the engine
+        reg = getcurrent()._greening_task.hub.regs.get(_fileno(self))  # type: ignore[attr-defined]  # set by the engine
     except AttributeError:
         reg = None
     if reg is None or not reg.drained or flags:
+        if not tick() % BUDGET:
+            yield_now()
         try:
-            got: int = _recv_into(self, buffer, nbytes, flags | _DONTWAIT)
+            got: int = _recv_into(self, buffer, nbytes, flags | DONTWAIT)
         except BlockingIOError:
-            if flags & _IMMEDIATE:
+            if flags & IMMEDIATE:
                 raise
         else:
-            return _recv_all_into(self, buffer, nbytes, flags, got) if flags & _WAITALL else got
-    got = retry(self, IN, _recv_into, buffer, nbytes, flags | _DONTWAIT)
-    return _recv_all_into(self, buffer, nbytes, flags, got) if flags & _WAITALL else got
+            if flags:
+                return _recv_all_into(self, buffer, nbytes, flags, got)
+            if reg is not None and reg.stream and type(buffer) is memoryview and got < (nbytes or len(buffer)):
+                reg.drained = True
+            return got
+    return _recv_into_parked(self, buffer, nbytes, flags)
+
+
+def _recv_into_parked(sock: Any, buffer: Any, nbytes: int, flags: int) -> int:
+    # What `makefile` hands us is a memoryview; of other buffers the length need not be in octets.
+    room = (nbytes or len(buffer)) if type(buffer) is memoryview else 0
+    if room < 1:
+        got = cast(int, attempt(sock, IN, 0, _recv_into, buffer, nbytes, flags | DONTWAIT))
+        return _recv_all_into(sock, buffer, nbytes, flags, got) if flags else got
+    deadline = deadline_of(sock)
+    while True:
+        reg = wait_socket(sock, IN, deadline)
+        try:
+            got = _recv_into(sock, buffer, nbytes, flags | DONTWAIT)
+        except BlockingIOError:
+            continue
+        if flags:
+            return _recv_all_into(sock, buffer, nbytes, flags, got)
+        if reg.stream and 0 < got < room:
+            reg.drained = True
+        return got
 
 
 def _recv_all_into(sock: Any, buffer: Any, nbytes: int, flags: int, got: int) -> int:
-    with memoryview(buffer) as view, view.cast("B") as octets:
-        wanted = nbytes or octets.nbytes
-        if got and type_of(sock) == STREAM and not flags & _PEEK_OR_DONTWAIT:
-            while got < wanted:
-                more = recv_into(sock, octets[got:wanted])
-                if not more:
-                    break
-                got += more
-    return got
+    if not flags & WAITALL:
+        return got
+    with memoryview(buffer) as view, view.cast("B") as octets, octets[: nbytes or octets.nbytes] as wanted:
+        return recv_into_rest(sock, (wanted,), got, flags)
 
 
 def recvfrom(self: Any, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
-    return _attempt(self, IN, flags, _recvfrom, bufsize, flags | _DONTWAIT)  # type: ignore[no-any-return]  # the C method's
+    data, address = attempt(self, IN, flags, _recvfrom, bufsize, flags | DONTWAIT)
+    return recv_rest(self, data, bufsize, flags), address
 
 
 def recvfrom_into(self: Any, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Any]:
-    return _attempt(self, IN, flags, _recvfrom_into, buffer, nbytes, flags | _DONTWAIT)  # type: ignore[no-any-return]  # likewise
+    got, address = attempt(self, IN, flags, _recvfrom_into, buffer, nbytes, flags | DONTWAIT)
+    return _recv_all_into(self, buffer, nbytes, flags, got), address
 
 
 def recvmsg(self: Any, bufsize: int, ancbufsize: int = 0, flags: int = 0, /) -> Any:
-    return _attempt(self, IN, flags, _recvmsg, bufsize, ancbufsize, flags | _DONTWAIT)
+    data, *rest = attempt(self, IN, flags, _recvmsg, bufsize, ancbufsize, flags | DONTWAIT)
+    return (recv_rest(self, data, bufsize, flags), *rest)
 
 
 def recvmsg_into(self: Any, buffers: Any, ancbufsize: int = 0, flags: int = 0, /) -> Any:
-    return _attempt(self, IN, flags, _recvmsg_into, buffers, ancbufsize, flags | _DONTWAIT)
+    buffers = _again(buffers)
+    got, *rest = attempt(self, IN, flags, _recvmsg_into, buffers, ancbufsize, flags | DONTWAIT)
+    return (recv_into_rest(self, buffers, got, flags) if flags & WAITALL else got, *rest)
 
 
-def _attempt(sock: Any, mask: int, user_flags: int, call: Callable[..., Any], *args: Any) -> Any:
-    try:
-        result = call(sock, *args)
-    except BlockingIOError:
-        if user_flags & _IMMEDIATE:
-            raise
-    else:
-        spend()
-        return result
-    return retry(sock, mask, call, *args)
+def _again(buffers: Any) -> Any:
+    """An iterable of buffers that a second try finds again."""
+    return buffers if isinstance(buffers, list | tuple) else list(buffers)
 
 
 def send(self: Any, data: Any, flags: int = 0, /) -> int:
+    if not tick() % BUDGET:
+        yield_now()
     try:
-        sent: int = _send(self, data, flags | _DONTWAIT)
+        sent: int = _send(self, data, flags | DONTWAIT)
     except BlockingIOError:
-        if flags & _IMMEDIATE:
+        if flags & IMMEDIATE:
             raise
-    else:
-        if not tick() % BUDGET:
-            yield_now()
+        sent = retry(self, OUT, _send, data, flags | DONTWAIT)
+    if type(data) is bytes and sent == len(data):
         return sent
-    return cast(int, retry(self, OUT, _send, data, flags | _DONTWAIT))
+    return send_rest(self, data, sent, flags)
 
 
 def sendall(self: Any, data: Any, flags: int = 0, /) -> None:
+    if not tick() % BUDGET:
+        yield_now()
     try:
-        sent: int = _send(self, data, flags | _DONTWAIT)
+        sent: int = _send(self, data, flags | DONTWAIT)
     except BlockingIOError:
+        if flags & IMMEDIATE:
+            raise
         sent = 0
     if type(data) is bytes and sent == len(data):
-        if not tick() % BUDGET:
-            yield_now()
         return
     with memoryview(data) as view, view.cast("B") as octets:
         if sent < octets.nbytes:
-            _send_rest(self, octets, sent, flags | _DONTWAIT)
+            _sendall_rest(self, octets, sent, flags)
 
 
-def _send_rest(sock: Any, octets: memoryview, sent: int, flags: int) -> None:
+def _sendall_rest(sock: Any, octets: memoryview, sent: int, flags: int) -> None:
     # One deadline for the whole, as in C (bpo-8372). Slices of a memoryview copy nothing.
-    deadline = deadline_of(sock)
+    deadline = None if flags & IMMEDIATE else deadline_of(sock)
     size = octets.nbytes
     while sent < size:
-        wait_socket(sock, OUT, deadline)
+        if not flags & IMMEDIATE:
+            wait_socket(sock, OUT, deadline)
         try:
             with octets[sent:] as rest:
-                sent += _send(sock, rest, flags)
+                sent += _send(sock, rest, flags | DONTWAIT)
         except BlockingIOError:
-            continue
+            if flags & IMMEDIATE:
+                raise
 
 
 def sendto(self: Any, data: Any, *args: Any) -> int:
@@ -220,23 +225,23 @@ def sendto(self: Any, data: Any, *args: Any) -> int:
         return _sendto(self, data, *args)  # it knows the right error
     flags = args[0] if len(args) == 2 else 0
     address = resolved(self, args[-1])
-    return cast(int, _attempt(self, OUT, flags, _sendto, data, flags | _DONTWAIT, address))
+    sent = cast(int, attempt(self, OUT, flags, _sendto, data, flags | DONTWAIT, address))
+    return sent if type(data) is bytes and sent == len(data) else send_rest(self, data, sent, flags)
 
 
 def sendmsg(self: Any, buffers: Any, ancdata: Any = (), flags: int = 0, address: Any = None, /) -> int:
-    if not isinstance(buffers, (list, tuple)):
-        buffers = list(buffers)  # a retry must find them again
-    if address is None:
-        return cast(int, _attempt(self, OUT, flags, _sendmsg, buffers, ancdata, flags | _DONTWAIT))
-    address = resolved(self, address)
-    return cast(int, _attempt(self, OUT, flags, _sendmsg, buffers, ancdata, flags | _DONTWAIT, address))
+    buffers = _again(buffers)
+    ancdata = _again(ancdata)
+    to = () if address is None else (resolved(self, address),)
+    sent = cast(int, attempt(self, OUT, flags, _sendmsg, buffers, ancdata, flags | DONTWAIT, *to))
+    return sendmsg_rest(self, buffers, sent, flags)
 
 
 def sendmsg_afalg(self: Any, *args: Any, **kwargs: Any) -> int:
     assert _sendmsg_afalg is not None
     flags = kwargs.get("flags", 0)
-    kwargs["flags"] = flags | _DONTWAIT
-    return cast(int, _attempt(self, OUT, flags, lambda sock: _sendmsg_afalg(sock, *args, **kwargs)))
+    kwargs["flags"] = flags | DONTWAIT
+    return cast(int, attempt(self, OUT, flags, lambda sock: _sendmsg_afalg(sock, *args, **kwargs)))
 
 
 def bind(self: Any, address: Any, /) -> None:
@@ -259,8 +264,8 @@ def getblocking(self: Any) -> bool:
 
 
 def setblocking(self: Any, flag: Any, /) -> None:
-    _raw_setblocking(self, flag)
-    drop_timeout(_fileno(self))
+    """True: no timeout; False: timeout 0."""
+    set_blocking(self, flag)
 
 
 def detach(self: Any) -> int:
@@ -281,65 +286,19 @@ def _real_close(self: Any, _ss: Any = raw_socket) -> None:
     _ss.close(self)
 
 
-def _sendfile_use_sendfile(self: Any, file: Any, offset: int = 0, count: int | None = None) -> int:
-    self._check_sendfile_params(file, offset, count)
-    sock_fd = _fileno(self)
-    give_up = _stdlib._GiveupOnSendfile  # type: ignore[attr-defined]  # what makes socket.sendfile fall back to send
-    try:
-        file_fd = file.fileno()
-        size = os.fstat(file_fd).st_size
-    except (AttributeError, OSError) as error:
-        raise give_up(error) from None
-    if not size:
-        return 0
-    timeout = timeout_of(self)
-    if timeout == 0:
-        raise ValueError("non-blocking sockets are not supported")
-    blocksize = min(count or size, 2**30)
-    if timeout is None:
-        os.set_blocking(sock_fd, False)
-    try:
-        return _sendfile_loop(self, sock_fd, file_fd, (offset, count, blocksize), give_up)
-    finally:
-        if timeout is None and _fileno(self) == sock_fd:
-            os.set_blocking(sock_fd, True)
-
-
-def _sendfile_loop(sock: Any, sock_fd: int, file_fd: int, span: tuple[int, int | None, int], give_up: Any) -> int:
-    start, count, blocksize = span
-    total = 0
-    while True:
-        if count is not None:
-            blocksize = min(count - total, blocksize)
-            if blocksize <= 0:
-                return total
-        try:
-            sent = os_sendfile(sock_fd, file_fd, start + total, blocksize)
-        except BlockingIOError:
-            wait_socket(sock, OUT, deadline_of(sock))
-            continue
-        except OSError as error:
-            if total == 0:
-                # Nothing was sent: plain reads and sends may still do (a file that sendfile(2) does not take).
-                raise give_up(error) from None
-            raise error from None
-        if sent == 0:
-            return total
-        total += sent
-        spend()
-
-
 def accept_of(make: Callable[..., Any]) -> Callable[[Any], tuple[Any, Any]]:
     """`accept` that makes its sockets with `make`, as the stdlib's makes `socket.socket`, whatever the listener's class."""
 
     def accept(self: Any) -> tuple[Any, Any]:
         """Wait for a connection. Returns (socket, address)."""
         fd, address = accept_fd(self)
-        return make(self.family, self.type, self.proto, fileno=fd), address
+        return make(family_of(self), type_of(self), proto_of(self), fileno=fd), address
 
     return accept
 
 
+_stdlib_setdefault = _stdlib.setdefaulttimeout
+_stdlib_getdefault = _stdlib.getdefaulttimeout
 _default_timeout: float | None = None
 
 
@@ -357,19 +316,41 @@ def getdefaulttimeout() -> float | None:
     return _default_timeout
 
 
-def raw_timeout(sock: Any) -> float | None:
-    """The timeout that the C level knows."""
-    return raw_socket.gettimeout(sock)
-
-
-_stdlib_setdefault = _stdlib.setdefaulttimeout
-_stdlib_getdefault = _stdlib.getdefaulttimeout
-
-
-def init(self: Any, family: int = -1, type: int = -1, proto: int = -1, fileno: Any = None) -> None:  # noqa: A002  # the stdlib's names
+def init(self: Any, family: int = -1, type: int = -1, proto: int = -1, fileno: Any = None) -> None:
     _raw_init(self, family, type, proto, fileno)
-    if _default_timeout is not None:
-        set_timeout(self, _default_timeout)
+    seconds = _raw_gettimeout(self)
+    if seconds is None:
+        seconds = _default_timeout  # not for SOCK_NONBLOCK, whose timeout is 0
+    if seconds is not None:
+        set_timeout(self, seconds)  # the C level's default, too: that of a process in which nothing is patched
+
+
+def take_over() -> None:
+    """The stdlib's class becomes cooperative: the timeouts that the C level has are ours from now on."""
+    setdefaulttimeout(_stdlib_getdefault())
+    for sock in _living_sockets():
+        seconds = _raw_gettimeout(sock)
+        if seconds:
+            set_timeout(sock, seconds)
+
+
+def give_back() -> None:
+    """The stdlib's class is to be the plain one again: the C level gets the timeouts, and the descriptors fit them."""
+    global _default_timeout
+    _stdlib_setdefault(_default_timeout)
+    _default_timeout = None
+    for sock in _living_sockets():
+        if not isinstance(sock, GreenSocket):
+            seconds = timeout_of(sock)
+            drop_timeout(_fileno(sock))
+            _raw_settimeout(sock, seconds)
+
+
+def _living_sockets() -> Iterator[Any]:
+    for thing in gc.get_objects():
+        # The type, not `isinstance`: a proxy's `__class__` is somebody else's code.
+        if issubclass(type(thing), raw_socket) and _fileno(thing) >= 0:
+            yield thing
 
 
 def methods(make: Callable[..., Any]) -> dict[str, Any]:

@@ -1,0 +1,65 @@
+"""`socket.sendfile` by way of sendfile(2): from the page cache to the socket, parked while the socket is full."""
+
+import os
+import socket as _stdlib
+from typing import Any
+
+from greening._core.poller import OUT
+from greening._originals import os_sendfile, raw_socket
+from greening.net.retry import deadline_of, spend, timeout_of, wait_socket
+
+_fileno = raw_socket.fileno
+
+# Octets per call, at most: more is an OverflowError on some systems (bpo-38319).
+_BLOCK = 2**30
+
+
+def _sendfile_use_sendfile(self: Any, file: Any, offset: int = 0, count: int | None = None) -> int:
+    self._check_sendfile_params(file, offset, count)
+    give_up = _stdlib._GiveupOnSendfile  # type: ignore[attr-defined]  # what makes socket.sendfile fall back to send
+    try:
+        file_fd = file.fileno()
+        size = os.fstat(file_fd).st_size
+    except (AttributeError, OSError) as error:
+        raise give_up(error) from None
+    if not size:
+        return 0
+    if timeout_of(self) == 0:
+        raise ValueError("non-blocking sockets are not supported")
+    sock_fd = _fileno(self)
+    was_blocking = os.get_blocking(sock_fd)
+    total = 0
+    try:
+        while count is None or total < count:
+            block = min(count - total if count else size, _BLOCK)
+            try:
+                sent = _some(self, file_fd, offset + total, block)
+            except OSError as error:
+                if total == 0 and not isinstance(error, TimeoutError):
+                    # Plain reads and sends may still do: a file that sendfile(2) does not take.
+                    raise give_up(error) from None
+                raise
+            if sent == 0:
+                break
+            total += sent
+        return total
+    finally:
+        if was_blocking and _fileno(self) == sock_fd:
+            os.set_blocking(sock_fd, True)
+        if total > 0 and hasattr(file, "seek"):
+            file.seek(offset + total)
+
+
+def _some(sock: Any, file_fd: int, offset: int, block: int) -> int:
+    deadline = None
+    while True:
+        spend()
+        sock_fd = _fileno(sock)
+        # Every time: somebody else who sends a file, or has the descriptor, may have made it blocking again.
+        os.set_blocking(sock_fd, False)
+        try:
+            return os_sendfile(sock_fd, file_fd, offset, block)
+        except BlockingIOError:
+            if deadline is None:
+                deadline = deadline_of(sock)
+            wait_socket(sock, OUT, deadline)
