@@ -14,6 +14,7 @@ descriptor, about whose other users we know nothing, is added one-shot for each 
 import os
 from typing import Protocol
 
+from greening._core.descriptors import high_duplicate
 from greening._originals import epoll as _epoll
 from greening._originals import poll as _poll
 from greening._originals import select as _real_select
@@ -34,7 +35,7 @@ WRITE = OUT | HUP | ERR | NVAL
 
 # Below this many seconds a wait is worth microsecond precision: a millisecond too much is more than five per cent.
 _PRECISE = 0.020
-# The kernel counts milliseconds in an int: longer waits are an OverflowError. The hub sees that nothing is due, and waits on.
+# The kernel counts milliseconds in an int: longer waits are an OverflowError. The hub finds nothing due, and waits on.
 _LONGEST = 1_000_000.0
 # Events fetched per system call. libuv takes 1024; the array is allocated anew for each call, so keep it modest.
 _BATCH = 512
@@ -80,6 +81,10 @@ class EpollPoller:
     def __init__(self) -> None:
         assert _epoll is not None
         self._epoll = _epoll()
+        high = high_duplicate(self._epoll.fileno())
+        if high is not None:
+            self._epoll.close()
+            self._epoll = _epoll.fromfd(high)
         self._fd = self._epoll.fileno()
         self._poll = self._epoll.poll
 

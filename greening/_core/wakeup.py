@@ -8,6 +8,7 @@ import os
 from collections import deque
 from typing import Any
 
+from greening._core.descriptors import high_duplicate
 from greening._originals import os_close, os_read, os_write
 
 _ONE = (1).to_bytes(8, "little")
@@ -22,7 +23,12 @@ class Wakeup:
         self.inbox: deque[Any] = deque()
         self.sleeping = False
         if hasattr(os, "eventfd"):
-            self._reads = self._writes = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+            self._reads = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+            high = high_duplicate(self._reads)
+            if high is not None:
+                os_close(self._reads)
+                self._reads = high
+            self._writes = self._reads
         else:
             self._reads, self._writes = os.pipe()
             os.set_blocking(self._reads, False)
