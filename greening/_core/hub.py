@@ -170,7 +170,8 @@ class Hub:
             self.on_stuck(self)
             if self.ready:
                 return 0.0
-        return None
+            deadline = self.timers.next_deadline()
+        return None if deadline is None else max(0.0, deadline - self.now())
 
     def _wait(self, timeout: float | None) -> list[tuple[int, int]]:
         wakeup = self.wakeup

@@ -1,16 +1,23 @@
 """Deadlock detection: nothing is runnable, no timer is set, nobody waits for a descriptor, no native call is pending."""
 
 import _signal
+import os
 from typing import TYPE_CHECKING
 
-from greening._originals import get_ident, getsignal, thread_count
+from greening._originals import get_ident, get_native_id, getsignal, thread_count
 from greening.errors import Deadlock
 
 if TYPE_CHECKING:
     from greening._core.hub import Hub
 
-# Native threads that wait for work of ours and will not wake anybody by themselves (the tpool's idle ones).
+# Native threads (their `get_native_id`) that wait for work of ours and will not wake anybody by themselves: the tpool's
+# idle ones.
 idle_natives: set[int] = set()
+
+# While other OS threads exist we look again after so many seconds: one that ends tells nobody.
+LOOK_AGAIN = 1.0
+
+_listdir = os.listdir
 
 
 def report_deadlock(hub: "Hub") -> None:
@@ -19,9 +26,26 @@ def report_deadlock(hub: "Hub") -> None:
     Somebody is: another OS thread (only the process's first thread is ever told, and only when it is alone), or a
     Python signal handler - `default_int_handler`, which only ends the program, does not count. Go decides alike.
     """
-    if hub.main.ident != first_thread or thread_count() > len(idle_natives) or _has_handler():
+    if hub.main.ident != first_thread or _has_handler():
         return
-    hub.raise_in_main(Deadlock(where_parked(hub)))
+    if _others_exist():
+        hub.timers.add(hub.now() + LOOK_AGAIN, _nothing)
+    else:
+        hub.raise_in_main(Deadlock(where_parked(hub)))
+
+
+def _others_exist() -> bool:
+    # The system's list, because `_thread._count` knows neither a thread that was started a moment ago nor those that C
+    # libraries make, and either may wake us.
+    try:
+        threads = {int(name) for name in _listdir("/proc/self/task")}
+    except OSError:
+        return thread_count() > len(idle_natives)
+    return not threads <= idle_natives | {get_native_id()}
+
+
+def _nothing() -> None:
+    return None
 
 
 def _has_handler() -> bool:
