@@ -41,10 +41,15 @@ def _restore(state: tuple[Any, Any, Any]) -> None:
         tasks._enter_task(loop, task)
 
 
-def _install(undo: Undo) -> None:
+def install() -> None:
+    """Have the engine look after the slots from now on. Idempotent."""
     SLOTS.save = _save
     SLOTS.restore = _restore
     SLOTS.busy = _get_running_loop
+
+
+def _install(undo: Undo) -> None:
+    install()
     undo.add(_uninstall)
 
 

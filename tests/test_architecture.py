@@ -25,7 +25,8 @@ FLOORS = (
     {"greening.pool", "greening.threads", "greening.patcher"},
     {"greening.net"},
     {"greening.patches"},
-    {"greening.monkey", "greening.debug", "greening.testing", "greening.green"},
+    {"greening.monkey", "greening.debug", "greening.testing", "greening.aio", "greening.tpool"},
+    {"greening.green"},
     {"greening", "greening.__main__", "greening._cli"},
 )
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

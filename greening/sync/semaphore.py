@@ -81,10 +81,18 @@ class Semaphore:
                 self.counter += 1
 
     def __enter__(self) -> None:
+        with guard:
+            if self.counter > 0:
+                self.counter -= 1
+                return
         self.acquire()
 
     def __exit__(self, *exc_info: object) -> None:
-        self.release()
+        with guard:
+            if not self._waiters:
+                self.counter += 1
+                return
+        self._give_back()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {id(self):#x} permits={self.counter} waiters={len(self._waiters)}>"
@@ -114,5 +122,8 @@ class BoundedSemaphore(Semaphore):
                 raise ValueError("Semaphore released too many times")
             self._give_back()
         return True
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.release()
 
 

@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from greening._core.slots import SLOTS
 from greening.patches import asyncio as patch
 
 
@@ -26,5 +25,14 @@ def test_a_parked_loop_leaves_the_slots_of_the_thread_empty() -> None:
     asyncio.run(main())
 
 
-def test_the_engine_asks_nobody_until_asyncio_is_patched() -> None:
-    assert SLOTS.busy is None
+def test_the_engine_asks_nobody_until_asyncio_is_patched(run_program) -> None:
+    run_program(
+        "import greening\n"
+        "from greening._core.slots import SLOTS\n"
+        "greening.monkey_patch()\n"
+        "assert SLOTS.busy is None\n"
+        "import asyncio\n"
+        "assert SLOTS.busy is asyncio._get_running_loop\n"
+        "greening.unpatch()\n"
+        "assert SLOTS.busy is None\n"
+    )
