@@ -19,13 +19,19 @@ class Condition:
         lock: a `Lock` or `RLock`; None: an RLock of its own.
     """
 
-    __slots__ = ("__weakref__", "_lock", "_waiters", "acquire", "release")
+    __slots__ = ("__weakref__", "_lock", "_waiters")
 
     def __init__(self, lock: Lock | RLock | None = None) -> None:
         self._lock: Lock | RLock = RLock() if lock is None else lock
-        self.acquire = self._lock.acquire
-        self.release = self._lock.release
         self._waiters: list[Task] = []
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """Take the lock. Arguments, result and errors as `Lock.acquire`."""
+        return self._lock.acquire(blocking, timeout)
+
+    def release(self) -> None:
+        """Give the lock back. RuntimeError: nobody has it (or, for an RLock, somebody else)."""
+        self._lock.release()
 
     def __enter__(self) -> bool:
         return self._lock.__enter__()
