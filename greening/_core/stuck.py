@@ -30,7 +30,7 @@ def report_deadlock(hub: "Hub") -> None:
         return
     if _others_exist():
         hub.timers.add(hub.now() + LOOK_AGAIN, _nothing)
-    else:
+    elif not hub.wakeup.inbox:  # asked last: who has ended may have woken us before
         hub.raise_in_main(Deadlock(where_parked(hub)))
 
 
