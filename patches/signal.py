@@ -67,12 +67,12 @@ class _Handler:
         self.handler = handler
 
     def __call__(self, signum: int, frame: FrameType | None) -> None:
-        task: Any = getattr(_getcurrent(), "_greening_task", self)
-        if task is self or not has_hub():  # a greenlet that the engine has never heard of
+        if not has_hub():
             self._run_here(signum, frame)
             return
         hub = get_hub()
-        if task is hub.task or task is None or task.state != RUNNING or _in_engine(frame):
+        task: Any = getattr(_getcurrent(), "_greening_task", None)  # None: a greenlet that the engine does not know
+        if task is hub.task or _in_engine(frame) or (task is not None and task.state != RUNNING):
             main = hub.main.greenlet
             if task is hub.task and main is not None:
                 frame = main.gr_frame  # where the main thread is: nobody wants to see the hub

@@ -9,7 +9,7 @@ needed, leave after `IDLE_SECONDS` without work, and before a fork.
 
 Laws:
 - `guard`, the engine's process-wide lock, protects the pool's books. Nobody parks, and no foreign code runs, under it.
-- A worker is on the idle list exactly while its ident is in `idle_natives`, and enters both *before* it posts the
+- A worker is on the idle list exactly while its native id is in `idle_natives`, and enters both *before* it posts the
   outcome: when the hub hears of the outcome and finds everything else waiting, the books are right already.
 - Only the hub's own OS thread touches `hub.pending` and a job's `settled`.
 """
@@ -24,14 +24,13 @@ from operator import index
 from typing import Any, Final, ParamSpec, TypeVar
 
 from greening._core.carrier import end_of_forked_child
-from greening._core.current import current, hubs
+from greening._core.current import current
 from greening._core.hub import Hub
 from greening._core.lot import guard
 from greening._core.stuck import idle_natives
 from greening._core.task import PARKED, Task
 from greening._originals import (
     allocate_lock,
-    get_ident,
     get_native_id,
     monotonic,
     real_local,
@@ -109,13 +108,13 @@ class _Job:
 class _Worker:
     """One OS thread. It waits for `bell`, which is rung when `job` has been set; no job: it shall leave."""
 
-    __slots__ = ("bell", "ident", "job", "native_id")
+    __slots__ = ("bell", "job", "native_id")
 
     def __init__(self, job: _Job) -> None:
         self.bell = allocate_lock()
         self.bell.acquire()
         self.job: _Job | None = job
-        self.ident = self.native_id = 0
+        self.native_id = 0
 
     def ring(self, job: _Job | None) -> None:
         """Hand over a job, or tell it to leave. Under `guard`, after taking it off the idle list."""
@@ -123,24 +122,7 @@ class _Worker:
         self.bell.release()
 
 
-class _Farewell:
-    """Dies with its OS thread's locals, which is just after `_thread._count` has stopped counting it.
-
-    While a worker leaves, the search for deadlocks takes it for somebody who may still wake us: look again now.
-    """
-
-    __slots__ = ()
-
-    def __del__(self) -> None:
-        for hub in tuple(hubs):
-            hub.post(_look_again)
-
-
-def _look_again() -> None:
-    return None
-
-
-_here = real_local()  # .farewell: this OS thread is a worker
+_here = real_local()  # .worker: set in OS threads of ours
 
 
 class NativePool:
@@ -181,7 +163,7 @@ class NativePool:
         Raises:
             what the call raises, with its traceback; BlockingInHub: called from the hub.
         """
-        if not self._size or hasattr(_here, "farewell"):
+        if not self._size or hasattr(_here, "worker"):
             return func(*args, **kwargs)
         task = current()
         hub = task.hub
@@ -207,7 +189,7 @@ class NativePool:
         with guard:
             if self._idle:
                 worker = self._idle.pop()
-                idle_natives.discard(worker.ident)
+                idle_natives.discard(worker.native_id)
                 worker.ring(job)
                 return True
             if len(self._alive) < self._size and self._start(job):
@@ -240,8 +222,7 @@ class NativePool:
     def _work(self, worker: _Worker) -> None:
         if self._deaf:
             _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
-        _here.farewell = _Farewell()
-        worker.ident = get_ident()
+        _here.worker = worker
         worker.native_id = get_native_id()
         pid = os.getpid()
         job, worker.job = worker.job, None
@@ -263,7 +244,7 @@ class NativePool:
                 return self._backlog.popitem(last=False)[0]
             if worker in self._alive:
                 self._idle.append(worker)
-                idle_natives.add(worker.ident)
+                idle_natives.add(worker.native_id)
             else:
                 worker.ring(None)
             return None
@@ -282,7 +263,7 @@ class NativePool:
     def _strike_off(self, worker: _Worker) -> None:
         self._alive.discard(worker)
         self._idle.remove(worker)
-        idle_natives.discard(worker.ident)
+        idle_natives.discard(worker.native_id)
 
     # Size, and ends
 

@@ -1,0 +1,25 @@
+"""A native thread at work may still wake us, also when nobody waits for what it does."""
+
+from greening import Event, GreenletExit, sleep, spawn
+from greening._originals import time_sleep
+from greening.threads.native import execute
+
+done = Event()
+
+
+def work() -> None:
+    time_sleep(0.1)
+    done.send("woken")
+
+
+def wait_in_vain() -> None:
+    try:
+        execute(work)
+    except GreenletExit:
+        print("left")
+
+
+waiter = spawn(wait_in_vain)
+sleep(0.01)
+waiter.kill()
+print(done.wait())
