@@ -1,105 +1,99 @@
 """`local`: attributes that every green thread, and every plain OS thread, has for itself.
 
 Facts: an attribute is read thousands of times for every time that it is made; most green threads never touch a `local`.
-Consequence: the values hang on the task, in a dictionary by the identity of the `local`, and reading one is a chain of
+Consequence: a `local` has one dictionary of attributes per thread, by the thread's ident, and reading one is a chain of
 plain look-ups that is only left when something is missing.
 
-Who frees what: the engine drops a task's `Values` when the task ends. A `local` that dies takes its entries out of every
-`Values` it was used in, before its memory (and with it its identity) can be used again.
+Who frees what: a `local` owns its attributes in all threads (so the garbage collector sees cycles through it), and they
+are freed with it. A thread owns a token, in `Task.locals`, which the engine drops when the thread ends; every `local`
+that was used there hears of that and drops what it had for it.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 from weakref import ref
 
 from greenlet import getcurrent as _getcurrent
 
-from greening._core.current import current, has_hub
-from greening._core.task import Task
-from greening._originals import real_local
+from greening._core.current import current
+from greening._originals import get_ident, real_local
 
 _MISSING = object()
 _object_get = object.__getattribute__
 _object_set = object.__setattr__
 _object_delete = object.__delattr__
 
-# An OS thread that never parked has no hub, and need not get one (two descriptors) for an attribute.
-_hubless = real_local()
 
-
-class Values(dict[int, dict[str, Any]]):
-    """Everything that one task keeps in `local` objects: identity of the `local` -> its attributes."""
+class _Token(dict[Any, Any]):
+    """Dies with its thread."""
 
     __slots__ = ("__weakref__",)
-    __hash__ = object.__hash__  # type: ignore[assignment]  # a dict that is compared by identity
-    __eq__ = object.__eq__
 
 
-class _State:
-    """What all threads share of a `local`. It dies with it, and removes what is left of it elsewhere."""
+class _Attributes(dict[int, dict[str, Any]]):
+    """All attributes of one `local`, by ident of the thread. With the arguments that its `__init__` gets everywhere."""
 
-    __slots__ = ("args", "key", "kwargs", "places")
+    __slots__ = ("__weakref__", "args", "kwargs", "tokens")
 
-    def __init__(self, key: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self.key = key
+    def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.args = args
         self.kwargs = kwargs
-        self.places: set[ref[Values]] = set()
+        self.tokens: dict[int, ref[_Token]] = {}
 
-    def __del__(self) -> None:
-        places = self.places
-        while places:
-            try:
-                values = places.pop()()
-            except KeyError:  # another thread ended meanwhile
-                break
-            if values is not None:
-                values.pop(self.key, None)
+    def enter(self) -> dict[str, Any]:
+        """Attributes for the running thread, which has none yet."""
+        ident, token = _own_token()
+        self.tokens[ident] = ref(token, partial(_thread_ended, ref(self), ident))
+        mine = self[ident] = {}
+        return mine
+
+    def leave(self) -> None:
+        """Forget the running thread's again."""
+        ident, _ = _own_token()
+        self.tokens.pop(ident, None)
+        self.pop(ident, None)
 
 
-def _own_values() -> Values:
-    """The `Values` of the running task."""
+def _thread_ended(owner: "ref[_Attributes]", ident: int, _token: object) -> None:
+    attributes = owner()
+    if attributes is not None:
+        attributes.tokens.pop(ident, None)
+        attributes.pop(ident, None)
+
+
+# The tokens of OS threads. One that never parked has no hub, and need not get one (two descriptors) for an attribute.
+_os_thread = real_local()
+
+
+def _own_token() -> tuple[int, _Token]:
+    """Ident and token of the running thread."""
     glet: Any = _getcurrent()
-    task: Task | None = getattr(glet, "_greening_task", None)
-    if task is None and glet.parent is None and not has_hub():
+    if glet.parent is None:
         try:
-            return _hubless.values  # type: ignore[no-any-return]  # a thread-local of ours
+            return get_ident(), _os_thread.token
         except AttributeError:
-            values = _hubless.values = Values()
-            return values
-    if task is None:
-        task = current()
-    found = task._locals
-    if type(found) is Values:
-        return found
-    values = getattr(_hubless, "values", None) if task is task.hub.main else None
-    if values is None:
-        values = Values()
-    if found:
-        values.update(found)
-    task._locals = values
-    return values
-
-
-def _enter(values: Values, state: _State) -> dict[str, Any]:
-    mine: dict[str, Any] = {}
-    values[state.key] = mine
-    state.places.add(ref(values, state.places.discard))
-    return mine
+            _os_thread.token = _Token()
+            return get_ident(), _os_thread.token
+    task = current()
+    if type(task._locals) is not _Token:
+        task._locals = _Token(task._locals or ())
+    return task.ident, task._locals
 
 
 def _attributes(self: "local") -> dict[str, Any]:
-    """The attributes of `self` for the running task; made, and `__init__` run, when it comes here for the first time."""
-    values = _own_values()
-    mine = values.get(id(self))
+    """The attributes of `self` for the running thread. Made, and `__init__` run, when it comes for the first time."""
+    everybodys = _attributes_of(self)
+    glet: Any = _getcurrent()
+    mine = everybodys.get(get_ident() if glet.parent is None else current().ident)
     if mine is None:
-        state: _State = _object_get(self, "_local_state")
-        mine = _enter(values, state)
+        mine = everybodys.enter()
         kind = type(self)
         if kind.__init__ is not object.__init__:
             try:
-                kind.__init__(self, *state.args, **state.kwargs)
+                kind.__init__(self, *everybodys.args, **everybodys.kwargs)
             except BaseException:
-                values.pop(state.key, None)
+                everybodys.leave()
                 raise
     return mine
 
@@ -123,24 +117,22 @@ class local:
     greenlets have their own, too. Thread-safety: complete.
     """
 
-    __slots__ = ("__weakref__", "_local_state")
-
-    _local_state: _State
+    __slots__ = ("__weakref__", "_local_attributes")
 
     def __new__(cls, /, *args: Any, **kwargs: Any) -> "local":
         if (args or kwargs) and cls.__init__ is object.__init__:
             raise TypeError("Initialization arguments are not supported")
         self = object.__new__(cls)
-        state = _State(id(self), args, kwargs)
-        _object_set(self, "_local_state", state)
+        everybodys = _Attributes(args, kwargs)
+        _object_set(self, "_local_attributes", everybodys)
         # `type.__call__` runs `__init__` for the maker: the first look-up must not run it again.
-        _enter(_own_values(), state)
+        everybodys.enter()
         return self
 
     def __getattribute__(self, name: str) -> Any:
         try:
-            return _getcurrent()._greening_task._locals[id(self)][name]  # type: ignore[attr-defined]  # set by the engine
-        except (AttributeError, KeyError, TypeError):
+            return _attributes_of(self)[_getcurrent()._greening_task._ident][name]  # type: ignore[attr-defined]  # ours
+        except (AttributeError, KeyError):
             pass
         mine = _attributes(self)
         if name in mine:
@@ -149,8 +141,8 @@ class local:
 
     def __setattr__(self, name: str, value: Any) -> None:
         try:
-            mine = _getcurrent()._greening_task._locals[id(self)]  # type: ignore[attr-defined]  # set by the engine
-        except (AttributeError, KeyError, TypeError):
+            mine = _attributes_of(self)[_getcurrent()._greening_task._ident]  # type: ignore[attr-defined]  # ours
+        except (AttributeError, KeyError):
             mine = _attributes(self)
         if name not in mine:
             if name == "__dict__":
@@ -168,3 +160,7 @@ class local:
             _object_delete(self, name)
         else:
             del mine[name]
+
+
+# The slot, past `__getattribute__`.
+_attributes_of: Callable[[local], _Attributes] = local.__dict__["_local_attributes"].__get__

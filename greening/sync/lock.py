@@ -4,6 +4,7 @@ A real lock inside is the state: taking it without waiting is one atomic step on
 it; a release hands the lock to the first of them without opening it (FIFO, no barging).
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from greenlet import getcurrent, greenlet
@@ -12,6 +13,7 @@ from greening._core.current import current
 from greening._core.lot import choose, enter, guard, wait_chosen
 from greening._core.task import Task
 from greening._originals import allocate_lock
+from greening.errors import GreeningError
 
 # The longest timeout `_thread.lock.acquire` takes, in seconds: more is an OverflowError there, so it is here.
 _TIMEOUT_MAX = 9223372036.0
@@ -25,7 +27,26 @@ def check_timeout(blocking: bool, timeout: float) -> float | None:
         raise ValueError("timeout value must be a non-negative number")
     if timeout > _TIMEOUT_MAX:
         raise OverflowError("timeout value is too large")
+    if timeout != timeout:
+        raise ValueError("Invalid value NaN (not a number)")
     return None if timeout == -1 else timeout
+
+
+def acquire_anyway(acquire: Callable[[], object]) -> BaseException | None:
+    """Take a lock however often the wait for it is interrupted (kill, timeout); return the last interruption, if any.
+
+    Raises:
+        GreeningError: nobody may wait here, or it would be for ever.
+    """
+    interruption = None
+    while True:
+        try:
+            acquire()
+            return interruption
+        except GreeningError:
+            raise
+        except BaseException as error:  # noqa: BLE001  # kept for the caller, who raises it when things are in order
+            interruption = error
 
 
 class Lock:
@@ -186,8 +207,11 @@ class RLock:
         return state
 
     def _acquire_restore(self, state: tuple[int, Any]) -> None:
-        self._block.acquire()
+        # Whoever waits for a condition counts on having the lock again, even if it is killed a second time here.
+        interruption = acquire_anyway(self._block.acquire)
         self._count, self._owner = state
+        if interruption is not None:
+            raise interruption
 
     def _recursion_count(self) -> int:
         return self._count if self._owner is getcurrent() else 0

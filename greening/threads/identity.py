@@ -1,0 +1,98 @@
+"""Who am I: the identity of the running thread, green or native, and where a new thread is at home.
+
+The main greenlet of an OS thread is that OS thread: it keeps the native ident. So everything that was locked, imported
+or registered before patching stays right without being rewritten.
+"""
+
+import os
+from typing import Any
+
+from greenlet import getcurrent as _getcurrent
+
+from greening._core.current import current, get_hub
+from greening._core.hub import Hub
+from greening._core.stuck import first_thread
+from greening._core.task import DEAD, Task
+from greening._originals import get_ident as _native_ident
+
+
+class _Home:
+    """Process-wide: the hub of the main OS thread, and who is the main thread.
+
+    Attributes:
+        hub: runs the green threads that plain OS threads start; None until somebody patches in the main OS thread.
+        main_ident: ident of the main thread. A child of fork has the forking thread for it.
+        main_os_thread: native ident of the OS thread in which Python runs signal handlers.
+    """
+
+    __slots__ = ("hub", "main_ident", "main_os_thread")
+
+    def __init__(self) -> None:
+        self.hub: Hub | None = None
+        self.main_ident = self.main_os_thread = first_thread
+
+
+_home = _Home()
+
+
+def get_ident() -> int:
+    """The running thread's number: stable, and unique among all threads, green and native. `threading.get_ident`."""
+    glet: Any = _getcurrent()
+    try:
+        task: Task = glet._greening_task
+    except AttributeError:
+        # A plain OS thread need not get a hub for being asked its name.
+        return _native_ident() if glet.parent is None else current().ident
+    return task._ident or task.ident
+
+
+def green_task() -> Task | None:
+    """The running task; None for the main greenlet of an OS thread, which is that OS thread."""
+    glet: Any = _getcurrent()
+    return None if glet.parent is None else current()
+
+
+def get_main_thread_ident() -> int:
+    """Ident of the main thread. `_thread._get_main_thread_ident`."""
+    return _home.main_ident
+
+
+def main_os_thread() -> int:
+    """Native ident of the OS thread in which Python runs signal handlers."""
+    return _home.main_os_thread
+
+
+def settle_home() -> None:
+    """Make the calling OS thread's hub the home of green threads that plain OS threads start, if it is the main one."""
+    if _native_ident() == _home.main_os_thread:
+        _home.hub = get_hub()
+
+
+def home_hub() -> Hub:
+    """The hub in which a thread that the caller starts shall live.
+
+    A green thread's children live beside it. A plain OS thread has nothing that keeps a hub turning after its function
+    returned, so its children live with the main thread.
+    """
+    task = current()
+    hub = task.hub
+    home = _home.hub
+    return home if home is not None and hub is not home and task is hub.main else hub
+
+
+def is_alive(task: Task) -> bool:
+    """Whether a task that `threading` did not start has not ended."""
+    if task.state == DEAD:
+        return False
+    glet = task.greenlet
+    return glet is None or not glet.dead
+
+
+def _after_fork_in_child() -> None:
+    _home.main_ident = get_ident()
+    _home.main_os_thread = _native_ident()
+    if _home.hub is not None:
+        _home.hub = get_hub()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

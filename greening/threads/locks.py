@@ -1,0 +1,201 @@
+"""Green locks that look like `_thread`'s, and green locks in the place of real ones that exist already.
+
+Facts: a real lock that is in use while the process is being patched may be released by somebody who knows only the real
+one: a `with` block that has begun, a native thread. And nobody tells a hub that a real lock has been released.
+Consequence: a green lock in the place of a real one keeps the real one as its state, so that both exclude each other,
+and whoever waits for it looks again from time to time.
+"""
+
+import sys
+from typing import Any
+
+from greenlet import getcurrent
+
+from greening._core.waiting import sleep
+from greening._originals import RLock as RealRLock
+from greening._originals import get_ident as native_ident
+from greening._originals import monotonic
+from greening.sync.lock import Lock as GreenLock
+from greening.sync.lock import RLock as GreenRLock
+from greening.sync.lock import check_timeout
+
+# How often who waits for a lock that was real looks again: at first, and at most. Seconds.
+_FIRST_PAUSE = 0.0005
+_LONGEST_PAUSE = 0.02
+
+
+class lock(GreenLock):
+    """`_thread.lock`."""
+
+    __slots__ = ()
+    __module__ = "_thread"
+
+    def __reduce__(self) -> str:
+        raise TypeError(f"cannot pickle {type(self).__module__ + '.' + type(self).__name__!r} object")
+
+
+class RLock(GreenRLock):
+    """`_thread.RLock`."""
+
+    __slots__ = ()
+    __module__ = "_thread"
+
+    if sys.version_info < (3, 15):
+
+        def __init__(self, *_args: object, **_kwargs: object) -> None:
+            # As the C type: arguments are ignored.
+            super().__init__()
+
+    def __reduce__(self) -> str:
+        raise TypeError(f"cannot pickle {type(self).__module__ + '.' + type(self).__name__!r} object")
+
+
+class Look:
+    """The times at which to look again until a deadline."""
+
+    __slots__ = ("deadline", "pause")
+
+    def __init__(self, seconds: float | None) -> None:
+        self.deadline = None if seconds is None else monotonic() + seconds
+        self.pause = _FIRST_PAUSE
+
+    def next(self) -> float:
+        """Seconds until the next look; 0 when the time is up."""
+        pause = self.pause
+        self.pause = min(pause * 2, _LONGEST_PAUSE)
+        return pause if self.deadline is None else max(0.0, min(pause, self.deadline - monotonic()))
+
+
+class AdoptedLock(lock):
+    """In the place of a real lock, which is its state."""
+
+    __slots__ = ()
+    __module__ = "_thread"
+
+    def __init__(self, real: Any) -> None:
+        super().__init__()
+        self._real = real
+
+    @property
+    def original(self) -> Any:
+        """The real lock."""
+        return self._real
+
+    def _acquire(self, blocking: bool, timeout: float) -> bool:
+        look = Look(check_timeout(blocking, timeout))
+        if self._real.acquire(False):
+            return True
+        while blocking:
+            seconds = look.next()
+            if GreenLock._acquire(self, True, seconds):
+                return True
+            if not seconds:
+                break
+        return False
+
+    def _at_fork_reinit(self) -> None:
+        self.original._at_fork_reinit()
+        self._waiters = []
+
+
+class AdoptedRLock(RLock):
+    """In the place of a real RLock: whoever owns this one holds the real one as often.
+
+    The real one may be ahead: `_sync` notices when somebody who knows only the real one has released it.
+    """
+
+    __slots__ = ("_legacy", "_thread", "original")
+    __module__ = "_thread"
+
+    def __init__(self, real: Any) -> None:
+        super().__init__()
+        self.original = real
+        self._thread = 0
+        # Held by the patching thread when it was adopted, and so perhaps to be released through the real one.
+        self._legacy = bool(real._is_owned())
+        if self._legacy:
+            self._block.acquire(False)
+            self._own(_depth(real))
+
+    def _own(self, count: int) -> None:
+        main = getcurrent()
+        while main.parent is not None:
+            main = main.parent
+        self._owner = main
+        self._count = count
+        self._thread = native_ident()
+
+    def _sync(self) -> None:
+        if not self._legacy or self._owner is None:
+            return
+        real = self.original
+        if self._thread == native_ident():
+            count = _depth(real) if real._is_owned() else 0
+        elif real.acquire(False):
+            real.release()
+            count = 0
+        else:
+            return
+        self._count = min(self._count, count)
+        if not self._count:
+            self._legacy = False
+            self._owner = None
+            self._block.release()
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """See `RLock.acquire`."""
+        look = Look(check_timeout(blocking, timeout))
+        self._sync()
+        while True:
+            mine = self._owner is getcurrent()
+            seconds = 0.0 if mine or not blocking else look.next()
+            if super().acquire(seconds > 0, seconds or -1):
+                if self.original.acquire(False):
+                    self._thread = native_ident()
+                    return True
+                super().release()
+                sleep(seconds)
+            if not seconds:
+                return False
+            self._sync()
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def release(self) -> None:
+        """See `RLock.release`."""
+        self._sync()
+        if self._owner is getcurrent():
+            self.original.release()
+        super().release()
+
+    def _is_owned(self) -> bool:
+        self._sync()
+        return super()._is_owned()
+
+    def _release_save(self) -> tuple[int, Any]:
+        self._sync()
+        for _ in range(self._count):
+            self.original.release()
+        return super()._release_save()
+
+    def _acquire_restore(self, state: tuple[int, Any]) -> None:
+        super()._acquire_restore(state)
+        look = Look(None)
+        while not self.original.acquire(False):
+            sleep(look.next())
+        self._thread = native_ident()
+        for _ in range(self._count - 1):
+            self.original.acquire()
+
+    def _at_fork_reinit(self) -> None:
+        super()._at_fork_reinit()
+        self.original._at_fork_reinit()
+        self._legacy = False
+
+
+def _depth(real: Any) -> int:
+    """How often the calling OS thread holds a real RLock."""
+    if hasattr(RealRLock, "_recursion_count"):
+        return int(real._recursion_count())
+    return int(repr(real).rpartition(" count=")[2].partition(" ")[0])

@@ -1,0 +1,240 @@
+"""`queue`: a green SimpleQueue. `Queue`, `LifoQueue` and `PriorityQueue` are the stdlib's, on locks of `threading`.
+
+Law of `SimpleQueue`: `put` may be called at any moment in any thread, also by a finaliser or a signal handler that
+interrupts another call of the same queue. So nothing here is a step of several that must not be interrupted: a
+consumer first says that it waits and then looks again, and whoever puts an item looks for waiters afterwards.
+"""
+
+import os
+import queue
+from collections import deque
+from functools import partial
+from types import GenericAlias, ModuleType
+from typing import Any
+
+from greening._core.current import current
+from greening._core.lot import guard
+from greening._core.task import PARKED, Task
+from greening._core.waiting import sleep
+from greening.patcher.references import holders
+from greening.patcher.spec import Patch, Undo
+from greening.patches.threading import HISTORY
+from greening.sync.lock import check_timeout
+from greening.threads import locks
+from greening.threads.late import Exchange
+
+try:
+    import _queue
+except ImportError:  # the pure Python queue of an interpreter without it, or of CPython's own tests
+    _queue = None  # type: ignore[assignment]  # as above
+
+_NOTHING = object()
+
+
+class _Claim:
+    """A consumer that waits, and what it was given. `forks` tells whether it waits in this process or in the parent."""
+
+    __slots__ = ("forks", "item", "task")
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.item: Any = _NOTHING
+        self.forks = _process.forks
+
+
+class _Process:
+    __slots__ = ("forks",)
+
+    def __init__(self) -> None:
+        self.forks = 0
+
+    def forked(self) -> None:
+        self.forks += 1
+
+
+_process = _Process()
+os.register_at_fork(after_in_child=_process.forked)
+
+
+class SimpleQueue:
+    """An unbounded FIFO queue. Interface and errors of `_queue.SimpleQueue`.
+
+    Thread-safety: complete, between green threads, hubs and OS threads. `put` never waits and never switches. Consumers
+    are served in order of arrival; what had been given to one that is killed goes to the next.
+    """
+
+    __slots__ = ("__weakref__", "_items", "_waiters")
+    __module__ = "_queue"
+    _Empty: type[Exception] = queue.Empty
+
+    def __init__(self) -> None:
+        self._items: deque[Any] = deque()
+        self._waiters: deque[_Claim] = deque()
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        """Append `item`. The other arguments are there for `Queue`'s sake."""
+        self._items.append(item)
+        if self._waiters:
+            self._match()
+
+    def put_nowait(self, item: Any) -> None:
+        """The same as `put(item)`."""
+        self.put(item)
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        """Take the first item; park while there is none.
+
+        Args:
+            block: False: do not wait.
+            timeout: seconds; None: no limit.
+        Raises:
+            queue.Empty: nothing came in time.
+            ValueError, OverflowError: `timeout` is negative, or too large.
+        """
+        seconds = _seconds(timeout) if block and timeout is not None else None
+        try:
+            return self._items.popleft()
+        except IndexError:
+            pass
+        if not block or seconds == 0:
+            raise self._Empty
+        return self._wait(seconds)
+
+    def get_nowait(self) -> Any:
+        """The same as `get(False)`."""
+        return self.get(False)
+
+    def qsize(self) -> int:
+        """How many items there are."""
+        return len(self._items)
+
+    def empty(self) -> bool:
+        """True when there are no items."""
+        return not self._items
+
+    __class_getitem__: Any = classmethod(GenericAlias)
+
+    def _wait(self, seconds: float | None) -> Any:
+        task = current()
+        claim = _Claim(task)
+        with guard:
+            task.state = PARKED
+            self._waiters.append(claim)
+            if self._items:
+                self._match()
+        try:
+            task.park(None if seconds is None else task.hub.now() + seconds)
+        except BaseException:
+            if not self._leave(claim):
+                self._items.appendleft(claim.item)
+                self._match()
+            raise
+        if self._leave(claim):
+            raise self._Empty
+        return claim.item
+
+    def _leave(self, claim: _Claim) -> bool:
+        """False: it has been given an item."""
+        if claim.item is not _NOTHING:
+            return False
+        with guard:
+            if claim.item is not _NOTHING:
+                return False
+            self._waiters.remove(claim)
+            return True
+
+    def _match(self) -> None:
+        """Give items to waiters while there are both. It may be interrupted by another `put` anywhere."""
+        items, waiters = self._items, self._waiters
+        with guard:
+            while items and waiters:
+                claim = waiters.popleft()
+                if claim.forks != _process.forks:
+                    continue
+                try:
+                    claim.item = items.popleft()
+                except IndexError:
+                    waiters.appendleft(claim)
+                    return
+                claim.task.wake()
+
+
+def _seconds(timeout: float) -> float:
+    if timeout < 0:
+        raise ValueError("'timeout' must be a non-negative number")
+    return check_timeout(True, timeout) or 0.0
+
+
+class _AdoptedQueue(SimpleQueue):
+    """In the place of a real SimpleQueue that exists already, and that native threads may wait at: it has the items."""
+
+    __slots__ = ("_real",)
+    __module__ = "_queue"
+
+    def __init__(self, real: Any) -> None:
+        super().__init__()
+        self._real = real
+
+    @property
+    def original(self) -> Any:
+        """The real queue."""
+        return self._real
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        """See `SimpleQueue.put`."""
+        self._real.put(item)
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        """See `SimpleQueue.get`. The real queue tells no hub when something comes: this looks again and again."""
+        seconds = _seconds(timeout) if block and timeout is not None else None
+        look = locks.Look(seconds)
+        while True:
+            try:
+                return self._real.get_nowait()
+            except queue.Empty:
+                pause = look.next() if block else 0.0
+            if not pause:
+                raise self._Empty
+            sleep(pause)
+
+    def qsize(self) -> int:
+        """How many items there are."""
+        return int(self._real.qsize())
+
+    def empty(self) -> bool:
+        """True when there are no items."""
+        return bool(self._real.empty())
+
+
+# As it was before patching: this file is imported by the patcher, before it patches.
+_RealSimpleQueue: Any = getattr(_queue, "SimpleQueue", None)
+
+
+def _after(undo: Undo) -> None:
+    if _RealSimpleQueue is None:
+        return
+    _queue.SimpleQueue = SimpleQueue  # type: ignore[misc, assignment]  # a look-alike
+    undo.add(_return_name)
+    if HISTORY.late:
+        exchange = Exchange(holders, _AdoptedQueue, (_AdoptedQueue,))
+        undo.add(partial(exchange.back, _always))
+        exchange.run((_RealSimpleQueue,))
+
+
+def _return_name() -> None:
+    _queue.SimpleQueue = _RealSimpleQueue  # type: ignore[misc]  # as above
+
+
+def _always(green: object) -> bool:
+    return True
+
+
+def _bind(module: ModuleType) -> Patch:
+    if module is queue:
+        return Patch(target="queue", flag="thread", replaces={"SimpleQueue": SimpleQueue}, after=_after)
+    # A copy of the module may have an exception of its own.
+    members = {"__slots__": (), "__module__": "_queue", "_Empty": module.Empty}
+    return Patch(target="queue", flag="thread", replaces={"SimpleQueue": type("SimpleQueue", (SimpleQueue,), members)})
+
+
+PATCH = Patch(target="queue", flag="thread", replaces={"SimpleQueue": SimpleQueue}, bind=_bind)

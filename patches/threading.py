@@ -1,0 +1,272 @@
+"""`threading`: the stdlib's own classes on green primitives.
+
+`Thread`, `Condition`, `Event`, `Semaphore`, `Barrier`, `Timer` and `_shutdown` are the stdlib's Python code, and so
+are their classes: existing instances and subclasses stay what they are. Replaced are the names that `threading` takes
+out of `_thread`, `Condition.wait` (a waiter that is killed passes its notification on, and has the lock again) and the
+making of `_DummyThread` (a green thread that `threading` did not start is known to its task only: nothing leaks).
+
+When `threading` was there before: real locks, the handles of real threads and the like are replaced wherever they are.
+"""
+
+import sys
+import threading
+from functools import partial
+from types import ModuleType
+from typing import Any
+from weakref import ref
+
+from greening._core.current import current
+from greening._core.lot import guard
+from greening._core.task import PARKED, Task
+from greening._originals import LockType as RealLock
+from greening._originals import RLock as RealRLock
+from greening._originals import thread_count
+from greening.patcher.references import holders
+from greening.patcher.spec import Patch, Undo
+from greening.patches import _thread as green
+from greening.sync.lock import Lock, RLock, acquire_anyway, check_timeout
+from greening.threads import handle, identity, locks
+from greening.threads.late import Exchange
+
+# Condition
+
+
+class _Waiter:
+    """A claim in `Condition._waiters`: what `notify` releases. Wakes its task once, and only while that waits here."""
+
+    __slots__ = ("notified", "task")
+
+    def __init__(self) -> None:
+        self.task: Task | None = None
+        self.notified = False
+
+    def release(self) -> None:
+        """Called by `notify`, under the condition's lock."""
+        with guard:
+            if self.notified:
+                raise RuntimeError("release unlocked lock")
+            self.notified = True
+            if self.task is not None:
+                self.task.wake()
+
+    def wait(self, task: Task, timeout: float | None) -> None:
+        """Park until released, or for `timeout` seconds."""
+        deadline = None
+        if timeout is not None:
+            if timeout <= 0:
+                return
+            check_timeout(True, timeout)
+            deadline = task.hub.now() + timeout
+        with guard:
+            if self.notified:
+                return
+            self.task = task
+            task.state = PARKED
+        try:
+            task.park(deadline)
+        finally:
+            # From here on the task may park elsewhere, where a notification must not wake it.
+            self.task = None
+
+
+def wait(self: Any, timeout: float | None = None) -> bool:
+    """`Condition.wait`. A waiter that is interrupted takes the lock again before it goes, however often it is
+    interrupted; when it had been notified, the next one is notified instead."""
+    if not self._is_owned():
+        raise RuntimeError("cannot wait on un-acquired lock")
+    waiter = _Waiter()
+    self._waiters.append(waiter)
+    saved = self._release_save()
+    completed = False
+    try:
+        waiter.wait(current(), timeout)
+        completed = True
+    finally:
+        interruption = acquire_anyway(lambda: self._acquire_restore(saved))
+        if not waiter.notified:
+            if waiter in self._waiters:  # no longer, when the condition was reset after fork
+                self._waiters.remove(waiter)
+        elif interruption is not None or not completed:
+            self.notify()
+        if interruption is not None:
+            raise interruption
+    return waiter.notified
+
+
+# Threads that threading did not start
+
+
+def _dummy_methods(module: ModuleType) -> dict[str, object]:
+    """Methods of `_DummyThread` of this copy of `threading`.
+
+    A task has one dummy, which hangs on it. One that `_thread.start_new_thread` started is in `threading._active`, too,
+    as long as it runs; other green threads, and greenlets that are not ours, may end unseen and are not.
+    """
+    threads: Any = module
+    dummy_class: Any = threads._DummyThread
+    native_init = dummy_class.__init__
+    native_is_alive = dummy_class.is_alive
+
+    def new(cls: type) -> object:
+        task = identity.green_task()
+        found = None if task is None else task.thread_object
+        return object.__new__(cls) if found is None else found
+
+    def init(self: Any) -> None:
+        task = identity.green_task()
+        if task is None:
+            native_init(self)
+        elif not self._initialized:
+            _init_dummy(self, task, threads)
+
+    def is_alive(self: Any) -> bool:
+        task = self.__dict__.get("_green_task", _native)()
+        return bool(native_is_alive(self)) if task is _native else task is not None and identity.is_alive(task)
+
+    return {"__new__": staticmethod(new), "__init__": init, "is_alive": is_alive}
+
+
+def _native() -> object:
+    return _native
+
+
+def _init_dummy(self: Any, task: Task, threads: Any) -> None:
+    started = isinstance(task, handle.StartedThread)
+    threads.Thread.__init__(self, name=threads._newname("Dummy-%d") if started else task.name, daemon=True)
+    if not started or hasattr(threads, "_DeleteDummyThreadOnDel"):
+        self._green_task = ref(task)
+    self._started.set()
+    self._set_ident()
+    self._set_native_id()
+    for name in _HANDLE_NAMES:
+        if hasattr(self, name):
+            setattr(self, name, handle.make_thread_handle(self._ident))
+    task.thread_object = self
+    if isinstance(task, handle.StartedThread):
+        threads._active[self._ident] = self
+        task.at_end = partial(_forget_dummy, threads, self._ident)
+
+
+# Before 3.12.2, `threading` keeps dummies for ever, alive, and who looks for one may do so after its thread ended. Here
+# the last one is kept.
+_kept_dummies: list[int] = []
+
+
+def _forget_dummy(threads: Any, ident: int) -> None:
+    if not hasattr(threads, "_DeleteDummyThreadOnDel"):
+        _kept_dummies.append(ident)
+        ident = _kept_dummies.pop(0) if len(_kept_dummies) > 1 else 0
+    threads._active.pop(ident, None)
+
+
+# 3.13; 3.14 and later.
+_HANDLE_NAMES = ("_handle", "_os_thread_handle")
+
+
+# When threading was there before, and back again
+
+
+def _green_for(real: Any) -> Any:
+    """The green lock for a real one. It knows the real one, unless nobody else can be using that."""
+    if type(real) is RealLock:
+        return locks.AdoptedLock(real)
+    if thread_count() or real._is_owned():
+        return locks.AdoptedRLock(real)
+    return locks.RLock()
+
+
+def _may_go_back(green_lock: Any) -> bool:
+    # What an adopted lock knows, the real one knows as well.
+    return isinstance(green_lock, locks.AdoptedLock) or not green_lock.locked()
+
+
+def _adopt_handles(undo: Undo) -> None:
+    """Threads that run already can be joined without blocking the hub; those that were only made will be green."""
+    for thread in {*threading.enumerate(), *threading._dangling}:  # type: ignore[attr-defined]  # not in typeshed
+        for name in _HANDLE_NAMES:
+            real = vars(thread).get(name)
+            if real is not None and type(real) is green.REAL.get("_ThreadHandle"):
+                new = handle.NativeHandle(real) if real.ident else handle.Handle()
+                setattr(thread, name, new)
+                undo.add(partial(_return_handle, thread, name, real, new))
+
+
+def _return_handle(thread: threading.Thread, name: str, real: object, new: handle.Handle) -> None:
+    if isinstance(new, handle.NativeHandle) or not new.ident:
+        setattr(thread, name, real)
+
+
+def _return_names() -> None:
+    """Where `threading` was imported green, its names were never anything else."""
+    for name, source in _NAMES.items():
+        if getattr(threading, name, None) is _REPLACES.get(name, _native):
+            setattr(threading, name, green.REAL[source])
+
+
+class _History:
+    """Attributes:
+    late: there may be real things that must be replaced: `threading` was there before it was patched.
+    undone: the same, although its locks are green: there has been an `unpatch()`.
+    """
+
+    __slots__ = ("late", "undone")
+
+    def __init__(self) -> None:
+        self.late = self.undone = False
+
+    def undo(self) -> None:
+        self.undone = True
+
+
+HISTORY = _History()
+
+
+def _after(undo: Undo) -> None:
+    lock = threading._active_limbo_lock  # type: ignore[attr-defined]  # not in typeshed
+    HISTORY.late = HISTORY.undone or type(lock) is RealRLock
+    undo.add(HISTORY.undo)
+    undo.add(_return_names)
+    if HISTORY.late:
+        exchange = Exchange(holders, _green_for, (Lock, RLock))
+        undo.add(partial(exchange.back, _may_go_back))
+        exchange.run((RealLock, RealRLock))
+        _adopt_handles(undo)
+
+
+# Name in `threading` -> where it comes from in `_thread`.
+_NAMES = {
+    "Lock": "allocate_lock" if sys.version_info < (3, 13) else "lock",
+    "_LockType": "LockType",
+    "_allocate_lock": "allocate_lock",
+    "_CRLock": "RLock",
+    "local": "_local",
+    "get_ident": "get_ident",
+    "_get_main_thread_ident": "_get_main_thread_ident",
+    "_start_new_thread": "start_new_thread",
+    "_start_joinable_thread": "start_joinable_thread",
+    "_ThreadHandle": "_ThreadHandle",
+    "_make_thread_handle": "_make_thread_handle",
+    "_set_sentinel": "_set_sentinel",
+    "_thread_shutdown": "_shutdown",
+    "_set_name": "set_name",
+}
+_REPLACES = {
+    name: green.PATCH.replaces[source]
+    for name, source in _NAMES.items()
+    if hasattr(threading, name) and source in green.PATCH.replaces
+}
+if "_start_new_thread" in _REPLACES:
+    _REPLACES["_start_new_thread"] = handle.start_owned_thread
+
+
+def _bind(module: ModuleType) -> Patch:
+    return Patch(
+        target="threading",
+        flag="thread",
+        replaces=_REPLACES,
+        methods={"Condition": {"wait": wait}, "_DummyThread": _dummy_methods(module)},
+        after=_after if module is threading else None,
+    )
+
+
+PATCH = Patch(target="threading", flag="thread", replaces=_REPLACES, bind=_bind)
