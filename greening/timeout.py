@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from greening._core.current import current
 from greening._core.task import Task
+from greening._core.thrower import Thrower
 from greening._core.timers import Timer
 
 T = TypeVar("T")
@@ -66,16 +67,20 @@ class Timeout(BaseException):
             return
         task = current()
         hub = task.hub
-        self._timer = hub.timers.add(hub.now() + self.seconds, self._fire, task)
+        self._timer = hub.call_at(hub.now() + self.seconds, self._fire, task)
+        if self.seconds <= 0:
+            hub.turns = 0  # the next switch leads to the hub, which looks at the timers
 
     def _fire(self, task: Task) -> None:
         error: BaseException = self
         if self.exception is not None and not isinstance(self.exception, bool):
-            error = self.exception() if isinstance(self.exception, type) else self.exception
-        if not task.interrupt(error) and task.resume is not None:
-            # Another error is on its way to the task: come back when it has had that one.
-            hub = task.hub
-            self._timer = hub.timers.add(hub.now(), self._fire, task)
+            try:
+                error = self.exception() if isinstance(self.exception, type) else self.exception
+            except Exception as failure:  # noqa: BLE001  # it is raised where the class was given, not in the hub
+                error = failure
+        if not task.interrupt(error):
+            timer = self._timer
+            task.hub.ready.append(Thrower(task.hub, task, error, lambda: self._timer is timer))
 
     def cancel(self) -> None:
         """It will not fire. Idempotent."""

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from importlib import import_module
 from os import write
 from pathlib import Path
 from typing import Any
@@ -129,13 +130,25 @@ def _no_green_thread_is_left_behind() -> Iterator[None]:
     pytest.fail(f"left behind: {names}; kill what the test has spawned, or wait for it", pytrace=False)
 
 
+@pytest.fixture
+def fake() -> Iterator[Any]:
+    """A hub of the test's own, with fake time and fake descriptors (greening.testing.Fake). Nothing may be left on it."""
+    testing = import_module("greening.testing")
+    with testing.fake_hub() as fake:
+        yield fake
+        testing.settle()
+        left = ", ".join(task.name for task in testing.unfinished(fake.hub))
+    if left:
+        pytest.fail(f"left behind: {left}; kill what the test has spawned, or wait for it", pytrace=False)
+
+
 def _green_threads() -> set[Any]:
     """The unfinished green threads of this OS thread. Loads nothing: a test that has no hub gets none by this."""
     engine = sys.modules.get("greening._core.current")
     if engine is None or not engine.has_hub():
         return set()
     hub = engine.get_hub()
-    started = {carrier._greening_task for carrier in hub.carriers} - {None}
+    started = {getattr(carrier, "_greening_task", None) for carrier in hub.carriers} - {None, hub.task}
     return started | {task for task in hub.ready if task.greenlet is None}
 
 

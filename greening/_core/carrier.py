@@ -34,14 +34,17 @@ class Carrier(greenlet):
         self._greening_task: Any = None
         self.resume = self.switch
 
-    def run(self, task: Any) -> None:
-        """Body of the greenlet: execute, go idle, be handed the next task."""
+    def run(self) -> None:
+        """Body of the greenlet: execute `_greening_task`, go idle, be given the next."""
         hub = self.hub
         while True:
+            task = self._greening_task
             task.execute()
             if hub.main is task:
                 end_of_forked_child()
-            task = self._greening_task = None
+            # What this frees may run finalisers. They find no task here, and one that blocks makes the carrier a task.
+            task = None
+            del self._greening_task
             if (
                 hub.carrier_refs < getrefcount(self)
                 or len(hub.idle) >= MAX_IDLE
@@ -50,15 +53,17 @@ class Carrier(greenlet):
             ):
                 break
             self.gr_context = None
+            # Whoever blocks from here on would be given the next green thread in place of what he waits for.
+            self._greening_task = hub.task
             hub.idle.append(self)
             # As in Task.park: the direct switch, without the frame.
             ready = hub.ready
             if ready and hub.turns > 0 and (resume := ready[0].resume) is not None:
                 hub.turns -= 1
                 ready.popleft()
-                task = resume()
+                resume()
             else:
-                task = hub.switch()
+                hub.switch()
         hub.carriers.discard(self)
         # Break the cycle with the bound method; the hub, our parent, takes over when we return.
         del self.resume
@@ -115,7 +120,8 @@ def unshared_references() -> int:
     fake: Any = _CountingHub()
     carrier = Carrier(fake)
     fake.carriers.add(carrier)
+    carrier._greening_task = _Nothing()
     resume = carrier.resume
     del carrier
-    resume(_Nothing())
+    resume()
     return int(fake.carrier_refs.count)

@@ -74,7 +74,20 @@ def _make_hub() -> Hub:
         # The first thread's hub lives as long as the process, and must not be taken apart while modules are.
         _thread.closer = _Closer(hub)
     hubs.append(hub)
+    hub.begin()
     return hub
+
+
+def use_hub(hub: Hub | None) -> Hub | None:
+    """Make `hub` the hub of this OS thread and return the one it had. For `greening.testing`."""
+    before: Hub | None = getattr(_thread, "hub", None)
+    if before is not None:
+        hubs.remove(before)
+        del _thread.hub
+    if hub is not None:
+        _thread.hub = hub
+        hubs.append(hub)
+    return before
 
 
 def has_hub() -> bool:

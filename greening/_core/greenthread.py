@@ -1,6 +1,5 @@
 """Green threads: what `spawn` makes. The GreenThread is the identity; the greenlet that carries it is an implementation detail."""
 
-import sys
 from collections.abc import Callable
 from contextvars import copy_context
 from types import TracebackType
@@ -14,7 +13,8 @@ from greening._core.hub import Hub
 from greening._core.lot import guard
 from greening._core.report import report
 from greening._core.task import DEAD, NEW, PARKED, READY, RUNNING, Task
-from greening._core.timers import Timer
+from greening._core.thrower import Thrower
+from greening._core.timers import Timer, deadline_after
 from greening._originals import get_ident
 
 T = TypeVar("T")
@@ -34,12 +34,13 @@ class GreenThread(Task, Generic[T]):
         self.resume = None
         self.state = NEW
         self.value = self.error = self.deadline = self.timer = self.thread_object = self._locals = None
-        self._ident = 0
+        self._ident = self.generation = 0
         self._name = ""
         self.context = copy_context()
         self._func: Callable[..., T] | None = func
         self._args = args
         self._kwargs = kwargs
+        # What it returned; the traceback, when there is a failure.
         self._result: Any = None
         self._failure: BaseException | None = None
         # What to do at the end, in order: tasks to wake, links to call. None: nothing yet.
@@ -69,56 +70,73 @@ class GreenThread(Task, Generic[T]):
                 raise self.error
             self._result = func(*self._args, **self._kwargs)
         except BaseException as error:  # noqa: BLE001  # the outcome is kept for whoever waits, and reported
-            # Without the frame of `execute`, which refers to us: a traceback must not keep the thread in a cycle.
+            # Without the frame of `execute`. When it was killed, without any: nobody will look at them, and they
+            # would keep everything alive that the thread was using.
             if error.__traceback__ is not None:
-                error.__traceback__ = error.__traceback__.tb_next
+                error.__traceback__ = None if isinstance(error, GreenletExit) else error.__traceback__.tb_next
+            self._result = error.__traceback__
             self._fail(error)
         del func
         self._settle()
+        # The frames of the traceback know this one: the thread, its failure and they must not become a cycle.
+        del self
 
     def _fail(self, failure: BaseException) -> None:
         self._failure = failure
         if isinstance(failure, (KeyboardInterrupt, SystemExit)):
             self.hub.raise_in_main(failure)
         elif not isinstance(failure, GreenletExit) and not self._quiet:
-            report(failure, self)
+            self._report(failure)
+
+    def _report(self, error: BaseException) -> None:
+        try:
+            report(error, self)
+        except BaseException as failure:  # noqa: BLE001  # the hook wants the program to end; our waiters come first
+            self.hub.raise_in_main(failure)
 
     def _settle(self) -> None:
-        self.resume = self._func = self._args = self._kwargs = self.error = self.context = None  # type: ignore[assignment]  # never read again
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None
+        """The function has ended: wake those who wait, call the links, free what is left. Links and finalisers may park."""
+        self._args = self._kwargs = self.error = self.context = None  # type: ignore[assignment]  # never read again
         with guard:
-            self.state = DEAD
+            func, self._func = self._func, None
             after, self._after = self._after, None
+        del func  # not under the guard: a closure may be the last to know an object with a finaliser
         if after is not None:
             for what in after:
                 if type(what) is tuple:
                     self._call_link(*what)
                 else:
                     what.wake()
-        self._locals = None
+        if self._locals is not None:
+            self._locals = None
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+        self.state = DEAD
+        self.resume = None
 
     def _call_link(self, func: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         try:
             func(self, *args, **kwargs)
-        except Exception as error:  # noqa: BLE001  # one link's error must not cost the next link its call
-            report(error, self)
+        except (KeyboardInterrupt, SystemExit) as error:
+            self.hub.raise_in_main(error)
+        except BaseException as error:  # noqa: BLE001  # one link's error must not cost the next link its call
+            self._report(error)
 
     # What users ask
 
     @property
     def dead(self) -> bool:
         """True when it has ended, or was killed before it began."""
-        return self.state == DEAD
+        return self._func is None
 
     @property
     def started(self) -> bool:
         """True while its function runs."""
-        return self.state == RUNNING or self.resume is not None
+        return self.resume is not None and self._func is not None
 
     def __bool__(self) -> bool:
-        return self.state != NEW and self.state != DEAD
+        return self.resume is not None and self._func is not None
 
     def wait(self, timeout: float | None = None) -> T:
         """Park until it has ended. Any number of waiters, any number of times.
@@ -131,26 +149,34 @@ class GreenThread(Task, Generic[T]):
             what the function raised (GreenletExit when it was killed); TimeoutError when the time ran out;
             RuntimeError when it waits for itself.
         """
-        if self.state != DEAD:
+        if self._func is not None:
             task = current()
             if task is self:
                 raise RuntimeError(f"{self.name} would wait for itself for ever")
+            deadline = None if timeout is None else deadline_after(task.hub.now(), timeout)
             if self._join(task):
                 try:
-                    task.park(None if timeout is None else task.hub.now() + timeout)
+                    task.park(deadline)
                 finally:
-                    if self.state != DEAD:
+                    if self._func is not None:
                         self._leave(task)
-                if self.state != DEAD:
+                if self._func is not None:
                     raise TimeoutError(f"{self.name} has not ended within {timeout} seconds")
-        if self._failure is not None:
-            raise self._failure
-        return self._result  # type: ignore[no-any-return]  # set by execute
+        failure = self._failure
+        if failure is None:
+            return self._result  # type: ignore[no-any-return]  # set by execute
+        try:
+            # From its own traceback on: those of other waiters do not belong to this one.
+            raise failure.with_traceback(self._result)
+        finally:
+            del failure, self  # the traceback knows this frame, and both of them know the traceback
 
     def _join(self, task: Task) -> bool:
         """Have `task`, which parks next, woken at the end. False: that was."""
+        if task.state != RUNNING:
+            task.refuse()
         with guard:
-            if self.state == DEAD:
+            if self._func is None:
                 return False
             if self._after is None:
                 self._after = [task]
@@ -168,7 +194,7 @@ class GreenThread(Task, Generic[T]):
     def link(self, func: Callable[..., object], *args: Any, **kwargs: Any) -> None:
         """Have `func(self, *args, **kwargs)` called when it ends, in its own greenlet; at once when it has ended."""
         with guard:
-            if self.state != DEAD:
+            if self._func is not None:
                 if self._after is None:
                     self._after = []
                 self._after.append((func, args, kwargs))
@@ -196,8 +222,15 @@ class GreenThread(Task, Generic[T]):
 
     def cancel(self, *throw_args: Any) -> None:
         """Like `kill`, but only if it has not started."""
-        if self.state == NEW or (self.state == READY and self.resume is None):
-            kill(self, *throw_args)
+        error = _exception(throw_args)
+        if self.hub.awake != get_ident():
+            self.hub.post(lambda: self._cancel(error))
+        else:
+            self._cancel(error)
+
+    def _cancel(self, error: BaseException) -> None:
+        if self.resume is None:
+            _strike(self, error)
 
 
 def _nobody() -> None:
@@ -222,15 +255,17 @@ def _exception(args: tuple[Any, ...]) -> BaseException:
 
 def kill(thread: Task, *throw_args: Any) -> None:
     """Raise GreenletExit, or the given exception, in a green thread. See `GreenThread.kill`."""
+    if not isinstance(thread, Task):
+        raise TypeError(f"a green thread is needed, as spawn() and getcurrent() give it, not {thread!r}")
     error = _exception(throw_args)
     hub = thread.hub
-    if hub.thread != get_ident():
+    if hub.awake != get_ident():
         hub.post(lambda: _strike(thread, error))
         return
     me = current()
     if thread is me:
         raise error
-    if not _strike(thread, error) or me is hub.task:
+    if not _strike(thread, error) or me.state != RUNNING:
         return
     me.state = READY
     hub.ready.append(me)
@@ -239,32 +274,47 @@ def kill(thread: Task, *throw_args: Any) -> None:
 
 def _strike(thread: Task, error: BaseException) -> bool:
     """In the thread's own OS thread: put it at the head of the queue with `error`. False: nothing to run."""
-    if isinstance(thread, GreenThread) and thread.resume is None:
-        if thread.state != DEAD:
-            if thread._start_timer is not None:
-                thread._start_timer.cancel()
-            # Its entry in the ready queue, if it has one, is skipped: a search would make killing n of them n squared.
-            thread._quiet = True
-            thread._fail(error)
-            thread._settle()
-        return False
-    ready = thread.hub.ready
+    hub = thread.hub
+    if isinstance(thread, GreenThread):
+        if thread._func is None:  # ended; its links, which may still run, are not what is to be killed
+            return False
+        if thread.resume is None:
+            _never_start(thread, error)
+            return False
+    ready = hub.ready
     if thread.state == READY:
         thread.error = error
         try:
             ready.remove(thread)
-        except ValueError:  # another OS thread has woken it, and it is still in the inbox: it comes with the error from there
+        except ValueError:  # another OS thread woke it: it comes with the error out of the inbox
             return False
     elif thread.state == RUNNING:
-        # Suspended by a switch that is not ours (a foreign greenlet runs for it, a signal handler): strike when it parks.
-        thread.hub.timers.add(thread.hub.now(), _strike, thread, error)
-        return False
+        # Suspended by a switch that is not ours (a foreign greenlet, a signal handler).
+        ready.appendleft(Thrower(hub, thread, error))
+        return True
     elif not thread.interrupt(error):
         return False
     else:
         ready.pop()
     ready.appendleft(thread)
     return True
+
+
+def _never_start(thread: GreenThread[Any], error: BaseException) -> None:
+    timer, thread._start_timer = thread._start_timer, None
+    if timer is not None:
+        timer.cancel()
+    thread._quiet = True
+    if current().state != RUNNING:
+        # In the hub, which calls no links: it starts after all, but only to end (see execute).
+        thread.error = error
+        if timer is not None:
+            thread.hub.ready.append(thread)
+        return
+    # Its entry in the ready queue, if it has one, is skipped: a search would make killing n of them n squared.
+    thread._result = error.__traceback__
+    thread._fail(error)
+    thread._settle()
 
 
 def getcurrent() -> Task:
@@ -290,6 +340,8 @@ def spawn(func: Callable[..., T], *args: Any, **kwargs: Any) -> GreenThread[T]:
         hub = get_hub()
     thread = GreenThread(hub, func, args, kwargs)
     hub.ready.append(thread)
+    if not hub.awake:  # in a signal handler
+        hub.wakeup.ring()
     return thread
 
 
@@ -300,6 +352,8 @@ def spawn_n(func: Callable[..., object], *args: Any, **kwargs: Any) -> GreenThre
     hub = current().hub
     thread = GreenThread(hub, func, args, kwargs)
     hub.ready.append(thread)
+    if not hub.awake:
+        hub.wakeup.ring()
     return thread
 
 
@@ -309,25 +363,29 @@ def spawn_after(seconds: float, func: Callable[..., T], *args: Any, **kwargs: An
         raise TypeError(f"a callable is needed, not {func!r}")
     hub = get_hub()
     thread = GreenThread(hub, func, args, kwargs)
-    thread._start_timer = hub.timers.add(hub.now() + seconds, _start, thread)
+    thread._start_timer = hub.call_at(deadline_after(hub.now(), seconds), _start, thread)
     return thread
 
 
 def _start(thread: GreenThread[Any]) -> None:
-    if thread.state != DEAD:
-        thread.hub.ready.append(thread)
+    thread._start_timer = None
+    thread.hub.ready.append(thread)
 
 
 def spawn_after_local(seconds: float, func: Callable[..., T], *args: Any, **kwargs: Any) -> GreenThread[T]:
     """Like `spawn_after`, but it does not start if the calling green thread has ended by then."""
+    if not callable(func):
+        raise TypeError(f"a callable is needed, not {func!r}")
     creator = current()
-    thread = spawn_after(seconds, func, *args, **kwargs)
-    if isinstance(creator, GreenThread):
-        creator.link(_cancel_linked, thread)
+    hub = creator.hub
+    thread = GreenThread(hub, func, args, kwargs)
+    thread._start_timer = hub.call_at(deadline_after(hub.now(), seconds), _start_local, thread, creator)
     return thread
 
 
-def _cancel_linked(creator: GreenThread[Any], thread: GreenThread[Any]) -> None:
-    thread.cancel()
+def _start_local(thread: GreenThread[Any], creator: Task) -> None:
+    _start(thread)
+    if isinstance(creator, GreenThread) and creator.dead:
+        _never_start(thread, GreenletExit())
 
 

@@ -11,13 +11,14 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from greenlet import greenlet
+from greenlet import getcurrent, greenlet
 
 from greening._core.carrier import Carrier, unshared_references
 from greening._core.clock import Clock
 from greening._core.poller import IN, Poller
 from greening._core.registry import Registry
-from greening._core.task import DEAD, RUNNING, Task
+from greening._core.task import DEAD, Task
+from greening._core.thrower import Thrower
 from greening._core.timers import Timer, TimerHeap
 from greening._core.wakeup import Wakeup
 from greening._originals import get_ident
@@ -29,12 +30,18 @@ MIN_ROUND = 16
 
 
 class HubTask(Task):
-    """Stands for the hub where the running task is asked for: it may not park."""
+    """Stands for the hub where the running task is asked for: it may not park, and is never RUNNING."""
 
     __slots__ = ()
 
+    def __init__(self, hub: "Hub") -> None:
+        super().__init__(hub)
+        self.name = "hub"
+        self.state = DEAD
+
     def park(self, deadline: float | None = None) -> Any:
-        self.state = RUNNING
+        self.unparked()
+        self.state = DEAD
         raise BlockingInHub()
 
 
@@ -53,11 +60,14 @@ class Hub:
         idle: carriers without work. carriers: all that live.
         pending: native calls under way (tpool), each of which will post.
         thread: `get_ident()` of the OS thread, for comparison only.
+        awake: the same while `ready` and `timers` may be touched directly, 0 while the hub sleeps: a signal handler that
+            runs then is in the right OS thread, but the sleep has to be ended as for any other.
     Thread-safety: `post` may be called from anywhere, everything else from the hub's own OS thread.
     """
 
     def __init__(self, main: greenlet, clock: Clock, make_poller: Callable[[], Poller]) -> None:
-        self.thread = get_ident()
+        self.thread = self.awake = get_ident()
+        self.closed = False
         self.now = clock.now
         self._make_poller = make_poller
         self.ready: deque[Task] = deque()
@@ -98,45 +108,59 @@ class Hub:
             task = ready.popleft()
             resume = task.resume
             if resume is not None:
+                del task
                 return resume()
             if self.idle and task.state != DEAD:
-                carrier = self.idle.pop()
-                carrier._greening_task = task
-                carrier.gr_context = task.context
-                resume = task.resume = carrier.resume
-                del carrier
-                return resume(task)
+                resume = self._carry(task)
+                del task  # or it would live, with its result, as long as we are parked
+                return resume()
             ready.appendleft(task)
+            del task
         return self._enter()
 
     def call_at(self, when: float, call: Callable[..., object], *args: Any) -> Timer:
         """Have `call(*args)` called in the hub at `when` (absolute hub time, seconds). It must neither block nor raise."""
-        return self.timers.add(when, call, *args)
+        timer = self.timers.add(when, call, *args)
+        if not self.awake:
+            self.wakeup.ring()
+        return timer
 
     # The loop
 
-    def _run(self) -> None:
-        while True:
+    def begin(self) -> None:
+        """Start the hub's greenlet here, where the stack is shallow, and come back.
+
+        It inherits the recursion depth of whoever starts it, and every carrier inherits the hub's: begun from the depth of
+        the first park, it would leave green threads that much less to recurse.
+        """
+        self.greenlet.switch(getcurrent().switch)
+
+    def _run(self, back: Callable[[], Any] | None = None) -> None:
+        if back is not None:
+            back()
+            del back
+        while not self.closed:
             try:
                 self._turn()
             except BaseException as error:  # noqa: BLE001  # a signal handler raised here; the loop itself does not
-                self.raise_in_main(error)
+                if not self.closed:
+                    self.raise_in_main(error)
 
     def _turn(self) -> None:
         ready = self.ready
         # Act 1: descriptors.
-        self.registry.dispatch(self._wait(0.0 if ready or self.wakeup.inbox else self._patience()))
+        self.registry.dispatch(self.poller.wait(0) if ready or self.wakeup.inbox else self._sleep())
         # Act 2: posts of other OS threads.
         if self.registry.rung:
             self._hear()
         inbox = self.wakeup.inbox
-        while inbox:
+        for _ in range(len(inbox)):  # not what comes meanwhile: a busy thread must not keep the hub here
             self._accept(inbox.popleft())
         # Act 3: timers.
         timers = self.timers
         if timers._entries:
-            now = self.now()
-            while (timer := timers.pop_due(now)) is not None:
+            now, mark = self.now(), timers.mark()
+            while (timer := timers.pop_due(now, mark)) is not None:
                 timer.call(*timer.args)
         # Act 4: a round of the runnable.
         self.turns = max(len(ready), MIN_ROUND)
@@ -144,12 +168,15 @@ class Hub:
             self.turns -= 1
             task = ready.popleft()
             resume = task.resume
-            if resume is not None:
-                resume()
-            elif task.state != DEAD:
-                self._start(task)
+            if resume is None:
+                if task.state == DEAD:
+                    continue
+                resume = self._carry(task)
+            del task  # or it would live, with its result, until the hub runs again
+            resume()
 
-    def _start(self, task: Task) -> None:
+    def _carry(self, task: Task) -> Callable[..., Any]:
+        """Give `task` a carrier. In the hub only, unless there is an idle one."""
         if self.idle:
             carrier = self.idle.pop()
         else:
@@ -158,8 +185,7 @@ class Hub:
         carrier._greening_task = task
         carrier.gr_context = task.context
         resume = task.resume = carrier.resume
-        del carrier
-        resume(task)
+        return resume
 
     def _patience(self) -> float | None:
         """How long nothing will happen by itself, in seconds; None: for ever."""
@@ -173,14 +199,16 @@ class Hub:
             deadline = self.timers.next_deadline()
         return None if deadline is None else max(0.0, deadline - self.now())
 
-    def _wait(self, timeout: float | None) -> list[tuple[int, int]]:
+    def _sleep(self) -> list[tuple[int, int]]:
+        # Whatever somebody else does from here on - an OS thread, or a signal handler in this one - rings the bell.
         wakeup = self.wakeup
-        if timeout == 0.0:
-            return self.poller.wait(0)
         wakeup.sleeping = True
+        self.awake = 0
         try:
-            return self.poller.wait(0 if wakeup.inbox else timeout)
+            timeout = self._patience()
+            return self.poller.wait(0 if wakeup.inbox or self.ready else timeout)
         finally:
+            self.awake = self.thread
             wakeup.sleeping = False
 
     def _hear(self) -> None:
@@ -190,7 +218,11 @@ class Hub:
             self.poller.arm_once(self.wakeup.fileno(), IN)
 
     def _accept(self, item: Any) -> None:
-        if isinstance(item, Task):
+        if type(item) is tuple:  # a wake-up: see Task.wake
+            task, generation = item
+            if task.generation == generation:
+                self.ready.append(task)
+        elif isinstance(item, Task):
             self.ready.append(item)
         else:
             item()
@@ -198,7 +230,7 @@ class Hub:
     def raise_in_main(self, error: BaseException) -> None:
         """Raise `error` in the main greenlet; when another error is on its way there, after that one."""
         if not self.main.interrupt(error):
-            self.timers.add(self.now(), self.raise_in_main, error)
+            self.ready.append(Thrower(self, self.main, error))
 
     # Beginnings and ends
 
@@ -208,7 +240,7 @@ class Hub:
         The forgotten are kept alive for ever: freeing a suspended greenlet would run its `finally` blocks here, too.
         """
         _abandoned.append((list(self.carriers), list(self.ready), self.regs.copy(), self.timers, self.main))
-        self.thread = get_ident()
+        self.thread = self.awake = get_ident()
         self.ready.clear()
         self.turns = 0
         self.pending = 0
@@ -226,7 +258,8 @@ class Hub:
         self.main = current
 
     def close(self) -> None:
-        """The OS thread ends: release the descriptors."""
+        """The OS thread ends: release the descriptors. The loop ends when its greenlet next runs."""
+        self.closed = True
         self.poller.close()
         self.wakeup.close()
 

@@ -9,14 +9,21 @@ collector runs inside it does not deadlock, and no greenlet switches while it ho
 from collections.abc import Callable
 from typing import Any
 
-from greening._core.task import PARKED, TIMED_OUT, Task
+from greening._core.task import DEAD, PARKED, RUNNING, TIMED_OUT, Task
+from greening._core.timers import deadline_after
 from greening._originals import RLock
 
 guard = RLock()
 
 
 def enter(waiters: list[Task], task: Task) -> None:
-    """Join the queue. Call it under `guard`, park right after leaving it."""
+    """Join the queue. Call it under `guard`, park right after leaving it.
+
+    Raises:
+        BlockingInHub: nobody may park here.
+    """
+    if task.state != RUNNING:
+        task.refuse()
     task.state = PARKED
     waiters.append(task)
 
@@ -31,10 +38,12 @@ def wait_chosen(waiters: list[Task], task: Task, timeout: float | None, pass_on:
         True when chosen, False when the time ran out first.
     """
     try:
-        value = task.park(None if timeout is None else task.hub.now() + timeout)
+        value = task.park(None if timeout is None else deadline_after(task.hub.now(), timeout))
     except BaseException:
         if not leave(waiters, task):
             pass_on()
+        if task.state == PARKED:  # no park at all: the timeout is not a number
+            task.unparked()
         raise
     if value is TIMED_OUT:
         # Chosen while the timer was on its way: then the choice counts.
@@ -53,8 +62,13 @@ def leave(waiters: list[Task], task: Task) -> bool:
 
 
 def choose(waiters: list[Task], value: Any = None) -> bool:
-    """Choose the first in the queue and wake it with `value`. Call it under `guard`. False: nobody waits."""
-    if not waiters:
-        return False
-    waiters.pop(0).wake(value)
-    return True
+    """Choose the first in the queue and wake it with `value`. Call it under `guard`. False: nobody waits.
+
+    The dead are passed over: their OS thread ended while they waited, or they stayed behind in the parent of a fork.
+    """
+    while waiters:
+        task = waiters.pop(0)
+        if task.state != DEAD:
+            task.wake(value)
+            return True
+    return False

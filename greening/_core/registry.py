@@ -11,8 +11,8 @@ from collections import deque
 from typing import Any
 from weakref import ref
 
-from greening._core.poller import ERR, HUP, IN, OUT, PRI, RDHUP, READ, WRITE, Poller
-from greening._core.task import PARKED, READY, TIMED_OUT, Task
+from greening._core.poller import ERR, HUP, IN, NVAL, OUT, PRI, RDHUP, READ, WRITE, Poller
+from greening._core.task import PARKED, READY, RUNNING, TIMED_OUT, Task
 from greening._originals import raw_socket
 
 _fileno = raw_socket.fileno
@@ -132,13 +132,15 @@ class Registry:
         Raises:
             OSError: EBADF, the descriptor was closed meanwhile.
         """
+        if task.state != RUNNING:
+            task.refuse()
         task.state = PARKED
         if mask & READ:
             reg.readers = task if reg.readers is None else _with(reg.readers, task)
         if mask & OUT:
             reg.writers = task if reg.writers is None else _with(reg.writers, task)
-        if not reg.edge:
-            self._arm(reg, task)
+        if not reg.edge and not self._arm(reg, task):
+            return mask
         try:
             events = task.park(deadline)
         except BaseException:
@@ -151,13 +153,24 @@ class Registry:
             reg.leave(task)
         return events  # type: ignore[no-any-return]  # the mask that dispatch woke us with
 
-    def _arm(self, reg: Registration, task: Task) -> None:
+    def _arm(self, reg: Registration, task: Task) -> bool:
+        """False: there is nothing to wait for, since the file is always ready."""
         try:
             self.poller.arm_once(reg.fd, reg.wanted)
-        except BaseException:
+        except BaseException as error:
             reg.leave(task)
             task.unparked()
+            if isinstance(error, PermissionError):
+                return False
             raise
+        return True
+
+    def _rearm(self, reg: Registration) -> None:
+        """A shot is spent, and others still wait."""
+        try:
+            self.poller.arm_once(reg.fd, reg.wanted)
+        except OSError:  # closed behind our back
+            self.forget(reg.fd)
 
     def wait_raw(self, fd: int, task: Task, mask: int, deadline: float | None) -> int:
         """Like `wait`, for a descriptor that is not ours: one-shot. A file that is always ready returns `mask` at once."""
@@ -172,16 +185,13 @@ class Registry:
                 # Somebody may have consumed the edge: arming again reports what is ready now.
                 self.poller.arm_edge(fd)
             return self.wait(reg, task, mask, deadline)
-        except PermissionError:
-            return mask
         finally:
             if reg is not None and not reg.edge and self.regs.get(fd) is reg:
                 self._settle(reg)
 
     def _settle(self, reg: Registration) -> None:
-        wanted = reg.wanted
-        if wanted:
-            self.poller.arm_once(reg.fd, wanted)
+        if reg.wanted:
+            self._rearm(reg)
         else:
             self.poller.disarm(reg.fd)
             if reg.owner is None:
@@ -197,8 +207,11 @@ class Registry:
                     self.rung = True
                 continue
             reg.drained = False
-            if mask & (PRI | RDHUP | HUP | ERR):
+            if mask & (PRI | RDHUP | HUP | ERR | NVAL):
                 reg.stream = False
+                if mask & NVAL:  # poll(2) says of a closed descriptor what epoll_ctl(2) says by EBADF
+                    self.forget(fd)
+                    continue
             waiters = reg.readers
             if waiters is not None and mask & READ:
                 reg.readers = None
@@ -215,7 +228,7 @@ class Registry:
                 for task in _each(waiters):
                     task.wake(mask)
             if not reg.edge and reg.wanted:
-                self.poller.arm_once(fd, reg.wanted)
+                self._rearm(reg)
 
     def forget(self, fd: int, only: Registration | None = None) -> None:
         """`fd` is about to be closed: wake its waiters with EBADF and leave the poller. Idempotent.

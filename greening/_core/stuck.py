@@ -60,9 +60,9 @@ def where_parked(hub: "Hub") -> list[str]:
     """One line per parked task: its name, and the innermost line that is not the engine's."""
     lines = []
     for carrier in hub.carriers:
-        task = carrier._greening_task
+        task = getattr(carrier, "_greening_task", hub.task)
         frame = carrier.gr_frame
-        if task is None or frame is None:
+        if task is hub.task or frame is None:
             continue
         inner = frame
         while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "greening":

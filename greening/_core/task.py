@@ -3,18 +3,19 @@
 Laws:
 - A parked task is resumed exactly once per park. `wake` and `interrupt` say whether they were the one that resumed it.
 - A task that is going to park sets `state = PARKED` *before* it lets a waker know of itself, because a waker may
-  live in another OS thread.
+  live in another OS thread. Only a RUNNING task may do so (`refuse` says why).
 - `resume` is the bound `switch` of the greenlet, never looked up at the call: a suspended caller of `resume()` then holds
   the method object and not the greenlet, whose reference count can tell whether anybody keeps it (see carrier).
 """
 
 from collections.abc import Callable
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from greening._core.slots import SLOTS
 from greening._core.timers import Timer
 from greening._originals import get_ident
+from greening.errors import BlockingInHub
 
 if TYPE_CHECKING:
     from contextvars import Context
@@ -60,6 +61,7 @@ class Task:
         "context",
         "deadline",
         "error",
+        "generation",
         "hub",
         "resume",
         "state",
@@ -79,6 +81,7 @@ class Task:
         self.deadline: float | None = None
         self.timer: Timer | None = None
         self.thread_object: Any = None
+        self.generation = 0
         self._ident = ident
         self._locals: dict[Any, Any] | None = None
         self._name = ""
@@ -113,16 +116,17 @@ class Task:
 
     def wake(self, value: Any = None) -> bool:
         """Have the task resumed with `value`. Thread-safe. False: it does not wait, or somebody else was first."""
-        # No call stands between the test and the assignment, and CPython switches OS threads at calls and jumps only.
+        hub = self.hub
+        # Here no call stands between the first line and the fourth: CPython switches OS threads at calls and jumps only.
+        generation = self.generation
         if self.state != PARKED:
             return False
         self.state = READY
         self.value = value
-        hub = self.hub
-        if hub.thread == get_ident():
+        if hub.awake == get_ident():
             hub.ready.append(self)
         else:
-            hub.post(self)
+            hub.post((self, generation))
         return True
 
     def interrupt(self, error: BaseException) -> bool:
@@ -153,7 +157,11 @@ class Task:
         """
         hub = self.hub
         if deadline is not None:
-            self._set_alarm(deadline)
+            try:
+                self._set_alarm(deadline)
+            except ValueError:
+                self.unparked()
+                raise
         slots = None
         if SLOTS.busy is not None and (loop := SLOTS.busy()) is not None:
             slots = SLOTS.save(loop)
@@ -187,13 +195,20 @@ class Task:
 
     def unparked(self) -> None:
         """The park did not happen, or ended in an exception of its own: nothing of it may stay behind."""
-        if self.state == READY:
+        self.generation += 1  # a wake-up that is still in the inbox belongs to the past
+        state, self.state = self.state, RUNNING
+        if state == READY:
             try:
                 self.hub.ready.remove(self)
             except ValueError:
                 pass
-        self.state = RUNNING
         self.deadline = self.value = self.error = None
+
+    def refuse(self) -> NoReturn:
+        """It is not RUNNING, and yet somebody wants to park it: a finaliser or a signal handler that interrupts the
+        hub, or the engine on the way to a park. To park here would be to take part in the wait that was interrupted.
+        """
+        raise BlockingInHub()
 
     def _set_alarm(self, deadline: float) -> None:
         # One timer per task, not one per wait: a timer that is due too early is set again when it fires.

@@ -8,6 +8,7 @@ Amortised cost: O(log n) to add, O(1) to cancel.
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from itertools import count
+from math import inf
 from typing import Any
 
 # Dead entries that are not worth a rebuild. 512 tuples are about 50 KiB.
@@ -44,6 +45,21 @@ def _nothing() -> None:
     return None
 
 
+def deadline_after(now: float, seconds: float) -> float:
+    """The absolute time that is `seconds` after `now`.
+
+    Raises:
+        TypeError: `seconds` is not a number. ValueError: it is nan.
+    """
+    try:
+        deadline = now + seconds
+    except TypeError:
+        raise TypeError(f"a time to wait is a number of seconds or None, not {seconds!r}") from None
+    if deadline != deadline:
+        raise ValueError("a time to wait must be a number of seconds, not nan")
+    return deadline
+
+
 class TimerHeap:
     """Deadlines in order; equal deadlines in the order in which they were added."""
 
@@ -59,7 +75,13 @@ class TimerHeap:
         return len(self._entries) - self._dead
 
     def add(self, when: float, call: Callable[..., object], *args: Any) -> Timer:
-        """Have `call(*args)` returned by `pop_due` once `when` (absolute seconds) has come."""
+        """Have `call(*args)` returned by `pop_due` once `when` (absolute seconds) has come.
+
+        Raises:
+            ValueError: `when` is nan, which has no place in an order: one would hold up all the others.
+        """
+        if when != when:
+            raise ValueError("a time must be a number of seconds, not nan")
         timer = Timer(self, when, call, args)
         heappush(self._entries, (when, next(self._order), timer))
         return timer
@@ -74,15 +96,29 @@ class TimerHeap:
             self._dead -= 1
         return None
 
-    def pop_due(self, now: float) -> Timer | None:
-        """Take out the earliest timer that is due at `now`, or None."""
+    def mark(self) -> int:
+        """A point in the order of adding: what is added from now on is `pop_due`'s business of another time."""
+        return next(self._order)
+
+    def pop_due(self, now: float, mark: float = inf) -> Timer | None:
+        """Take out the earliest timer that is due at `now`, or None.
+
+        Args:
+            mark: as `mark()` gave it: stop before a timer that was added later. A call that adds a timer for this very
+                moment (to try again) is then not called again at once, and for ever.
+        """
         entries = self._entries
-        while entries and (entries[0][0] <= now or entries[0][2].heap is None):
-            timer = heappop(entries)[2]
-            if timer.heap is not None:
+        while entries:
+            when, order, timer = entries[0]
+            if timer.heap is None:
+                heappop(entries)
+                self._dead -= 1
+            elif when > now or order > mark:
+                return None
+            else:
+                heappop(entries)
                 timer.heap = None
                 return timer
-            self._dead -= 1
         return None
 
     def buried(self) -> None:

@@ -1,12 +1,12 @@
 """The switch discipline for everybody above: sleep, yield, wait for a descriptor."""
 
 import errno
-import math
 from functools import partial
 
 from greening._core.current import current, hubs
 from greening._core.poller import IN, OUT
-from greening._core.task import PARKED, READY
+from greening._core.task import PARKED, READY, RUNNING
+from greening._core.timers import deadline_after
 from greening._originals import get_ident
 
 
@@ -21,15 +21,21 @@ def sleep(seconds: float = 0) -> None:
     Difference from `time.sleep`: negative is 0, as in eventlet; the default is 0.
     """
     task = current()
-    if seconds <= 0:
+    hub = task.hub
+    if task.state != RUNNING:
+        task.refuse()
+    if seconds == 0:
         task.state = READY
-        task.hub.ready.append(task)
+        hub.ready.append(task)
         task.park()
         return
-    if math.isnan(seconds):
-        raise ValueError("cannot sleep for nan seconds")
+    now = hub.now()
+    deadline = deadline_after(now, seconds)
+    if deadline <= now:
+        sleep(0)
+        return
     task.state = PARKED
-    task.park(task.hub.now() + seconds)
+    task.park(deadline)
 
 
 def yield_now() -> None:
@@ -39,7 +45,7 @@ def yield_now() -> None:
     """
     task = current()
     hub = task.hub
-    if hub.task is task:
+    if task.state != RUNNING:
         return
     if not hub.ready:
         # Without the look, somebody whose calls always succeed at once would keep those who wait for descriptors
@@ -64,7 +70,7 @@ def wait_fd(fd: int, mask: int, timeout: float | None = None) -> int:
     """
     task = current()
     hub = task.hub
-    deadline = None if timeout is None else hub.now() + timeout
+    deadline = None if timeout is None else deadline_after(hub.now(), timeout)
     if fd < 0:
         raise OSError(errno.EBADF, "negative file descriptor")
     return hub.registry.wait_raw(fd, task, mask, deadline)
@@ -85,7 +91,7 @@ def forget_fd(fd: int) -> None:
     for hub in tuple(hubs):
         reg = hub.regs.get(fd)
         if reg is not None:
-            if hub.thread == get_ident():
+            if hub.awake == get_ident():
                 hub.registry.forget(fd)
             else:
                 # When the other hub gets to it, the number may be that of a new file already.

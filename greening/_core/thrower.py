@@ -1,0 +1,64 @@
+"""Errors for a task that does not park: it is suspended by a greenlet switch that is not ours, or has another error to
+come first.
+
+A foreign greenlet (SQLAlchemy's bridge, say) that a green thread switched to may park in the engine. The green thread
+itself then is RUNNING and nowhere to be found; Ctrl-C, a Timeout and a kill have to reach it all the same.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from greening._core.task import DEAD, PARKED, READY, RUNNING, Task
+
+if TYPE_CHECKING:
+    from greening._core.hub import Hub
+
+# How often to look at a task that the engine itself holds suspended, for a while, without its being parked. Seconds.
+_LOOK_AGAIN = 0.01
+# Where it stands then: in `Task.park`, or in `Hub.switch` which that has called.
+_PARKING = ("greening._core.task", "greening._core.hub")
+
+
+class Thrower(Task):
+    """Raises `error` in `target` as soon as that can be done. A runnable of its own: append it to `hub.ready`.
+
+    Args:
+        wanted: asked before each attempt; False: the error is not wanted any more. None: it always is.
+    """
+
+    __slots__ = ("_error", "_target", "_wanted")
+
+    def __init__(
+        self, hub: "Hub", target: Task, error: BaseException, wanted: Callable[[], bool] | None = None
+    ) -> None:
+        super().__init__(hub)
+        self.context = None
+        self._target = target
+        self._error = error
+        self._wanted = wanted
+
+    def execute(self) -> None:
+        """Run on a carrier, as green threads do: what the target does next may be anything."""
+        self.state = RUNNING
+        target = self._target
+        while (self._wanted is None or self._wanted()) and not target.interrupt(self._error):
+            glet = target.greenlet
+            if target.state == DEAD or glet is None or glet.dead:
+                break
+            if target.state == READY:  # with another error: after that one
+                self._again()
+                self.park()
+            elif glet.gr_frame is not None and glet.gr_frame.f_globals.get("__name__") in _PARKING:
+                # Ours all the same: a signal handler runs in its place. To raise here would be to raise anywhere.
+                self.state = PARKED
+                self.park(self.hub.now() + _LOOK_AGAIN)
+            else:
+                self._again()  # before the throw, from which only the ready queue leads back
+                glet.throw(self._error)
+                break
+        self.state = DEAD
+        self.resume = None
+
+    def _again(self) -> None:
+        self.state = READY
+        self.hub.ready.append(self)
