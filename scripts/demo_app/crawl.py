@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fetchers import FETCHERS, Fetch, cause_of
+from pages import plan, waits
 from progress import Progress
 from report import Tally, table
 
@@ -36,21 +37,21 @@ def crawl(name: str, fetch: Fetch, urls: Sequence[str], concurrency: int, timeou
             size = len(fetch(url, timeout))
             tally.fetched += 1
             tally.bytes += size
-        except Exception as error:  # whatever goes wrong with a page is a line of the table
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong with a page is a line of the table
             cause = cause_of(error)
             tally.failures[cause] += 1
-        tally.one_by_one += time.monotonic() - began
+        tally.durations += time.monotonic() - began
         progress.finish(failed=cause is not None)
 
     pool = GreenPool(concurrency)
-    began = time.monotonic()
+    began, cpu_began = time.monotonic(), time.process_time()
     try:
         for url in urls:
             pool.spawn_n(visit, url)
         pool.waitall()
     finally:
         progress.close()
-    tally.elapsed = time.monotonic() - began
+    tally.elapsed, tally.cpu = time.monotonic() - began, time.process_time() - cpu_began
     tally.most = progress.most
     return tally
 
@@ -138,6 +139,9 @@ def main() -> None:
         print(f"{len(urls):,} pages, up to {options.concurrency:,} at once, {timeout:g} s for each wait\n", flush=True)
         chosen = FETCHERS if options.passes == "both" else [options.passes]
         tallies = [crawl(name, FETCHERS[name], urls, options.concurrency, timeout) for name in chosen]
+    if not own:
+        for tally in tallies:
+            tally.waits = waits(plan(options.pages), timeout)
     print("\n" + table(tallies))
 
 

@@ -33,6 +33,11 @@ ONCE = {5: Kind.SILENT, 29: Kind.SILENT, 31: Kind.MOVED, 41: Kind.CUT}
 EVERY = ((60, 7, Kind.MISSING), (80, 11, Kind.FAULTY), (120, 17, Kind.RESET))
 
 
+def waits(pages: list[Page], timeout: float) -> float:
+    """Seconds that these pages make a crawler wait that fetches one at a time and gives up after `timeout`."""
+    return sum(timeout if page.kind is Kind.SILENT else page.delay for page in pages)
+
+
 def kind_of(number: int) -> Kind:
     if number in ONCE:
         return ONCE[number]

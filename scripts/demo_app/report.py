@@ -14,12 +14,23 @@ class Tally:
     bytes: int = 0
     failures: Counter[str] = field(default_factory=Counter)
     elapsed: float = 0.0  # seconds, the whole crawl
-    one_by_one: float = 0.0  # seconds, the single pages' durations added up
+    durations: float = 0.0  # seconds, the single pages' durations added up
+    waits: float | None = None  # seconds that the site makes a crawler wait, where that is known
+    cpu: float = 0.0  # seconds of CPU time of this process
     most: int = 0  # pages being fetched at once
 
     @property
     def pages(self) -> int:
         return self.fetched + self.failures.total()
+
+    @property
+    def one_by_one(self) -> float:
+        """Seconds that the pages would have taken one at a time.
+
+        A duration holds the time that a page waited for its turn at the CPU while others had theirs, which on a busy
+        machine is most of it. Where it is known how long the site itself takes, that is left out.
+        """
+        return self.durations if self.waits is None else min(self.durations, self.waits + self.cpu)
 
 
 def table(tallies: Sequence[Tally]) -> str:
@@ -45,4 +56,6 @@ def table(tallies: Sequence[Tally]) -> str:
     width = max(len(cell) for row in cells for cell in row[1:])
     lines = [row[0].ljust(label_width) + "".join(cell.rjust(width + 3) for cell in row[1:]) for row in cells]
     rule = "-" * len(lines[0])
-    return "\n".join([lines[0], rule, *lines[1:], rule])
+    known = all(tally.waits is not None for tally in tallies)
+    basis = "the site's own delays and the crawler's CPU time" if known else "the pages' durations added up"
+    return "\n".join([lines[0], rule, *lines[1:], rule, f"One at a time: {basis}."])

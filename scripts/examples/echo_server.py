@@ -9,10 +9,12 @@ from typing import TextIO
 import greening as eventlet
 
 
-def handle(lines: TextIO) -> None:
+def handle(text: TextIO) -> None:
     """Echo until the client has finished; a client that vanishes ends its own green thread only."""
+    # The bytes below the text: before Python 3.13 writing text throws away the lines that were read ahead.
+    lines = text.buffer
     try:
-        with lines:
+        with text:
             while line := lines.readline():
                 lines.write(line)
                 lines.flush()
