@@ -52,7 +52,7 @@ def _names() -> Iterator[Finding]:
             if callable(before) and "." not in name and getattr(before, "__module__", "") != "builtins":
                 kept.append(before)
                 originals.setdefault(id(before), (f"{target}.{name}", after is ABSENT))
-    for holder in _outside_targets(lambda value: id(value) in originals, ()):
+    for holder in _outside_targets(lambda value: id(value) in originals, (), (kept, originals)):
         name, removed = originals[id(holder.value)]
         if removed:
             yield Finding("name", holder.where, f"{name}, which has no green meaning", f"do without {name}")
@@ -85,10 +85,23 @@ def _instances() -> Iterator[Finding]:
         yield Finding("instance", holder.where, what, f"make it after patching: {_EARLIER}")
 
 
-def _outside_targets(predicate: Callable[[object], bool], kinds: tuple[type, ...]) -> Iterator[Holder]:
-    for holder in holders(predicate, kinds):
-        if not (is_module(holder.owner) and _may_keep(holder.owner)) and not _belongs_to_target(holder):
+def _outside_targets(
+    predicate: Callable[[object], bool], kinds: tuple[type, ...], ours: tuple[object, ...] = ()
+) -> Iterator[Holder]:
+    for holder in holders(predicate, kinds, (*ours, kinds)):
+        kept = _may_keep(holder.owner) if is_module(holder.owner) else _is_c_memory(holder)
+        if not kept and not holder.where.startswith(_targets()):
             yield holder
+
+
+def _targets() -> tuple[str, ...]:
+    return tuple(f"{target}." for target in LEDGER.placed)
+
+
+def _is_c_memory(holder: Holder) -> bool:
+    """True for the dictionary from which a module written in C would be made a second time."""
+    container = holder.container
+    return type(container) is dict and container is holder.owner and "__name__" in container
 
 
 def _may_keep(module: object) -> bool:
@@ -98,7 +111,3 @@ def _may_keep(module: object) -> bool:
         return True
     file = namespace.get("__file__")
     return file.endswith(".so") if isinstance(file, str) else namespace.get("__name__") in sys.builtin_module_names
-
-
-def _belongs_to_target(holder: Holder) -> bool:
-    return any(holder.where.startswith(f"{target}.") for target in LEDGER.placed)

@@ -263,7 +263,9 @@ greening.monkey_patch()
 assert driver.query() == "green", "it was imported already"
 """)
     (folder / "entry_points.txt").write_text("[greening.patches]\ndriver = my_plugin:missing\n")
-    done = run_program("import sys; sys.path.insert(0, '.')\nimport greening, driver\ngreening.monkey_patch()\n", check=False)
+    done = run_program(
+        "import sys; sys.path.insert(0, '.')\nimport greening, driver\ngreening.monkey_patch()\n", check=False
+    )
     assert done.returncode == 1
     assert "PatchError: the plugin 'my_plugin:missing' for 'driver' cannot be loaded" in done.stderr
 

@@ -220,19 +220,16 @@ class World:
 
     def _answer_for_submodules(self, name: str, package: ModuleType) -> None:
         """`from package import submodule`, said outside this world, would import the process's `submodule`: the import
-        system goes by the package's `__name__`. It asks the package first, though."""
+        system goes by the package's `__name__`. It asks the package first, though; only that question is answered."""
         own = vars(package).get("__getattr__")
 
         def __getattr__(attribute: str) -> Any:
-            if own is not None:
-                try:
-                    return own(attribute)
-                except AttributeError:
-                    pass
             inner = f"{name}.{attribute}"
-            if attribute.startswith("__") or find_spec_of_others(inner, package.__path__) is None:
-                raise AttributeError(f"module {name!r} has no attribute {attribute!r}")
-            return self.load(inner)
+            if sys._getframe(1).f_code.co_name == "_handle_fromlist" and find_spec_of_others(inner, package.__path__):
+                return self.load(inner)
+            if own is not None:
+                return own(attribute)
+            raise AttributeError(f"module {name!r} has no attribute {attribute!r}")
 
         vars(package)["__getattr__"] = __getattr__
 

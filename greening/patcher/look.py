@@ -6,7 +6,7 @@ descriptors of the built-in types themselves.
 """
 
 from collections.abc import Iterator
-from types import GetSetDescriptorType, MappingProxyType, MemberDescriptorType, ModuleType
+from types import FunctionType, GetSetDescriptorType, MappingProxyType, MemberDescriptorType, ModuleType
 
 Namespace = dict[str, object]
 
@@ -76,6 +76,15 @@ def slots_of(value: object) -> Iterator[tuple[str, MemberDescriptorType, object]
 def is_kept(name: object) -> bool:
     """True for the name of a module that keeps originals on purpose."""
     return type(name) is str and name.partition(".")[0] in KEEPERS
+
+
+def is_made_by_keeper(owner: object) -> bool:
+    """True for a class of a module that keeps things on purpose, even if it passes for a class of another (as a green
+    lock passes for `_thread.lock`): its functions say where they are from."""
+    namespace = class_dict(owner)
+    return is_kept(namespace.get("__module__")) or any(
+        type(value) is FunctionType and is_kept(value.__module__) for value in list(namespace.values())
+    )
 
 
 def module_of(value: object) -> object:

@@ -168,7 +168,7 @@ def test_a_patch_that_cannot_be_loaded(fakes) -> None:
     with pytest.raises(PatchError, match="the patch of 'victim' cannot be loaded from no_such_file"):
         fakes.apply(Entry("victim", "victim", "no_such_file"))
     fakes.module("empty_patch_file")
-    with pytest.raises(PatchError, match="cannot be loaded from empty_patch_file.*PATCH"):
+    with pytest.raises(PatchError, match=r"cannot be loaded from empty_patch_file.*PATCH"):
         fakes.apply(Entry("victim", "victim", "empty_patch_file"))
     with pytest.raises(PatchError, match=r"patch_of_other\.PATCH is not a Patch of 'victim'"):
         fakes.apply(fakes.entry("other")._replace(target="victim"))

@@ -4,7 +4,8 @@ import gc
 
 import pytest
 
-from greening.patcher.references import holders, path_of
+from greening.patcher.paths import Paths
+from greening.patcher.references import holders
 
 SOURCE = """
     import functools
@@ -145,6 +146,8 @@ def test_no_foreign_code_runs(fakes) -> None:
 
 
 def test_paths_of_things_that_nobody_holds() -> None:
-    assert path_of(object) == "builtins.object"
-    assert path_of(gc) == "gc"
-    assert path_of(object(), climb=0) == "a object"
+    paths = Paths()
+    assert paths.of(object) == "builtins.object"
+    assert paths.of(gc) == "gc"
+    assert paths.of([]) == "a list"
+    assert paths.of(paths) == "an instance of greening.patcher.paths.Paths"

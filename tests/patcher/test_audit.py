@@ -1,0 +1,84 @@
+"""`greening.debug.audit()`: what stayed blocking is named, with its place."""
+
+import pytest
+
+from greening.debug import audit
+
+LATE = """
+import functools, time, threading, queue, _thread
+from time import sleep
+table = {"nap": time.sleep}
+pair = (time.sleep,)
+nap = functools.partial(time.sleep, 1)
+def make():
+    captured = time.sleep
+    return lambda: captured(1)
+closure = make()
+held = threading.Lock()
+held.acquire()
+reentrant = threading.RLock()
+class Slotted:
+    __slots__ = ("lock", "how")
+slotted = Slotted()
+slotted.how = time.sleep
+locks = (threading.Lock(),)
+box = queue.SimpleQueue()
+"""
+
+
+def test_nothing_is_patched_nothing_is_found() -> None:
+    assert audit() == []
+
+
+def test_what_was_made_or_captured_before(run_program, tmp_path) -> None:
+    (tmp_path / "late.py").write_text(LATE)
+    run_program("""
+import sys
+sys.path.insert(0, ".")
+import late
+import greening
+from greening.debug import Finding, audit
+greening.monkey_patch()
+found = audit()
+assert all(isinstance(finding, Finding) and finding.remedy for finding in found)
+places = {finding.where: finding for finding in found}
+for where, finding in places.items():
+    print(finding)
+for where in ("late.table['nap']", "late.pair[0]", "late.slotted.how"):
+    assert places[where].kind == "name" and "time.sleep" in places[where].what, places
+assert any(where.startswith("late.nap") for where in places)
+assert any(where.startswith("late.make.<locals>") and f.kind == "name" for where, f in places.items())
+assert "late.sleep" not in places, "it has been rebound"
+assert not any(f.kind != "name" for f in found), "real locks and queues have been exchanged"
+ours = ("late.", "__main__.")
+assert [where for where in places if not where.startswith(ours)] == [], places.keys()
+greening.unpatch()
+assert audit() == []
+""")
+
+
+def test_a_program_that_patches_first_has_nothing_to_fear(run_program) -> None:
+    run_program("""
+import greening
+greening.monkey_patch()
+import threading, logging, queue, socket, ssl, subprocess, concurrent.futures.thread, http.client, asyncio
+import urllib.request, multiprocessing, email, json, tempfile, logging.handlers
+logging.getLogger("x").addHandler(logging.NullHandler())
+from greening.debug import audit
+found = audit()
+assert found == [], "\\n".join(map(str, found))
+""")
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_on_the_command_line(run_program, tmp_path, late) -> None:
+    (tmp_path / "late.py").write_text("import time\ntable = {'nap': time.sleep}\n")
+    lines = ["import sys; sys.path.insert(0, '.')", "print('program')"]
+    lines += ["import late, greening", "greening.monkey_patch()"] if late else ["import late"]
+    arguments = ("-m", "greening", "--audit", *(["--no-patch"] if late else []))
+    done = run_program("\n".join([*lines, ""]), python_args=arguments)
+    assert done.stdout == "program\n"
+    if late:
+        assert "greening: audit: 1 left blocking\n  late.table['nap']: the blocking time.sleep\n" in done.stderr
+    else:
+        assert done.stderr == "greening: audit: everything that was found is green\n"
