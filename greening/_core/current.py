@@ -50,6 +50,7 @@ def _adopt(glet: greenlet) -> Task:
     task = getattr(glet, "_greening_task", None)  # the hub's making adopts the main greenlet
     if task is None:
         task = Task(hub, glet)
+        hub.adopted.add(task)
         glet._greening_task = task  # type: ignore[attr-defined]  # greenlets have a __dict__
     return cast(Task, task)
 
@@ -104,7 +105,10 @@ def in_hub() -> bool:
 def _after_fork_in_child() -> None:
     guard._at_fork_reinit()  # type: ignore[attr-defined]  # another OS thread may have held it
     hub: Hub | None = getattr(_thread, "hub", None)
-    _dead_hubs.extend(other for other in hubs if other is not hub)
+    for other in hubs:
+        if other is not hub:
+            _dead_hubs.append(other)
+            other.bury(None)
     hubs[:] = [] if hub is None else [hub]
     if hub is not None:
         hub.after_fork(current())

@@ -10,6 +10,7 @@ Law: the hub runs nobody's code. What it calls are wake-ups of the engine, which
 from collections import deque
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakSet
 
 from greenlet import getcurrent, greenlet
 
@@ -58,6 +59,7 @@ class Hub:
         ready: runnable tasks, in order.
         turns: what is left of this round's budget.
         idle: carriers without work. carriers: all that live.
+        adopted: tasks of greenlets that are not ours.
         pending: native calls under way (tpool), each of which will post.
         thread: `get_ident()` of the OS thread, for comparison only.
         awake: the same while `ready` and `timers` may be touched directly, 0 while the hub sleeps: a signal handler that
@@ -75,6 +77,7 @@ class Hub:
         self.timers = TimerHeap()
         self.idle: list[Carrier] = []
         self.carriers: set[Carrier] = set()
+        self.adopted: WeakSet[Task] = WeakSet()
         self.pending = 0
         self.wakeup = Wakeup()
         self.poller = make_poller()
@@ -240,6 +243,7 @@ class Hub:
         The forgotten are kept alive for ever: freeing a suspended greenlet would run its `finally` blocks here, too.
         """
         _abandoned.append((list(self.carriers), list(self.ready), self.regs.copy(), self.timers, self.main))
+        self.bury(current)
         self.thread = self.awake = get_ident()
         self.ready.clear()
         self.turns = 0
@@ -256,6 +260,12 @@ class Hub:
         self._arm_wakeup()
         current.timer = None
         self.main = current
+
+    def bury(self, survivor: Task | None) -> None:
+        """In the child of a fork: no task but `survivor` is ever to run again, whoever has it in a queue."""
+        for task in (*(carrier._greening_task for carrier in self.carriers), *self.ready, *self.adopted, self.main):
+            if task is not None and task is not survivor:
+                task.state = DEAD
 
     def close(self) -> None:
         """The OS thread ends: release the descriptors. The loop ends when its greenlet next runs."""
