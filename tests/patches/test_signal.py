@@ -1,0 +1,53 @@
+"""signal, patched. Handlers and masks are the whole process's, so every situation is a program of its own."""
+
+import ast
+import inspect
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from greening.patches.signal import PATCH
+
+PROGRAMS = Path(__file__).parent.parent / "programs"
+
+
+def scenes(program: str) -> list[str]:
+    tree = ast.parse((PROGRAMS / program).read_text(encoding="utf-8"))
+    return [
+        node.name
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and "scene" in [ast.unparse(line) for line in node.decorator_list]
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scene", scenes("signal_handlers.py"))
+def test_handlers(run_program: Callable[..., Any], scene: str) -> None:
+    done = run_program("signal_handlers.py", scene, timeout=20)
+    assert done.stderr == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scene", scenes("signal_waits.py"))
+def test_waits(run_program: Callable[..., Any], scene: str) -> None:
+    done = run_program("signal_waits.py", scene, timeout=20)
+    assert done.stderr == ""
+
+
+@pytest.mark.slow
+def test_late(run_program: Callable[..., Any]) -> None:
+    run_program("signal_late.py")
+
+
+@pytest.mark.parametrize("name", PATCH.replaces)
+def test_the_functions_look_like_the_stdlibs(name: str) -> None:
+    green: Any = PATCH.replaces[name]
+    real = getattr(signal, name)
+    assert (green.__module__, green.__name__) == ("signal", name)
+    assert green.__doc__ == real.__doc__
+    assert [p.kind for p in inspect.signature(green).parameters.values()] == [
+        p.kind for p in inspect.signature(real).parameters.values()
+    ]
