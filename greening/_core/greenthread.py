@@ -10,7 +10,6 @@ from greenlet import getcurrent as _running
 
 from greening._core.current import current, get_hub
 from greening._core.hub import Hub
-from greening._core.lot import guard
 from greening._core.report import report
 from greening._core.task import DEAD, NEW, PARKED, READY, RUNNING, Task
 from greening._core.thrower import Thrower
@@ -97,10 +96,12 @@ class GreenThread(Task, Generic[T]):
     def _settle(self) -> None:
         """The function has ended: wake those who wait, call the links, free what is left. Links and finalisers may park."""
         self._args = self._kwargs = self.error = self.context = None  # type: ignore[assignment]  # never read again
-        with guard:
-            func, self._func = self._func, None
-            after, self._after = self._after, None
-        del func  # not under the guard: a closure may be the last to know an object with a finaliser
+        # One step for every OS thread: see Task.wake. (What `_func` knows may have finalisers: it is let go after that.)
+        func = self._func
+        self._func = None
+        after = self._after
+        self._after = None
+        del func
         if after is not None:
             for what in after:
                 if type(what) is tuple:
@@ -154,7 +155,15 @@ class GreenThread(Task, Generic[T]):
             if task is self:
                 raise RuntimeError(f"{self.name} would wait for itself for ever")
             deadline = None if timeout is None else deadline_after(task.hub.now(), timeout)
-            if self._join(task):
+            if task.state != RUNNING:
+                task.refuse()
+            # One step for every OS thread, and for `_settle`: see Task.wake.
+            if self._func is not None:
+                task.state = PARKED
+                if self._after is None:
+                    self._after = [task]
+                else:
+                    self._after.append(task)
                 try:
                     task.park(deadline)
                 finally:
@@ -171,44 +180,32 @@ class GreenThread(Task, Generic[T]):
         finally:
             del failure, self  # the traceback knows this frame, and both of them know the traceback
 
-    def _join(self, task: Task) -> bool:
-        """Have `task`, which parks next, woken at the end. False: that was."""
-        if task.state != RUNNING:
-            task.refuse()
-        with guard:
-            if self._func is None:
-                return False
-            if self._after is None:
-                self._after = [task]
-            else:
-                self._after.append(task)
-            task.state = PARKED
-            return True
-
     def _leave(self, task: Task) -> None:
         """`task` waits no longer. (Once the thread has ended, nobody reads the list any more.)"""
-        with guard:
-            if self._after is not None and task in self._after:
-                self._after.remove(task)
+        try:
+            (self._after or []).remove(task)
+        except ValueError:
+            return
 
     def link(self, func: Callable[..., object], *args: Any, **kwargs: Any) -> None:
         """Have `func(self, *args, **kwargs)` called when it ends, in its own greenlet; at once when it has ended."""
-        with guard:
-            if self._func is not None:
-                if self._after is None:
-                    self._after = []
-                self._after.append((func, args, kwargs))
-                return
+        what = (func, args, kwargs)
+        # One step for every OS thread: see Task.wake.
+        if self._func is not None:
+            if self._after is None:
+                self._after = [what]
+            else:
+                self._after.append(what)
+            return
         func(self, *args, **kwargs)
 
     def unlink(self, func: Callable[..., object], *args: Any, **kwargs: Any) -> bool:
         """Take back a `link` made with the same arguments. False: there is none."""
-        with guard:
-            try:
-                (self._after or []).remove((func, args, kwargs))
-            except ValueError:
-                return False
-            return True
+        try:
+            (self._after or []).remove((func, args, kwargs))
+        except ValueError:
+            return False
+        return True
 
     def kill(self, *throw_args: Any) -> None:
         """Raise GreenletExit (or the given exception) in it, now: the caller is rescheduled behind it.

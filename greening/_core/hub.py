@@ -114,8 +114,12 @@ class Hub:
                 del task
                 return resume()
             if self.idle and task.state != DEAD:
-                resume = self._carry(task)
-                del task  # or it would live, with its result, as long as we are parked
+                # `_carry`, without its frame.
+                carrier = self.idle.pop()
+                carrier._greening_task = task
+                carrier.gr_context = task.context
+                resume = task.resume = carrier.resume
+                del carrier, task  # or they would live, with the result, as long as we are parked
                 return resume()
             ready.appendleft(task)
             del task
