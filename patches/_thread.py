@@ -18,9 +18,9 @@ from functools import partial
 from typing import Any, NoReturn
 
 from greening._core.current import current, get_hub
-from greening._core.greenthread import GreenThread
 from greening._originals import LockType as RealLock
 from greening._originals import RLock as RealRLock
+from greening._originals import get_ident as native_ident
 from greening._originals import getsignal
 from greening._originals import interrupt_main as native_interrupt_main
 from greening.patcher.spec import Patch, Undo
@@ -66,29 +66,15 @@ class _local(local):
 # Signals
 
 
-class _HandlerThread(GreenThread[Any]):
-    """Runs a signal handler; what it raises is raised in the main greenlet, where the system would have run it."""
-
-    __slots__ = ()
-
-    def _fail(self, failure: BaseException) -> None:
-        self._failure = failure
-        self.hub.raise_in_main(failure)
-
-
 def interrupt_main(signum: int = _signal.SIGINT, /) -> None:
     """Have the main thread act as if the signal had come. `_thread.interrupt_main`."""
-    hub = get_hub()
-    if hub.thread != identity.main_os_thread() or current() is hub.main or not 1 <= signum < _signal.NSIG:
+    hub = get_hub() if native_ident() == identity.main_os_thread() else None
+    in_green_thread = hub is not None and current() is not hub.main
+    if in_green_thread and signum == _signal.SIGINT and getsignal(signum) is _signal.default_int_handler:
+        # It would be raised where we are. Other handlers: see patches/signal.
+        hub.raise_in_main(KeyboardInterrupt())  # type: ignore[union-attr]  # not None, see above
+    else:
         native_interrupt_main(signum)  # type: ignore[arg-type]  # any number, for the error
-        return
-    handler = getsignal(signum)
-    if handler is _signal.default_int_handler:
-        hub.raise_in_main(KeyboardInterrupt())
-    elif callable(handler) and not isinstance(handler, int):
-        greenlet = hub.main.greenlet
-        frame = None if greenlet is None else greenlet.gr_frame
-        hub.ready.append(_HandlerThread(hub, handler, (signum, frame), {}))
 
 
 # Names, as the system knows them (3.14 and later)

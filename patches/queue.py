@@ -14,7 +14,7 @@ from typing import Any
 
 from greening._core.current import current
 from greening._core.lot import guard
-from greening._core.task import PARKED, Task
+from greening._core.task import PARKED, RUNNING, Task
 from greening._core.waiting import sleep
 from greening.patcher.references import holders
 from greening.patcher.spec import Patch, Undo
@@ -116,6 +116,8 @@ class SimpleQueue:
 
     def _wait(self, seconds: float | None) -> Any:
         task = current()
+        if task.state != RUNNING:
+            task.refuse()
         claim = _Claim(task)
         with guard:
             task.state = PARKED

@@ -17,7 +17,7 @@ from weakref import ref
 
 from greening._core.current import current
 from greening._core.lot import guard
-from greening._core.task import PARKED, Task
+from greening._core.task import DEAD, PARKED, RUNNING, Task
 from greening._originals import LockType as RealLock
 from greening._originals import RLock as RealRLock
 from greening._originals import thread_count
@@ -32,7 +32,7 @@ from greening.threads.late import Exchange
 
 
 class _Waiter:
-    """A claim in `Condition._waiters`: what `notify` releases. Wakes its task once, and only while that waits here."""
+    """A claim in `Condition._waiters`: what `notify` releases. Wakes its task once, while that waits here only."""
 
     __slots__ = ("notified", "task")
 
@@ -43,8 +43,8 @@ class _Waiter:
     def release(self) -> None:
         """Called by `notify`, under the condition's lock."""
         with guard:
-            if self.notified:
-                raise RuntimeError("release unlocked lock")
+            if self.notified or (self.task is not None and self.task.state == DEAD):
+                raise RuntimeError("release unlocked lock")  # `notify` goes on to the next
             self.notified = True
             if self.task is not None:
                 self.task.wake()
@@ -57,6 +57,8 @@ class _Waiter:
                 return
             check_timeout(True, timeout)
             deadline = task.hub.now() + timeout
+        if task.state != RUNNING:
+            task.refuse()
         with guard:
             if self.notified:
                 return
@@ -133,18 +135,19 @@ def _native() -> object:
 def _init_dummy(self: Any, task: Task, threads: Any) -> None:
     started = isinstance(task, handle.StartedThread)
     threads.Thread.__init__(self, name=threads._newname("Dummy-%d") if started else task.name, daemon=True)
-    if not started or hasattr(threads, "_DeleteDummyThreadOnDel"):
+    if not started:
         self._green_task = ref(task)
     self._started.set()
     self._set_ident()
     self._set_native_id()
+    end = handle.make_thread_handle(self._ident)
     for name in _HANDLE_NAMES:
         if hasattr(self, name):
-            setattr(self, name, handle.make_thread_handle(self._ident))
+            setattr(self, name, end)
     task.thread_object = self
     if isinstance(task, handle.StartedThread):
         threads._active[self._ident] = self
-        task.at_end = partial(_forget_dummy, threads, self._ident)
+        task.at_end = partial(_forget_dummy, threads, self._ident, end)
 
 
 # Before 3.12.2, `threading` keeps dummies for ever, alive, and who looks for one may do so after its thread ended. Here
@@ -152,7 +155,8 @@ def _init_dummy(self: Any, task: Task, threads: Any) -> None:
 _kept_dummies: list[int] = []
 
 
-def _forget_dummy(threads: Any, ident: int) -> None:
+def _forget_dummy(threads: Any, ident: int, end: handle.Handle) -> None:
+    end._set_done()
     if not hasattr(threads, "_DeleteDummyThreadOnDel"):
         _kept_dummies.append(ident)
         ident = _kept_dummies.pop(0) if len(_kept_dummies) > 1 else 0

@@ -1,19 +1,25 @@
 """Lock and RLock with the interface of `_thread`'s, between green threads, hubs and plain OS threads alike.
 
-A real lock inside is the state: taking it without waiting is one atomic step on every OS thread. Waiters queue up beside
-it; a release hands the lock to the first of them without opening it (FIFO, no barging).
+A real lock inside is the state: taking it without waiting is one atomic step on every OS thread. Waiters queue up
+beside it; a release hands the lock to the first of them without opening it (FIFO, no barging).
 """
 
 from collections.abc import Callable
+from itertools import cycle
 from typing import Any
 
 from greenlet import getcurrent, greenlet
 
 from greening._core.current import current
 from greening._core.lot import choose, enter, guard, wait_chosen
-from greening._core.task import Task
+from greening._core.task import RUNNING, Task
+from greening._core.waiting import yield_now
 from greening._originals import allocate_lock
 from greening.errors import GreeningError
+
+# A call that may wait and never has to lets others run once in so many times: a loop around a lock that is always free
+# must not starve them.
+_more = cycle((True,) * 1023 + (False,)).__next__
 
 # The longest timeout `_thread.lock.acquire` takes, in seconds: more is an OverflowError there, so it is here.
 _TIMEOUT_MAX = 9223372036.0
@@ -52,8 +58,8 @@ def acquire_anyway(acquire: Callable[[], object]) -> BaseException | None:
 class Lock:
     """Mutual exclusion. Not owned: any thread may release it. Interface and errors of `threading.Lock`.
 
-    Thread-safety: complete. `acquire(False)` and `release` never switch. Difference from the stdlib's: waiters are served in
-    order of arrival.
+    Thread-safety: complete. `acquire(False)` and `release` never switch. Difference from the stdlib's: waiters are served
+    in order of arrival.
     """
 
     __slots__ = ("__weakref__", "_real", "_waiters")
@@ -74,7 +80,7 @@ class Lock:
             ValueError, OverflowError: as the stdlib's.
         """
         if timeout == -1 and self._real.acquire(False):
-            return True
+            return _more() or not blocking or self._share()
         return self._acquire(blocking, timeout)
 
     def _acquire(self, blocking: bool, timeout: float) -> bool:
@@ -85,10 +91,23 @@ class Lock:
             return False
         task = current()
         with guard:
-            if self._real.acquire(False):
-                return True
+            # First enter, then try: `release` lets go and then looks for waiters, without the guard. In the other order
+            # another OS thread could do both of that between the two.
             enter(self._waiters, task)
+            if self._real.acquire(False):
+                self._waiters.remove(task)
+                task.unparked()
+                return True
         return wait_chosen(self._waiters, task, seconds, self.release)
+
+    def _share(self) -> bool:
+        """Let others run before taking the lock, which has been taken."""
+        task = current()
+        if task.state == RUNNING and task.hub.ready and not guard._is_owned():  # type: ignore[attr-defined]  # an RLock
+            self.release()
+            yield_now()
+            return self._acquire(True, -1)
+        return True
 
     acquire_lock = acquire
 
@@ -120,7 +139,9 @@ class Lock:
     locked_lock = locked
 
     def __enter__(self) -> bool:
-        return self._real.acquire(False) or self._acquire(True, -1)
+        if self._real.acquire(False):
+            return _more() or self._share()
+        return self._acquire(True, -1)
 
     def __exit__(self, *exc_info: object) -> None:
         self.release()
@@ -183,7 +204,10 @@ class RLock:
             self._count += 1
             return True
         block = self._block
-        if not block._real.acquire(False):
+        if block._real.acquire(False):
+            if not _more():
+                block._share()
+        else:
             block._acquire(True, -1)
         self._owner = me
         self._count = 1

@@ -72,7 +72,7 @@ class StartedThread(GreenThread[Any]):
             _report_unraisable(failure, self._func)
 
     def _settle(self) -> None:
-        super()._settle()
+        # Before anything that may park. Nobody whom this wakes runs before the rest is done, unless a finaliser parks.
         _live.discard(self)
         if self.at_end is not None:
             self.at_end()
@@ -81,6 +81,7 @@ class StartedThread(GreenThread[Any]):
         if self.handle is not None:
             self.handle._set_done()
         self.thread_object = None
+        super()._settle()
 
 
 def start_new_thread(

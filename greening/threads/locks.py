@@ -30,6 +30,11 @@ class lock(GreenLock):
     __slots__ = ()
     __module__ = "_thread"
 
+    def __init_subclass__(cls) -> None:
+        # Nobody can make a subclass of the C type. Those of ours say that they are it.
+        if cls.__module__ != "_thread":
+            raise TypeError("type '_thread.lock' is not an acceptable base type")
+
     def __reduce__(self) -> str:
         raise TypeError(f"cannot pickle {type(self).__module__ + '.' + type(self).__name__!r} object")
 
