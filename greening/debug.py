@@ -7,7 +7,8 @@ from typing import NamedTuple
 from greening._originals import LockType, RLock
 from greening.patcher.ledger import ABSENT, LEDGER
 from greening.patcher.look import is_class, is_module, module_dict
-from greening.patcher.references import Holder, holders
+from greening.patcher.places import Holder
+from greening.patcher.references import holders
 
 _EARLIER = "call greening.monkey_patch() before that module is imported"
 

@@ -215,6 +215,32 @@ except ModuleNotFoundError as error:
 """)
 
 
+def test_the_engine_is_not_copied(run_program, tmp_path) -> None:
+    (tmp_path / "mine.py").write_text("import greening, greenlet, time\nfrom greening.green import socket\n")
+    run_program("""
+import sys
+sys.path.insert(0, ".")
+import greening, greenlet
+from greening.green import mine, socket
+assert mine.greening is greening and mine.greenlet is greenlet and mine.socket is socket
+assert greening.import_patched("greening") is greening
+""")
+
+
+def test_late_imports_wait_for_a_module_that_is_being_imported(run_program, tmp_path) -> None:
+    (tmp_path / "slow.py").write_text("import time\ntime.sleep(0.1)\nready = True\n")
+    (tmp_path / "user.py").write_text("import time\ndef late():\n  import slow\n  return slow.ready\n")
+    run_program("""
+import sys
+sys.path.insert(0, ".")
+import greening
+user = greening.import_patched("user")
+first = greening.spawn(user.late)
+greening.sleep(0.02)
+assert greening.spawn(user.late).wait() and first.wait()
+""")
+
+
 def test_an_import_that_blocks_lets_others_run_and_import(run_program, tmp_path) -> None:
     (tmp_path / "slow.py").write_text("import time\ntime.sleep(0.1)\nready = True\n")
     (tmp_path / "quick.py").write_text("import time\n")

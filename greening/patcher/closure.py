@@ -13,6 +13,7 @@ from types import CodeType
 from typing import Any, NamedTuple
 
 from greening.patcher.deferred import find_spec_of_others
+from greening.patcher.look import is_kept
 
 _IMPORT_NAME = bytes([dis.opmap["IMPORT_NAME"]])
 
@@ -97,7 +98,7 @@ class Scanner:
             if current in seen:
                 continue
             seen.add(current)
-            if current is not name and is_stdlib(current):
+            if current is not name and (is_stdlib(current) or is_kept(current)):
                 continue
             facts = self.facts(current)
             if hit(facts):

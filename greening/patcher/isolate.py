@@ -32,7 +32,7 @@ from greening.patcher.apply import class_of, load_patch, place
 from greening.patcher.closure import Facts, Scanner, has_python_code, is_namespace, is_stdlib, parents_of
 from greening.patcher.deferred import find_spec_of_others
 from greening.patcher.ledger import ABSENT, LEDGER, Changes, Ledger
-from greening.patcher.look import class_dict, is_class
+from greening.patcher.look import class_dict, is_class, is_kept
 from greening.patcher.spec import Entry, Patch
 from greening.patcher.standin import Modules, real_import, standing_in
 from greening.sync.lock import RLock
@@ -66,6 +66,7 @@ class World:
         self._named: set[str] = set()  # units that are copied because somebody asked for them
         self._tainted: dict[str, bool] = {}  # third-party modules and units
         self._targets_from: World | None = None
+        self._making: set[str] = set()  # copies whose code still runs: others wait for it, as they do at any import
         self._scanner = Scanner()
         self._lock = RLock()
         self._builtins = {**vars(builtins), "__import__": self._import}
@@ -104,7 +105,7 @@ class World:
         """
         if name in self._overrides:
             return self._overrides[name]
-        if name in self.modules:
+        if name in self.modules and name not in self._making:
             return self.modules[name]
         with self._lock:
             parent, _, child = name.rpartition(".")
@@ -122,7 +123,11 @@ class World:
     def _wants_copy(self, name: str) -> bool:
         if name in self._targets:
             return not self.green or name not in self._ledger.wanted
-        if name == "importlib" or self._unit(name) in self._named:
+        if name == "importlib":
+            return True
+        if is_kept(name):
+            return False  # there is one engine
+        if self._unit(name) in self._named:
             return True
         if is_stdlib(name):
             return (not self.green or self._exposed()) and is_copied(name)
@@ -201,6 +206,7 @@ class World:
         copy = module_from_spec(spec)
         vars(copy)["__builtins__"] = self._builtins
         self.modules[name] = copy
+        self._making.add(name)
         strays: Modules = {}
         try:
             with standing_in(name, copy, strays), second_threading.quiet(name, self.load):
@@ -212,6 +218,8 @@ class World:
         except BaseException:
             del self.modules[name]
             raise
+        finally:
+            self._making.discard(name)
         if "__path__" in vars(copy):
             self._answer_for_submodules(name, copy)
         strays = {alias: module for alias, module in strays.items() if not is_real(module)}
