@@ -2,11 +2,11 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from greening._originals import LockType, RLock
 from greening.patcher.ledger import ABSENT, LEDGER
-from greening.patcher.look import is_class, is_module, module_dict
+from greening.patcher.look import is_class, is_made_by_keeper, is_module, module_dict
 from greening.patcher.places import Holder
 from greening.patcher.references import holders
 
@@ -17,8 +17,8 @@ class Finding(NamedTuple):
     """Something that still blocks its whole OS thread.
 
     Attributes:
-        kind: "name" (an original function or class), "lock" (a real lock or RLock), "instance" (an object of a class
-            that has been replaced).
+        kind: "name" (an original function or class), "lock" (a real lock or RLock), "instance" (an object made by a
+            class that has been replaced since), "class" (a class derived from one).
         where: the place that holds it, as a path from a module where one is found.
         what: what is held there.
         remedy: what to do.
@@ -66,7 +66,7 @@ def _names() -> Iterator[Finding]:
 def _locks() -> Iterator[Finding]:
     if "_thread" not in LEDGER.placed and "threading" not in LEDGER.placed:
         return
-    for holder in _outside_targets(lambda value: True, (LockType, RLock)):
+    for holder in _outside_targets(_anything, (LockType, RLock)):
         kind = "RLock" if type(holder.value) is RLock else "lock"
         method = "" if holder.method is None else f" (its method {holder.method})"
         yield Finding("lock", holder.where, f"a real {kind}{method}", f"make it after patching: {_EARLIER}")
@@ -74,16 +74,25 @@ def _locks() -> Iterator[Finding]:
 
 def _instances() -> Iterator[Finding]:
     replaced = {
-        before: f"{target}.{name}"
+        cast(type, before): f"{target}.{name}"
         for target, names in LEDGER.replaced.items()
         for name, (before, after) in names.items()
         if is_class(before) and is_class(after) and before not in (LockType, RLock)
     }
-    if not replaced:
-        return
-    for holder in _outside_targets(lambda value: True, tuple(replaced)):  # type: ignore[arg-type]
-        what = f"a blocking {replaced[type(holder.value)]}"
+    for kind, name in replaced.items():
+        for derived in type.__subclasses__(kind):
+            where = f"{derived.__module__}.{derived.__qualname__}"
+            if not is_made_by_keeper(derived) and not where.startswith(_targets()):
+                yield Finding(
+                    "class", where, f"derived from the original {name}", f"define it after patching: {_EARLIER}"
+                )
+    for holder in _outside_targets(_anything, tuple(replaced)) if replaced else ():
+        what = f"made by the original {replaced[type(holder.value)]}"
         yield Finding("instance", holder.where, what, f"make it after patching: {_EARLIER}")
+
+
+def _anything(value: object) -> bool:
+    return True
 
 
 def _outside_targets(

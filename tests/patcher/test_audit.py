@@ -23,6 +23,8 @@ slotted = Slotted()
 slotted.how = time.sleep
 locks = (threading.Lock(),)
 box = queue.SimpleQueue()
+local = threading.local()
+class Derived(threading.local): pass
 """
 
 
@@ -49,7 +51,9 @@ for where in ("late.table['nap']", "late.pair[0]", "late.slotted.how"):
 assert any(where.startswith("late.nap") for where in places)
 assert any(where.startswith("late.make.<locals>") and f.kind == "name" for where, f in places.items())
 assert "late.sleep" not in places, "it has been rebound"
-assert not any(f.kind != "name" for f in found), "real locks and queues have been exchanged"
+assert places["late.local"].kind == "instance" and "threading.local" in places["late.local"].what
+assert places["late.Derived"].kind == "class"
+assert not any(f.kind == "lock" or "Queue" in f.what for f in found), "real locks and queues have been exchanged"
 ours = ("late.", "__main__.")
 assert [where for where in places if not where.startswith(ours)] == [], places.keys()
 greening.unpatch()
