@@ -11,7 +11,7 @@ from greening._core.poller import IN, OUT
 from greening._core.waiting import sleep
 from greening._originals import raw_socket
 from greening.net.dns import getaddrinfo
-from greening.net.retry import INET, deadline_of, family_of, spend, timeout_of, wait_socket
+from greening.net.retry import INET, TCP, deadline_of, family_of, proto_of, spend, timeout_of, wait_socket
 
 _fileno = raw_socket.fileno
 _raw_accept = raw_socket._accept  # type: ignore[attr-defined]  # private, and what socket.accept is made of
@@ -106,20 +106,25 @@ def _connect(sock: Any, address: Any) -> int:
         sleep(min(pause, left))
         pause = min(pause * 2, _RETRY_LAST)
         error = _begin(sock, address)
-    if error not in _UNDER_WAY:
-        return error
-    while True:
+    while error in _UNDER_WAY:
         wait_socket(sock, OUT, deadline)
-        error = _getsockopt(sock, _socket.SOL_SOCKET, _socket.SO_ERROR)
-        if error:
-            return error
+        error = _outcome(sock, address)
+    return error
+
+
+def _outcome(sock: Any, address: Any) -> int:
+    """0: connected; one of _UNDER_WAY: a stale event; else the errno of the failure."""
+    if proto_of(sock) in TCP and family_of(sock) in INET:
+        # The same call tells, and makes the connection final: the next one gets EISCONN, as after a blocking connect(2).
+        error = _begin(sock, address)
+        return 0 if error == errno.EISCONN else error
+    error = _getsockopt(sock, _socket.SOL_SOCKET, _socket.SO_ERROR)
+    if not error:
         try:
             _getpeername(sock)
         except OSError as failure:
-            if failure.errno != errno.ENOTCONN:
-                return failure.errno or errno.EINVAL
-            continue  # a stale event
-        return 0
+            return errno.EINPROGRESS if failure.errno == errno.ENOTCONN else failure.errno or errno.EINVAL
+    return error
 
 
 def _begin(sock: Any, address: Any) -> int:

@@ -44,8 +44,8 @@ proto_of: Callable[[Any], int] = raw_socket.proto.__get__
 # The timeouts that users have set, by descriptor; the weak reference tells a reused number from the socket that set it.
 timeouts: dict[int, tuple["ref[Any]", float | None]] = {}
 
-# Tries after which a green thread lets others run: unfair is cheap, starving is not. tokio's budget is 128.
-BUDGET = 64
+# Tries after which a green thread lets others run: unfair is cheap, starving is not. tokio takes as many.
+BUDGET = 128
 tick = count(1).__next__
 
 

@@ -1,0 +1,212 @@
+"""Where a socket's timeout lives, and the discipline of trying, parking and trying again."""
+
+import errno
+import gc
+import os
+import socket
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from greening._core.current import get_hub
+from greening._core.greenthread import spawn, spawn_after
+from greening._core.poller import IN
+from greening._core.registry import Registration, Registry
+from greening._core.waiting import sleep
+from greening._originals import raw_socket
+from greening.errors import GreenletExit
+from greening.net import retry
+from greening.net import socket as net
+from greening.net.socket import GreenSocket
+
+Pair = tuple[GreenSocket, GreenSocket]
+Keep = Callable[[Any], Any]
+
+
+@pytest.mark.parametrize(
+    ("timeout", "seen", "at_c_level", "blocking"),
+    [(None, None, None, True), (5, 5.0, None, False), (0.25, 0.25, None, False), (0, 0.0, 0.0, False)],
+)
+def test_a_timeout_is_ours_and_the_descriptor_is_what_the_stdlib_makes_it(
+    tcp: Pair, timeout: float | None, seen: float | None, at_c_level: float | None, blocking: bool
+) -> None:
+    sock = tcp[0]
+    sock.settimeout(1)
+    sock.settimeout(timeout)
+    assert sock.gettimeout() == sock.timeout == seen
+    assert raw_socket.gettimeout(sock) == at_c_level
+    assert os.get_blocking(sock.fileno()) is blocking
+    assert sock.getblocking() is (seen != 0)
+
+
+def test_setblocking_replaces_a_timeout(tcp: Pair) -> None:
+    sock = tcp[0]
+    sock.settimeout(5)
+    sock.setblocking(True)
+    assert sock.gettimeout() is None
+    assert os.get_blocking(sock.fileno())
+    sock.setblocking(False)
+    assert sock.gettimeout() == 0
+
+
+@pytest.mark.parametrize(("wrong", "error"), [(-1, ValueError), ("1", TypeError), (float("nan"), ValueError)])
+def test_a_wrong_timeout_is_the_stdlibs_error_and_changes_nothing(tcp: Pair, wrong: Any, error: type) -> None:
+    sock = tcp[0]
+    sock.settimeout(3)
+    with pytest.raises(error):
+        sock.settimeout(wrong)
+    assert sock.gettimeout() == 3
+
+
+def test_a_timeout_ends_with_its_socket_and_not_with_the_number(tcp: Pair, keep: Keep) -> None:
+    sock = tcp[0]
+    sock.settimeout(5)
+    again = keep(GreenSocket(fileno=sock.detach()))
+    assert again.gettimeout() is None
+
+
+def test_a_timeout_does_not_pass_to_the_next_owner_of_a_number_that_was_closed_behind_our_back(keep: Keep) -> None:
+    one, other = (keep(sock) for sock in socket.socketpair())
+    forgotten = GreenSocket(fileno=one.detach())
+    forgotten.settimeout(5)
+    fd = forgotten.fileno()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        del forgotten
+        gc.collect()
+    assert os.dup2(other.fileno(), fd) == fd
+    assert keep(GreenSocket(fileno=fd)).gettimeout() is None
+
+
+def test_waiting_ends_at_an_absolute_time(tcp: Pair) -> None:
+    hub = get_hub()
+    deadline = hub.now() + 0.01
+    with pytest.raises(TimeoutError, match=r"^timed out$"):
+        retry.wait_socket(tcp[0], IN, deadline)
+    assert hub.now() >= deadline
+
+
+def test_a_non_blocking_socket_has_no_deadline_but_an_error(tcp: Pair) -> None:
+    tcp[0].setblocking(False)
+    with pytest.raises(BlockingIOError) as caught:
+        retry.deadline_of(tcp[0])
+    assert caught.value.errno == errno.EAGAIN
+
+
+def test_who_never_has_to_wait_lets_the_others_run(tcp: Pair) -> None:
+    client, server = tcp
+    ran: list[int] = []
+    other = spawn(ran.append, 1)
+    for _ in range(2 * retry.BUDGET):
+        client.send(b"x")
+        server.recv(1)
+        if ran:
+            break
+    assert ran
+    other.wait()
+
+
+def test_who_never_has_to_wait_lets_timers_fire_and_descriptors_wake_although_nobody_is_runnable(
+    tcp: Pair, keep: Keep
+) -> None:
+    near, far = (keep(GreenSocket(fileno=sock.detach())) for sock in socket.socketpair())
+    reader = spawn(near.recv, 1)
+    late = spawn_after(0, lambda: None)
+    sleep(0)
+    raw_socket.send(far, b"!")
+    client, server = tcp
+    for _ in range(20 * retry.BUDGET):
+        client.send(b"x")
+        server.recv(1)
+        if reader.dead and late.dead:
+            break
+    assert reader.dead
+    assert late.dead
+
+
+@pytest.mark.parametrize("method", ["recv", "recv_into", "recvfrom", "recvmsg", "accept"])
+def test_who_is_killed_while_letting_others_run_has_read_nothing(
+    method: str, tcp: Pair, listener: GreenSocket, keep: Keep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, server = tcp
+    if method == "accept":
+        late = keep(GreenSocket())
+        late.connect(listener.getsockname())
+        call: Callable[[], Any] = listener.accept
+    elif method == "recv_into":
+        call = lambda: server.recv_into(bytearray(8))  # noqa: E731
+    else:
+        call = lambda: getattr(server, method)(8)  # noqa: E731
+    client.sendall(b"precious")
+    monkeypatch.setattr(net, "tick", lambda: 0)
+    monkeypatch.setattr(retry, "tick", lambda: 0)
+    thread = spawn(call)
+    sleep(0)
+    assert not thread.dead
+    thread.kill()
+    with pytest.raises(GreenletExit):
+        thread.wait()
+    monkeypatch.undo()
+    assert server.recv(8) == b"precious"
+    if method == "accept":
+        keep(listener.accept()[0])
+
+
+@pytest.mark.parametrize(("method", "data"), [("send", b"x"), ("sendall", b"x"), ("sendmsg", [b"x"])])
+def test_a_sender_that_is_killed_while_letting_others_run_has_sent_nothing(
+    method: str, data: Any, tcp: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, server = tcp
+    monkeypatch.setattr(net, "tick", lambda: 0)
+    monkeypatch.setattr(retry, "tick", lambda: 0)
+    thread = spawn(getattr(client, method), data)
+    sleep(0)
+    assert not thread.dead
+    thread.kill()
+    monkeypatch.undo()
+    client.send(b"4")
+    assert server.recv(8) == b"4"
+
+
+def test_a_socket_that_becomes_non_blocking_looks_for_itself(tcp: Pair) -> None:
+    client, server = tcp
+    reader = spawn(server.recv, 8)
+    sleep(0)
+    client.send(b"1")
+    assert reader.wait(5) == b"1"  # short: the next blocking read would not look
+    for make in (lambda: server.setblocking(False), lambda: server.settimeout(0)):
+        server.settimeout(None)
+        make()
+        for _ in range(2):
+            client.send(b"2")
+            assert server.recv(8) == b"2"
+            with pytest.raises(BlockingIOError):
+                server.recv(8)
+
+
+def test_two_objects_of_one_descriptor_may_both_wait(tcp: Pair, keep: Keep, monkeypatch: pytest.MonkeyPatch) -> None:
+    client, server = tcp
+    twin = GreenSocket(fileno=server.fileno())
+    shares: list[int] = []
+    share = Registry._share
+    monkeypatch.setattr(Registry, "_share", lambda self, *args: (shares.append(1), share(self, *args))[1])
+    try:
+        readers = [spawn(server.recv, 1), spawn(twin.recv, 1)]
+        sleep(0.02)
+        assert len(shares) <= 4  # they do not throw each other out for ever
+        client.sendall(b"ab")
+        assert {reader.wait(5) for reader in readers} == {b"a", b"b"}
+    finally:
+        twin.detach()
+
+
+def test_forgetting_a_descriptor_for_another_hub_spares_the_numbers_next_owner(tcp: Pair) -> None:
+    client, server = tcp
+    reader = spawn(server.recv, 1)
+    sleep(0)
+    registry = get_hub().registry
+    registry.forget(server.fileno(), Registration(server.fileno(), None, False, False))
+    client.send(b"x")
+    assert reader.wait(5) == b"x"
