@@ -8,21 +8,23 @@ by itself); `popen` and `spawn*`, which are made of the above. `lockf` with F_LO
 `lockf` of fcntl.
 """
 
+import _imp
 import errno
 import io
 import os as _os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from greening._core.current import hubs
 from greening._core.waiting import forget_fd
 from greening._originals import os_close as _real_close
-from greening.net import child, pipe, transfer
+from greening.net import child, importlock, pipe, transfer
 from greening.net.builtin import Home
 from greening.net.fileio import open_fd
 from greening.net.hubless import hubless
-from greening.patcher.spec import Patch
+from greening.patcher.spec import Patch, Undo
 from greening.threads.native import NativePool
 
 _home = Home("os")
@@ -196,4 +198,17 @@ _GREEN: dict[str, object] = {
     "system": system,
 }
 
-PATCH = Patch(target="os", flag="os", replaces={name: green for name, green in _GREEN.items() if hasattr(_os, name)})
+
+def _watch_import_lock(undo: Undo) -> None:
+    """`fork` waits for imports of other green threads: see importlock."""
+    for name in ("acquire_lock", "release_lock"):
+        undo.add(partial(setattr, _imp, name, getattr(_imp, name)))
+        setattr(_imp, name, getattr(importlock, name))
+
+
+PATCH = Patch(
+    target="os",
+    flag="os",
+    replaces={name: green for name, green in _GREEN.items() if hasattr(_os, name)},
+    after=_watch_import_lock,
+)

@@ -23,6 +23,7 @@ from greening.net.pipe import NOWAIT, attempt, octets_of, read_now, readinto_now
 
 _NOT_NOW = (errno.EAGAIN, errno.EOPNOTSUPP, errno.ENOSYS)
 _CHUNK = 65536
+_NOTHING = (None, None, None)
 # From 3.14 on `open` gives large buffers to everything.
 _LARGE_BUFFERS = sys.version_info >= (3, 14)
 
@@ -73,6 +74,8 @@ class GreenFileIO(io.FileIO):
             return super().readinto(buffer)
         try:
             got = readinto_now(fd, buffer)
+        except (TypeError, BufferError):
+            return super().readinto(buffer)
         except OSError as error:
             code = error.errno
             if code not in _NOT_NOW:
@@ -215,6 +218,11 @@ class GreenWriter(io.BufferedWriter):
         _close(self, GreenWriter._close_in_turn)
 
 
+for _green, _name in ((GreenReader, "BufferedReader"), (GreenWriter, "BufferedWriter"), (GreenFileIO, "FileIO")):
+    _green.__module__ = "_io"
+    _green.__name__ = _green.__qualname__ = _name
+
+
 def comes_and_goes(fd: int) -> bool:
     """True for a pipe, a socket or a terminal: a read of it may have to wait for somebody."""
     try:
@@ -241,7 +249,7 @@ def open_fd(
     """
     kind = mode.replace("b", "", 1).replace("t", "", 1) if isinstance(mode, str) else ""
     binary = kind != mode and "b" in mode
-    usual = kind in ("r", "w", "a") and (not binary or (encoding, errors, newline) == (None, None, None))
+    usual = kind in ("r", "w", "a") and (not binary or ("t" not in mode and (encoding, errors, newline) == _NOTHING))
     if type(file) is not int or not usual or (not buffering and not binary) or not comes_and_goes(file):
         return io.open(file, mode, buffering, encoding, errors, newline, closefd, opener)  # noqa: UP020  # ours is not a builtin
     raw = GreenFileIO(file, kind, closefd, opener)

@@ -20,6 +20,7 @@ Errors are the plain call's: whatever looks odd is handed to it.
 import errno
 import os
 import stat
+import sys
 from collections.abc import Callable, Sequence
 from fcntl import F_GETFL, fcntl
 from itertools import count
@@ -47,6 +48,8 @@ _NOT_NOW = (_EAGAIN, *_WAIT_FIRST)
 # Buffers that are used again: to make, and clear, one for every read of 64 KiB costs as much as the read.
 _SMALL = 4096
 _SCRATCH = 65536
+# More than any pipe or socket holds: who asks for a gigabyte need not get a buffer of that size.
+_LARGEST = 1 << 24
 _spare: list[bytearray] = []
 
 # Immediate successes after which a green thread lets others run.
@@ -140,7 +143,7 @@ def read(fd: int, n: int) -> bytes:
             fd, n = index(fd), index(n)
         except TypeError:
             return os_read(fd, n)
-    if n <= 0 or is_plain(fd):
+    if not 0 < n <= sys.maxsize or is_plain(fd):
         return os_read(fd, n)
     return read_cooperatively(fd, n)
 
@@ -161,7 +164,7 @@ def read_cooperatively(fd: int, n: int) -> bytes:
 def read_now(fd: int, n: int) -> bytes:
     """Up to `n` octets without waiting. Raises BlockingIOError, or OSError with EOPNOTSUPP."""
     if n <= _SMALL or n > _SCRATCH:
-        buffer = bytearray(n)
+        buffer = bytearray(min(n, _LARGEST))
         got = _preadv(fd, (buffer,), -1, NOWAIT)
         if got < n:
             del buffer[got:]

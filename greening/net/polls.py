@@ -15,6 +15,8 @@ from greening.net.select import as_number, number_of, spend, wait_events
 
 Events = list[tuple[int, int]]
 
+# Milliseconds are a C int to poll(2) and epoll_wait(2).
+_INT_MIN = -(2**31)
 _INT_MAX = 2**31 - 1
 _DEFAULT_MASK = 7  # POLLIN | POLLPRI | POLLOUT
 
@@ -60,7 +62,7 @@ class Poll:
             timeout: milliseconds; None or negative: no limit; 0: do not wait, and do not switch.
         """
         number = None if timeout is None else as_number(timeout)
-        if timeout is not None and (number is None or not -_INT_MAX < number <= _INT_MAX):
+        if timeout is not None and (number is None or not _INT_MIN <= number <= _INT_MAX):
             return self._real.poll(timeout)  # type: ignore[no-any-return]  # an error, and it knows which
         if self._asking:
             raise RuntimeError("concurrent poll() invocation")
@@ -160,7 +162,7 @@ class Epoll:
             timeout: seconds; None or negative: no limit; 0: do not wait, and do not switch.
         """
         number = None if timeout is None else as_number(timeout)
-        if timeout is not None and (number is None or not -_INT_MAX / 1000 < number < _INT_MAX / 1000):
+        if timeout is not None and (number is None or not _INT_MIN <= number * 1000 <= _INT_MAX):
             return self._real.poll(timeout, maxevents)  # type: ignore[no-any-return]  # an error, and it knows which
         events: Events = self._real.poll(0, maxevents)
         if number == 0:

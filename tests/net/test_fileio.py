@@ -1,0 +1,227 @@
+"""File objects over pipes: the stdlib's layers, and what they do while a green thread is parked inside."""
+
+import errno
+import fcntl
+import io
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from greening._core.greenthread import GreenThread, kill, spawn
+from greening._core.waiting import sleep
+from greening.net import pipe
+from greening.net.fileio import GreenFileIO, open_fd
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[int, int]]:
+    reader, writer = os.pipe()
+    yield reader, writer
+    for fd in (reader, writer):
+        try:
+            os.close(fd)
+        except OSError:
+            pass
+
+
+def outcome(call: Callable[..., object], *args: object) -> object:
+    try:
+        return call(*args)
+    except Exception as error:
+        return type(error), str(error)
+
+
+def parked(call: Callable[..., Any], *args: Any) -> GreenThread[Any]:
+    """A green thread that has called, and waits inside the call."""
+    thread = spawn(call, *args)
+    sleep(0)
+    assert thread
+    return thread
+
+
+def drain(fd: int) -> bytes:
+    got = b""
+    while part := pipe.read(fd, 65536):
+        got += part
+    return got
+
+
+def test_lines(ends: tuple[int, int]) -> None:
+    reader, writer = ends
+    with open_fd(reader) as source, open_fd(writer, "w", 1) as sink:
+        thread = parked(source.readline)
+        sink.write("one\ntwo\n")
+        assert thread.wait(5) == "one\n"
+        assert source.readline() == "two\n"
+        thread = parked(source.read)
+        sink.write("three")
+        sink.close()
+        assert thread.wait(5) == "three"
+
+
+def test_layers_are_the_stdlibs(ends: tuple[int, int]) -> None:
+    reader, writer = ends
+    for mode, buffering, kind in (("rb", 0, io.FileIO), ("rb", -1, io.BufferedReader), ("r", -1, io.TextIOWrapper)):
+        with (
+            open_fd(reader, mode, buffering, closefd=False) as file,
+            open(reader, mode, buffering, closefd=False) as real,
+        ):
+            assert isinstance(file, kind)
+            assert (file.mode, file.name, file.fileno()) == (real.mode, real.name, real.fileno())
+    with open_fd(writer, "wb", closefd=False) as file:
+        assert isinstance(file, io.BufferedWriter)
+        assert isinstance(file.raw, GreenFileIO)
+
+
+def test_regular_files_are_opened_by_the_stdlib(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    fd = os.open(path, os.O_RDWR | os.O_CREAT)
+    with open_fd(fd, "w+b") as file:
+        assert type(file) is io.BufferedRandom
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("rw",),
+        ("q",),
+        ("rb", -1, "utf-8"),
+        ("rt", 0),
+        ("r+",),
+        ("rbt",),
+        ("",),
+        ("rb", -1, None, "strict"),
+        ("U",),
+    ],
+)
+def test_odd_arguments_fail_as_the_stdlibs(ends: tuple[int, int], args: Any) -> None:
+    twin = os.dup(ends[0])
+    assert outcome(open_fd, ends[0], *args) == outcome(io.open, twin, *args)
+
+
+def test_line_buffering_of_binary_files_warns_at_the_caller(ends: tuple[int, int]) -> None:
+    with pytest.warns(RuntimeWarning, match="line buffering") as caught:
+        open_fd(ends[0], "rb", 1, closefd=False).close()
+    assert caught[0].filename == __file__
+
+
+def test_raw_files(ends: tuple[int, int]) -> None:
+    reader, writer = ends
+    with GreenFileIO(reader, "r") as source, GreenFileIO(writer, "w") as sink:
+        thread = parked(source.read, 10)
+        assert sink.write(b"abc") == 3
+        assert thread.wait(5) == b"abc"
+        buffer = bytearray(4)
+        thread = parked(source.readinto, buffer)
+        sink.write(b"xy")
+        assert thread.wait(5) == 2
+        assert buffer == b"xy\0\0"
+        for call, args in ((source.write, (b"",)), (sink.read, (1,)), (sink.readinto, (buffer,))):
+            assert outcome(call, *args)[0] is io.UnsupportedOperation  # type: ignore[index]  # an error
+        for call, args in ((sink.write, ("text",)), (source.readinto, (b"ro",))):
+            assert outcome(call, *args)[0] is TypeError  # type: ignore[index]  # likewise
+        big = parked(sink.write, bytes(300_000))
+        assert len(iter_read(source, 300_000)) == 300_000
+        assert big.wait(5) == 300_000
+    for call, args in ((source.read, ()), (source.readinto, (buffer,)), (sink.write, (b"",))):
+        assert outcome(call, *args) == (ValueError, "I/O operation on closed file")
+
+
+def iter_read(file: Any, size: int) -> bytes:
+    got = b""
+    while len(got) < size:
+        got += file.read(65536)
+    return got
+
+
+def test_raw_nonblocking_files_return_none(ends: tuple[int, int]) -> None:
+    reader, writer = ends
+    os.set_blocking(reader, False)
+    os.set_blocking(writer, False)
+    with GreenFileIO(reader, "r") as source, GreenFileIO(writer, "w") as sink:
+        assert source.read() is source.read(5) is source.readinto(bytearray(1)) is None
+        assert sink.write(bytes(100_000)) == 65536
+        assert sink.write(b"x") is None
+        assert len(source.readall() or b"") == 65536
+
+
+def test_two_green_threads_use_one_reader_in_turn(ends: tuple[int, int]) -> None:
+    reader, writer = ends
+    with open_fd(reader, "rb") as source:
+        first, second = parked(source.readline), parked(source.readline)
+        os.write(writer, b"one\n")
+        assert first.wait(5) == b"one\n"
+        assert second
+        os.write(writer, b"two\n")
+        assert second.wait(5) == b"two\n"
+
+
+def test_two_green_threads_use_one_writer_in_turn(ends: tuple[int, int]) -> None:
+    reader, writer = ends
+    sink = open_fd(writer, "wb")
+    first, second = parked(sink.write, b"a" * 200_000), parked(sink.write, b"b" * 100_000)
+    flusher = parked(sink.flush)
+    collector = spawn(drain, reader)
+    assert first.wait(5) == 200_000
+    assert second.wait(5) == 100_000
+    flusher.wait(5)
+    sink.close()
+    assert collector.wait(5) == b"a" * 200_000 + b"b" * 100_000
+
+
+def test_who_waits_his_turn_can_be_killed(ends: tuple[int, int]) -> None:
+    reader, writer = ends
+    with open_fd(reader, "rb") as source:
+        first, second, third = (parked(source.readline) for _ in range(3))
+        kill(second)
+        os.write(writer, b"one\ntwo\n")
+        assert (first.wait(5), third.wait(5)) == (b"one\n", b"two\n")
+
+
+def test_a_killed_writer_writes_nothing_twice(ends: tuple[int, int]) -> None:
+    reader, writer = ends
+    sink = open_fd(writer, "wb")
+    data = os.urandom(150_000)
+    thread = parked(sink.write, data)
+    kill(thread)
+    collector = spawn(drain, reader)
+    sink.close()
+    assert data.startswith(collector.wait(5))
+
+
+def test_closing_ends_a_read(ends: tuple[int, int]) -> None:
+    source = open_fd(ends[0], "rb")
+    thread = parked(outcome, source.read, 5)
+    source.close()
+    assert source.closed
+    assert thread.wait(5) == (OSError, f"[Errno {errno.EBADF}] Bad file descriptor")
+    with pytest.raises(OSError):
+        os.fstat(ends[0])
+
+
+def test_a_reader_that_leaves_is_a_broken_pipe(ends: tuple[int, int]) -> None:
+    reader, writer = ends
+    os.close(reader)
+    sink = open_fd(writer, "wb")
+    sink.write(b"x")
+    with pytest.raises(BrokenPipeError):
+        sink.flush()
+    with pytest.raises(BrokenPipeError):
+        sink.close()
+
+
+def test_sizes_of_buffers_are_the_stdlibs(ends: tuple[int, int]) -> None:
+    reader, writer = ends
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 1 << 20)
+    written = []
+    for opener in (open_fd, io.open):
+        with opener(writer, "wb", closefd=False) as sink:
+            sink.write(b"x")
+            while not pipe.is_ready(reader, 1):
+                sink.write(bytes(512))
+            written.append(len(os.read(reader, 1 << 20)))
+        os.read(reader, 1 << 20)
+    assert written[0] == written[1]
