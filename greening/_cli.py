@@ -20,6 +20,7 @@ from types import CodeType, ModuleType, TracebackType
 from typing import Any, NoReturn
 
 import greening
+import greening.patches
 from greening.debug import audit
 from greening.monkey import monkey_patch
 from greening.patches import CATALOGUE
@@ -50,6 +51,8 @@ _SCAFFOLD = frozenset(
         "<frozen importlib._bootstrap_external>",
     }
 )
+
+_OURS = tuple(os.path.join(folder, "") for folder in (*greening.__path__[:1], *greening.patches.__path__))
 
 Run = Callable[[], object]
 
@@ -284,10 +287,23 @@ def _hide_scaffold() -> None:
         sys.excepthook = theirs
         while trace is not None and trace.tb_frame.f_code.co_filename in _SCAFFOLD:
             trace = trace.tb_next
+        if isinstance(error, KeyboardInterrupt):
+            trace = _without_ours(trace)  # where the hub was when somebody lost patience is of no interest
         error.__traceback__ = sys.last_traceback = trace
         return theirs(kind, error, trace)
 
     sys.excepthook = once
+
+
+def _without_ours(trace: TracebackType | None) -> TracebackType | None:
+    theirs = []
+    while trace is not None:
+        if not trace.tb_frame.f_code.co_filename.startswith(_OURS):
+            theirs.append(trace)
+        trace = trace.tb_next
+    for each in reversed(theirs):
+        trace = TracebackType(trace, each.tb_frame, each.tb_lasti, each.tb_lineno)
+    return trace
 
 
 def _print_audit() -> None:

@@ -46,21 +46,26 @@ def audit() -> list[Finding]:
 
 
 def _names() -> Iterator[Finding]:
-    originals: dict[int, tuple[str, bool]] = {}
-    kept: list[object] = []
-    for target, names in LEDGER.replaced.items():
-        for name, (before, after) in names.items():
-            if callable(before) and "." not in name and getattr(before, "__module__", "") != "builtins":
-                kept.append(before)
-                originals.setdefault(id(before), (f"{target}.{name}", after is ABSENT))
-    for holder in _outside_targets(lambda value: id(value) in originals, (), (kept, originals)):
-        name, removed = originals[id(holder.value)]
+    originals = _originals()
+    kept = [original for original, _, _ in originals.values()]
+    for holder in _outside_targets(lambda value: id(value) in originals, (), (kept, originals, *originals.values())):
+        _, name, removed = originals[id(holder.value)]
         if removed:
             yield Finding("name", holder.where, f"{name}, which has no green meaning", f"do without {name}")
         else:
             yield Finding(
                 "name", holder.where, f"the blocking {name}", f"look {name} up when it is called, or {_EARLIER}"
             )
+
+
+def _originals() -> dict[int, tuple[object, str, bool]]:
+    """Identity of an original -> itself, its name, and whether it was removed and not replaced."""
+    originals: dict[int, tuple[object, str, bool]] = {}
+    for target, names in LEDGER.replaced.items():
+        for name, (before, after) in names.items():
+            if callable(before) and "." not in name and getattr(before, "__module__", "") != "builtins":
+                originals.setdefault(id(before), (before, f"{target}.{name}", after is ABSENT))
+    return originals
 
 
 def _locks() -> Iterator[Finding]:
@@ -73,12 +78,7 @@ def _locks() -> Iterator[Finding]:
 
 
 def _instances() -> Iterator[Finding]:
-    replaced = {
-        cast(type, before): f"{target}.{name}"
-        for target, names in LEDGER.replaced.items()
-        for name, (before, after) in names.items()
-        if is_class(before) and is_class(after) and before not in (LockType, RLock)
-    }
+    replaced = _replaced_classes()
     for kind, name in replaced.items():
         for derived in type.__subclasses__(kind):
             where = f"{derived.__module__}.{derived.__qualname__}"
@@ -89,6 +89,15 @@ def _instances() -> Iterator[Finding]:
     for holder in _outside_targets(_anything, tuple(replaced)) if replaced else ():
         what = f"made by the original {replaced[type(holder.value)]}"
         yield Finding("instance", holder.where, what, f"make it after patching: {_EARLIER}")
+
+
+def _replaced_classes() -> dict[type, str]:
+    return {
+        cast(type, before): f"{target}.{name}"
+        for target, names in LEDGER.replaced.items()
+        for name, (before, after) in names.items()
+        if is_class(before) and is_class(after) and before not in (LockType, RLock)
+    }
 
 
 def _anything(value: object) -> bool:
