@@ -66,7 +66,7 @@ class World:
         self._named: set[str] = set()  # units that are copied because somebody asked for them
         self._tainted: dict[str, bool] = {}  # third-party modules and units
         self._targets_from: World | None = None
-        self._making: set[str] = set()  # copies whose code still runs: others wait for it, as they do at any import
+        self._making: set[str] = set()  # copies that are not finished: others wait for them, as at any import
         self._scanner = Scanner()
         self._lock = RLock()
         self._builtins = {**vars(builtins), "__import__": self._import}
@@ -113,7 +113,14 @@ class World:
             if name in self.modules:  # another thread made it, or the package's own code
                 return self.modules[name]
             private = not parent or parent in self.modules or parent in self._overrides
-            module = self._make(name, package) if private and self._wants_copy(name) else real_import(name)
+            if private and self._wants_copy(name):
+                self._making.add(name)
+                try:
+                    module = self._make(name, package)
+                finally:
+                    self._making.discard(name)
+            else:
+                module = real_import(name)
             if parent in self.modules:
                 setattr(package, child, module)
             return module
@@ -124,7 +131,7 @@ class World:
         if name in self._targets:
             return not self.green or name not in self._ledger.wanted
         if name == "importlib":
-            return True
+            return self.green
         if is_kept(name):
             return False  # there is one engine
         if self._unit(name) in self._named:
@@ -172,9 +179,8 @@ class World:
         if package is not None and path is None:
             return real_import(name)  # os.path; or the usual error: "... is not a package"
         spec = find_spec_of_others(name, path)
-        if (
-            spec is None and sys.modules.get(name) is not None
-        ):  # `sys.modules["mine.vendored"] = sys.modules["vendored"]`
+        if spec is None and sys.modules.get(name) is not None:
+            # Somebody has written `sys.modules["mine.vendored"] = sys.modules["vendored"]`.
             module = real_import(name)
             return module if module.__name__ == name else self.load(module.__name__)
         if spec is None:
@@ -206,7 +212,6 @@ class World:
         copy = module_from_spec(spec)
         vars(copy)["__builtins__"] = self._builtins
         self.modules[name] = copy
-        self._making.add(name)
         strays: Modules = {}
         try:
             with standing_in(name, copy, strays), second_threading.quiet(name, self.load):
@@ -218,8 +223,6 @@ class World:
         except BaseException:
             del self.modules[name]
             raise
-        finally:
-            self._making.discard(name)
         if "__path__" in vars(copy):
             self._answer_for_submodules(name, copy)
         strays = {alias: module for alias, module in strays.items() if not is_real(module)}
