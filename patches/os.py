@@ -20,6 +20,7 @@ from typing import Any
 from greening._core.current import hubs
 from greening._core.waiting import forget_fd
 from greening._originals import os_close as _real_close
+from greening._originals import os_open as _real_open
 from greening.net import child, importlock, pipe, transfer
 from greening.net.builtin import Home
 from greening.net.fileio import open_fd
@@ -206,9 +207,18 @@ def _watch_import_lock(undo: Undo) -> None:
         setattr(_imp, name, getattr(importlock, name))
 
 
+def _after(undo: Undo) -> None:
+    _watch_import_lock(undo)
+    # `os.open in os.supports_dir_fd` is how shutil finds out whether rmtree can be safe.
+    for supports in (_os.supports_dir_fd, _os.supports_fd, _os.supports_follow_symlinks, _os.supports_effective_ids):
+        if _real_open in supports and open not in supports:
+            supports.add(open)
+            undo.add(partial(supports.discard, open))
+
+
 PATCH = Patch(
     target="os",
     flag="os",
     replaces={name: green for name, green in _GREEN.items() if hasattr(_os, name)},
-    after=_watch_import_lock,
+    after=_after,
 )

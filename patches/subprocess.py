@@ -15,8 +15,8 @@ from os import WNOHANG as _WNOHANG
 from types import ModuleType
 from typing import Any
 
-from greening._originals import monotonic
-from greening.net.child import wait_exit
+from greening._originals import monotonic, os_close
+from greening.net.child import wait_exit, wait_pidfd
 from greening.net.fileio import open_fd
 from greening.patcher.spec import Patch
 from greening.patches.selectors import poll_select
@@ -30,11 +30,16 @@ def _green_io() -> ModuleType:
     return green
 
 
-def _wait_of(timeout_expired: Callable[..., BaseException]) -> Callable[[Any, float | None], Any]:
-    """`Popen._wait` that raises this TimeoutExpired."""
+def _wait_of(module: ModuleType) -> Callable[[Any, float | None], Any]:
+    """`Popen._wait` for the Popen of this module."""
+    # From 3.15 on the stdlib's own waits for a pidfd when there is a timeout, in `_wait_pidfd`; otherwise it holds the
+    # lock while it waits, and before 3.15 it polls.
+    with_timeout = module.Popen._wait if hasattr(module.Popen, "_wait_pidfd") else None
 
     def _wait(self: Any, timeout: float | None) -> Any:
         """Park until the child has ended; returns its returncode. `timeout`: seconds, None: no limit."""
+        if timeout is not None and with_timeout is not None:
+            return with_timeout(self, timeout)
         deadline = None if timeout is None or timeout == math.inf else monotonic() + timeout
         in_time = True
         while self.returncode is None:
@@ -47,21 +52,41 @@ def _wait_of(timeout_expired: Callable[..., BaseException]) -> Callable[[Any, fl
                     self._handle_exitstatus(status)
                     break
             if not in_time:
-                raise timeout_expired(self.args, timeout)
+                raise module.TimeoutExpired(self.args, timeout)
             in_time = wait_exit(self.pid, None if deadline is None else max(deadline - monotonic(), 0))
         return self.returncode
 
     return _wait
 
 
+def _wait_pidfd_of(module: ModuleType) -> Callable[[Any, float], bool]:
+    """`Popen._wait_pidfd` (3.15 and later) for the Popen of this module."""
+
+    def _wait_pidfd(self: Any, timeout: float) -> bool:
+        """Park until the child has ended. False: there are no pidfds. TimeoutExpired: after `timeout` seconds."""
+        try:
+            fd = module.os.pidfd_open(self.pid, 0)
+        except OSError:
+            return False
+        try:
+            if wait_pidfd(fd, timeout):
+                return True
+        finally:
+            os_close(fd)
+        raise module.TimeoutExpired(self.args, timeout)
+
+    return _wait_pidfd
+
+
 def _bind(module: ModuleType) -> Patch:
+    methods: dict[str, object] = {"_wait": _wait_of(module)}
+    if hasattr(module.Popen, "_wait_pidfd"):
+        methods["_wait_pidfd"] = _wait_pidfd_of(module)
     selector = module._PopenSelector
     if selector is module.selectors.PollSelector:
         selector = type("PollSelector", (selector,), {"select": poll_select, "__module__": "selectors"})
     return PATCH._replace(
-        replaces={"io": _green_io(), "_PopenSelector": selector},
-        methods={"Popen": {"_wait": _wait_of(module.TimeoutExpired)}},
-        bind=None,
+        replaces={"io": _green_io(), "_PopenSelector": selector}, methods={"Popen": methods}, bind=None
     )
 
 

@@ -30,6 +30,7 @@ from greening.net.hubless import hubless
 
 _pidfd_open: Callable[[int], int] | None = getattr(os, "pidfd_open", None)
 _WNOHANG = os.WNOHANG
+_INT_MAX = 2**31 - 1
 _P_PIDFD = getattr(os, "P_PIDFD", -1)
 
 # (idtype, id, options of waitid): who waits for it in this process. Guarded by `guard`.
@@ -55,13 +56,18 @@ def wait_exit(pid: int, timeout: float | None = None) -> bool:
     except OSError:  # ENOSYS, EPERM of a sandbox, EMFILE: wait without a descriptor
         return _watch(os.P_PID, pid, os.WEXITED, timeout)
     try:
-        if hubless():
-            poll = _poll()
-            poll.register(fd, IN)
-            return bool(poll.poll(None if timeout is None else timeout * 1000))
-        return wait_readable(fd, timeout)
+        return wait_pidfd(fd, timeout)
     finally:
         os_close(fd)
+
+
+def wait_pidfd(fd: int, timeout: float | None = None) -> bool:
+    """`wait_exit` for the process of a descriptor from pidfd_open(2). Borrowed."""
+    if not hubless():
+        return wait_readable(fd, timeout)
+    poll = _poll()
+    poll.register(fd, IN)
+    return bool(poll.poll(None if timeout is None else min(timeout * 1000, _INT_MAX)))
 
 
 def wait_change(idtype: int, ident: int, options: int) -> None:

@@ -12,6 +12,7 @@ Opening a FIFO waits for the other end, in open(2) and nowhere else: that takes 
 import os
 import stat
 from collections.abc import Callable
+from operator import index
 from typing import Any
 
 from greening._core.poller import IN, OUT
@@ -24,6 +25,9 @@ from greening.threads.native import NativePool
 _CHUNK = 1 << 18
 _real_splice: Callable[..., int] | None = getattr(os, "splice", None)
 _NONBLOCK: int = getattr(os, "SPLICE_F_NONBLOCK", 0)
+
+# With one of these, open(2) does not wait for the other end, or does not open FIFOs.
+_AT_ONCE = os.O_NONBLOCK | os.O_DIRECTORY | os.O_PATH | os.O_EXCL
 
 # Somebody may wait long for the other end of a FIFO: a pool of its own, so that nothing else waits for him.
 _openers = NativePool(1000, deaf=True)
@@ -68,7 +72,8 @@ def splice(
 
 def open_file(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
     """`os.open`. A FIFO is opened in a native thread, while the caller parks until the other end is opened, too."""
-    if flags & os.O_NONBLOCK or flags & os.O_ACCMODE == os.O_RDWR or not _is_fifo(path, flags, dir_fd) or hubless():
+    flags = index(flags)
+    if flags & _AT_ONCE or flags & os.O_ACCMODE == os.O_RDWR or not _is_fifo(path, flags, dir_fd) or hubless():
         return os_open(path, flags, mode, dir_fd=dir_fd)
     opened: list[int] = []
     given_up = False

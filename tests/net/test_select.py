@@ -47,7 +47,7 @@ def ends() -> Iterator[tuple[int, int]]:
 def outcome(call: Callable[..., object], *args: object) -> object:
     try:
         return call(*args)
-    except Exception as error:
+    except (ArithmeticError, BufferError, LookupError, OSError, TypeError, ValueError) as error:
         return type(error), str(error)
 
 

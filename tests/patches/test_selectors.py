@@ -2,6 +2,7 @@
 
 import selectors
 import socket
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,6 +17,7 @@ assert PATCH.bind is not None
 BOUND = PATCH.bind(selectors)
 NAMES = ("SelectSelector", "PollSelector", "EpollSelector")
 
+Run = Callable[..., subprocess.CompletedProcess[str]]
 Pair = tuple[socket.socket, socket.socket]
 
 
@@ -127,3 +129,8 @@ def test_closing_ends_a_select_of_epoll() -> None:
     selector.close()
     thread.wait(5)
     assert failures == ["I/O operation on closed epoll object"]
+
+
+@pytest.mark.slow
+def test_patched_late(run_program: Run) -> None:
+    run_program("select_late.py")

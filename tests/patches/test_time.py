@@ -22,7 +22,7 @@ class Seconds:
 def outcome(call: Callable[..., object], *args: object) -> object:
     try:
         return call(*args)
-    except Exception as error:
+    except (ArithmeticError, BufferError, OSError, TypeError, ValueError) as error:
         return type(error), str(error)
 
 

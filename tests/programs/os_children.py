@@ -1,0 +1,82 @@
+"""After monkey_patch(): waits for children stop nobody else, and lose no child."""
+
+import greening
+
+greening.monkey_patch()
+
+import os
+import signal
+import time
+
+ticks = 0
+
+
+def tick() -> None:
+    global ticks
+    while True:
+        time.sleep(0.001)
+        ticks += 1
+
+
+def child(code: int, seconds: float = 0.02) -> int:
+    pid = os.fork()
+    if not pid:
+        time.sleep(seconds)
+        os._exit(code)
+    return pid
+
+
+clock = greening.spawn(tick)
+
+# Every function of the family, blocking.
+for wait in (
+    lambda pid: os.waitpid(pid, 0),
+    lambda pid: os.waitpid(-1, 0),
+    lambda pid: os.wait(),
+    lambda pid: os.wait3(0)[:2],
+    lambda pid: os.wait4(pid, 0)[:2],
+    lambda pid: (lambda found: (found.si_pid, found.si_status << 8))(os.waitid(os.P_PID, pid, os.WEXITED)),
+    lambda pid: (lambda found: (found.si_pid, found.si_status << 8))(os.waitid(os.P_ALL, 0, os.WEXITED)),
+):
+    before = ticks
+    pid = child(7)
+    assert wait(pid) == (pid, 7 << 8)
+    assert ticks - before >= 3, "nobody else ran"
+
+# A hundred at once, each waited for by a green thread of its own.
+pids = [child(n % 100, 0) for n in range(100)]
+threads = [greening.spawn(os.waitpid, pid, 0) for pid in pids]
+assert [thread.wait() for thread in threads] == [(pid, (n % 100) << 8) for n, pid in enumerate(pids)]
+
+# ... and by whoever comes.
+pids = [child(n, 0) for n in range(20)]
+threads = [greening.spawn(os.wait) for _ in pids]
+assert {thread.wait() for thread in threads} == {(pid, n << 8) for n, pid in enumerate(pids)}
+
+# The stdlib's loops: spawn*, popen, system, and a shell that is killed.
+assert os.spawnv(os.P_WAIT, "/bin/sh", ["sh", "-c", "exit 3"]) == 3
+before = ticks
+assert os.system("sleep 0.02; exit 4") == 4 << 8
+assert ticks - before >= 3, "os.system stopped everybody"
+with os.popen("sleep 0.02; echo said; exit 5") as pipe:
+    assert pipe.read() == "said\n"
+assert pipe.close() == 5 << 8
+
+# A kill in the middle of a wait leaves the child to the next waiter.
+pid = child(9, 0.05)
+for target in (pid, -1):
+    waiter = greening.spawn(os.waitpid, target, 0)
+    time.sleep(0.005)
+    waiter.kill()
+assert os.waitpid(pid, 0) == (pid, 9 << 8)
+
+# Ignored children: a wait ends when they have ended, with ECHILD.
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+pid = child(0)
+try:
+    os.waitpid(pid, 0)
+except ChildProcessError:
+    pass
+else:
+    raise AssertionError("somebody reaped what the system had reaped")
+clock.kill()
