@@ -21,6 +21,7 @@ from greening._core.task import DEAD, PARKED, RUNNING, Task
 from greening._originals import LockType as RealLock
 from greening._originals import RLock as RealRLock
 from greening._originals import thread_count
+from greening.errors import GreeningError
 from greening.patcher.references import holders
 from greening.patcher.spec import Patch, Undo
 from greening.patches import _thread as green
@@ -71,6 +72,19 @@ class _Waiter:
             self.task = None
 
 
+def _take_again(condition: Any, saved: object) -> BaseException | None:
+    """Give a waiter its lock back; return what interrupted that."""
+    if not isinstance(condition._lock, RLock):
+        return acquire_anyway(lambda: condition._acquire_restore(saved))
+    try:
+        condition._acquire_restore(saved)
+    except GreeningError:
+        raise
+    except BaseException as interruption:  # noqa: BLE001  # a green RLock has been taken even then
+        return interruption
+    return None
+
+
 def wait(self: Any, timeout: float | None = None) -> bool:
     """`Condition.wait`. A waiter that is interrupted takes the lock again before it goes, however often it is
     interrupted; when it had been notified, the next one is notified instead."""
@@ -84,7 +98,7 @@ def wait(self: Any, timeout: float | None = None) -> bool:
         waiter.wait(current(), timeout)
         completed = True
     finally:
-        interruption = acquire_anyway(lambda: self._acquire_restore(saved))
+        interruption = _take_again(self, saved)
         if not waiter.notified:
             if waiter in self._waiters:  # no longer, when the condition was reset after fork
                 self._waiters.remove(waiter)

@@ -66,10 +66,16 @@ def _thread_ended(owner: "ref[_Attributes]", ident: int, _token: object) -> None
 _os_thread = real_local()
 
 
+def _is_os_thread() -> bool:
+    try:
+        return _getcurrent().parent is None
+    except RuntimeError:  # the interpreter is being finalized: nobody but its main thread is left
+        return True
+
+
 def _own_token() -> tuple[int, _Token]:
     """Ident and token of the running thread."""
-    glet: Any = _getcurrent()
-    if glet.parent is None:
+    if _is_os_thread():
         try:
             return get_ident(), _os_thread.token
         except AttributeError:
@@ -84,8 +90,7 @@ def _own_token() -> tuple[int, _Token]:
 def _attributes(self: "local") -> dict[str, Any]:
     """The attributes of `self` for the running thread. Made, and `__init__` run, when it comes for the first time."""
     everybodys = _attributes_of(self)
-    glet: Any = _getcurrent()
-    mine = everybodys.get(get_ident() if glet.parent is None else current().ident)
+    mine = everybodys.get(get_ident() if _is_os_thread() else current().ident)
     if mine is None:
         mine = everybodys.enter()
         kind = type(self)
@@ -132,7 +137,7 @@ class local:
     def __getattribute__(self, name: str) -> Any:
         try:
             return _attributes_of(self)[_getcurrent()._greening_task._ident][name]  # type: ignore[attr-defined]  # ours
-        except (AttributeError, KeyError):
+        except (AttributeError, KeyError, RuntimeError):
             pass
         mine = _attributes(self)
         if name in mine:
@@ -142,7 +147,7 @@ class local:
     def __setattr__(self, name: str, value: Any) -> None:
         try:
             mine = _attributes_of(self)[_getcurrent()._greening_task._ident]  # type: ignore[attr-defined]  # ours
-        except (AttributeError, KeyError):
+        except (AttributeError, KeyError, RuntimeError):
             mine = _attributes(self)
         if name not in mine:
             if name == "__dict__":

@@ -6,7 +6,7 @@ beside it; a release hands the lock to the first of them without opening it (FIF
 
 from collections.abc import Callable
 from itertools import cycle
-from typing import Any
+from typing import Any, cast
 
 from greenlet import getcurrent, greenlet
 
@@ -154,6 +154,17 @@ class Lock:
         return f"<{'locked' if self.locked() else 'unlocked'} {_kind(self)} object at {id(self):#x}>"
 
 
+# The owner, when greenlets are no more: the interpreter is being finalized, and finalisers go on using locks.
+_LAST: greenlet = cast("greenlet", object())
+
+
+def _running() -> greenlet:
+    try:
+        return getcurrent()
+    except RuntimeError:
+        return _LAST
+
+
 class RLock:
     """A lock that its owner may take again. Interface and errors of `threading.RLock`.
 
@@ -169,7 +180,10 @@ class RLock:
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """Take the lock, or take it once more. Arguments, result and errors as `Lock.acquire`."""
-        me = getcurrent()
+        try:
+            me = getcurrent()
+        except RuntimeError:
+            me = _LAST
         if self._owner is me:
             self._count += 1
             return True
@@ -185,7 +199,11 @@ class RLock:
         Raises:
             RuntimeError: the caller does not own it.
         """
-        if self._owner is not getcurrent():
+        try:
+            me = getcurrent()
+        except RuntimeError:
+            me = _LAST
+        if self._owner is not me:
             raise RuntimeError("cannot release un-acquired lock")
         if self._count == 1:
             self._count = 0
@@ -199,7 +217,10 @@ class RLock:
         return self._block.locked()
 
     def __enter__(self) -> bool:
-        me = getcurrent()
+        try:
+            me = getcurrent()
+        except RuntimeError:
+            me = _LAST
         if self._owner is me:
             self._count += 1
             return True
@@ -219,7 +240,7 @@ class RLock:
     # What threading.Condition asks of a re-entrant lock
 
     def _is_owned(self) -> bool:
-        return self._owner is getcurrent()
+        return self._owner is _running()
 
     def _release_save(self) -> tuple[int, Any]:
         if self._owner is None:
@@ -238,7 +259,7 @@ class RLock:
             raise interruption
 
     def _recursion_count(self) -> int:
-        return self._count if self._owner is getcurrent() else 0
+        return self._count if self._owner is _running() else 0
 
     def _at_fork_reinit(self) -> None:
         self._block._at_fork_reinit()

@@ -22,6 +22,7 @@ from greening._originals import get_ident as _native_ident
 from greening._originals import monotonic, thread_count
 from greening.sync.lock import Lock, check_timeout
 from greening.threads.identity import get_ident, home_hub
+from greening.threads.locks import OpenLock
 
 # All started threads that have not ended, from the start on.
 _live: "set[StartedThread]" = set()
@@ -98,13 +99,13 @@ def start_new_thread(
     if kwargs is not None and not isinstance(kwargs, dict):
         raise TypeError("optional 3rd arg must be a dictionary")
     sys.audit("_thread.start_new_thread", function, args, kwargs)
-    return _start(StartedThread(home_hub(), function, args, kwargs or {}))
+    return _start(_make(function, args, kwargs or {}))
 
 
 def start_owned_thread(bootstrap: Callable[..., object], args: tuple[Any, ...], /) -> int:
     """`start_new_thread` for `threading`, whose `Thread` the bootstrap method belongs to."""
     sys.audit("_thread.start_new_thread", bootstrap, args, None)
-    thread = StartedThread(home_hub(), bootstrap, args, {})
+    thread = _make(bootstrap, args, {})
     thread.thread_object = getattr(bootstrap, "__self__", None)
     return _start(thread)
 
@@ -126,7 +127,7 @@ def start_joinable_thread(
     sys.audit("_thread.start_joinable_thread", function, daemon, handle)
     if handle._ident:
         raise RuntimeError("thread already started")
-    thread = StartedThread(home_hub(), function, (), {})
+    thread = _make(function, (), {})
     if getattr(function, "__name__", "") == "_bootstrap":
         thread.thread_object = getattr(function, "__self__", None)
     thread.handle = handle
@@ -135,9 +136,13 @@ def start_joinable_thread(
     return handle
 
 
-def _start(thread: StartedThread) -> int:
+def _make(func: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]) -> StartedThread:
     if sys.is_finalizing():
         raise _FinalizationError("can't create new thread at interpreter shutdown")
+    return StartedThread(home_hub(), func, args, kwargs)
+
+
+def _start(thread: StartedThread) -> int:
     hub = thread.hub
     _live.add(thread)
     if hub.thread == _native_ident():
@@ -154,7 +159,7 @@ def count() -> int:
 
 def set_sentinel() -> Lock:
     """A lock that is released when the running thread ends. `_thread._set_sentinel` (up to 3.12)."""
-    lock = Lock()
+    lock = OpenLock()
     task = current()
     if isinstance(task, StartedThread):
         task.sentinel = lock

@@ -5,7 +5,6 @@ or registered before patching stays right without being rewritten.
 """
 
 import os
-from typing import Any
 
 from greenlet import getcurrent as _getcurrent
 
@@ -37,19 +36,25 @@ _home = _Home()
 
 def get_ident() -> int:
     """The running thread's number: stable, and unique among all threads, green and native. `threading.get_ident`."""
-    glet: Any = _getcurrent()
     try:
-        task: Task = glet._greening_task
-    except AttributeError:
+        task: Task = _getcurrent()._greening_task  # type: ignore[attr-defined]  # set by the engine
+    except (AttributeError, RuntimeError):
         # A plain OS thread need not get a hub for being asked its name.
-        return _native_ident() if glet.parent is None else current().ident
+        return _native_ident() if is_os_thread() else current().ident
     return task._ident or task.ident
 
 
+def is_os_thread() -> bool:
+    """True in the main greenlet of an OS thread, which is that OS thread."""
+    try:
+        return _getcurrent().parent is None
+    except RuntimeError:  # the interpreter is being finalized: nobody but its main thread is left
+        return True
+
+
 def green_task() -> Task | None:
-    """The running task; None for the main greenlet of an OS thread, which is that OS thread."""
-    glet: Any = _getcurrent()
-    return None if glet.parent is None else current()
+    """The running task; None in the main greenlet of an OS thread."""
+    return None if is_os_thread() else current()
 
 
 def get_main_thread_ident() -> int:

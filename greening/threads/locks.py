@@ -11,13 +11,16 @@ from typing import Any
 
 from greenlet import getcurrent
 
+from greening._core.current import current
+from greening._core.lot import choose, enter, guard, leave, wait_chosen
 from greening._core.waiting import sleep
 from greening._originals import RLock as RealRLock
 from greening._originals import get_ident as native_ident
 from greening._originals import monotonic
+from greening.errors import GreeningError
 from greening.sync.lock import Lock as GreenLock
 from greening.sync.lock import RLock as GreenRLock
-from greening.sync.lock import check_timeout
+from greening.sync.lock import acquire_anyway, check_timeout
 
 # How often who waits for a lock that was real looks again: at first, and at most. Seconds.
 _FIRST_PAUSE = 0.0005
@@ -64,14 +67,73 @@ class Look:
         self.deadline = None if seconds is None else monotonic() + seconds
         self.pause = _FIRST_PAUSE
 
+    def left(self) -> float | None:
+        """Seconds until the deadline; None: there is none."""
+        return None if self.deadline is None else max(0.0, self.deadline - monotonic())
+
+    def over(self) -> bool:
+        """True when the deadline has passed."""
+        return self.left() == 0
+
     def next(self) -> float:
         """Seconds until the next look; 0 when the time is up."""
         pause = self.pause
         self.pause = min(pause * 2, _LONGEST_PAUSE)
-        return pause if self.deadline is None else max(0.0, min(pause, self.deadline - monotonic()))
+        left = self.left()
+        return pause if left is None else min(pause, left)
 
 
-class AdoptedLock(lock):
+class OpenLock(lock):
+    """A lock that a release really opens: its waiters are woken, and whoever comes first takes it.
+
+    `threading` up to 3.12 joins a thread by taking and releasing a lock, and asserts that it is open then.
+    """
+
+    __slots__ = ()
+    __module__ = "_thread"
+
+    def release(self) -> None:
+        """See `Lock.release`."""
+        self._real.release()
+        with guard:
+            while choose(self._waiters):
+                pass
+
+    release_lock = release
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.release()
+
+    def _acquire(self, blocking: bool, timeout: float) -> bool:
+        seconds = check_timeout(blocking, timeout)
+        if self._real.acquire(False):
+            return True
+        if not blocking or seconds == 0:
+            return False
+        look = Look(seconds)
+        while True:
+            if self._look_again(look):
+                return True
+            if look.over():
+                return False
+
+    def _look_again(self, look: Look) -> bool:
+        """Wait until it may be open, and try."""
+        task = current()
+        with guard:
+            enter(self._waiters, task)
+            if self._real.acquire(False):
+                leave(self._waiters, task)
+                task.unparked()
+                return True
+        wait_chosen(self._waiters, task, self._patience(look), _nothing)
+        return self._real.acquire(False)
+
+    def _patience(self, look: Look) -> float | None:
+        return look.left()
+
+
+class AdoptedLock(OpenLock):
     """In the place of a real lock, which is its state."""
 
     __slots__ = ()
@@ -86,21 +148,16 @@ class AdoptedLock(lock):
         """The real lock."""
         return self._real
 
-    def _acquire(self, blocking: bool, timeout: float) -> bool:
-        look = Look(check_timeout(blocking, timeout))
-        if self._real.acquire(False):
-            return True
-        while blocking:
-            seconds = look.next()
-            if GreenLock._acquire(self, True, seconds):
-                return True
-            if not seconds:
-                break
-        return False
+    def _patience(self, look: Look) -> float | None:
+        return look.next()
 
     def _at_fork_reinit(self) -> None:
         self.original._at_fork_reinit()
         self._waiters = []
+
+
+def _nothing() -> None:
+    return None
 
 
 class AdoptedRLock(RLock):
@@ -185,13 +242,24 @@ class AdoptedRLock(RLock):
         return super()._release_save()
 
     def _acquire_restore(self, state: tuple[int, Any]) -> None:
-        super()._acquire_restore(state)
-        look = Look(None)
-        while not self.original.acquire(False):
-            sleep(look.next())
+        interruption: BaseException | None = None
+        try:
+            super()._acquire_restore(state)
+        except GreeningError:
+            raise
+        except BaseException as error:  # noqa: BLE001  # the green part has been taken even then
+            interruption = error
+        interruption = acquire_anyway(self._acquire_original) or interruption
         self._thread = native_ident()
         for _ in range(self._count - 1):
             self.original.acquire()
+        if interruption is not None:
+            raise interruption
+
+    def _acquire_original(self) -> None:
+        look = Look(None)
+        while not self.original.acquire(False):
+            sleep(look.next())
 
     def _at_fork_reinit(self) -> None:
         super()._at_fork_reinit()
