@@ -116,7 +116,7 @@ class Timeout(BaseException):
 _MISSING = object()
 
 
-def with_timeout(seconds: float | None, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+def with_timeout(seconds: float | None, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
     """Call `function(*args, **kwargs)` under a `Timeout` of `seconds`.
 
     Args:

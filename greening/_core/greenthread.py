@@ -187,7 +187,7 @@ class GreenThread(Task, Generic[T]):
         except ValueError:
             return
 
-    def link(self, func: Callable[..., object], *args: Any, **kwargs: Any) -> None:
+    def link(self, func: Callable[..., object], /, *args: Any, **kwargs: Any) -> None:
         """Have `func(self, *args, **kwargs)` called when it ends, in its own greenlet; at once when it has ended."""
         what = (func, args, kwargs)
         # One step for every OS thread: see Task.wake.
@@ -199,7 +199,7 @@ class GreenThread(Task, Generic[T]):
             return
         func(self, *args, **kwargs)
 
-    def unlink(self, func: Callable[..., object], *args: Any, **kwargs: Any) -> bool:
+    def unlink(self, func: Callable[..., object], /, *args: Any, **kwargs: Any) -> bool:
         """Take back a `link` made with the same arguments. False: there is none."""
         try:
             (self._after or []).remove((func, args, kwargs))
@@ -319,7 +319,7 @@ def getcurrent() -> Task:
     return current()
 
 
-def spawn(func: Callable[..., T], *args: Any, **kwargs: Any) -> GreenThread[T]:
+def spawn(func: Callable[..., T], /, *args: Any, **kwargs: Any) -> GreenThread[T]:
     """Have `func(*args, **kwargs)` run concurrently. It starts when the caller next yields, in the order of spawning.
 
     It runs in a copy of the caller's `contextvars` context. Its exception is reported and raised again by `wait`.
@@ -342,7 +342,7 @@ def spawn(func: Callable[..., T], *args: Any, **kwargs: Any) -> GreenThread[T]:
     return thread
 
 
-def spawn_n(func: Callable[..., object], *args: Any, **kwargs: Any) -> GreenThread[Any]:
+def spawn_n(func: Callable[..., object], /, *args: Any, **kwargs: Any) -> GreenThread[Any]:
     """Like `spawn`, for when the result does not matter."""
     if not callable(func):
         raise TypeError(f"a callable is needed, not {func!r}")
@@ -354,7 +354,7 @@ def spawn_n(func: Callable[..., object], *args: Any, **kwargs: Any) -> GreenThre
     return thread
 
 
-def spawn_after(seconds: float, func: Callable[..., T], *args: Any, **kwargs: Any) -> GreenThread[T]:
+def spawn_after(seconds: float, func: Callable[..., T], /, *args: Any, **kwargs: Any) -> GreenThread[T]:
     """Like `spawn`, but not before `seconds` (relative) have passed. `cancel()` prevents the start."""
     if not callable(func):
         raise TypeError(f"a callable is needed, not {func!r}")
@@ -369,7 +369,7 @@ def _start(thread: GreenThread[Any]) -> None:
     thread.hub.ready.append(thread)
 
 
-def spawn_after_local(seconds: float, func: Callable[..., T], *args: Any, **kwargs: Any) -> GreenThread[T]:
+def spawn_after_local(seconds: float, func: Callable[..., T], /, *args: Any, **kwargs: Any) -> GreenThread[T]:
     """Like `spawn_after`, but it does not start if the calling green thread has ended by then."""
     if not callable(func):
         raise TypeError(f"a callable is needed, not {func!r}")

@@ -28,19 +28,22 @@ def enter(waiters: list[Task], task: Task) -> None:
     waiters.append(task)
 
 
-def wait_chosen(waiters: list[Task], task: Task, timeout: float | None, pass_on: Callable[[], object]) -> bool:
+def wait_chosen(
+    waiters: list[Task], task: Task, timeout: float | None, pass_on: Callable[[], object] | None = None
+) -> bool:
     """Park until chosen, after `enter`.
 
     Args:
         timeout: seconds from now, or None: no limit.
         pass_on: called when `task` had been chosen but is interrupted before it could run: give the choice to the next.
+            None: everybody is chosen, or nobody.
     Returns:
         True when chosen, False when the time ran out first.
     """
     try:
         value = task.park(None if timeout is None else deadline_after(task.hub.now(), timeout))
     except BaseException:
-        if not leave(waiters, task):
+        if not leave(waiters, task) and pass_on is not None:
             pass_on()
         if task.state == PARKED:  # no park at all: the timeout is not a number
             task.unparked()

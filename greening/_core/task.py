@@ -39,6 +39,9 @@ class _TimedOut:
 # What a park returns when its deadline came first. An object of its own: every other value belongs to the wakers.
 TIMED_OUT: Final = _TimedOut()
 
+# What `switch()` without arguments returns where it arrives: CPython has one empty tuple.
+_SWITCHED: Final = ()
+
 # Idents of green threads. They never meet those of OS threads, which are addresses (pthread_self(3)): far above, and even.
 _idents = count(1, 2)
 
@@ -171,9 +174,12 @@ class Task:
             if ready and hub.turns > 0 and (resume := ready[0].resume) is not None:
                 hub.turns -= 1
                 ready.popleft()
-                resume()
+                came = resume()
             else:
-                hub.switch()
+                came = hub.switch()
+            while came is not _SWITCHED:
+                # Not one of ours: a foreign greenlet has ended whose parent we are, and its result came up here.
+                came = hub.switch()
         except BaseException:
             self.unparked()
             raise

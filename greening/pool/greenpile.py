@@ -19,7 +19,7 @@ class GreenPile(Iterator[Any]):
         self.pool = size_or_pool if isinstance(size_or_pool, GreenPool) else GreenPool(size_or_pool)
         self._results: deque[Event] = deque()
 
-    def spawn(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+    def spawn(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
         """Run `function(*args, **kwargs)` in the pool; its result is read by iterating. Parks while the pool is full."""
         result = Event()
         self._results.append(result)

@@ -52,7 +52,7 @@ class GreenPool:
             while self._claimed < self.size and choose(self._spawners):
                 self._claimed += 1
 
-    def spawn(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> GreenThread[T]:
+    def spawn(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> GreenThread[T]:
         """Run `function(*args, **kwargs)` in a green thread; park while the pool is full.
 
         Called by one of the pool's own workers when the pool is full, it runs the function on the spot (waiting for a place
@@ -63,7 +63,7 @@ class GreenPool:
         self._claim()
         return self._start(function, args, kwargs)
 
-    def spawn_n(self, function: Callable[..., object], *args: Any, **kwargs: Any) -> None:
+    def spawn_n(self, function: Callable[..., object], /, *args: Any, **kwargs: Any) -> None:
         """Like `spawn`, for when the result does not matter."""
         self.spawn(function, *args, **kwargs)
 
@@ -113,7 +113,7 @@ class GreenPool:
                 if not self.coroutines_running:
                     return
                 enter(self._idle, task)
-            wait_chosen(self._idle, task, None, _nobody)
+            wait_chosen(self._idle, task, None)
 
     def starmap(self, function: Callable[..., T] | None, iterable: Iterable[Any]) -> "GreenMap[T]":
         """`itertools.starmap`, concurrently: results in the order of the input, no more than `size` ahead of the consumer."""
@@ -204,10 +204,6 @@ def _size(size: int) -> int:
     if number < 0:
         raise ValueError(f"pool size must not be negative, got {size}")
     return number
-
-
-def _nobody() -> None:
-    return None
 
 
 def _tuple(*args: Any) -> Any:

@@ -6,7 +6,8 @@ from typing import Any
 from greening._core.current import current
 from greening._core.lot import choose, enter, guard, wait_chosen
 from greening._core.task import Task
-from greening.sync.lock import Lock, RLock
+from greening._core.timers import deadline_after
+from greening.sync.lock import Lock, RLock, acquire_anyway
 
 
 class Condition:
@@ -55,6 +56,8 @@ class Condition:
         if not self._is_owned():
             raise RuntimeError("cannot wait on un-acquired lock")
         task = current()
+        if timeout is not None:
+            deadline_after(0.0, timeout)  # what is no number is an error before the lock is given up
         saved: Any = None
         with guard:
             enter(self._waiters, task)
@@ -63,19 +66,17 @@ class Condition:
         else:
             self._lock.release()
         try:
-            if timeout is not None and timeout <= 0:
-                timeout = 0
             return wait_chosen(self._waiters, task, timeout, self._notify_next)
         finally:
             if isinstance(self._lock, RLock):
                 self._lock._acquire_restore(saved)
-            else:
-                self._lock.acquire()
+            elif (interruption := acquire_anyway(self._lock.acquire)) is not None:
+                raise interruption
 
     def wait_for(self, predicate: Callable[[], Any], timeout: float | None = None) -> Any:
         """Wait until `predicate()` is true; return what it said last. `timeout` seconds in all."""
         hub = current().hub
-        deadline = None if timeout is None else hub.now() + timeout
+        deadline = None if timeout is None else deadline_after(hub.now(), timeout)
         result = predicate()
         while not result:
             left = None if deadline is None else deadline - hub.now()

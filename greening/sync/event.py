@@ -18,15 +18,42 @@ class _NotSent:
 NOT_SENT: Final = _NotSent()
 
 
+class _Sending:
+    """What one `send` is about: who waits for it, and what was sent. `reset` makes a new one, and who waited for the old
+    one still gets what was sent then.
+    """
+
+    __slots__ = ("error", "result", "trace", "waiters")
+
+    def __init__(self) -> None:
+        self.waiters: list[Task] = []
+        self.result: Any = NOT_SENT
+        self.error: tuple[Any, ...] | None = None
+        # The traceback of an exception object when it was sent: those of its waiters do not belong to one another.
+        self.trace: Any = None
+
+    def outcome(self) -> Any:
+        """The result, or the exception raised."""
+        if self.error is None:
+            return self.result
+        kind, *rest = self.error
+        error = kind
+        if isinstance(kind, type):
+            value = rest[0] if rest else None
+            error = value if isinstance(value, kind) else kind() if value is None else kind(value)
+        try:
+            raise error.with_traceback(rest[1] if len(rest) > 1 else self.trace)
+        finally:
+            del kind, rest, error, self  # the traceback knows this frame
+
+
 class Event:
     """Carries one value, or one exception, from a sender to all who wait. Thread-safe; `send` never switches."""
 
-    __slots__ = ("__weakref__", "_error", "_result", "_waiters")
+    __slots__ = ("__weakref__", "_sending")
 
     def __init__(self) -> None:
-        self._waiters: list[Task] = []
-        self._result: Any = NOT_SENT
-        self._error: tuple[Any, ...] | None = None
+        self._sending = _Sending()
 
     def reset(self) -> None:
         """Make an event that was sent ready for another send.
@@ -34,34 +61,34 @@ class Event:
         Raises:
             AssertionError: it was not sent.
         """
-        if self._result is NOT_SENT:
+        if self._sending.result is NOT_SENT:
             raise AssertionError("trying to re-reset() a fresh event")
-        self._result = NOT_SENT
-        self._error = None
+        self._sending = _Sending()
 
     def ready(self) -> bool:
         """True when a value or an exception was sent."""
-        return self._result is not NOT_SENT
+        return self._sending.result is not NOT_SENT
 
     def has_result(self) -> bool:
         """True when a value was sent."""
-        return self._result is not NOT_SENT and self._error is None
+        return self._sending.result is not NOT_SENT and self._sending.error is None
 
     def has_exception(self) -> bool:
         """True when an exception was sent."""
-        return self._error is not None
+        return self._sending.error is not None
 
     def poll(self, notready: Any = None) -> Any:
         """The value sent, or `notready`. Raises what was sent as an exception. Never parks."""
-        return self._outcome() if self.ready() else notready
+        sending = self._sending
+        return notready if sending.result is NOT_SENT else sending.outcome()
 
     def poll_result(self, notready: Any = None) -> Any:
         """The value sent, or `notready` when nothing or an exception was sent. Never parks."""
-        return self._result if self.has_result() else notready
+        return self._sending.result if self.has_result() else notready
 
     def poll_exception(self, notready: Any = None) -> Any:
         """The exception sent (as the tuple given to `send_exception`), or `notready`. Never parks."""
-        return self._error if self.has_exception() else notready
+        return self._sending.error if self.has_exception() else notready
 
     def wait(self, timeout: float | None = None) -> Any:
         """Park until something is sent.
@@ -73,20 +100,8 @@ class Event:
         Raises:
             what was sent as an exception.
         """
-        if self._result is NOT_SENT and not self._wait_sent(timeout):
-            return None
-        return self._outcome()
-
-    def _wait_sent(self, timeout: float | None) -> bool:
-        task = current()
-        with guard:
-            if self._result is not NOT_SENT:
-                return True
-            waiters = self._waiters
-            enter(waiters, task)
-        # A sender takes the whole list: a task that is not in it any more was chosen.
-        wait_chosen(waiters, task, timeout, _nobody)
-        return self._result is not NOT_SENT
+        sending = self._sending
+        return sending.outcome() if sending.result is not NOT_SENT or _wait_sent(sending, timeout) else None
 
     def send(self, result: Any = None, exc: Any = None) -> None:
         """Wake all who wait, with `result`, or with `exc` raised. Never switches.
@@ -97,34 +112,34 @@ class Event:
             AssertionError: something was sent already; see `reset`.
         """
         with guard:
-            if self._result is not NOT_SENT:
-                raise AssertionError(f"trying to send() twice: this event carries {self._error or self._result!r} already")
-            self._result = result
-            if exc is not None:
-                self._error = exc if isinstance(exc, tuple) else (exc,)
-            waiters, self._waiters = self._waiters, []
-            woken, waiters[:] = waiters[:], []
-        for task in woken:
+            sending = self._sending
+            first = sending.result is NOT_SENT
+            if first:
+                if exc is not None:
+                    sending.error = exc if isinstance(exc, tuple) else (exc,)
+                    sending.trace = getattr(sending.error[0], "__traceback__", None)
+                sending.result = result
+                waiters, sending.waiters[:] = sending.waiters[:], []
+        if not first:
+            carries = sending.result if sending.error is None else sending.error
+            raise AssertionError(f"trying to send() twice: this event carries {carries!r} already")
+        for task in waiters:
             task.wake()
 
     def send_exception(self, *args: Any) -> None:
         """Wake all who wait with an exception: an instance, a class, or (class, value, traceback)."""
         self.send(None, args)
 
-    def _outcome(self) -> Any:
-        if self._error is None:
-            return self._result
-        kind, *rest = self._error
-        error = kind
-        if isinstance(kind, type):
-            value = rest[0] if rest else None
-            error = value if isinstance(value, kind) else kind() if value is None else kind(value)
-        raise error.with_traceback(rest[1]) if len(rest) > 1 else error
-
     def __repr__(self) -> str:
-        state = "sent" if self.ready() else f"waiters={len(self._waiters)}"
+        state = "sent" if self.ready() else f"waiters={len(self._sending.waiters)}"
         return f"<Event at {id(self):#x} {state}>"
 
 
-def _nobody() -> None:
-    return None
+def _wait_sent(sending: _Sending, timeout: float | None) -> bool:
+    task = current()
+    with guard:
+        if sending.result is not NOT_SENT:
+            return True
+        enter(sending.waiters, task)
+    # A sender empties the list: a task that is not in it any more was chosen.
+    return wait_chosen(sending.waiters, task, timeout)

@@ -1,7 +1,8 @@
 """Queues: eventlet's family, usable across hubs and OS threads.
 
 One discipline for all of them: an item goes straight to the first waiting getter, a free place straight to the first
-waiting putter's item. So an item is always in exactly one hand, and a waiter that is interrupted has a list to look into.
+waiting putter's item. So an item is always in exactly one hand, and a waiter that is interrupted has a list to look
+into.
 """
 
 import heapq
@@ -12,18 +13,19 @@ from importlib import import_module
 from typing import Any, Generic, TypeVar
 
 from greening._core.current import current
-from greening._core.lot import guard
-from greening._core.task import PARKED, TIMED_OUT, Task
+from greening._core.lot import choose, enter, guard, wait_chosen
+from greening._core.task import DEAD, PARKED, RUNNING, TIMED_OUT, Task
+from greening._core.timers import deadline_after
 
 T = TypeVar("T")
 
 
-class _NoShutDown(Exception):  # noqa: N818  # stands for the stdlib's name before Python 3.13
+class _NoShutDown(Exception):  # stands for the stdlib's name before Python 3.13
     """put or get on a queue that was shut down."""
 
 
 def _full() -> Exception:
-    # `queue` imports `threading`, which must not be loaded before it is patched: so its class is fetched when it is needed.
+    # `queue` imports `threading`, which must not be loaded before it is patched: its class is fetched when it is needed.
     return import_module("queue").Full()  # type: ignore[no-any-return]  # an attribute of a module
 
 
@@ -44,7 +46,7 @@ class _Waiter:
     def __init__(self, task: Task, item: Any = None) -> None:
         self.task = task
         self.item = item
-        # False: waits; True: was given its item, or rid of it; _SHUT: the queue was shut down.
+        # False: waits; True: was given its item, or rid of it; _SHUT: the queue was shut down; or why it was not taken.
         self.done: Any = False
 
 
@@ -57,9 +59,7 @@ class LightQueue(Generic[T]):
     """
 
     def __init__(self, maxsize: int | None = None) -> None:
-        if maxsize is not None and not isinstance(maxsize, int):
-            raise TypeError(f"maxsize must be an integer or None, not {maxsize!r}")
-        self.maxsize: int | None = None if maxsize is None or maxsize < 0 else maxsize
+        self.maxsize: int | None = _places(maxsize)
         self._getters: deque[_Waiter] = deque()
         self._putters: deque[_Waiter] = deque()
         self.is_shutdown = False
@@ -113,7 +113,7 @@ class LightQueue(Generic[T]):
     def resize(self, size: int | None) -> None:
         """Change `maxsize`. More places wake putters that wait."""
         with guard:
-            self.maxsize = None if size is None or size < 0 else size
+            self.maxsize = _places(size)
             self._refill()
 
     def put(self, item: T, block: bool = True, timeout: float | None = None) -> None:
@@ -128,20 +128,23 @@ class LightQueue(Generic[T]):
         _check(timeout)
         with guard:
             if self.is_shutdown:
-                raise _shut_down()
-            self._accepted()
-            if self._offer(item):
+                error = _shut_down
+            elif self._offer(item):
+                self._accepted()
                 return
-            if not block or timeout == 0:
-                self._refused()
-                raise _full()
-            waiter = _Waiter(current(), item)
-            waiter.task.state = PARKED
-            self._putters.append(waiter)
+            elif not block or timeout == 0:
+                error = _full
+            else:
+                waiter = _enter(self._putters, item)
+                self._accepted()
+                error = None
+        if error is not None:
+            raise error()
         try:
             in_time = self._park(waiter, self._putters, timeout)
         except BaseException:
-            self._refused_unless(waiter)
+            if waiter.done is not True:
+                self._refused()
             raise
         if not in_time:
             self._refused()
@@ -149,21 +152,23 @@ class LightQueue(Generic[T]):
 
     def _offer(self, item: T) -> bool:
         """Under guard: to a getter, or into a free place."""
-        if self._getters:
-            # The queue's own order decides what the getter receives (a priority queue may hold a better item: it cannot,
-            # since somebody waits), so the item goes to it directly.
-            self._deliver(item)
+        # No item can be in the queue that the getter would rather have: it would not wait.
+        if self._deliver(item):
             return True
         if self.maxsize is None or len(self.queue) < self.maxsize:
             self._put(item)
             return True
         return False
 
-    def _deliver(self, item: T) -> None:
-        waiter = self._getters.popleft()
+    def _deliver(self, item: T) -> bool:
+        """Under guard: give `item` to the first getter that waits."""
+        waiter = _first(self._getters)
+        if waiter is None:
+            return False
         waiter.item = item
         waiter.done = True
         waiter.task.wake()
+        return True
 
     def get(self, block: bool = True, timeout: float | None = None) -> T:
         """Take an item; park while there is none.
@@ -178,46 +183,48 @@ class LightQueue(Generic[T]):
         with guard:
             if self.queue:
                 item = self._get()
-                self._refill()
+                if self._putters:
+                    self._refill()
                 return item
-            if self._putters:  # a channel
-                return self._take_over()
-            if self.is_shutdown:
-                raise _shut_down()
-            if not block or timeout == 0:
-                raise Empty
-            waiter = _Waiter(current())
-            waiter.task.state = PARKED
-            self._getters.append(waiter)
+            putter = _first(self._putters)  # a channel
+            if putter is not None:
+                return self._take_over(putter)
+            waiter = None if self.is_shutdown or not block or timeout == 0 else _enter(self._getters)
+        if waiter is None:
+            raise _shut_down() if self.is_shutdown else Empty
         try:
             in_time = self._park(waiter, self._getters, timeout)
         except BaseException:
-            if waiter.done:
+            if waiter.done is True:
                 self._put_back(waiter.item)
             raise
         if not in_time:
             raise Empty
         return waiter.item  # type: ignore[no-any-return]  # whatever was put
 
-    def _take_over(self) -> T:
-        waiter = self._putters.popleft()
-        waiter.done = True
-        waiter.task.wake()
-        return waiter.item  # type: ignore[no-any-return]  # whatever was put
+    def _take_over(self, putter: _Waiter) -> T:
+        putter.done = True
+        putter.task.wake()
+        return putter.item  # type: ignore[no-any-return]  # whatever was put
 
     def _refill(self) -> None:
         """Under guard: places became free; the first putters' items go in."""
-        while self._putters and (self.maxsize is None or len(self.queue) < self.maxsize):
-            self._put(self._take_over())
-        while self._getters and (self.queue or self._putters):
-            self._deliver(self._get() if self.queue else self._take_over())
+        while self.maxsize is None or len(self.queue) < self.maxsize:
+            putter = _first(self._putters)
+            if putter is None:
+                break
+            try:
+                self._put(putter.item)
+            except Exception as error:  # noqa: BLE001  # a priority queue cannot compare it: its putter's error, not ours
+                putter.done = error
+                putter.task.wake()
+            else:
+                self._take_over(putter)
 
     def _put_back(self, item: T) -> None:
-        """A getter was interrupted after it had been given `item`: the next getter's, or the head of the queue again."""
+        """A getter was interrupted after it had been given `item`: for the next getter, or back to the queue's head."""
         with guard:
-            if self._getters:
-                self._deliver(item)
-            else:
+            if not self._deliver(item):
                 self._unget(item)
 
     def _unget(self, item: T) -> None:
@@ -226,7 +233,7 @@ class LightQueue(Generic[T]):
     def _park(self, waiter: _Waiter, side: "deque[_Waiter]", timeout: float | None) -> bool:
         task = waiter.task
         try:
-            value = task.park(None if timeout is None else task.hub.now() + timeout)
+            value = task.park(None if timeout is None else deadline_after(task.hub.now(), timeout))
         except BaseException:
             with guard:
                 if not waiter.done:
@@ -237,8 +244,8 @@ class LightQueue(Generic[T]):
                 if not waiter.done:
                     side.remove(waiter)
                     return False
-        if waiter.done is _SHUT:
-            raise _shut_down()
+        if waiter.done is not True:
+            raise _shut_down() if waiter.done is _SHUT else waiter.done
         return True
 
     def put_nowait(self, item: T) -> None:
@@ -255,12 +262,12 @@ class LightQueue(Generic[T]):
         Args:
             immediate: drop the items that are there, too.
         """
+        dropped = []  # freed when the guard is not held: items may have finalisers
         with guard:
             self.is_shutdown = True
-            if immediate:
-                while self.queue:
-                    self._get()
-                    self._dropped()
+            while immediate and self.queue:
+                dropped.append(self._get())
+                self._refused()
             losers = [*self._putters, *(() if self.queue else self._getters)]
             self._putters.clear()
             if not self.queue:
@@ -282,16 +289,37 @@ class LightQueue(Generic[T]):
 
     def _accepted(self) -> None: ...
     def _refused(self) -> None: ...
-    def _dropped(self) -> None: ...
 
-    def _refused_unless(self, waiter: _Waiter) -> None:
-        if waiter.done is not True:
-            self._refused()
+
+def _places(maxsize: int | None) -> int | None:
+    if maxsize is not None and not isinstance(maxsize, int):
+        raise TypeError(f"maxsize must be an integer or None, not {maxsize!r}")
+    return None if maxsize is None or maxsize < 0 else maxsize
 
 
 def _check(timeout: float | None) -> None:
-    if timeout is not None and not timeout >= 0:
+    if timeout is not None and deadline_after(0.0, timeout) < 0:
         raise ValueError(f"'timeout' must be a non-negative number, not {timeout!r}")
+
+
+def _enter(side: deque[_Waiter], item: Any = None) -> _Waiter:
+    """Under guard: the running task, which parks next, joins the putters or the getters."""
+    task = current()
+    if task.state != RUNNING:
+        task.refuse()
+    waiter = _Waiter(task, item)
+    task.state = PARKED
+    side.append(waiter)
+    return waiter
+
+
+def _first(side: deque[_Waiter]) -> _Waiter | None:
+    """Under guard: choose the first who waits. The dead (see `lot.choose`) are passed over."""
+    while side:
+        waiter = side.popleft()
+        if waiter.task.state != DEAD:
+            return waiter
+    return None
 
 
 class Queue(LightQueue[T]):
@@ -306,10 +334,8 @@ class Queue(LightQueue[T]):
         self.unfinished_tasks += 1
 
     def _refused(self) -> None:
-        self.task_done()
-
-    def _dropped(self) -> None:
-        self.task_done()
+        if self.unfinished_tasks > 0:
+            self.task_done()
 
     def task_done(self) -> None:
         """One item that was got has been dealt with.
@@ -322,9 +348,8 @@ class Queue(LightQueue[T]):
                 raise ValueError("task_done() called too many times")
             self.unfinished_tasks -= 1
             if self.unfinished_tasks == 0:
-                joiners, self._joiners = self._joiners, []
-                for task in joiners:
-                    task.wake()
+                while choose(self._joiners):
+                    pass
 
     def join(self, timeout: float | None = None) -> bool:
         """Park until every item has been dealt with.
@@ -338,16 +363,9 @@ class Queue(LightQueue[T]):
         with guard:
             if self.unfinished_tasks == 0:
                 return True
-            task.state = PARKED
             joiners = self._joiners
-            joiners.append(task)
-        try:
-            task.park(None if timeout is None else task.hub.now() + timeout)
-        finally:
-            with guard:
-                if task in self._joiners:
-                    self._joiners.remove(task)
-        return self.unfinished_tasks == 0
+            enter(joiners, task)
+        return wait_chosen(joiners, task, timeout)
 
 
 class PriorityQueue(Queue[T]):
