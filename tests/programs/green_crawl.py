@@ -4,15 +4,15 @@ import sys
 
 modules_before = dict(sys.modules)
 
+import threading
+import time
+import urllib.request
+
 import greening
 from greening.green import threading as green_threading
 from greening.green import time as green_time
 from greening.green.http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from greening.green.urllib import request
-
-import threading
-import time
-import urllib.request
 
 
 class Page(BaseHTTPRequestHandler):
