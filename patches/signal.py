@@ -12,8 +12,9 @@ Decisions: a handler runs
   ends; then the interrupted one goes on;
 - in a green thread of its own as soon as the hub can start it, when it interrupts the hub or the engine.
 That green thread has the main thread's identity, and what it raises is raised in the main greenlet.
-`default_int_handler` is left alone: it interrupts whatever runs, so that Ctrl-C ends a green thread that never parks,
-and the engine passes KeyboardInterrupt on to main.
+`default_int_handler` is a handler like any other: Ctrl-C belongs to the main greenlet, as it does to the main thread,
+and not to whichever green thread happens to run, where `threading` would take it for that thread's own failure. The
+main greenlet runs next, however busy the interrupted thread is.
 
 What stays: alarm, timers, masks, `siginterrupt`, `set_wakeup_fd`. They are the system's.
 """
@@ -116,8 +117,14 @@ class _HandlerThread(GreenThread[object]):
 
     def _fail(self, failure: BaseException) -> None:
         self._failure = failure
-        if not isinstance(failure, GreenletExit):
-            self.hub.raise_in_main(failure)
+        if isinstance(failure, GreenletExit):
+            return
+        hub = self.hub
+        hub.raise_in_main(failure)
+        if hub.main in hub.ready:
+            # Before the thread that was interrupted, which may never park.
+            hub.ready.remove(hub.main)
+            hub.ready.appendleft(hub.main)
 
     def _settle(self) -> None:
         super()._settle()
@@ -142,7 +149,7 @@ def _unwrapped(handler: Any) -> Any:
 
 
 def _needs_wrapping(handler: Any) -> bool:
-    return callable(handler) and handler is not _signal.default_int_handler and not isinstance(handler, int | _Handler)
+    return callable(handler) and not isinstance(handler, int | _Handler)
 
 
 @_of_stdlib

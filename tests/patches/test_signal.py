@@ -51,3 +51,9 @@ def test_the_functions_look_like_the_stdlibs(name: str) -> None:
     assert [p.kind for p in inspect.signature(green).parameters.values()] == [
         p.kind for p in inspect.signature(real).parameters.values()
     ]
+
+
+def test_ctrl_c_while_a_green_thread_computes_reaches_the_main_greenlet_at_once(
+    run_program: Callable[..., Any],
+) -> None:
+    run_program("signal_interrupt_goes_to_main.py")

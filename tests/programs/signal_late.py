@@ -31,6 +31,7 @@ signal.signal(signal.SIGUSR2, print)
 greening.unpatch()
 assert signal.signal.__code__ is code
 assert _signal.getsignal(signal.SIGALRM) is handler
+assert _signal.getsignal(signal.SIGINT) is _signal.default_int_handler
 assert _signal.getsignal(signal.SIGUSR2) is print
 
 greening.monkey_patch()
