@@ -4,8 +4,10 @@
     greening.aio.wait(awaitable)             the same for any awaitable of the shared loop
     await greening.aio.green(func, *args)    from a coroutine: run blocking code in a green thread
 
-Coroutines that come over the bridge run on one shared loop per OS thread, in a green thread of its own that starts with the first of them.
-Whoever is killed or cancelled on one side ends the other: a killed green thread cancels the task it waits for, a cancelled
+Coroutines that come over the bridge run on one shared loop per OS thread, in a green thread of its own that starts
+with the first of them.
+Whoever is killed or cancelled on one side ends the other: a killed green thread cancels the task it waits for, a
+cancelled
 coroutine kills the green thread it waits for. Nothing needs to be patched.
 """
 
@@ -165,7 +167,9 @@ def _close() -> None:
 
 
 def _forget() -> None:
-    """In a forked child the loop's green thread does not exist. The object is kept, so that nothing of it is torn down here."""
+    """In a forked child the loop's green thread does not exist. The object is kept, so that nothing of it is torn down
+    here.
+    """
     if hasattr(_thread, "loop"):
         _abandoned.append((_thread.loop, _thread.runner))
         del _thread.loop, _thread.runner

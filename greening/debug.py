@@ -82,6 +82,7 @@ def _locks() -> Iterator[Finding]:
 def _instances() -> Iterator[Finding]:
     replaced = _replaced_classes()
     for kind, name in replaced.items():
+        derived: type
         for derived in type.__subclasses__(kind):
             where = f"{derived.__module__}.{derived.__qualname__}"
             if not is_made_by_keeper(derived) and not where.startswith(_targets()):

@@ -6,7 +6,7 @@ from greenlet import GreenletExit as GreenletExit  # re-exported: eventlet's use
 
 
 class GreeningError(Exception):
-    """Base of the errors below. Errors of the stdlib's own kind (OSError, TimeoutError, ValueError) stay what they are."""
+    """Base of the errors below. Errors of the stdlib's own kind (OSError, ValueError) stay what they are."""
 
 
 class BlockingInHub(GreeningError, RuntimeError):
@@ -18,8 +18,8 @@ class BlockingInHub(GreeningError, RuntimeError):
 
     def __init__(self, what: str = "block") -> None:
         super().__init__(
-            f"cannot {what} here: this is the hub, which every green thread of this OS thread depends on. The call comes from "
-            "a finaliser or a signal handler; hand the work to a green thread instead: greening.spawn(func, ...)"
+            f"cannot {what} here: this is the hub, which every green thread of this OS thread depends on. The call is "
+            "that of a finaliser or a signal handler; hand the work to a green thread instead: greening.spawn(func, ...)"
         )
 
 

@@ -22,12 +22,14 @@ class Timeout(BaseException):
         with Timeout(5, False):
             slow()                # is left silently after five seconds
 
-    It is a BaseException, so that `except Exception` in the code under it does not swallow it; nested ones are told apart by
+    It is a BaseException, so that `except Exception` in the code under it does not swallow it; nested ones are told
+    apart by
     identity. It starts when it is made. It cannot interrupt code that never parks.
 
     Args:
         seconds: relative; None: never; 0 or less: at the next switch.
-        exception: raised instead of the Timeout: an instance or a class; False: silent inside `with`; None or True: the Timeout.
+        exception: raised instead of the Timeout: an instance or a class; False: silent inside `with`; None or True:
+        the Timeout.
     Raises:
         TypeError, ValueError: `seconds` is not a number.
     Thread-safety: use it in the green thread that made it only.
@@ -94,7 +96,9 @@ class Timeout(BaseException):
             self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> bool:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> bool:
         self.cancel()
         return value is self and self.exception is False
 

@@ -14,7 +14,8 @@ CATALOGUE: tuple[Entry, ...] = (
     Entry("threading", "thread", "greening.patches.threading"),
     Entry("queue", "thread", "greening.patches.queue"),
     Entry("signal", "thread", "greening.patches.signal"),
-    # `selectors` captures names of `select`, `ssl` classes of `socket`, `subprocess` names of `selectors` and `threading`.
+    # `selectors` captures names of `select`, `ssl` classes of `socket`, `subprocess` names of `selectors` and
+    # `threading`.
     Entry("select", "select", "greening.patches.select"),
     Entry("selectors", "select", "greening.patches.selectors"),
     Entry("socket", "socket", "greening.patches.socket"),

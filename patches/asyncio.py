@@ -1,11 +1,14 @@
 """asyncio: loops live beside green threads, each in its own, and beside each other.
 
 What blocks here: the selector, which is cooperative by the patches of `select` and `selectors`; nothing else.
-What we replace: nothing. What we add: while the greenlet that runs a loop is parked, the OS thread's slots for "the running loop", "the
-current task" and the hooks for asynchronous generators are empty, so that another green thread can run a loop of its own, and
+What we replace: nothing. What we add: while the greenlet that runs a loop is parked, the OS thread's slots for "the
+running loop", "the
+current task" and the hooks for asynchronous generators are empty, so that another green thread can run a loop of its
+own, and
 code that asks "am I in a coroutine?" gets the right answer.
 
-Sources: asyncio.events._set_running_loop and asyncio.tasks._enter_task, _leave_task, which asyncio documents for those who
+Sources: asyncio.events._set_running_loop and asyncio.tasks._enter_task, _leave_task, which asyncio documents for those
+who
 implement loops and tasks; sys.set_asyncgen_hooks.
 """
 

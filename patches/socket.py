@@ -1,9 +1,11 @@
 """socket: every blocking method of `socket.socket`, and the look-up functions.
 
 What blocks here: reads, writes, `accept`, `connect` (socket(7)), and the resolver (getaddrinfo(3), getnameinfo(3)).
-What we replace: those methods, on the class itself, so that its identity, its sub-classes and the sockets that exist already stay
+What we replace: those methods, on the class itself, so that its identity, its sub-classes and the sockets that exist
+already stay
 what they are; the look-ups, which go to native threads; the default timeout, which the C level must not know.
-What stays: everything made of these (`create_connection`, `create_server`, `socketpair`, `makefile`, `getfqdn`, `send_fds` ...), all
+What stays: everything made of these (`create_connection`, `create_server`, `socketpair`, `makefile`, `getfqdn`,
+`send_fds` ...), all
 options and the blocking mode of descriptors.
 """
 

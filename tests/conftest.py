@@ -132,7 +132,9 @@ def _no_green_thread_is_left_behind() -> Iterator[None]:
 
 @pytest.fixture
 def fake() -> Iterator[Any]:
-    """A hub of the test's own, with fake time and fake descriptors (greening.testing.Fake). Nothing may be left on it."""
+    """A hub of the test's own, with fake time and fake descriptors (greening.testing.Fake). Nothing may be left on
+    it.
+    """
     testing = import_module("greening.testing")
     with testing.fake_hub() as fake:
         yield fake

@@ -1,10 +1,12 @@
 """Carriers: the greenlets that green threads run on, used again and again.
 
-Facts: on CPython 3.11+ a new greenlet maps and unmaps a chunk of data stack, which costs 5 us and more; a switch costs 0.2.
+Facts: on CPython 3.11+ a new greenlet maps and unmaps a chunk of data stack, which costs 5 us and more; a switch costs
+0.2.
 A greenlet that is started inside another's stack inherits its recursion depth.
 Consequence: a finished green thread's carrier takes the next one, and new carriers are started from the hub only.
 
-A carrier that anybody still knows when its run ends - by reference, by weak reference, by an attribute - is retired, so that
+A carrier that anybody still knows when its run ends - by reference, by weak reference, by an attribute - is retired,
+so that
 code keyed by `greenlet.getcurrent()` never meets another run under the same object.
 """
 
@@ -14,7 +16,7 @@ from sys import getrefcount
 from typing import TYPE_CHECKING, Any
 from weakref import getweakrefcount
 
-from greenlet import getcurrent, greenlet
+from greenlet import GreenletExit, getcurrent, greenlet
 
 if TYPE_CHECKING:
     from greening._core.hub import Hub
@@ -41,7 +43,7 @@ class Carrier(greenlet):
             task = self._greening_task
             task.execute()
             if hub.main is task:
-                end_of_forked_child()
+                end_of_forked_child(getattr(task, "_failure", None))
             # What this frees may run finalisers. They find no task here, and one that blocks makes the carrier a task.
             task = None
             del self._greening_task
@@ -69,17 +71,26 @@ class Carrier(greenlet):
         del self.resume
 
 
-def end_of_forked_child() -> None:
+def end_of_forked_child(failure: BaseException | None = None) -> None:
     """The green thread that called `fork` was the child's only one, and it has ended: so does the process.
 
     As with OS threads: when the thread that forked returns, the child ends with status 0, without exit handlers.
+    `sys.exit(3)` there means status 3, as in a main program, and an exception (which has been reported) 1.
     """
+    status = 0 if failure is None or isinstance(failure, GreenletExit) else 1
+    if isinstance(failure, SystemExit):
+        if isinstance(failure.code, int):
+            status = failure.code
+        elif failure.code is None:
+            status = 0
+        elif sys.stderr is not None:
+            sys.stderr.write(f"{failure.code}\n")
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except (AttributeError, OSError, ValueError):
             continue
-    os._exit(0)
+    os._exit(status & 0xFF)
 
 
 class _Threshold:

@@ -1,6 +1,7 @@
 """Which hub, which task: the process-wide and thread-wide state of the engine lives here and nowhere else.
 
-The running task hangs on the running greenlet, so that no switch, not even one between foreign greenlets, can leave a stale
+The running task hangs on the running greenlet, so that no switch, not even one between foreign greenlets, can leave a
+stale
 answer behind. The hub of an OS thread hangs on a real thread-local and closes its descriptors when the thread ends.
 """
 
@@ -10,13 +11,14 @@ from typing import cast
 from greenlet import getcurrent as _getcurrent
 from greenlet import greenlet
 
+from greening._core import stuck
 from greening._core.clock import MonotonicClock
 from greening._core.hub import Hub
 from greening._core.lot import guard
 from greening._core.poller import default_poller
-from greening._core.stuck import first_thread, report_deadlock
+from greening._core.stuck import report_deadlock
 from greening._core.task import Task
-from greening._originals import real_local
+from greening._originals import get_ident, real_local
 
 _thread = real_local()
 # Every hub whose OS thread lives. Appending and removing are atomic; whoever iterates takes a copy.
@@ -71,7 +73,7 @@ def _make_hub() -> Hub:
     main._greening_task = hub.main  # type: ignore[attr-defined]  # greenlets have a __dict__
     hub.on_stuck = report_deadlock
     _thread.hub = hub
-    if hub.thread != first_thread:
+    if hub.thread != stuck.first_thread:
         # The first thread's hub lives as long as the process, and must not be taken apart while modules are.
         _thread.closer = _Closer(hub)
     hubs.append(hub)
@@ -104,11 +106,12 @@ def in_hub() -> bool:
 
 def _after_fork_in_child() -> None:
     guard._at_fork_reinit()  # type: ignore[attr-defined]  # another OS thread may have held it
+    stuck.first_thread = get_ident()
     hub: Hub | None = getattr(_thread, "hub", None)
     for other in hubs:
         if other is not hub:
             _dead_hubs.append(other)
-            other.bury(None)
+            other.bury(None, "its OS thread stayed behind in the parent of a fork")
     hubs[:] = [] if hub is None else [hub]
     if hub is not None:
         hub.after_fork(current())

@@ -1,8 +1,9 @@
-"""Green threads: what `spawn` makes. The GreenThread is the identity; the greenlet that carries it is an implementation detail."""
+"""Green threads: what `spawn` makes. The GreenThread is the identity; the greenlet that carries it is an
+implementation detail.
+"""
 
 from collections.abc import Callable
 from contextvars import copy_context
-from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from greenlet import GreenletExit
@@ -13,6 +14,7 @@ from greening._core.hub import Hub
 from greening._core.report import report
 from greening._core.task import DEAD, NEW, PARKED, READY, RUNNING, Task
 from greening._core.thrower import Thrower
+from greening._core.thrown import exception_of
 from greening._core.timers import Timer, deadline_after
 from greening._originals import get_ident
 
@@ -94,9 +96,12 @@ class GreenThread(Task, Generic[T]):
             self.hub.raise_in_main(failure)
 
     def _settle(self) -> None:
-        """The function has ended: wake those who wait, call the links, free what is left. Links and finalisers may park."""
+        """The function has ended: wake those who wait, call the links, free what is left. Links and finalisers may
+        park.
+        """
         self._args = self._kwargs = self.error = self.context = None  # type: ignore[assignment]  # never read again
-        # One step for every OS thread: see Task.wake. (What `_func` knows may have finalisers: it is let go after that.)
+        # One step for every OS thread: see Task.wake. (What `_func` knows may have finalisers: it is let go after
+        # that.)
         func = self._func
         self._func = None
         after = self._after
@@ -115,6 +120,20 @@ class GreenThread(Task, Generic[T]):
             self.timer = None
         self.state = DEAD
         self.resume = None
+
+    def lose(self, why: str) -> None:
+        """See Task.lose. Whoever waits for it elsewhere is told."""
+        self.state = DEAD
+        if self._func is None:
+            return
+        self._failure = GreenletExit(f"{self.name} has not ended, but {why}")
+        self._args = (self._func, self._args)  # kept
+        self._func = None
+        after = self._after
+        self._after = None
+        for what in after or ():
+            if type(what) is not tuple:
+                what.wake()
 
     def _call_link(self, func: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         try:
@@ -158,10 +177,11 @@ class GreenThread(Task, Generic[T]):
             if task.state != RUNNING:
                 task.refuse()
             # One step for every OS thread, and for `_settle`: see Task.wake.
+            mine = [task]  # made here: a new list may set off the garbage collector, which runs anything
             if self._func is not None:
                 task.state = PARKED
                 if self._after is None:
-                    self._after = [task]
+                    self._after = mine
                 else:
                     self._after.append(task)
                 try:
@@ -190,10 +210,11 @@ class GreenThread(Task, Generic[T]):
     def link(self, func: Callable[..., object], /, *args: Any, **kwargs: Any) -> None:
         """Have `func(self, *args, **kwargs)` called when it ends, in its own greenlet; at once when it has ended."""
         what = (func, args, kwargs)
+        mine = [what]
         # One step for every OS thread: see Task.wake.
         if self._func is not None:
             if self._after is None:
-                self._after = [what]
+                self._after = mine
             else:
                 self._after.append(what)
             return
@@ -219,7 +240,7 @@ class GreenThread(Task, Generic[T]):
 
     def cancel(self, *throw_args: Any) -> None:
         """Like `kill`, but only if it has not started."""
-        error = _exception(throw_args)
+        error = exception_of(throw_args)
         if self.hub.awake != get_ident():
             self.hub.post(lambda: self._cancel(error))
         else:
@@ -234,27 +255,11 @@ def _nobody() -> None:
     return None
 
 
-def _exception(args: tuple[Any, ...]) -> BaseException:
-    """The exception that `throw(*args)` would raise."""
-    kind: Any = args[0] if args else GreenletExit
-    value: Any = args[1] if len(args) > 1 else None
-    trace: TracebackType | None = args[2] if len(args) > 2 else None
-    if isinstance(kind, type) and issubclass(kind, BaseException):
-        if not isinstance(value, BaseException):
-            value = kind() if value is None else kind(*value) if isinstance(value, tuple) else kind(value)
-        error = value
-    elif isinstance(kind, BaseException):
-        error = kind
-    else:
-        raise TypeError(f"an exception or an exception class is needed, not {kind!r}")
-    return error.with_traceback(trace) if trace is not None else error
-
-
 def kill(thread: Task, *throw_args: Any) -> None:
     """Raise GreenletExit, or the given exception, in a green thread. See `GreenThread.kill`."""
     if not isinstance(thread, Task):
         raise TypeError(f"a green thread is needed, as spawn() and getcurrent() give it, not {thread!r}")
-    error = _exception(throw_args)
+    error = exception_of(throw_args)
     hub = thread.hub
     if hub.awake != get_ident():
         hub.post(lambda: _strike(thread, error))
@@ -384,5 +389,3 @@ def _start_local(thread: GreenThread[Any], creator: Task) -> None:
     _start(thread)
     if isinstance(creator, GreenThread) and creator.dead:
         _never_start(thread, GreenletExit())
-
-

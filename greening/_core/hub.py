@@ -1,7 +1,9 @@
-"""The hub: one per OS thread, one `while` loop, four acts: wait, other threads' posts, timers, a round of runnable tasks.
+"""The hub: one per OS thread, one `while` loop, four acts: wait, other threads' posts, timers, a round of runnable
+tasks.
 
 Facts: a greenlet switch costs 0.2 us, `epoll_wait` with nothing to report 0.5 us and more.
-Consequence: a task that parks switches straight to the next runnable task; it goes through the hub only when the round's
+Consequence: a task that parks switches straight to the next runnable task; it goes through the hub only when the
+round's
 budget is spent, so that descriptors and timers are looked at however busy the tasks are.
 
 Law: the hub runs nobody's code. What it calls are wake-ups of the engine, which neither block nor raise.
@@ -16,6 +18,7 @@ from greenlet import getcurrent, greenlet
 
 from greening._core.carrier import Carrier, unshared_references
 from greening._core.clock import Clock
+from greening._core.lot import guard
 from greening._core.poller import IN, Poller
 from greening._core.registry import Registry
 from greening._core.task import DEAD, Task
@@ -25,7 +28,8 @@ from greening._core.wakeup import Wakeup
 from greening._originals import get_ident
 from greening.errors import BlockingInHub
 
-# Switches of a round, at least: with two tasks that wake each other, a round of only as many as are runnable when it begins
+# Switches of a round, at least: with two tasks that wake each other, a round of only as many as are runnable when it
+# begins
 # would poll at every second switch. Measured: 16 takes the poll's share of a hand-off from 60 to 6 per cent.
 MIN_ROUND = 16
 
@@ -51,6 +55,8 @@ class HubGreenlet(greenlet):
 
     __slots__ = ("_greening_task",)
 
+    _greening_task: Task
+
 
 class Hub:
     """Scheduler of one OS thread.
@@ -62,7 +68,8 @@ class Hub:
         adopted: tasks of greenlets that are not ours.
         pending: native calls under way (tpool), each of which will post.
         thread: `get_ident()` of the OS thread, for comparison only.
-        awake: the same while `ready` and `timers` may be touched directly, 0 while the hub sleeps: a signal handler that
+        awake: the same while `ready` and `timers` may be touched directly, 0 while the hub sleeps: a signal handler
+        that
             runs then is in the right OS thread, but the sleep has to be ended as for any other.
     Thread-safety: `post` may be called from anywhere, everything else from the hub's own OS thread.
     """
@@ -126,7 +133,7 @@ class Hub:
         return self._enter()
 
     def call_at(self, when: float, call: Callable[..., object], *args: Any) -> Timer:
-        """Have `call(*args)` called in the hub at `when` (absolute hub time, seconds). It must neither block nor raise."""
+        """Have `call(*args)` called in the hub at `when` (absolute hub time in seconds). It never blocks."""
         timer = self.timers.add(when, call, *args)
         if not self.awake:
             self.wakeup.ring()
@@ -137,7 +144,8 @@ class Hub:
     def begin(self) -> None:
         """Start the hub's greenlet here, where the stack is shallow, and come back.
 
-        It inherits the recursion depth of whoever starts it, and every carrier inherits the hub's: begun from the depth of
+        It inherits the recursion depth of whoever starts it, and every carrier inherits the hub's: begun from the
+        depth of
         the first park, it would leave green threads that much less to recurse.
         """
         self.greenlet.switch(getcurrent().switch)
@@ -247,12 +255,13 @@ class Hub:
         The forgotten are kept alive for ever: freeing a suspended greenlet would run its `finally` blocks here, too.
         """
         _abandoned.append((list(self.carriers), list(self.ready), self.regs.copy(), self.timers, self.main))
-        self.bury(current)
+        self.bury(current, "it stayed behind in the parent of a fork")
         self.thread = self.awake = get_ident()
         self.ready.clear()
         self.turns = 0
         self.pending = 0
-        self.timers = TimerHeap()
+        timers, self.timers = self.timers, TimerHeap()
+        timers.hand_over(self.timers, current)  # its Timeouts go on; its alarm is set at each wait
         self.idle.clear()
         self.carriers.clear()
         self.poller.close()
@@ -265,15 +274,18 @@ class Hub:
         current.timer = None
         self.main = current
 
-    def bury(self, survivor: Task | None) -> None:
-        """In the child of a fork: no task but `survivor` is ever to run again, whoever has it in a queue."""
-        for task in (*(carrier._greening_task for carrier in self.carriers), *self.ready, *self.adopted, self.main):
-            if task is not None and task is not survivor:
-                task.state = DEAD
+    def bury(self, survivor: Task | None, why: str) -> None:
+        """No task but `survivor` is ever to run again, whoever has it in a queue."""
+        carried = [getattr(carrier, "_greening_task", self.task) for carrier in self.carriers]
+        for task in (*carried, *self.ready, *self.adopted, self.main):
+            if task is not self.task and task is not survivor:
+                task.lose(why)
 
     def close(self) -> None:
         """The OS thread ends: release the descriptors. The loop ends when its greenlet next runs."""
         self.closed = True
+        with guard:
+            self.bury(None, "its OS thread has ended")
         self.poller.close()
         self.wakeup.close()
 

@@ -1,8 +1,10 @@
 """The waiting discipline under every lock, event and queue: first come, first served; nobody is lost.
 
 A list of waiting tasks is a queue of claims. Whoever takes a task out of the list has *chosen* it and owes it what it
-waits for; a waiter that is interrupted finds out from the list whether it had been chosen, and then passes the choice on.
-`guard` makes "look and enter" one step against other OS threads. It is re-entrant and real: a finaliser that the garbage
+waits for; a waiter that is interrupted finds out from the list whether it had been chosen, and then passes the choice
+on.
+`guard` makes "look and enter" one step against other OS threads. It is re-entrant and real: a finaliser that the
+garbage
 collector runs inside it does not deadlock, and no greenlet switches while it holds it.
 """
 

@@ -2,10 +2,12 @@
 
 Facts (epoll(7), Linux):
 - An entry of an epoll set belongs to the open file description, and is keyed by description *and* descriptor number.
-  Closing a number removes the entry only when no duplicate of it is left: so we remove an entry before we close a number.
+  Closing a number removes the entry only when no duplicate of it is left: so we remove an entry before we close a
+  number.
 - With EPOLLET an entry reports each change once. Adding (or modifying) an entry reports at once what is ready already.
 - EPERM from `epoll_ctl` means a file that is always ready (a regular file, a directory).
-- `epoll_wait` counts milliseconds. `select` on the epoll descriptor itself counts microseconds, so that short waits use it.
+- `epoll_wait` counts milliseconds. `select` on the epoll descriptor itself counts microseconds, so that short waits
+use it.
 
 Consequence: a socket is added once, edge-triggered, for both directions, and there is no `epoll_ctl` per wait. A raw
 descriptor, about whose other users we know nothing, is added one-shot for each wait.
@@ -115,14 +117,17 @@ class EpollPoller:
                 timeout = 0
             elif timeout > _LONGEST:
                 timeout = _LONGEST
-        return self._poll(timeout, _BATCH)
+        events: list[tuple[int, int]] = self._poll(timeout, _BATCH)
+        return events
 
     def close(self) -> None:
         self._epoll.close()
 
 
 class PortablePoller:
-    """poll(2), for systems without epoll. Level-triggered, so that every wait arms its descriptor and every event disarms it."""
+    """poll(2), for systems without epoll. Level-triggered, so that every wait arms its descriptor and every event
+    disarms it.
+    """
 
     __slots__ = ("_masks", "_poll")
 

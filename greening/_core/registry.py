@@ -109,7 +109,8 @@ class Registry:
 
     def _share(self, reg: Registration, owner: Any) -> Registration:
         # Two socket objects have one number: `socket(fileno=...)` of a live one, or a number that was closed behind our
-        # back. Armed again, the entry is that of the file which has the number now. If each threw the other's waiters out,
+        # back. Armed again, the entry is that of the file which has the number now. If each threw the other's waiters
+        # out,
         # the two would wake each other for ever.
         reg.owner = ref(owner)
         reg.drained = reg.stream = False
@@ -173,7 +174,7 @@ class Registry:
             self.forget(reg.fd)
 
     def wait_raw(self, fd: int, task: Task, mask: int, deadline: float | None) -> int:
-        """Like `wait`, for a descriptor that is not ours: one-shot. A file that is always ready returns `mask` at once."""
+        """Like `wait`, for a descriptor that is not ours: one-shot. A file that is always ready has `mask` at once."""
         reg = self.regs.get(fd)
         if reg is not None and reg.owner is not None and reg.owner() is None:
             self._evict(reg)
@@ -253,4 +254,3 @@ class Registry:
         """Start afresh on another poller (after fork)."""
         self.regs.clear()
         self.poller = poller
-

@@ -1,4 +1,6 @@
-"""What becomes of an exception that nobody caught in a green thread: it is reported once, where `threading` would report it."""
+"""What becomes of an exception that nobody caught in a green thread: it is reported once, where `threading` would
+report it.
+"""
 
 import _thread
 import sys
@@ -8,7 +10,8 @@ from typing import Any
 def report(error: BaseException, thread: Any) -> None:
     """Report an unhandled exception of `thread` (anything with a `name`).
 
-    Goes to `threading.excepthook` where `threading` is loaded, so that a hook of the user's sees green threads too; else
+    Goes to `threading.excepthook` where `threading` is loaded, so that a hook of the user's sees green threads too;
+    else
     to the same default: a traceback on `sys.stderr` under the thread's name.
 
     Raises:
@@ -20,15 +23,16 @@ def report(error: BaseException, thread: Any) -> None:
     try:
         hook(_thread._ExceptHookArgs([type(error), error, error.__traceback__, owner]))  # type: ignore[call-arg, arg-type]  # a struct sequence, typed as a tuple of exactly four in typeshed
     except Exception as failure:  # noqa: BLE001  # a broken hook must not kill the hub
-        sys.unraisablehook(_Unraisable(type(failure), failure, failure.__traceback__, "exception in threading.excepthook", hook))
+        told: Any = _Unraisable(failure, "exception in threading.excepthook", hook)
+        sys.unraisablehook(told)
 
 
 class _Unraisable:
     """The shape of `sys.UnraisableHookArgs`, which cannot be made from Python."""
 
-    def __init__(self, kind: type[BaseException], error: BaseException, trace: Any, message: str, culprit: Any) -> None:
-        self.exc_type = kind
+    def __init__(self, error: BaseException, message: str, culprit: Any) -> None:
+        self.exc_type = type(error)
         self.exc_value = error
-        self.exc_traceback = trace
+        self.exc_traceback = error.__traceback__
         self.err_msg = message
         self.object = culprit

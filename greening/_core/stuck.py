@@ -1,4 +1,4 @@
-"""Deadlock detection: nothing is runnable, no timer is set, nobody waits for a descriptor, no native call is pending."""
+"""Deadlocks: nothing is runnable, no timer is set, nobody waits for a descriptor, no native call is pending."""
 
 import _signal
 import os
@@ -26,7 +26,7 @@ def report_deadlock(hub: "Hub") -> None:
     Somebody is: another OS thread (only the process's first thread is ever told, and only when it is alone), or a
     Python signal handler - `default_int_handler`, which only ends the program, does not count. Go decides alike.
     """
-    if hub.main.ident != first_thread or _has_handler():
+    if hub.thread != first_thread or _has_handler():
         return
     if _others_exist():
         hub.timers.add(hub.now() + LOOK_AGAIN, _nothing)
@@ -49,11 +49,11 @@ def _nothing() -> None:
 
 
 def _has_handler() -> bool:
-    default = _signal.default_int_handler
-    return any(
-        callable(handler) and handler is not default and not isinstance(handler, int)
-        for handler in map(getsignal, range(1, _signal.NSIG))
-    )
+    for handler in map(getsignal, range(1, _signal.NSIG)):
+        handler = getattr(handler, "handler", handler)  # the patch of `signal` puts each into a case of its own
+        if callable(handler) and handler is not _signal.default_int_handler and not isinstance(handler, int):
+            return True
+    return False
 
 
 def where_parked(hub: "Hub") -> list[str]:
@@ -72,4 +72,5 @@ def where_parked(hub: "Hub") -> list[str]:
     return sorted(lines)
 
 
+# The OS thread that the process began with; in the child of a fork, the one that forked.
 first_thread = get_ident()

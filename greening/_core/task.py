@@ -4,7 +4,8 @@ Laws:
 - A parked task is resumed exactly once per park. `wake` and `interrupt` say whether they were the one that resumed it.
 - A task that is going to park sets `state = PARKED` *before* it lets a waker know of itself, because a waker may
   live in another OS thread. Only a RUNNING task may do so (`refuse` says why).
-- `resume` is the bound `switch` of the greenlet, never looked up at the call: a suspended caller of `resume()` then holds
+- `resume` is the bound `switch` of the greenlet, never looked up at the call: a suspended caller of `resume()` then
+holds
   the method object and not the greenlet, whose reference count can tell whether anybody keeps it (see carrier).
 """
 
@@ -42,7 +43,8 @@ TIMED_OUT: Final = _TimedOut()
 # What `switch()` without arguments returns where it arrives: CPython has one empty tuple.
 _SWITCHED: Final = ()
 
-# Idents of green threads. They never meet those of OS threads, which are addresses (pthread_self(3)): far above, and even.
+# Idents of green threads. They never meet those of OS threads, which are addresses (pthread_self(3)): far above, and
+# even.
 _idents = count(1, 2)
 
 
@@ -120,7 +122,8 @@ class Task:
     def wake(self, value: Any = None) -> bool:
         """Have the task resumed with `value`. Thread-safe. False: it does not wait, or somebody else was first."""
         hub = self.hub
-        # Here no call stands between the first line and the fourth: CPython switches OS threads at calls and jumps only.
+        # Here no call stands between the first line and the fourth: CPython switches OS threads at calls and jumps
+        # only.
         generation = self.generation
         if self.state != PARKED:
             return False
@@ -215,6 +218,10 @@ class Task:
         hub, or the engine on the way to a park. To park here would be to take part in the wait that was interrupted.
         """
         raise BlockingInHub()
+
+    def lose(self, why: str) -> None:
+        """It will never run again: its OS thread is no more. Nothing is freed, since nothing of it may run."""
+        self.state = DEAD
 
     def _set_alarm(self, deadline: float) -> None:
         # One timer per task, not one per wait: a timer that is due too early is set again when it fires.

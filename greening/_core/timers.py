@@ -1,7 +1,8 @@
 """Timers: a heap of absolute deadlines. Pure data: no clock, no hub, tested with plain numbers.
 
 Most timers are cancelled long before they are due (a timeout around a call that succeeds), so cancelling must be
-cheap: it only marks the timer, and the heap is rebuilt when more than half of it (and more than `SLACK` entries) is dead.
+cheap: it only marks the timer, and the heap is rebuilt when more than half of it (and more than `SLACK` entries) is
+dead.
 Amortised cost: O(log n) to add, O(1) to cancel.
 """
 
@@ -129,8 +130,20 @@ class TimerHeap:
             heapify(self._entries)
             self._dead = 0
 
+    def hand_over(self, heir: "TimerHeap", who: object) -> None:
+        """Forget every timer, but give to `heir` the living ones whose first argument is `who`."""
+        for when, order, timer in self._entries:
+            if timer.heap is not None and timer.args and timer.args[0] is who:
+                timer.heap = heir
+                heappush(heir._entries, (when, order, timer))
+            else:
+                timer.heap = None
+        heir._order = self._order
+        self._entries.clear()
+        self._dead = 0
+
     def clear(self) -> None:
-        """Forget every timer (after fork)."""
+        """Forget every timer."""
         for _, _, timer in self._entries:
             timer.heap = None
         self._entries.clear()

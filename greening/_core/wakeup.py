@@ -9,7 +9,7 @@ from collections import deque
 from typing import Any
 
 from greening._core.descriptors import high_duplicate
-from greening._originals import os_close, os_read, os_write
+from greening._originals import RLock, os_close, os_read, os_write
 
 _ONE = (1).to_bytes(8, "little")
 
@@ -17,9 +17,13 @@ _ONE = (1).to_bytes(8, "little")
 class Wakeup:
     """Inbox of a hub. `post` is thread-safe; everything else belongs to the hub."""
 
-    __slots__ = ("_reads", "_writes", "inbox", "sleeping")
+    __slots__ = ("_lock", "_reads", "_writes", "inbox", "sleeping")
 
     def __init__(self) -> None:
+        # Between ringing and closing: when the OS thread ends, the number of its bell is free for another file.
+        # Re-entrant,
+        # since a signal handler or a finaliser may ring while we do.
+        self._lock = RLock()
         self.inbox: deque[Any] = deque()
         self.sleeping = False
         if hasattr(os, "eventfd"):
@@ -46,10 +50,13 @@ class Wakeup:
 
     def ring(self) -> None:
         """End the hub's sleep. Never blocks; a bell that cannot ring any louder has rung already."""
-        try:
-            os_write(self._writes, _ONE)
-        except (BlockingIOError, OSError):
-            return
+        with self._lock:
+            if self._writes < 0:
+                return
+            try:
+                os_write(self._writes, _ONE)
+            except (BlockingIOError, OSError):
+                return
 
     def silence(self) -> None:
         """The hub has heard the bell."""
@@ -60,6 +67,10 @@ class Wakeup:
 
     def close(self) -> None:
         """Release the descriptors."""
-        os_close(self._reads)
-        if self._writes != self._reads:
-            os_close(self._writes)
+        with self._lock:
+            reads, writes = self._reads, self._writes
+            self._reads = self._writes = -1
+        if reads >= 0:
+            os_close(reads)
+            if writes != reads:
+                os_close(writes)

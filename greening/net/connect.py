@@ -64,7 +64,8 @@ def accept_fd(sock: Any) -> tuple[int, Any]:
 
 def _accept_now(sock: Any) -> tuple[int, Any] | None:
     if _raw_gettimeout(sock) is None:
-        # Another process may take the connection that woke us: `accept` must fail then, not wait. Said every time, since
+        # Another process may take the connection that woke us: `accept` must fail then, not wait. Said every time,
+        # since
         # whoever shares the descriptor may have said otherwise in the meantime.
         os.set_blocking(_fileno(sock), False)
     try:
@@ -115,7 +116,8 @@ def _connect(sock: Any, address: Any) -> int:
 def _outcome(sock: Any, address: Any) -> int:
     """0: connected; one of _UNDER_WAY: a stale event; else the errno of the failure."""
     if proto_of(sock) in TCP and family_of(sock) in INET:
-        # The same call tells, and makes the connection final: the next one gets EISCONN, as after a blocking connect(2).
+        # The same call tells, and makes the connection final: the next one gets EISCONN, as after a blocking
+        # connect(2).
         error = _begin(sock, address)
         return 0 if error == errno.EISCONN else error
     error = _getsockopt(sock, _socket.SOL_SOCKET, _socket.SO_ERROR)

@@ -1,4 +1,6 @@
-"""eventlet's short-cuts: `connect`, `listen`, `serve` (`wrap_ssl` is in wrap_ssl.py). Their sockets are cooperative whether or not anything is patched."""
+"""eventlet's short-cuts: `connect`, `listen`, `serve` (`wrap_ssl` is in wrap_ssl.py). Their sockets are cooperative
+whether or not anything is patched.
+"""
 
 import errno
 import socket as _stdlib
@@ -63,7 +65,8 @@ def listen(
         addr: (host, port) - port 0: the system chooses - or a path for AF_UNIX, which must not exist.
         backlog: connections that wait for `accept` (listen(2)).
         reuse_addr: SO_REUSEADDR (not for AF_UNIX).
-        reuse_port: SO_REUSEPORT. Difference from eventlet: only when asked for, so that two servers on one port are an error.
+        reuse_port: SO_REUSEPORT. Difference from eventlet: only when asked for, so that two servers on one port are an
+        error.
     Raises:
         OSError: as `bind` and `listen`.
     """
@@ -84,7 +87,8 @@ def listen(
 def serve(sock: Any, handle: Callable[[Any, Any], object], concurrency: int = 1000) -> None:
     """Accept connections for ever and call `handle(connection, address)` for each in a green thread of its own.
 
-    A handler's return closes its connection. Raise `StopServe` in a handler to make `serve` return; any other exception of a handler
+    A handler's return closes its connection. Raise `StopServe` in a handler to make `serve` return; any other
+    exception of a handler
     ends `serve`, which raises it (eventlet's rule). Out of descriptors or memory, it pauses and goes on.
 
     Args:

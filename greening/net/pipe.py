@@ -23,6 +23,7 @@ import stat
 import sys
 from collections.abc import Callable, Sequence
 from fcntl import F_GETFL, fcntl
+from functools import partial
 from itertools import count
 from operator import index
 from select import PIPE_BUF
@@ -75,20 +76,28 @@ def _flags_of_open() -> int:
 _BY_PATH = _flags_of_open()
 
 
+# Flags that need a second look. Without RWF_NOWAIT, or where open(2) leaves no trace, every descriptor does.
+_ODD = os.O_NONBLOCK | _BY_PATH if NOWAIT and _BY_PATH else -1
+
+
 def is_plain(fd: int) -> bool:
     """True when the plain system call is right: O_NONBLOCK is set, or it is a file on disk, or no descriptor at all."""
     try:
         flags = fcntl(fd, F_GETFL)
-        if flags & os.O_NONBLOCK or not NOWAIT:
-            return bool(flags & os.O_NONBLOCK) or not can_block(fd)
-        if flags & _BY_PATH:
-            _lseek(fd, 0, os.SEEK_CUR)
-            return True
-        return not _BY_PATH and not can_block(fd)
+        return flags & _ODD != 0 and _is_plain(fd, flags)
     except OSError as error:
         return error.errno != errno.ESPIPE
     except (ValueError, OverflowError, TypeError):
         return True
+
+
+def _is_plain(fd: int, flags: int) -> bool:
+    if flags & os.O_NONBLOCK:
+        return True
+    if _BY_PATH and not flags & _BY_PATH:
+        return False
+    _lseek(fd, 0, os.SEEK_CUR)  # ESPIPE: a FIFO, a terminal
+    return _BY_PATH != 0 or not can_block(fd)
 
 
 def can_block(fd: int) -> bool:
@@ -145,17 +154,12 @@ def read(fd: int, n: int) -> bytes:
             return os_read(fd, n)
     if not 0 < n <= sys.maxsize or is_plain(fd):
         return os_read(fd, n)
-    return read_cooperatively(fd, n)
-
-
-def read_cooperatively(fd: int, n: int) -> bytes:
-    """`read` for a descriptor of which `is_plain` is known to be False, or would say so only because of O_NONBLOCK."""
     try:
         data = read_now(fd, n)
     except OSError as error:
         if error.errno not in _NOT_NOW:
             raise
-        return attempt(fd, IN, error.errno, lambda: read_now(fd, n), lambda: os_read(fd, n))
+        return attempt(fd, IN, error.errno, partial(read_now, fd, n), partial(os_read, fd, n))
     if not _tick() % _BUDGET:
         yield_now()
     return data
@@ -196,7 +200,7 @@ def readv(fd: int, buffers: Sequence[Any]) -> int:
         if error.errno not in _NOT_NOW:
             raise
         code = error.errno
-    return attempt(fd, IN, code, lambda: _preadv(fd, buffers, -1, NOWAIT), lambda: os_readv(fd, buffers))
+    return attempt(fd, IN, code, partial(_preadv, fd, buffers, -1, NOWAIT), partial(os_readv, fd, buffers))
 
 
 def write(fd: int, data: Any) -> int:
@@ -251,8 +255,8 @@ def write_some(fd: int, octets: Any, code: int = _EAGAIN) -> int:
         code: what a write with RWF_NOWAIT said to it.
     """
     if code == _EAGAIN:
-        return attempt(fd, OUT, code, lambda: _pwritev(fd, (octets,), -1, NOWAIT), lambda: os_write(fd, octets))
-    return attempt(fd, OUT, code, _never, lambda: os_write(fd, octets[:PIPE_BUF]))
+        return attempt(fd, OUT, code, partial(_pwritev, fd, (octets,), -1, NOWAIT), partial(os_write, fd, octets))
+    return attempt(fd, OUT, code, _never, partial(os_write, fd, octets[:PIPE_BUF]))
 
 
 def write_now(fd: int, data: Any) -> int:

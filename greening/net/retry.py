@@ -1,11 +1,13 @@
 """One discipline for every operation on a socket: try the system call, park on EAGAIN, honour the deadline, try again.
 
 Facts:
-- `recv`, `send` and their kin take MSG_DONTWAIT; on a socket whose C-level timeout is None they then fail with EAGAIN instead
+- `recv`, `send` and their kin take MSG_DONTWAIT; on a socket whose C-level timeout is None they then fail with EAGAIN
+instead
   of waiting. So a blocking socket keeps its blocking descriptor, as its user (and a child process) expects it.
 - With a C-level timeout above zero every C call begins with a `poll` of its own, which would stop the hub.
 - OpenSSL's object reads the C-level timeout, too, and knows no MSG_DONTWAIT.
-Decision: the C-level timeout is None or 0 (always 0 for TLS). A timeout that the user sets is kept here, by descriptor; the
+Decision: the C-level timeout is None or 0 (always 0 for TLS). A timeout that the user sets is kept here, by
+descriptor; the
 descriptor gets O_NONBLOCK then, as the stdlib does it.
 """
 
@@ -23,7 +25,8 @@ from greening._core.registry import Registration
 from greening._core.waiting import yield_now
 from greening._originals import raw_socket
 
-# The C module's are plain integers; comparing the enum members of `socket`, or `|` of them, is a Python call, and costs more
+# The C module's are plain integers; comparing the enum members of `socket`, or `|` of them, is a Python call, and
+# costs more
 # than the system call. (And whoever imports this file need not load `socket`.)
 INET = (_socket.AF_INET, _socket.AF_INET6)
 STREAM = _socket.SOCK_STREAM
@@ -96,7 +99,7 @@ def set_blocking(sock: Any, flag: Any) -> None:
 
 
 def keep_trying(fd: int) -> None:
-    """The socket is non-blocking now: a read must look itself, since there may never be a wait that tells of new data."""
+    """The socket is non-blocking now: a read must look itself, since there may never be a wait that tells of data."""
     for hub in tuple(hubs):
         reg = hub.regs.get(fd)
         if reg is not None:
@@ -160,7 +163,7 @@ def deadline_of(sock: Any) -> float | None:
 
 
 def attempt(sock: Any, mask: int, user_flags: int, call: Callable[..., Any], *args: Any) -> Any:
-    """Call; where that would have to wait, `retry`. With MSG_DONTWAIT or MSG_ERRQUEUE in `user_flags` it never waits."""
+    """Call; where that would wait, `retry`. With MSG_DONTWAIT or MSG_ERRQUEUE in `user_flags` it never waits."""
     spend()
     try:
         return call(sock, *args)

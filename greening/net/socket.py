@@ -1,6 +1,8 @@
-"""Cooperative sockets: the methods that patches/socket.py puts on `socket.socket`, and a class of our own that has them.
+"""Cooperative sockets: the methods that patches/socket.py puts on `socket.socket`, and a class of our own that has
+them.
 
-Every operation tries the system call first and parks on EAGAIN (see retry) - but not after a short read on TCP, which has
+Every operation tries the system call first and parks on EAGAIN (see retry) - but not after a short read on TCP, which
+has
 already said that there is nothing more (see `Registration.drained`). Signatures and errors are those of the C methods.
 """
 
@@ -287,7 +289,9 @@ def _real_close(self: Any, _ss: Any = raw_socket) -> None:
 
 
 def accept_of(make: Callable[..., Any]) -> Callable[[Any], tuple[Any, Any]]:
-    """`accept` that makes its sockets with `make`, as the stdlib's makes `socket.socket`, whatever the listener's class."""
+    """`accept` that makes its sockets with `make`, as the stdlib's makes `socket.socket`, whatever the listener's
+    class.
+    """
 
     def accept(self: Any) -> tuple[Any, Any]:
         """Wait for a connection. Returns (socket, address)."""

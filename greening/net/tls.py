@@ -1,6 +1,7 @@
 """Cooperative TLS: the methods that patches/ssl.py puts on `ssl.SSLSocket`, and a class of our own that has them.
 
-The stdlib's methods stay and do the work: on a descriptor that never blocks, OpenSSL says "want read" or "want write"; we park
+The stdlib's methods stay and do the work: on a descriptor that never blocks, OpenSSL says "want read" or "want write";
+we park
 until the descriptor is ready and call again. Contexts, verification and MemoryBIO users are not touched.
 
 Fact (SSL_write(3), "bad write retry"): a write that wants to be repeated must be repeated before any other write.
@@ -30,7 +31,8 @@ def _repeat(sock: Any, what: str, call: Callable[..., Any], *args: Any) -> Any:
     """Call until OpenSSL wants nothing any more; parked in between.
 
     Raises:
-        TimeoutError: as the stdlib's, with the name of the operation. ssl.SSLWantReadError, SSLWantWriteError: the socket
+        TimeoutError: as the stdlib's, with the name of the operation. ssl.SSLWantReadError, SSLWantWriteError: the
+        socket
             is non-blocking for its user.
     """
     if _raw_gettimeout(sock) != 0:
@@ -57,7 +59,7 @@ def _repeat(sock: Any, what: str, call: Callable[..., Any], *args: Any) -> Any:
             raise TimeoutError(f"The {what} operation timed out") from None
 
 
-def read(self: Any, len: int = 1024, buffer: Any = None) -> Any:  # noqa: A002  # the stdlib's name
+def read(self: Any, len: int = 1024, buffer: Any = None) -> Any:  # the stdlib's name
     result = _repeat(self, "read", _read, len, buffer)
     spend()
     return result
@@ -87,9 +89,11 @@ def _in_turn(sock: Any, call: Callable[..., int], *args: Any) -> int:
                 return sent
         lock = sock.__dict__["_greening_write_lock"] = Lock()
     timeout = timeout_of(sock)
-    if not lock.acquire(timeout != 0, -1 if not timeout else timeout):
-        raise TimeoutError("The write operation timed out") if timeout else ssl.SSLWantWriteError(
-            ssl.SSL_ERROR_WANT_WRITE, "another write is under way"
+    if not lock.acquire(timeout != 0, timeout or -1):
+        raise (
+            TimeoutError("The write operation timed out")
+            if timeout
+            else ssl.SSLWantWriteError(ssl.SSL_ERROR_WANT_WRITE, "another write is under way")
         )
     try:
         return _repeat(sock, "write", call, *args)  # type: ignore[no-any-return]  # octets written

@@ -1,7 +1,9 @@
 """What a blocking descriptor does whole, and MSG_DONTWAIT does in parts: the rest of it.
 
-Facts (send(2), recv(2), tcp(7)): on a blocking stream `send` returns when the kernel has taken everything, and with MSG_WAITALL
-`recv` returns when the buffer is full. An error half way is told by the next call; this one returns what it has moved. On a
+Facts (send(2), recv(2), tcp(7)): on a blocking stream `send` returns when the kernel has taken everything, and with
+MSG_WAITALL
+`recv` returns when the buffer is full. An error half way is told by the next call; this one returns what it has moved.
+On a
 descriptor with O_NONBLOCK - which a timeout means, in the stdlib as here - both return what could be moved at once.
 Decision: we ask with MSG_DONTWAIT, so where the user has set no timeout, the rest is waited for here.
 """
@@ -33,7 +35,9 @@ def wants_all(sock: Any, flags: int) -> bool:
 
 
 def recv_rest(sock: Any, data: bytes, bufsize: int, flags: int) -> bytes:
-    """`data`, which a read with `flags` gave; with MSG_WAITALL, all `bufsize` octets of it, or what came before the end."""
+    """`data`, which a read with `flags` gave; with MSG_WAITALL, all `bufsize` octets of it, or what came before the
+    end.
+    """
     if not flags & WAITALL or not data or len(data) >= bufsize or not wants_all(sock, flags):
         return data
     parts = [data]

@@ -1,4 +1,6 @@
-"""eventlet's `wrap_ssl`, for every Python: `ssl.wrap_socket` is gone since 3.12. A file of its own, since `ssl` is heavy to import."""
+"""eventlet's `wrap_ssl`, for every Python: `ssl.wrap_socket` is gone since 3.12. A file of its own, since `ssl` is
+heavy to import.
+"""
 
 import os
 import ssl
@@ -24,8 +26,10 @@ def wrap_ssl(
 
     Args:
         keyfile, certfile: the own certificate; a server needs one.
-        cert_reqs: ssl.CERT_NONE (default), CERT_OPTIONAL, CERT_REQUIRED: the peer's certificate is verified - really (eventlet does
-            not) - against `ca_certs`, or the system's when that is None. With a `server_hostname` the name is checked, too.
+        cert_reqs: ssl.CERT_NONE (default), CERT_OPTIONAL, CERT_REQUIRED: the peer's certificate is verified - really
+        (eventlet does
+            not) - against `ca_certs`, or the system's when that is None. With a `server_hostname` the name is checked,
+            too.
         ssl_version: a `ssl.PROTOCOL_*`; None: the best that both sides have.
     Returns:
         A cooperative `ssl.SSLSocket`. A listening socket may be wrapped, too: what it accepts is TLS then.

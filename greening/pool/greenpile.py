@@ -20,7 +20,7 @@ class GreenPile(Iterator[Any]):
         self._results: deque[Event] = deque()
 
     def spawn(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
-        """Run `function(*args, **kwargs)` in the pool; its result is read by iterating. Parks while the pool is full."""
+        """Run `function(*args, **kwargs)` in the pool; iterating reads its result. Parks while the pool is full."""
         result = Event()
         self._results.append(result)
         try:
@@ -58,5 +58,3 @@ def _run(result: Event, function: Callable[..., Any], args: tuple[Any, ...], kwa
             raise
     else:
         result.send(value)
-
-

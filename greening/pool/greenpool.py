@@ -55,7 +55,8 @@ class GreenPool:
     def spawn(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> GreenThread[T]:
         """Run `function(*args, **kwargs)` in a green thread; park while the pool is full.
 
-        Called by one of the pool's own workers when the pool is full, it runs the function on the spot (waiting for a place
+        Called by one of the pool's own workers when the pool is full, it runs the function on the spot (waiting for a
+        place
         could wait for ever), and the green thread it returns has ended.
         """
         if self._claimed >= self.size and current() in self.coroutines_running:
@@ -116,7 +117,9 @@ class GreenPool:
             wait_chosen(self._idle, task, None)
 
     def starmap(self, function: Callable[..., T] | None, iterable: Iterable[Any]) -> "GreenMap[T]":
-        """`itertools.starmap`, concurrently: results in the order of the input, no more than `size` ahead of the consumer."""
+        """`itertools.starmap`, concurrently: results in the order of the input, no more than `size` ahead of the
+        consumer.
+        """
         return GreenMap(self, _tuple if function is None else function, iterable)
 
     def imap(self, function: Callable[..., T] | None, *iterables: Iterable[Any]) -> "GreenMap[T]":

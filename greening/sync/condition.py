@@ -13,7 +13,8 @@ from greening.sync.lock import Lock, RLock, acquire_anyway
 class Condition:
     """`threading.Condition`'s interface, between green threads, hubs and OS threads.
 
-    A waiter that is killed or times out takes the lock again before it goes; if it had been notified, the notification goes
+    A waiter that is killed or times out takes the lock again before it goes; if it had been notified, the notification
+    goes
     to the next. `notify` never switches.
 
     Args:
@@ -108,5 +109,3 @@ class Condition:
 
     def __repr__(self) -> str:
         return f"<Condition({self._lock!r}, {len(self._waiters)})>"
-
-

@@ -19,7 +19,8 @@ NOT_SENT: Final = _NotSent()
 
 
 class _Sending:
-    """What one `send` is about: who waits for it, and what was sent. `reset` makes a new one, and who waited for the old
+    """What one `send` is about: who waits for it, and what was sent. `reset` makes a new one, and who waited for the
+    old
     one still gets what was sent then.
     """
 

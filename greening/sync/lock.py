@@ -58,7 +58,7 @@ def acquire_anyway(acquire: Callable[[], object]) -> BaseException | None:
 class Lock:
     """Mutual exclusion. Not owned: any thread may release it. Interface and errors of `threading.Lock`.
 
-    Thread-safety: complete. `acquire(False)` and `release` never switch. Difference from the stdlib's: waiters are served
+    Thread-safety: complete. `acquire(False)` and `release` never switch. Unlike with the stdlib's, waiters are served
     in order of arrival.
     """
 

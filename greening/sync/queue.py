@@ -25,7 +25,8 @@ class _NoShutDown(Exception):  # stands for the stdlib's name before Python 3.13
 
 
 def _full() -> Exception:
-    # `queue` imports `threading`, which must not be loaded before it is patched: its class is fetched when it is needed.
+    # `queue` imports `threading`, which must not be loaded before it is patched: its class is fetched when it is
+    # needed.
     return import_module("queue").Full()  # type: ignore[no-any-return]  # an attribute of a module
 
 
@@ -395,4 +396,3 @@ class LifoQueue(Queue[T]):
 
     def _unget(self, item: T) -> None:
         self.queue.append(item)
-

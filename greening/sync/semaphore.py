@@ -1,6 +1,5 @@
 """Semaphores: permits, handed out in order of arrival."""
 
-
 from greening._core.current import current
 from greening._core.lot import choose, enter, guard, wait_chosen
 from greening._core.task import Task
@@ -9,7 +8,8 @@ from greening._core.task import Task
 class Semaphore:
     """A number of permits. eventlet's interface; usable across hubs and OS threads.
 
-    Difference from `threading.Semaphore`: waiters are served first come, first served, and a permit that is released while
+    Difference from `threading.Semaphore`: waiters are served first come, first served, and a permit that is released
+    while
     somebody waits is handed to the first of them, never left for a passer-by to take.
 
     Args:
@@ -125,5 +125,3 @@ class BoundedSemaphore(Semaphore):
 
     def __exit__(self, *exc_info: object) -> None:
         self.release()
-
-

@@ -1,13 +1,13 @@
 """Testing what runs on greening: fake time, fake descriptors, and a hub of the test's own.
 
-    from greening.testing import fake_hub, settle
+from greening.testing import fake_hub, settle
 
-    def test_a_slow_thing_is_given_up_after_a_minute():
-        with fake_hub() as fake:
-            worker = greening.spawn(do_with_timeout_of_a_minute)
-            settle()
-            fake.clock.advance(60)
-            ...
+def test_a_slow_thing_is_given_up_after_a_minute():
+    with fake_hub() as fake:
+        worker = greening.spawn(do_with_timeout_of_a_minute)
+        settle()
+        fake.clock.advance(60)
+        ...
 """
 
 from greening.testing.clock import FakeClock

@@ -1,4 +1,6 @@
-"""`connect`, `connect_ex` and `accept`: waiting, time-outs, refusals, full backlogs, names, and who else has the descriptor."""
+"""`connect`, `connect_ex`, `accept`: waiting, timing out, refusals, full backlogs, names, who else has the
+descriptor.
+"""
 
 import errno
 import os
@@ -179,7 +181,7 @@ def test_a_full_unix_backlog_is_not_waited_for_longer_than_the_timeout(unix: Gre
 
 def test_an_abstract_address(keep: Keep) -> None:
     listener = keep(GreenSocket(socket.AF_UNIX))
-    listener.bind("\0greening-test-%d" % os.getpid())
+    listener.bind(f"\0greening-test-{os.getpid()}")
     listener.listen()
     client = keep(GreenSocket(socket.AF_UNIX))
     accepting = spawn(listener.accept)

@@ -50,7 +50,7 @@ def outcome(func: Callable[..., Any], *args: Any) -> Any:
     """The result, or the exception's type and arguments."""
     try:
         return func(*args)
-    except Exception as error:  # noqa: BLE001  # whatever it is, it is compared
+    except Exception as error:  # whatever it is, it is compared
         return type(error), error.args
 
 

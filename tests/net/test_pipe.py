@@ -323,7 +323,7 @@ def test_a_native_thread_without_a_hub_just_blocks(ends: tuple[int, int]) -> Non
 
 
 def test_a_system_without_nowait(ends: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipe, "NOWAIT", 0)
+    monkeypatch.setattr(pipe, "_ODD", -1)
 
     def refuse(*_: object) -> int:
         raise OSError(errno.EOPNOTSUPP, "not supported")

@@ -4,7 +4,7 @@ import greening
 
 greening.monkey_patch()
 
-import asyncio  # noqa: I001
+import asyncio
 import sys
 import threading
 import time
@@ -59,7 +59,9 @@ def executors_and_children() -> None:
         loop = asyncio.get_running_loop()
         assert await asyncio.to_thread(lambda: threading.current_thread() is not threading.main_thread())
         assert await loop.run_in_executor(None, sum, [1, 2]) == 3
-        child = await asyncio.create_subprocess_exec(sys.executable, "-c", "print(6 * 7)", stdout=asyncio.subprocess.PIPE)
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", "print(6 * 7)", stdout=asyncio.subprocess.PIPE
+        )
         out, _ = await child.communicate()
         assert out == b"42\n", out
         assert child.returncode == 0
