@@ -19,7 +19,7 @@ class BlockingInHub(GreeningError, RuntimeError):
     def __init__(self, what: str = "block") -> None:
         super().__init__(
             f"cannot {what} here: this is the hub, which every green thread of this OS thread depends on. The call is "
-            "that of a finaliser or a signal handler; hand the work to a green thread instead: greening.spawn(func, ...)"
+            "that of a finaliser or a signal handler; hand the work to a green thread: greening.spawn(func, ...)"
         )
 
 

@@ -37,7 +37,11 @@ def test_every_item_is_got_once_or_still_in_somebodys_hand(steps, size) -> None:
         greening.sleep(0)
     for thread in threads:
         thread.kill()
-    assert sorted(got) == sorted(put)
+    while queue.qsize():  # what a killed getter had been given goes back
+        got.append(queue.get(False))
+    assert len(got) == len(set(got)), "an item was got twice"
+    # A putter that was killed after its item had been taken does not know it: `put` is what is certain.
+    assert set(put) <= set(got), "an item was lost"
 
 
 @QUICK

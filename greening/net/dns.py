@@ -66,6 +66,10 @@ def gethostbyaddr(host: Any, /) -> tuple[str, list[str], list[str]]:
 
 def getnameinfo(sockaddr: Any, flags: int, /) -> tuple[str, str]:
     """`socket.getnameinfo`, cooperative."""
+    if not isinstance(sockaddr, tuple):
+        # The same error, whatever it is instead; without this frame, which the traceback keeps, keeping that alive.
+        del sockaddr
+        return _getnameinfo(None, flags)  # type: ignore[arg-type]  # that is the point
     if isinstance(flags, int) and flags & _NUMERIC_BOTH == _NUMERIC_BOTH:
         return _getnameinfo(sockaddr, flags)
     return RESOLVERS.execute(_getnameinfo, sockaddr, flags)

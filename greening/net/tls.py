@@ -23,20 +23,20 @@ _raw_gettimeout = raw_socket.gettimeout
 _read = ssl.SSLSocket.read
 _write = ssl.SSLSocket.write
 _send = ssl.SSLSocket.send
-_do_handshake = ssl.SSLSocket.do_handshake
 _unwrap = ssl.SSLSocket.unwrap
 
 
 def _repeat(sock: Any, what: str, call: Callable[..., Any], *args: Any) -> Any:
-    """Call until OpenSSL wants nothing any more; parked in between.
+    """Call until OpenSSL wants nothing any more; parked in between. One deadline for the whole.
 
+    Args:
+        what: the operation, for the message of a timeout; "": that of what OpenSSL was waiting for.
     Raises:
-        TimeoutError: as the stdlib's, with the name of the operation. ssl.SSLWantReadError, SSLWantWriteError: the
-        socket
+        TimeoutError: as the stdlib's, with the name of the operation. ssl.SSLWantReadError, SSLWantWriteError: the socket
             is non-blocking for its user.
     """
     if _raw_gettimeout(sock) != 0:
-        set_tls_timeout(sock, _raw_gettimeout(sock))  # a socket that is older than the patch
+        set_tls_timeout(sock, timeout_of(sock))  # a socket that is older than the patch
     deadline: float | None = None
     asked = False
     while True:
@@ -56,13 +56,13 @@ def _repeat(sock: Any, what: str, call: Callable[..., Any], *args: Any) -> Any:
         try:
             wait_socket(sock, mask, deadline)
         except TimeoutError:
+            what = what or ("read" if mask == IN else "write")
             raise TimeoutError(f"The {what} operation timed out") from None
 
 
-def read(self: Any, len: int = 1024, buffer: Any = None) -> Any:  # the stdlib's name
-    result = _repeat(self, "read", _read, len, buffer)
+def read(self: Any, len: int = 1024, buffer: Any = None) -> Any:  # noqa: A002  # the stdlib's name
     spend()
-    return result
+    return _repeat(self, "read", _read, len, buffer)
 
 
 def write(self: Any, data: Any) -> int:
@@ -76,25 +76,21 @@ def send(self: Any, data: Any, flags: int = 0) -> int:
 
 
 def _in_turn(sock: Any, call: Callable[..., int], *args: Any) -> int:
+    spend()
     lock: Lock | None = sock.__dict__.get("_greening_write_lock")
     if lock is None:
         if _raw_gettimeout(sock) == 0:
             try:
-                sent = call(sock, *args)
+                return call(sock, *args)
             except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
                 if timeout_of(sock) == 0:
                     raise
-            else:
-                spend()
-                return sent
         lock = sock.__dict__["_greening_write_lock"] = Lock()
     timeout = timeout_of(sock)
-    if not lock.acquire(timeout != 0, timeout or -1):
-        raise (
-            TimeoutError("The write operation timed out")
-            if timeout
-            else ssl.SSLWantWriteError(ssl.SSL_ERROR_WANT_WRITE, "another write is under way")
-        )
+    if not lock.acquire(timeout != 0, -1 if not timeout else timeout):
+        if timeout:
+            raise TimeoutError("The write operation timed out")
+        raise ssl.SSLWantWriteError(ssl.SSL_ERROR_WANT_WRITE, "another write is under way")
     try:
         return _repeat(sock, "write", call, *args)  # type: ignore[no-any-return]  # octets written
     finally:
@@ -105,9 +101,9 @@ def _in_turn(sock: Any, call: Callable[..., int], *args: Any) -> int:
 
 def do_handshake(self: Any, block: bool = False) -> None:
     timeout = timeout_of(self)
-    if timeout == 0 and block:
-        self.settimeout(None)
     try:
+        if timeout == 0 and block:
+            self.settimeout(None)
         _repeat(self, "handshake", _handshake_once)
     finally:
         if timeout == 0 and block:
@@ -120,7 +116,7 @@ def _handshake_once(sock: Any) -> None:
 
 
 def unwrap(self: Any) -> Any:
-    return _repeat(self, "shutdown", _unwrap)
+    return _repeat(self, "", _unwrap)
 
 
 def settimeout(self: Any, value: float | None, /) -> None:

@@ -149,13 +149,12 @@ class local:
             mine = _attributes_of(self)[_getcurrent()._greening_task._ident]  # type: ignore[attr-defined]  # ours
         except (AttributeError, KeyError, RuntimeError):
             mine = _attributes(self)
-        if name not in mine:
-            if name == "__dict__":
-                raise AttributeError(f"{type(self).__name__!r} object attribute '__dict__' is read-only")
-            if _data_descriptor(type(self), name):
-                _object_set(self, name, value)
-                return
-        mine[name] = value
+        if name == "__dict__":
+            raise AttributeError(f"{type(self).__name__!r} object attribute '__dict__' is read-only")
+        if name not in mine and _data_descriptor(type(self), name):
+            _object_set(self, name, value)
+        else:
+            mine[name] = value
 
     def __delattr__(self, name: str) -> None:
         mine = _attributes(self)
