@@ -21,7 +21,7 @@ def report(error: BaseException, thread: Any) -> None:
     hook = getattr(threading, "excepthook", None) or _thread._excepthook
     owner = thread.thread_object or thread
     try:
-        hook(_thread._ExceptHookArgs([type(error), error, error.__traceback__, owner]))  # type: ignore[call-arg, arg-type]  # a struct sequence, typed as a tuple of exactly four in typeshed
+        hook(_thread._ExceptHookArgs([type(error), error, error.__traceback__, owner]))
     except Exception as failure:  # noqa: BLE001  # a broken hook must not kill the hub
         told: Any = _Unraisable(failure, "exception in threading.excepthook", hook)
         sys.unraisablehook(told)

@@ -19,7 +19,7 @@ from greening._core.current import current
 from greening._core.poller import IN
 from greening._core.task import PARKED, Task
 from greening._core.waiting import forget_fd
-from greening.net.pipe import NOWAIT, attempt, octets_of, read_now, readinto_now, spend, write_now, write_some
+from greening.net.pipe import attempt, octets_of, read_now, readinto_now, spend, write_now, write_some
 
 _NOT_NOW = (errno.EAGAIN, errno.EOPNOTSUPP, errno.ENOSYS)
 _CHUNK = 65536
@@ -70,7 +70,7 @@ class GreenFileIO(io.FileIO):
     def readinto(self, buffer: Any, /) -> int | None:
         """See `io.RawIOBase.readinto`."""
         fd = self.fileno()
-        if not NOWAIT or not self.readable():
+        if not self.readable():
             return super().readinto(buffer)
         try:
             got = readinto_now(fd, buffer)
@@ -93,7 +93,7 @@ class GreenFileIO(io.FileIO):
         if size is None or size < 0:
             return self.readall()
         fd = self.fileno()
-        if not size or not NOWAIT or not self.readable():
+        if not size or not self.readable():
             return super().read(size)
         try:
             data = read_now(fd, size)
@@ -123,7 +123,7 @@ class GreenFileIO(io.FileIO):
     def write(self, data: Any, /) -> int | None:  # type: ignore[override]  # likewise
         """See `io.RawIOBase.write`."""
         fd = self.fileno()
-        if not NOWAIT or not self.writable():
+        if not self.writable():
             return super().write(data)
         try:
             sent = write_now(fd, data)

@@ -58,6 +58,15 @@ _BUDGET = 64
 _tick = count(1).__next__
 
 
+def _unsupported(*_: Any) -> int:
+    """Stands for preadv2 and pwritev2 where the C library has none."""
+    raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+
+if not NOWAIT:
+    _preadv = _pwritev = _unsupported
+
+
 def spend() -> None:
     """A read or write succeeded without waiting: after a number of those, let others run."""
     if not _tick() % _BUDGET:

@@ -60,7 +60,7 @@ def _repeat(sock: Any, what: str, call: Callable[..., Any], *args: Any) -> Any:
             raise TimeoutError(f"The {what} operation timed out") from None
 
 
-def read(self: Any, len: int = 1024, buffer: Any = None) -> Any:  # noqa: A002  # the stdlib's name
+def read(self: Any, len: int = 1024, buffer: Any = None) -> Any:  # the stdlib's name
     spend()
     return _repeat(self, "read", _read, len, buffer)
 
@@ -87,7 +87,7 @@ def _in_turn(sock: Any, call: Callable[..., int], *args: Any) -> int:
                     raise
         lock = sock.__dict__["_greening_write_lock"] = Lock()
     timeout = timeout_of(sock)
-    if not lock.acquire(timeout != 0, -1 if not timeout else timeout):
+    if not lock.acquire(timeout != 0, timeout or -1):
         if timeout:
             raise TimeoutError("The write operation timed out")
         raise ssl.SSLWantWriteError(ssl.SSL_ERROR_WANT_WRITE, "another write is under way")
