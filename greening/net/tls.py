@@ -32,7 +32,7 @@ def _repeat(sock: Any, what: str, call: Callable[..., Any], *args: Any) -> Any:
     Args:
         what: the operation, for the message of a timeout; "": that of what OpenSSL was waiting for.
     Raises:
-        TimeoutError: as the stdlib's, with the name of the operation. ssl.SSLWantReadError, SSLWantWriteError: the socket
+        TimeoutError: as the stdlib's, with the name of the operation. SSLWantReadError, SSLWantWriteError: the socket
             is non-blocking for its user.
     """
     if _raw_gettimeout(sock) != 0:

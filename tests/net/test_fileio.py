@@ -225,3 +225,37 @@ def test_sizes_of_buffers_are_the_stdlibs(ends: tuple[int, int]) -> None:
             written.append(len(os.read(reader, 1 << 20)))
         os.read(reader, 1 << 20)
     assert written[0] == written[1]
+
+
+def test_over_a_fifo(tmp_path: Path) -> None:
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    fd = os.open(path, os.O_RDWR)
+    with open_fd(fd, "rb", closefd=False) as source, open_fd(fd, "wb") as sink:
+        thread = parked(source.readline)
+        sink.write(b"line\n")
+        sink.flush()
+        assert thread.wait(5) == b"line\n"
+        thread = parked(sink.write, bytes(200_000))
+        assert len(iter_read(source.raw, 100_000)) >= 100_000
+        kill(thread)
+
+
+def test_over_a_terminal() -> None:
+    master, slave = os.openpty()
+    with open_fd(slave, "r") as source, open_fd(master, "w") as sink:
+        assert source.line_buffering  # as the stdlib does it for terminals
+        thread = parked(source.readline)
+        sink.write("typed\n")
+        assert thread.wait(5) == "typed\n"
+
+
+def test_a_system_without_nowait(ends: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipe, "_preadv", pipe._unsupported)
+    monkeypatch.setattr(pipe, "_pwritev", pipe._unsupported)
+    reader, writer = ends
+    with open_fd(reader, "rb") as source:
+        thread = parked(source.read)
+        with open_fd(writer, "wb") as sink:
+            sink.write(bytes(200_000))
+        assert len(thread.wait(5)) == 200_000
