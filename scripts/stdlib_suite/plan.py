@@ -57,7 +57,8 @@ MODULES: tuple[Module, ...] = (
         "test_threadsignals test_queue test_time test_os test_fork1 test_wait3 test_wait4 test_popen test_sched"
     ),
     *_all_quick("test_context test_contextlib test_contextlib_async test_file_eintr test_fileio test_threadedtempfile"),
-    *_all_quick("test_posix test_openpty test_timeout _test_eintr"),
+    *_all_quick("test_posix test_openpty _test_eintr"),
+    Module("test_timeout", resources="network", pattern="Creation|UDPTimeout|UnixTimeout"),
     Module("test_io", pattern="(?i)pipe|signal|nonblock|thread|RWPair|fdopen|interrupt|warn|close|Misc"),
     *_all_slow("test_socket test_ssl test_threading test_signal test_subprocess"),
     # What is built on it.
