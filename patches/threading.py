@@ -10,9 +10,10 @@ When `threading` was there before: real locks, the handles of real threads and t
 
 import sys
 import threading
+from collections.abc import Callable
 from functools import partial
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 from weakref import ref
 
 from greening._core.current import current
@@ -28,6 +29,8 @@ from greening.patches import _thread as green
 from greening.sync.lock import Lock, RLock, acquire_anyway, check_timeout
 from greening.threads import handle, identity, locks
 from greening.threads.late import Exchange
+
+F = TypeVar("F", bound=Callable[..., object])
 
 # Condition
 
@@ -112,6 +115,14 @@ def wait(self: Any, timeout: float | None = None) -> bool:
 # Threads that threading did not start
 
 
+def _as_method(func: F, name: str) -> F:
+    """Name it as the method of `threading` that it is: a class is whose its functions are."""
+    func.__module__ = "threading"
+    func.__qualname__ = name
+    func.__name__ = name.rpartition(".")[2]
+    return func
+
+
 def _dummy_methods(module: ModuleType) -> dict[str, object]:
     """Methods of `_DummyThread` of this copy of `threading`.
 
@@ -139,7 +150,11 @@ def _dummy_methods(module: ModuleType) -> dict[str, object]:
         task = self.__dict__.get("_green_task", _native)()
         return bool(native_is_alive(self)) if task is _native else task is not None and identity.is_alive(task)
 
-    return {"__new__": staticmethod(new), "__init__": init, "is_alive": is_alive}
+    return {
+        "__new__": staticmethod(_as_method(new, "_DummyThread.__new__")),
+        "__init__": _as_method(init, "_DummyThread.__init__"),
+        "is_alive": _as_method(is_alive, "_DummyThread.is_alive"),
+    }
 
 
 def _native() -> object:
@@ -282,7 +297,7 @@ def _bind(module: ModuleType) -> Patch:
         target="threading",
         flag="thread",
         replaces=_REPLACES,
-        methods={"Condition": {"wait": wait}, "_DummyThread": _dummy_methods(module)},
+        methods={"Condition": {"wait": _as_method(wait, "Condition.wait")}, "_DummyThread": _dummy_methods(module)},
         after=_after if module is threading else None,
     )
 

@@ -1,10 +1,11 @@
 """Late patching: real locks (and other real things that block) that exist already, replaced wherever they are.
 
 What is replaced by what is the caller's affair; this file walks. Places that can be written to are given the green
-object; tuples are made anew and their holders are given the new one; in sets the element is exchanged. The rest stays
-and is reported by the audit.
+object; tuples are made anew and their holders are given the new one; in sets, deques and kinds of dictionaries the
+element is exchanged. The rest stays and is reported by the audit.
 """
 
+from collections import deque
 from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
@@ -81,19 +82,36 @@ class Exchange:
             container = place.container
             if place.replace(new):
                 continue
-            if type(container) is set:
-                container.discard(place.value)
-                container.add(new)
-            elif type(container) is tuple and place.owner is container:
+            if issubclass(type(container), tuple) and place.owner is container:
                 tuples.setdefault(id(container), (container, {}))[1][id(place.value)] = new
+            else:
+                _put_inside(container, place.value, new)
         if not tuples or depth == _MAX_DEPTH:
             return
         remade = {
-            key: tuple(news.get(id(value), value) for value in container) for key, (container, news) in tuples.items()
+            key: tuple.__new__(type(container), (news.get(id(value), value) for value in tuple.__iter__(container)))
+            for key, (container, news) in tuples.items()
         }
-        places = self._search(lambda thing: id(thing) in remade, {tuple})
+        places = self._search(lambda thing: id(thing) in remade, {type(container) for container, _ in tuples.values()})
         ours = {id(tuples), *map(id, tuples.values())}
         self._put([(p, remade[id(p.value)]) for p in places if id(p.container) not in ours], depth + 1)
+
+
+def _put_inside(container: Any, old: object, new: object) -> None:
+    """Exchange an element of a container that has its elements inside."""
+    kind = type(container)
+    if kind is set:
+        if old in container:
+            container.remove(old)
+            container.add(new)
+    elif kind is deque:
+        for index, value in enumerate(container):
+            if value is old:
+                container[index] = new
+    elif issubclass(kind, dict):
+        for key, value in list(dict.items(container)):
+            if value is old:
+                dict.__setitem__(container, key, new)
 
 
 def _anything(thing: object) -> bool:

@@ -124,6 +124,7 @@ def check_places() -> None:
         "instance": instance.lock,
         "method": instance.acquire.__self__,
         "closure": closed(),
+        "deque": in_deque[0],
         "default": default()[0],
         "queue": channel.mutex,
         "plain condition": plain_condition._lock,
