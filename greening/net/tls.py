@@ -1,13 +1,14 @@
 """Cooperative TLS: the methods that patches/ssl.py puts on `ssl.SSLSocket`, and a class of our own that has them.
 
 The stdlib's methods stay and do the work: on a descriptor that never blocks, OpenSSL says "want read" or "want write";
-we park
-until the descriptor is ready and call again. Contexts, verification and MemoryBIO users are not touched.
+we park until the descriptor is ready and call again. Contexts, verification and MemoryBIO users are not touched.
 
 Fact (SSL_write(3), "bad write retry"): a write that wants to be repeated must be repeated before any other write.
 Decision: while one green thread repeats its write, others queue up behind a lock that exists only then.
 """
 
+import errno
+import os
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +19,7 @@ from greening.net.retry import deadline_of, set_tls_timeout, spend, timeout_of, 
 from greening.net.socket import GreenSocket
 from greening.sync.lock import Lock
 
+_fileno = raw_socket.fileno
 _raw_gettimeout = raw_socket.gettimeout
 
 _read = ssl.SSLSocket.read
@@ -58,6 +60,9 @@ def _repeat(sock: Any, what: str, call: Callable[..., Any], *args: Any) -> Any:
         except TimeoutError:
             what = what or ("read" if mask == IN else "write")
             raise TimeoutError(f"The {what} operation timed out") from None
+        if _fileno(sock) < 0:
+            # Closed after the event that woke us: what OpenSSL's object, which is gone, had to say does not matter.
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
 
 
 def read(self: Any, len: int = 1024, buffer: Any = None) -> Any:  # the stdlib's name

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import trustme
 
+from greening.net import retry
+from greening.net import socket as net
 from greening.net.socket import GreenSocket
 
 Pair = tuple[GreenSocket, GreenSocket]
@@ -23,6 +25,13 @@ def keep() -> Iterator[Callable[[Any], Any]]:
             return thing
 
         yield keep_it
+
+
+@pytest.fixture
+def steady(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody lets others run because he has had enough turns: the order of things is that of the test alone."""
+    monkeypatch.setattr(net, "tick", lambda: 1)
+    monkeypatch.setattr(retry, "tick", lambda: 1)
 
 
 @pytest.fixture

@@ -20,6 +20,8 @@ from greening.errors import GreenletExit
 from greening.net import connect
 from greening.net.socket import GreenSocket
 
+pytestmark = pytest.mark.usefixtures("steady")
+
 Pair = tuple[GreenSocket, GreenSocket]
 Keep = Callable[[Any], Any]
 

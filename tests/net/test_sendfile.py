@@ -14,6 +14,8 @@ from greening._core.waiting import sleep
 from greening.net import sendfile
 from greening.net.socket import GreenSocket
 
+pytestmark = pytest.mark.usefixtures("steady")
+
 Pair = tuple[GreenSocket, GreenSocket]
 
 DATA = os.urandom(1 << 20) * 4  # more than the buffers of a connection hold

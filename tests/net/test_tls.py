@@ -22,6 +22,8 @@ from greening.net import retry
 from greening.net.socket import GreenSocket
 from greening.net.tls import GreenSSLSocket
 
+pytestmark = pytest.mark.usefixtures("steady")
+
 Pair = tuple[GreenSocket, GreenSocket]
 Keep = Callable[[Any], Any]
 BIG = 12_000_000  # more than a connection's buffers hold
@@ -423,7 +425,7 @@ def test_lines_through_makefile(tls: Tls) -> None:
     def send() -> None:
         with client.makefile("w", encoding="utf-8") as file:
             file.writelines(lines)
-        client.close()
+        client.shutdown(socket.SHUT_WR)
 
     sending = spawn(send)
     with server.makefile("r", encoding="utf-8") as file:

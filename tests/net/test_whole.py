@@ -13,6 +13,8 @@ from greening._core.greenthread import spawn
 from greening._core.waiting import sleep
 from greening.net.socket import GreenSocket
 
+pytestmark = pytest.mark.usefixtures("steady")
+
 Pair = tuple[GreenSocket, GreenSocket]
 Keep = Callable[[Any], Any]
 
