@@ -75,19 +75,6 @@ class _Waiter:
             self.task = None
 
 
-def _take_again(condition: Any, saved: object) -> BaseException | None:
-    """Give a waiter its lock back; return what interrupted that."""
-    if not isinstance(condition._lock, RLock):
-        return acquire_anyway(lambda: condition._acquire_restore(saved))
-    try:
-        condition._acquire_restore(saved)
-    except GreeningError:
-        raise
-    except BaseException as interruption:  # noqa: BLE001  # a green RLock has been taken even then
-        return interruption
-    return None
-
-
 def wait(self: Any, timeout: float | None = None) -> bool:
     """`Condition.wait`. A waiter that is interrupted takes the lock again before it goes, however often it is
     interrupted; when it had been notified, the next one is notified instead."""
@@ -97,11 +84,19 @@ def wait(self: Any, timeout: float | None = None) -> bool:
     self._waiters.append(waiter)
     saved = self._release_save()
     completed = False
+    interruption: BaseException | None = None
     try:
         waiter.wait(current(), timeout)
         completed = True
     finally:
-        interruption = _take_again(self, saved)
+        try:
+            self._acquire_restore(saved)
+        except GreeningError:
+            raise
+        except BaseException as error:  # noqa: BLE001  # raised when things are in order
+            # A green RLock has been taken even now.
+            again = None if isinstance(self._lock, RLock) else acquire_anyway(lambda: self._acquire_restore(saved))
+            interruption = again or error
         if not waiter.notified:
             if waiter in self._waiters:  # no longer, when the condition was reset after fork
                 self._waiters.remove(waiter)

@@ -79,8 +79,11 @@ class Lock:
         Raises:
             ValueError, OverflowError: as the stdlib's.
         """
-        if timeout == -1 and self._real.acquire(False):
-            return _more() or not blocking or self._share()
+        if timeout == -1:
+            if self._real.acquire(False):
+                return _more() or not blocking or self._share()
+            if not blocking:
+                return False
         return self._acquire(blocking, timeout)
 
     def _acquire(self, blocking: bool, timeout: float) -> bool:
@@ -144,7 +147,13 @@ class Lock:
         return self._acquire(True, -1)
 
     def __exit__(self, *exc_info: object) -> None:
-        self.release()
+        # `release`, without the call.
+        if self._waiters:
+            self._hand_over()
+            return
+        self._real.release()
+        if self._waiters and self._real.acquire(False):
+            self._hand_over()
 
     def _at_fork_reinit(self) -> None:
         self._real = allocate_lock()
@@ -235,7 +244,23 @@ class RLock:
         return True
 
     def __exit__(self, *exc_info: object) -> None:
-        self.release()
+        # `release`, without the calls.
+        try:
+            me = getcurrent()
+        except RuntimeError:
+            me = _LAST
+        if self._owner is not me or self._count != 1:
+            self.release()
+            return
+        self._count = 0
+        self._owner = None
+        block = self._block
+        if block._waiters:
+            block._hand_over()
+            return
+        block._real.release()
+        if block._waiters and block._real.acquire(False):
+            block._hand_over()
 
     # What threading.Condition asks of a re-entrant lock
 

@@ -224,6 +224,9 @@ class AdoptedRLock(RLock):
     def __enter__(self) -> bool:
         return self.acquire()
 
+    def __exit__(self, *exc_info: object) -> None:
+        self.release()
+
     def release(self) -> None:
         """See `RLock.release`."""
         self._sync()
