@@ -1,5 +1,6 @@
-"""eventlet's short-cuts: `connect`, `listen`, `serve` (`wrap_ssl` is in wrap_ssl.py). Their sockets are cooperative
-whether or not anything is patched.
+"""eventlet's short-cuts: `connect`, `listen`, `serve` (`wrap_ssl` is in wrap_ssl.py).
+
+Their sockets are cooperative whether or not anything is patched.
 """
 
 import errno
@@ -9,6 +10,8 @@ from typing import Any
 
 from greening._core.current import current
 from greening._core.greenthread import GreenThread, kill
+from greening._core.report import report
+from greening._core.task import Task
 from greening._core.waiting import sleep
 from greening.errors import StopServe
 from greening.net.socket import GreenSocket
@@ -66,7 +69,7 @@ def listen(
         backlog: connections that wait for `accept` (listen(2)).
         reuse_addr: SO_REUSEADDR (not for AF_UNIX).
         reuse_port: SO_REUSEPORT. Difference from eventlet: only when asked for, so that two servers on one port are an
-        error.
+            error.
     Raises:
         OSError: as `bind` and `listen`.
     """
@@ -87,48 +90,85 @@ def listen(
 def serve(sock: Any, handle: Callable[[Any, Any], object], concurrency: int = 1000) -> None:
     """Accept connections for ever and call `handle(connection, address)` for each in a green thread of its own.
 
-    A handler's return closes its connection. Raise `StopServe` in a handler to make `serve` return; any other
-    exception of a handler
-    ends `serve`, which raises it (eventlet's rule). Out of descriptors or memory, it pauses and goes on.
+    A handler's return closes its connection. Raise `StopServe` in a handler to make `serve` return; any other exception
+    of a handler ends `serve`, which raises it (eventlet's rule). Handlers that are at work then go on; what they raise
+    is reported. Out of descriptors or memory, it pauses and goes on.
+
+    Over a TLS listener the handshake is the green thread's work, too: a client that is silent or talks nonsense costs a
+    place, and nothing else.
 
     Args:
-        sock: a listening socket. concurrency: connections at once; further ones wait in the backlog.
+        sock: a listening socket.
+        concurrency: connections at once; further ones wait in the backlog.
     Raises:
         what a handler raised; OSError: `accept` failed for good, e.g. because `sock` was closed.
     """
+    serving = _Serving(sock, handle)
     pool = GreenPool(concurrency)
-    server = current()
-    while True:
-        try:
-            connection, address = _accept(sock)
-        except StopServe:
-            return
-        thread = pool.spawn(_handle, handle, connection, address)
-        thread._quiet = True
-        thread.link(_stop_server, server, connection)
-        del connection, thread
-
-
-def _handle(handle: Callable[[Any, Any], object], connection: Any, address: Any) -> None:
-    handle(connection, address)
-
-
-def _accept(sock: Any) -> tuple[Any, Any]:
-    while True:
-        try:
-            return sock.accept()  # type: ignore[no-any-return]  # (socket, address)
-        except OSError as error:
-            if error.errno in _EXHAUSTED:
-                sleep(_PAUSE)
-            elif error.errno not in _GONE:
-                raise
-
-
-def _stop_server(thread: GreenThread[Any], server: Any, connection: Any) -> None:
     try:
-        connection.close()
-    except OSError:
-        pass
-    error = thread._failure
-    if isinstance(error, Exception):
-        kill(server, error)
+        while True:
+            connection, address = serving.accept()
+            try:
+                thread = pool.spawn(serving.handle, connection, address)
+            except BaseException:
+                connection.close()
+                raise
+            thread._quiet = True
+            thread.link(serving.ended)
+            del connection, thread
+    except StopServe:
+        return
+    finally:
+        serving.task = None
+
+
+class _Serving:
+    """One call of `serve`. `task`: the green thread that is in it, None once somebody has ended it."""
+
+    def __init__(self, sock: Any, handle: Callable[[Any, Any], object]) -> None:
+        self.sock = sock
+        self.handler = handle
+        self.task: Task | None = current()
+        # `SSLSocket.accept` would shake hands before it returns.
+        self.tls = isinstance(sock, _stdlib.socket) and hasattr(sock, "do_handshake")
+
+    def accept(self) -> tuple[Any, Any]:
+        """The next connection, without its handshake."""
+        while True:
+            try:
+                return GreenSocket.accept(self.sock) if self.tls else self.sock.accept()
+            except OSError as error:
+                if error.errno in _EXHAUSTED:
+                    sleep(_PAUSE)
+                elif error.errno not in _GONE:
+                    raise
+
+    def handle(self, connection: Any, address: Any) -> None:
+        """Body of a connection's green thread."""
+        try:
+            if self.tls:
+                try:
+                    connection = self.sock.context.wrap_socket(
+                        connection,
+                        server_side=True,
+                        suppress_ragged_eofs=self.sock.suppress_ragged_eofs,
+                    )
+                except OSError:
+                    return
+            self.handler(connection, address)
+        finally:
+            try:
+                connection.close()
+            except OSError:
+                pass
+
+    def ended(self, thread: GreenThread[Any]) -> None:
+        """A connection's green thread has ended: what it raised ends `serve`, the first time."""
+        error = thread._failure
+        if not isinstance(error, Exception):
+            return
+        task, self.task = self.task, None
+        if task is not None:
+            kill(task, error)
+        elif not isinstance(error, StopServe):
+            report(error, thread)

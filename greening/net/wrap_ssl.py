@@ -1,8 +1,10 @@
-"""eventlet's `wrap_ssl`, for every Python: `ssl.wrap_socket` is gone since 3.12. A file of its own, since `ssl` is
-heavy to import.
+"""eventlet's `wrap_ssl`, for every Python: `ssl.wrap_socket` is gone since 3.12.
+
+A file of its own, since `ssl` is heavy to import.
 """
 
 import os
+import socket
 import ssl
 from typing import Any
 
@@ -27,12 +29,12 @@ def wrap_ssl(
     Args:
         keyfile, certfile: the own certificate; a server needs one.
         cert_reqs: ssl.CERT_NONE (default), CERT_OPTIONAL, CERT_REQUIRED: the peer's certificate is verified - really
-        (eventlet does
-            not) - against `ca_certs`, or the system's when that is None. With a `server_hostname` the name is checked,
-            too.
+            (eventlet does not) - against `ca_certs`, or the system's when that is None. With a `server_hostname` the
+            name is checked, too.
         ssl_version: a `ssl.PROTOCOL_*`; None: the best that both sides have.
     Returns:
-        A cooperative `ssl.SSLSocket`. A listening socket may be wrapped, too: what it accepts is TLS then.
+        A cooperative `ssl.SSLSocket`. A listening socket may be wrapped, too: what it accepts is TLS then, and shakes
+        hands when it is first used (as in eventlet), so that a silent client does not hold up `accept`.
     Raises:
         ssl.SSLError, OSError, ValueError: as `SSLContext.wrap_socket`.
     """
@@ -46,13 +48,16 @@ def wrap_ssl(
         context.load_verify_locations(ca_certs)
     if certfile is not None:
         context.load_cert_chain(certfile, keyfile)
-    return context.wrap_socket(
+    wrapped = context.wrap_socket(
         sock,
         server_side=server_side,
         do_handshake_on_connect=do_handshake_on_connect,
         suppress_ragged_eofs=suppress_ragged_eofs,
         server_hostname=server_hostname,
     )
+    if server_side and wrapped.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        wrapped.do_handshake_on_connect = False  # type: ignore[attr-defined]  # typeshed does not know it
+    return wrapped
 
 
 def _context(version: int | None, server_side: bool, ciphers: str | None) -> ssl.SSLContext:
