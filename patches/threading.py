@@ -22,13 +22,22 @@ from greening._core.task import DEAD, PARKED, RUNNING, Task
 from greening._originals import LockType as RealLock
 from greening._originals import RLock as RealRLock
 from greening._originals import thread_count
-from greening.errors import GreeningError
+from greening.errors import GreeningError, GreenletExit
 from greening.patcher.references import holders
 from greening.patcher.spec import Patch, Undo
 from greening.patches import _thread as green
 from greening.sync.lock import Lock, RLock, acquire_anyway, check_timeout
-from greening.threads import handle, identity, locks
+from greening.threads import identity, locks
+from greening.threads.handle import (
+    Handle,
+    NativeHandle,
+    StartedThread,
+    make_thread_handle,
+    start_joinable_thread,
+    start_owned_thread,
+)
 from greening.threads.late import Exchange
+from greening.threads.tracing import TracedThread
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -107,6 +116,39 @@ def wait(self: Any, timeout: float | None = None) -> bool:
     return waiter.notified
 
 
+# Starting
+
+
+def _kind() -> type[StartedThread]:
+    hooked = threading._trace_hook or threading._profile_hook  # type: ignore[attr-defined]  # not in typeshed
+    return TracedThread if hooked else StartedThread
+
+
+def _start_new_thread(bootstrap: Callable[..., object], args: tuple[Any, ...], /) -> int:
+    return start_owned_thread(bootstrap, args, _kind())
+
+
+def _start_joinable_thread(
+    function: Callable[..., object], handle: Handle | None = None, daemon: bool = True
+) -> Handle:
+    return start_joinable_thread(function, handle, daemon, _kind())
+
+
+def _excepthook_maker(module: ModuleType) -> Callable[[], object]:
+    """`_make_invoke_excepthook` of this copy of `threading`: being killed is no error that anybody must hear of."""
+    make: Callable[[], Callable[[object], object]] = module._make_invoke_excepthook
+
+    def _make_invoke_excepthook() -> object:
+        return partial(_invoke_unless_killed, make())
+
+    return _make_invoke_excepthook
+
+
+def _invoke_unless_killed(invoke: Callable[[object], object], thread: object) -> None:
+    if not isinstance(sys.exception(), GreenletExit):
+        invoke(thread)
+
+
 # Threads that threading did not start
 
 
@@ -157,19 +199,19 @@ def _native() -> object:
 
 
 def _init_dummy(self: Any, task: Task, threads: Any) -> None:
-    started = isinstance(task, handle.StartedThread)
+    started = isinstance(task, StartedThread)
     threads.Thread.__init__(self, name=threads._newname("Dummy-%d") if started else task.name, daemon=True)
     if not started:
         self._green_task = ref(task)
     self._started.set()
     self._set_ident()
     self._set_native_id()
-    end = handle.make_thread_handle(self._ident)
+    end = make_thread_handle(self._ident)
     for name in _HANDLE_NAMES:
         if hasattr(self, name):
             setattr(self, name, end)
     task.thread_object = self
-    if isinstance(task, handle.StartedThread):
+    if isinstance(task, StartedThread):
         threads._active[self._ident] = self
         task.at_end = partial(_forget_dummy, threads, self._ident, end)
 
@@ -179,7 +221,7 @@ def _init_dummy(self: Any, task: Task, threads: Any) -> None:
 _kept_dummies: list[int] = []
 
 
-def _forget_dummy(threads: Any, ident: int, end: handle.Handle) -> None:
+def _forget_dummy(threads: Any, ident: int, end: Handle) -> None:
     end._set_done()
     if not hasattr(threads, "_DeleteDummyThreadOnDel"):
         _kept_dummies.append(ident)
@@ -214,13 +256,13 @@ def _adopt_handles(undo: Undo) -> None:
         for name in _HANDLE_NAMES:
             real = vars(thread).get(name)
             if real is not None and type(real) is green.REAL.get("_ThreadHandle"):
-                new = handle.NativeHandle(real) if real.ident else handle.Handle()
+                new = NativeHandle(real) if real.ident else Handle()
                 setattr(thread, name, new)
                 undo.add(partial(_return_handle, thread, name, real, new))
 
 
-def _return_handle(thread: threading.Thread, name: str, real: object, new: handle.Handle) -> None:
-    if isinstance(new, handle.NativeHandle) or not new.ident:
+def _return_handle(thread: threading.Thread, name: str, real: object, new: Handle) -> None:
+    if isinstance(new, NativeHandle) or not new.ident:
         setattr(thread, name, real)
 
 
@@ -283,15 +325,15 @@ _REPLACES = {
     for name, source in _NAMES.items()
     if hasattr(threading, name) and source in green.PATCH.replaces
 }
-if "_start_new_thread" in _REPLACES:
-    _REPLACES["_start_new_thread"] = handle.start_owned_thread
+_STARTERS = {"_start_new_thread": _start_new_thread, "_start_joinable_thread": _start_joinable_thread}
+_REPLACES.update((name, starter) for name, starter in _STARTERS.items() if name in _REPLACES)
 
 
 def _bind(module: ModuleType) -> Patch:
     return Patch(
         target="threading",
         flag="thread",
-        replaces=_REPLACES,
+        replaces={**_REPLACES, "_make_invoke_excepthook": _excepthook_maker(module)},
         methods={"Condition": {"wait": _as_method(wait, "Condition.wait")}, "_DummyThread": _dummy_methods(module)},
         after=_after if module is threading else None,
     )

@@ -102,21 +102,27 @@ def start_new_thread(
     return _start(_make(function, args, kwargs or {}))
 
 
-def start_owned_thread(bootstrap: Callable[..., object], args: tuple[Any, ...], /) -> int:
+def start_owned_thread(
+    bootstrap: Callable[..., object], args: tuple[Any, ...], kind: type[StartedThread] = StartedThread
+) -> int:
     """`start_new_thread` for `threading`, whose `Thread` the bootstrap method belongs to."""
     sys.audit("_thread.start_new_thread", bootstrap, args, None)
-    thread = _make(bootstrap, args, {})
+    thread = _make(bootstrap, args, {}, kind)
     thread.thread_object = getattr(bootstrap, "__self__", None)
     return _start(thread)
 
 
 def start_joinable_thread(
-    function: Callable[..., object], handle: "Handle | None" = None, daemon: bool = True
+    function: Callable[..., object],
+    handle: "Handle | None" = None,
+    daemon: bool = True,
+    kind: type[StartedThread] = StartedThread,
 ) -> "Handle":
     """Start a green thread and return its handle. `_thread.start_joinable_thread`.
 
     Args:
         daemon: not waited for at exit.
+        kind: what to make; for `threading` only.
     """
     if not callable(function):
         raise TypeError("thread function must be callable")
@@ -127,7 +133,7 @@ def start_joinable_thread(
     sys.audit("_thread.start_joinable_thread", function, daemon, handle)
     if handle._ident:
         raise RuntimeError("thread already started")
-    thread = _make(function, (), {})
+    thread = _make(function, (), {}, kind)
     if getattr(function, "__name__", "") == "_bootstrap":
         thread.thread_object = getattr(function, "__self__", None)
     thread.handle = handle
@@ -136,10 +142,15 @@ def start_joinable_thread(
     return handle
 
 
-def _make(func: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]) -> StartedThread:
+def _make(
+    func: Callable[..., object],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    kind: type[StartedThread] = StartedThread,
+) -> StartedThread:
     if sys.is_finalizing():
         raise _FinalizationError("can't create new thread at interpreter shutdown")
-    return StartedThread(home_hub(), func, args, kwargs)
+    return kind(home_hub(), func, args, kwargs)
 
 
 def _start(thread: StartedThread) -> int:

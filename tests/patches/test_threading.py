@@ -60,3 +60,9 @@ for thread in threads: thread.join()
 assert len(set(passed)) == 5
 """
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("program", ["thread_life.py", "thread_identity.py", "thread_fork.py", "thread_late.py"])
+def test_program(program: str, run_program) -> None:
+    run_program(program)
