@@ -111,6 +111,9 @@ def _after_fork_in_child() -> None:
     for other in hubs:
         if other is not hub:
             _dead_hubs.append(other)
+            other.wakeup.after_fork()
+            other.wakeup.close()
+            other.poller.close()
             other.bury(None, "its OS thread stayed behind in the parent of a fork")
     hubs[:] = [] if hub is None else [hub]
     if hub is not None:

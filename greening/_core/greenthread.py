@@ -288,8 +288,8 @@ def _strike(thread: Task, error: BaseException) -> bool:
         thread.error = error
         try:
             ready.remove(thread)
-        except ValueError:  # another OS thread woke it: it comes with the error out of the inbox
-            return False
+        except ValueError:  # another OS thread woke it, and it is still in the inbox: what lies there is stale now
+            thread.generation += 1
     elif thread.state == RUNNING:
         # Suspended by a switch that is not ours (a foreign greenlet, a signal handler).
         ready.appendleft(Thrower(hub, thread, error))

@@ -265,6 +265,7 @@ class Hub:
         self.idle.clear()
         self.carriers.clear()
         self.poller.close()
+        self.wakeup.after_fork()
         self.wakeup.close()
         self.wakeup = Wakeup()
         self.post = self.wakeup.post

@@ -65,6 +65,10 @@ class Wakeup:
         except (BlockingIOError, OSError):
             return
 
+    def after_fork(self) -> None:
+        """In the child: another OS thread may have been ringing when it was made."""
+        self._lock = RLock()
+
     def close(self) -> None:
         """Release the descriptors."""
         with self._lock:

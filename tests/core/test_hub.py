@@ -1,0 +1,457 @@
+"""The loop: fairness, what may not happen in it, and what comes from elsewhere."""
+
+import gc
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from greening._core.current import current, get_hub, in_hub
+from greening._core.greenthread import kill, spawn, spawn_after
+from greening._core.hub import MIN_ROUND
+from greening._core.poller import IN
+from greening._core.task import PARKED, TIMED_OUT, Task
+from greening._core.waiting import sleep, wait_readable, yield_now
+from greening._originals import allocate_lock, start_new_thread
+from greening.errors import BlockingInHub, Deadlock
+from greening.sync.condition import Condition
+from greening.sync.event import Event
+from greening.sync.lock import Lock
+from greening.sync.queue import Queue
+from greening.sync.semaphore import Semaphore
+from greening.testing import Fake, FakePoller, NothingWillHappen, fake_time, settle
+
+FD = 1007
+
+
+# Fairness
+
+
+def test_two_tasks_that_wake_each_other_starve_neither_descriptors_nor_timers(fake: Fake[FakePoller]) -> None:
+    there, back = Queue[int](), Queue[int]()
+    rounds = [0]
+
+    def ping() -> None:
+        while not (reader.dead and timed.dead):
+            rounds[0] += 1
+            assert rounds[0] < 10 * MIN_ROUND, "starved"
+            there.put(1)
+            back.get()
+        there.put(0)
+
+    def pong() -> None:
+        while there.get():
+            back.put(1)
+
+    reader = spawn(wait_readable, FD)
+    timed = spawn(sleep, 1)
+    settle()
+    threads = [spawn(ping), spawn(pong)]
+    fake.poller.fire(FD, IN)
+    fake.clock.advance(1)
+    for thread in threads:
+        thread.wait()
+    assert reader.wait()
+
+
+def test_a_task_that_only_yields_does_not_starve_the_loop(fake: Fake[FakePoller]) -> None:
+    reader = spawn(wait_readable, FD)
+    settle()
+    fake.poller.fire(FD, IN)
+    for _ in range(4 * MIN_ROUND):
+        sleep(0)
+        if reader.dead:
+            break
+    assert reader.dead
+
+
+def test_events_do_not_starve_the_runnable(fake: Fake[FakePoller]) -> None:
+    order: list[str] = []
+
+    def reads() -> None:
+        for _ in range(3):
+            fake.poller.fire(FD, IN)
+            wait_readable(FD)
+            order.append("read")
+
+    spawn(reads)
+    spawn(lambda: [(order.append("yield"), sleep(0)) for _ in range(3)])
+    settle()
+    settle()
+    assert order.index("read") < 3
+    assert order.count("read") == order.count("yield") == 3
+
+
+def test_what_is_posted_meanwhile_waits_for_the_next_turn(fake: Fake[FakePoller]) -> None:
+    hub, count = fake.hub, [0]
+
+    def again() -> None:
+        count[0] += 1
+        hub.post(again)
+
+    hub.post(again)
+    for n in range(3):
+        hub.turns = 0
+        sleep(0)
+        assert count == [n + 1]
+    hub.wakeup.inbox.clear()
+
+
+def test_a_timer_that_sets_itself_for_now_waits_for_the_next_turn(fake: Fake[FakePoller]) -> None:
+    hub, count = fake.hub, [0]
+
+    def again() -> None:
+        count[0] += 1
+        hub.call_at(hub.now(), again)
+
+    hub.call_at(hub.now(), again)
+    for n in range(3):
+        hub.turns = 0
+        sleep(0)
+        assert count == [n + 1]
+    hub.timers.clear()
+
+
+# Nobody blocks in the hub
+
+BLOCKING: list[Callable[[], object]] = [
+    lambda: sleep(0),
+    lambda: sleep(1),
+    lambda: wait_readable(FD),
+    lambda: Event().wait(),
+    lambda: Semaphore(0).acquire(),
+    lambda: Queue[int]().get(),
+    lambda: Queue[int](0).put(1),
+    lambda: spawn(sleep, 1).wait(),
+]
+
+
+def locked() -> Lock:
+    lock = Lock()
+    lock.acquire()
+    return lock
+
+
+BLOCKING.append(lambda: locked().acquire())
+
+
+@pytest.mark.parametrize("block", BLOCKING)
+def test_blocking_in_the_hub_is_an_error_and_leaves_no_trace(
+    fake: Fake[FakePoller], block: Callable[[], object]
+) -> None:
+    errors: list[BaseException] = []
+
+    def call() -> None:
+        assert in_hub()
+        try:
+            block()
+        except BlockingInHub as error:
+            errors.append(error)
+
+    fake.hub.call_at(fake.hub.now(), call)
+    sleep(2)
+    assert len(errors) == 1
+    assert "greening.spawn" in str(errors[0])
+    assert not fake.hub.ready
+    assert not in_hub()
+    settle()
+
+
+def test_in_the_hub_what_need_not_wait_works(fake: Fake[FakePoller]) -> None:
+    done: list[object] = []
+    event, lock, semaphore, queue = Event(), Lock(), Semaphore(1), Queue[int]()
+    parked = spawn(event.wait)
+    settle()
+
+    def call() -> None:
+        done.append(lock.acquire())
+        done.append(semaphore.acquire())
+        queue.put(5)
+        done.append(queue.get())
+        done.append(semaphore.acquire(timeout=0))
+        yield_now()
+        lock.release()
+        event.send("from the hub")
+        spawn(done.append, "spawned")
+        kill(spawn(done.append, "never"))
+
+    fake.hub.call_at(fake.hub.now(), call)
+    settle()
+    assert done == [True, True, 5, False, "spawned"]
+    assert parked.wait() == "from the hub"
+
+
+def test_an_unstarted_thread_killed_in_the_hub_calls_its_links_elsewhere(fake: Fake[FakePoller]) -> None:
+    thread, where = spawn_after(10, int), []
+    thread.link(lambda gt: (where.append(in_hub()), sleep(1), where.append("parked")))
+    fake.hub.call_at(fake.hub.now(), kill, thread, LookupError())
+    sleep(3)
+    assert where == [False, "parked"]
+    with pytest.raises(LookupError):
+        thread.wait()
+
+
+def test_a_finaliser_that_blocks_in_the_hub_is_told(fake: Fake[FakePoller], monkeypatch: pytest.MonkeyPatch) -> None:
+    unraisable: list[Any] = []
+    monkeypatch.setattr("sys.unraisablehook", unraisable.append)
+
+    class Blocks:
+        def __init__(self) -> None:
+            self.me = self
+
+        def __del__(self) -> None:
+            Event().wait()
+
+    def collect() -> None:
+        Blocks()
+        gc.collect()
+
+    fake.hub.call_at(fake.hub.now(), collect)
+    settle()
+    (report,) = unraisable
+    assert isinstance(report.exc_value, BlockingInHub)
+    unraisable.clear()
+    del report
+
+
+def test_a_finaliser_on_the_way_to_a_park_is_told(fake: Fake[FakePoller], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between entering a queue and the switch: a nested park would take the outer one's wake-up for its own."""
+    errors: list[BaseException] = []
+    taken, outer = locked(), Semaphore(0)
+
+    class Interrupting(list[Task]):
+        """The waiters of the outer wait. When the task has entered it, a finaliser happens to run."""
+
+        def append(self, task: Task) -> None:
+            super().append(task)
+            try:
+                taken.acquire()
+            except BlockingInHub as error:
+                errors.append(error)
+
+    outer._waiters = Interrupting()
+    thread = spawn(outer.acquire)
+    settle()
+    outer.release()
+    assert thread.wait() is True
+    assert len(errors) == 1
+    taken.release()
+    assert not taken.locked()
+
+
+def test_an_error_in_the_hub_reaches_main_and_the_loop_goes_on(fake: Fake[FakePoller]) -> None:
+    def fail() -> None:
+        raise LookupError("in the loop")
+
+    fake.hub.call_at(fake.hub.now(), fail)
+    with pytest.raises(LookupError, match="in the loop"):
+        sleep(1)
+    assert spawn(lambda: 5).wait() == 5
+
+
+# Parking
+
+
+def test_one_wake_up_per_park(fake: Fake[FakePoller]) -> None:
+    def thread() -> list[object]:
+        me = current()
+        me.state = PARKED
+        got = [me.park()]
+        me.state = PARKED
+        with pytest.raises(LookupError, match="first"):
+            me.park()
+        return got
+
+    started = spawn(thread)
+    settle()
+    assert started.wake("first") is True
+    assert started.wake("second") is False
+    settle()
+    assert started.wake("third") is True
+    assert started.interrupt(LookupError("first")) is True, "before it runs, an error takes precedence"
+    assert started.interrupt(LookupError("second")) is False
+    assert started.wait() == ["first"]
+    assert started.wake() is False
+    assert started.interrupt(LookupError()) is False
+
+
+def test_a_deadline_and_a_wake_up(fake: Fake[FakePoller]) -> None:
+    def thread() -> list[object]:
+        me = current()
+        got = []
+        for seconds in (5, 1, 10):
+            me.state = PARKED
+            got.append(me.park(fake.clock.now() + seconds))
+        return got
+
+    started = spawn(thread)
+    settle()
+    started.wake("woken")
+    assert started.wait() == ["woken", TIMED_OUT, TIMED_OUT]
+    assert fake.clock.now() == 1011.0
+
+
+def test_one_timer_per_waiter_however_often_it_waits(fake: Fake[FakePoller]) -> None:
+    event = Event()
+
+    def waits() -> None:
+        for _ in range(500):
+            semaphore.acquire(timeout=60)
+
+    semaphore = Semaphore(0)
+    thread = spawn(waits)
+    settle()
+    for _ in range(500):
+        assert len(fake.hub.timers) <= 1
+        semaphore.release()
+        settle()
+    thread.wait()
+    event.send()
+    assert len(fake.hub.timers) == 0, "what has ended leaves no timer behind"
+
+
+def test_a_deadline_that_is_nan_leaves_the_task_running(fake: Fake[FakePoller]) -> None:
+    me = current()
+    me.state = PARKED
+    with pytest.raises(ValueError, match="nan"):
+        me.park(float("nan"))
+    assert spawn(lambda: 5).wait() == 5
+
+
+@pytest.mark.parametrize("timeout", ["1", object(), [1]])
+def test_a_timeout_that_is_no_number_is_an_error_and_leaves_the_queue(fake: Fake[FakePoller], timeout: Any) -> None:
+    semaphore, event, condition, queue = Semaphore(0), Event(), Condition(), Queue[int]()
+    for wait in (event.wait, queue.get, queue.join):
+        if wait == queue.join:
+            queue.put(1)
+        with pytest.raises(TypeError, match="number of seconds"):
+            wait(timeout=timeout)
+        with pytest.raises(ValueError, match="nan"):
+            wait(timeout=float("nan"))
+    with condition:
+        with pytest.raises(TypeError):
+            condition.wait(timeout)
+        with pytest.raises(ValueError, match="nan"):
+            condition.wait(float("nan"))
+        with pytest.raises(TypeError):
+            condition.wait_for(lambda: False, timeout)
+    with pytest.raises((TypeError, ValueError)):
+        semaphore.acquire(timeout=timeout)
+    with pytest.raises(ValueError, match="nan"):
+        semaphore.acquire(timeout=float("nan"))
+    assert semaphore.balance == 0
+    assert queue.getting() == 0
+    semaphore.release()
+    assert semaphore.counter == 1
+
+
+# A standstill
+
+
+def test_a_standstill_is_a_deadlock_with_names_and_places(fake: Fake[FakePoller]) -> None:
+    thread = spawn(Event().wait)
+    thread.name = "the waiter"
+    with pytest.raises(Deadlock) as caught:
+        Event().wait()
+    assert len(caught.value.waiting) == 1
+    assert caught.value.waiting[0].startswith("the waiter: ")
+    thread.kill()
+
+
+def test_who_waits_for_a_descriptor_is_no_deadlock(fake: Fake[FakePoller]) -> None:
+    thread = spawn(wait_readable, FD)
+    with pytest.raises(NothingWillHappen):
+        Event().wait()
+    thread.kill()
+
+
+def test_sleeping_for_ever_is_possible(fake: Fake[FakePoller]) -> None:
+    thread = spawn(sleep, float("inf"))
+    other = spawn_after(1e9, lambda: "a long time")
+    assert other.wait() == "a long time"
+    assert not thread.dead
+    thread.kill()
+
+
+# Other OS threads
+
+
+def test_a_wake_up_from_another_os_thread_belongs_to_its_park() -> None:
+    """One that is on its way when the park is broken off must not end the next."""
+    with fake_time(patience=0.001) as fake:
+        hub = fake.hub
+
+        def thread() -> list[object]:
+            me = current()
+            got: list[object] = []
+            me.state = PARKED
+            post(me)  # chosen by the other thread; its post lies in the inbox
+            me.unparked()  # the park does not happen
+            me.state = PARKED
+            got.append(me.park(hub.now() + 1))
+            return got
+
+        def post(task: Task) -> None:
+            done = allocate_lock()
+            done.acquire()
+            start_new_thread(lambda: (task.wake("stale"), done.release()), ())
+            done.acquire()
+
+        assert spawn(thread).wait() == [TIMED_OUT]
+
+
+def test_kill_reaches_what_another_os_thread_has_just_woken() -> None:
+    with fake_time() as fake:
+
+        def victim() -> str:
+            try:
+                sleep(1000)
+            except LookupError:
+                return "killed"
+            return "woken"
+
+        thread = spawn(victim)
+        settle()
+        done = allocate_lock()
+        done.acquire()
+        start_new_thread(lambda: (thread.wake(), done.release()), ())
+        done.acquire()
+        assert fake.hub.wakeup.inbox, "it lies in the inbox"
+        thread.kill(LookupError())
+        assert thread.wait() == "killed"
+
+
+def test_a_hub_that_sleeps_hears_the_bell() -> None:
+    with fake_time(patience=5):
+        event = Event()
+        start_new_thread(event.send, ("x",))
+        assert event.wait(3) == "x"
+
+
+def test_closing_a_bell_that_somebody_rings_touches_no_other_file() -> None:
+    with fake_time() as fake:
+        wakeup = fake.hub.wakeup
+    wakeup.ring()
+    wakeup.post(1)
+    wakeup.close()
+
+
+def test_a_hub_closes_its_descriptors() -> None:
+    def descriptors() -> list[str]:
+        return sorted(os.listdir("/proc/self/fd"))
+
+    with fake_time():
+        pass
+    before = descriptors()
+    with fake_time():
+        assert len(descriptors()) > len(before)
+    assert descriptors() == before
+
+
+def test_the_hub_of_this_thread_is_one(fake: Fake[FakePoller]) -> None:
+    assert get_hub() is fake.hub
+    assert current().hub is fake.hub
+    assert spawn(get_hub).wait() is fake.hub
+    assert sys.getrefcount(fake.hub) > 1
