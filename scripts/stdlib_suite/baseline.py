@@ -17,7 +17,7 @@ from stdlib_suite.plan import Unit
 from stdlib_suite.process import Order
 from stdlib_suite.results import GOOD, SKIPPED, Outcome, Outcomes, merge_again
 
-_FORMAT = 1  # change it when old results must not be used any more
+_FORMAT = 2  # change it when old results must not be used any more
 
 
 class Baseline:
@@ -36,7 +36,7 @@ class Baseline:
     def known(self, unit: Unit) -> Outcomes | None:
         """What the unit did, if it has been run."""
         with self._lock:
-            kept = None if unit.name in self._old else self._units.get(unit.name)
+            kept = None if _key(unit) in self._old else self._units.get(_key(unit))
         return None if kept is None else {name: Outcome(*outcome) for name, outcome in kept.items()}
 
     def of(self, unit: Unit) -> Outcomes:
@@ -54,9 +54,14 @@ class Baseline:
 
     def _keep(self, unit: Unit, outcomes: Outcomes) -> None:
         with self._lock:
-            self._old.discard(unit.name)
-            self._units[unit.name] = {name: (status, seconds) for name, (status, seconds, _) in outcomes.items()}
+            self._old.discard(_key(unit))
+            self._units[_key(unit)] = {name: (status, seconds) for name, (status, seconds, _) in outcomes.items()}
             self.path.parent.mkdir(parents=True, exist_ok=True)
             new = self.path.with_suffix(f".{os.getpid()}")
             new.write_text(json.dumps(self._units, indent=0), encoding="utf-8")
             new.replace(self.path)
+
+
+def _key(unit: Unit) -> str:
+    """What decides about the results."""
+    return " ".join((unit.name, unit.module.resources, unit.module.pattern))

@@ -236,9 +236,9 @@ def test_over_a_fifo(tmp_path: Path) -> None:
         sink.write(b"line\n")
         sink.flush()
         assert thread.wait(5) == b"line\n"
-        thread = parked(sink.write, bytes(200_000))
-        assert len(iter_read(source.raw, 100_000)) >= 100_000
-        kill(thread)
+        thread = parked(lambda: (sink.write(bytes(200_000)), sink.flush()))
+        assert len(iter_read(source.raw, 200_000)) == 200_000
+        thread.wait(5)
 
 
 def test_over_a_terminal() -> None:
