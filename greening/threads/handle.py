@@ -17,6 +17,7 @@ from greening._core.current import current
 from greening._core.greenthread import GreenThread
 from greening._core.hub import Hub
 from greening._core.lot import enter, guard, wait_chosen
+from greening._core.stuck import idle_natives
 from greening._core.task import Task
 from greening._originals import get_ident as _native_ident
 from greening._originals import monotonic, thread_count
@@ -164,8 +165,8 @@ def _start(thread: StartedThread) -> int:
 
 
 def count() -> int:
-    """How many started threads run, green and native. `_thread._count`."""
-    return thread_count() + len(_live)
+    """How many started threads run, green and native. `_thread._count`. Idle threads of ours are nobody's affair."""
+    return thread_count() - len(idle_natives) + len(_live)
 
 
 def set_sentinel() -> Lock:

@@ -9,7 +9,7 @@ from typing import Any
 
 from stdlib_suite.interpreter import Interpreter
 from stdlib_suite.ledger import Judgement
-from stdlib_suite.results import Verdict, passing
+from stdlib_suite.results import Outcome, Verdict, passing
 from stdlib_suite.suite import UnitResult
 
 _HEAD = ("module", "unpatched", "patched", "differ", "hang", "expected", "unsteady", "seconds")
@@ -68,7 +68,7 @@ def _told(verdict: Verdict) -> str:
 
 
 def write_json(path: Path, python: Interpreter, results: Iterable[UnitResult], judgement: Judgement) -> None:
-    """Every test's outcome, both ways, and the details of what differs."""
+    """Every test's outcome and seconds, unpatched and patched, and the details of what differs."""
     groups = {
         title: [_as_data(verdict) for verdict in getattr(judgement, title)]
         for title in ("hangs", "new", "unsteady", "expected")
@@ -77,8 +77,9 @@ def write_json(path: Path, python: Interpreter, results: Iterable[UnitResult], j
         result.unit.name: {
             "seconds": round(result.seconds, 1),
             "tests": {
-                name: [before.status, result.now[name].status if name in result.now else "absent"]
+                name: [before.status, before.seconds, now.status, now.seconds]
                 for name, before in result.before.items()
+                for now in (result.now.get(name, Outcome("absent")),)
             },
         }
         for result in results

@@ -23,3 +23,18 @@ lock.acquire()
 assert seen[0][0] == "x" and seen[0][1] != native
 """
     )
+
+
+@pytest.mark.slow
+def test_idle_threads_of_the_engine_are_not_counted(run_program) -> None:
+    run_program(
+        """
+import greening
+greening.monkey_patch()
+import _thread
+from greening import tpool
+before = _thread._count()
+tpool.execute(int)
+assert _thread._count() == before
+"""
+    )
