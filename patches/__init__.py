@@ -14,6 +14,7 @@ CATALOGUE: tuple[Entry, ...] = (
     Entry("threading", "thread", "greening.patches.threading"),
     Entry("queue", "thread", "greening.patches.queue"),
     Entry("signal", "thread", "greening.patches.signal"),
+    Entry("_multiprocessing", "thread", "greening.patches._multiprocessing"),
     # `selectors` captures names of `select`, `ssl` classes of `socket`, `subprocess` names of `selectors` and
     # `threading`.
     Entry("select", "select", "greening.patches.select"),

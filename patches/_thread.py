@@ -51,9 +51,15 @@ class lock(locks.lock, metaclass=_MadeByAllocateLock):
     __module__ = "_thread"
 
 
+class _AllocateLock(partial[Any]):
+    """Not a Python function: a function in a class would become a method there (`locktype = _thread.allocate_lock`)."""
+
+    def __reduce__(self) -> str:  # a name, as of every function: managers pickle it
+        return "allocate_lock"
+
+
 LockType: type = lock if sys.version_info < (3, 13) else locks.lock
-# Not a Python function: a function in a class would become a method there (`locktype = _thread.allocate_lock`).
-allocate_lock: Any = partial(type.__call__, lock) if sys.version_info < (3, 13) else locks.lock
+allocate_lock: Any = _AllocateLock(type.__call__, lock) if sys.version_info < (3, 13) else locks.lock
 
 
 class _local(local):

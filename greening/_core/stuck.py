@@ -34,6 +34,17 @@ def report_deadlock(hub: "Hub") -> None:
         hub.raise_in_main(Deadlock(where_parked(hub)))
 
 
+def is_alone(hub: "Hub") -> bool:
+    """True when nothing can happen in this process before the main greenlet, which asks, goes on: it may block."""
+    return (
+        hub.thread == first_thread
+        and not (hub.ready or hub.wakeup.inbox or hub.pending or hub.registry.waiting())
+        and hub.timers.next_deadline() is None
+        and not _has_handler()
+        and not _others_exist()
+    )
+
+
 def _others_exist() -> bool:
     # The system's list, because `_thread._count` knows neither a thread that was started a moment ago nor those that C
     # libraries make, and either may wake us.

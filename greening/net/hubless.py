@@ -1,7 +1,7 @@
 """OS threads that may simply block."""
 
+from greening._core import stuck
 from greening._core.current import has_hub
-from greening._core.stuck import first_thread
 from greening._originals import get_ident
 
 
@@ -11,4 +11,4 @@ def hubless() -> bool:
     Nobody is held up when it blocks, so it needs no hub and none of the descriptors of one. The first OS thread never
     counts: a signal handler that runs in the middle of its call may make something green.
     """
-    return not has_hub() and get_ident() != first_thread
+    return not has_hub() and get_ident() != stuck.first_thread

@@ -184,6 +184,20 @@ class NativePool:
             raise
         return job.outcome()  # type: ignore[no-any-return]  # what func returned
 
+    def launch(self, hub: Hub, func: Callable[[], object]) -> bool:
+        """Have `func()` called in an OS thread and go on; `hub` expects it as a call under way. It must not raise.
+
+        Returns:
+            False: no thread is to be had.
+        """
+        job = _Job(hub.main, func, (), {})
+        job.hub, job.task = hub, None
+        hub.pending += 1
+        if not self._submit(job):
+            hub.pending -= 1
+            return False
+        return True
+
     def _submit(self, job: _Job) -> bool:
         """Give it to an idle worker, a new one, or the next that is free. False: there is none, and none to be had."""
         with guard:

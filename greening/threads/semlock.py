@@ -1,0 +1,283 @@
+"""Semaphores between processes: `_multiprocessing.SemLock`, waited for without holding up the process.
+
+Facts: a POSIX semaphore has no descriptor to wait for; sem_wait(3) can be left early by a signal or a time limit only;
+who sits in it takes the permit that comes, wanted or not. The C class tells threads apart by OS thread.
+Decisions: a real SemLock inside, which is never asked for ownership, is the state. Green threads of a process queue up
+beside it, and while there is a queue one native thread sits in the C call for all of them and hands what it gets to the
+first. A release in this process hands its permit straight to the first in the queue, and lets the other processes
+compete for it once in so many times. Where nothing else could run anyway - the usual worker process - the C call is
+made on the spot.
+A waiter that is killed or whose time is up leaves at once. If it was the last, the native thread finds out after
+`SIT_SECONDS` at most; a permit that comes to it meanwhile goes back as soon as it can run.
+"""
+
+import os
+from itertools import cycle
+from typing import Any
+
+from greening._core import stuck
+from greening._core.current import current, has_hub
+from greening._core.hub import Hub
+from greening._core.lot import choose, enter, guard, wait_chosen
+from greening._core.stuck import is_alone
+from greening._core.task import DEAD, RUNNING, Task
+from greening._core.waiting import yield_now
+from greening._originals import get_ident as _native_ident
+from greening._originals import time_sleep
+from greening.threads.identity import get_ident
+from greening.threads.native import NativePool
+
+RECURSIVE_MUTEX, SEMAPHORE = 0, 1
+
+# How long the native thread sits in the C call before it looks whether anybody still waits, in seconds.
+SIT_SECONDS = 0.05
+# How often in a row a permit may be handed on inside this process while others may be waiting in theirs.
+_MOST_HANDED_ON = 16
+# A native thread without waiters that has just been given a permit needs this long, in seconds, to give it back.
+_HANDS_FULL = 0.0005
+
+_pool = NativePool(1000, deaf=True)
+
+# A loop around a semaphore that is always free must not starve the others: see `sync.lock`.
+_more = cycle((True,) * 1023 + (False,)).__next__
+
+
+class SemLock:
+    """A semaphore or re-entrant lock between processes. Interface and errors of `_multiprocessing.SemLock`.
+
+    The owner is the running thread, green or native. Thread-safety: complete; `acquire(False)` and `release` never
+    switch. Waiters of one process are served in order of arrival.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_count_here",
+        "_handed_on",
+        "_owner",
+        "_real",
+        "_sat_for",
+        "_waiters",
+        "handle",
+        "kind",
+        "maxvalue",
+        "name",
+    )
+    __module__ = "_multiprocessing"
+
+    Real: Any = None  # the C class, or None: set by the patch, which is imported only when it is needed
+    SEM_VALUE_MAX: int
+
+    def __init__(self, kind: int, value: int, maxvalue: int, name: str, unlink: bool) -> None:
+        inner = SEMAPHORE if kind == RECURSIVE_MUTEX else kind
+        real = self.Real(inner, value, maxvalue, name, unlink)
+        self._set_up(real, kind, real.name)
+
+    def _set_up(self, real: Any, kind: int, name: str | None) -> None:
+        self._real = real
+        self.kind = kind
+        self.name = name
+        self.handle: int = real.handle
+        self.maxvalue: int = real.maxvalue
+        self._owner = 0  # who took it last, as `get_ident` says
+        self._count_here = 0  # permits of this process; how often its owner has taken a re-entrant one
+        self._handed_on = 0
+        self._sat_for = False  # there is a native thread in the C call
+        self._waiters: list[Task] = []
+
+    @classmethod
+    def _rebuild(cls, handle: int, kind: int, maxvalue: int, name: str | None) -> "SemLock":
+        new = cls.__new__(cls)
+        inner = SEMAPHORE if kind == RECURSIVE_MUTEX else kind
+        new._set_up(cls.Real._rebuild(handle, inner, maxvalue, name), kind, name)
+        return new
+
+    def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
+        """Take a permit; park while there is none.
+
+        Args:
+            block: False: answer at once.
+            timeout: seconds from now; None: no limit; negative: 0.
+        Raises:
+            TypeError: `timeout` is not a number.
+        """
+        me = get_ident()
+        if self._owner == me and self._count_here and self.kind == RECURSIVE_MUTEX:
+            self._count_here += 1
+            return True
+        if block and not _more() and has_hub():
+            yield_now()
+        # Whoever can wait does so behind those who wait already.
+        if not (block and self._waiters) and self._real.acquire(False, timeout):
+            taken = True
+        elif block:
+            taken = self._wait(timeout)
+        else:
+            taken = self._try_again()
+        if taken:
+            self._owner = me
+            self._count_here += 1
+        return taken
+
+    def release(self) -> None:
+        """Give the permit back: to the first who waits here, or to whichever process comes first.
+
+        Raises:
+            AssertionError: it is re-entrant, and the caller does not own it.
+            ValueError: all permits are back already.
+        """
+        if self.kind == RECURSIVE_MUTEX:
+            if self._owner != get_ident() or not self._count_here:
+                raise AssertionError("attempt to release recursive lock not owned by thread")
+            if self._count_here > 1:
+                self._count_here -= 1
+                return
+        self._count_here -= 1
+        try:
+            self._post()
+        except BaseException:
+            self._count_here += 1
+            raise
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.release()
+
+    def _count(self) -> int:
+        """Permits that this process has; how often the owner has taken a re-entrant one."""
+        return self._count_here
+
+    def _is_mine(self) -> bool:
+        """True when the caller was the last to take it here, and has it still."""
+        return self._count_here > 0 and self._owner == get_ident()
+
+    def _get_value(self) -> int:
+        """Permits that are left."""
+        return int(self._real._get_value())
+
+    def _is_zero(self) -> bool:
+        """True when no permit is left."""
+        return bool(self._real._is_zero())
+
+    def _after_fork(self) -> None:
+        """In a child process: its permits are its parent's."""
+        self._count_here = 0
+        self._real._after_fork()
+
+    # The way of a permit
+
+    def _post(self) -> None:
+        if self._waiters and self._handed_on < _MOST_HANDED_ON and self._real._is_zero():
+            with guard:
+                if self._choose():
+                    self._handed_on += 1
+                    return
+        self._handed_on = 0
+        self._real.release()
+
+    def _choose(self) -> bool:
+        self._owner = 0  # whoever is chosen says so when it runs
+        return choose(self._waiters)
+
+    def _try_again(self) -> bool:
+        """The semaphore was found empty; but that may be the doing of a native thread whose waiters have left."""
+        if not self._sat_for or self._waiters:
+            return False
+        time_sleep(_HANDS_FULL)
+        return bool(self._real.acquire(False))
+
+    def _wait(self, timeout: float | None) -> bool:
+        seconds = None if timeout is None else max(float(timeout), 0.0)
+        if _may_block(self._waiters):
+            return bool(self._real.acquire(True, seconds))
+        task = current()
+        with guard:
+            enter(self._waiters, task)
+            # First enter, then try: see `sync.lock`. Before others who wait already, there is no way past them.
+            if len(self._waiters) == 1 and self._real.acquire(False):
+                self._waiters.remove(task)
+                task.unparked()
+                return True
+            if not self._have_sat_for(task.hub):
+                # No thread is to be had, as when the interpreter shuts down: the others have to wait with us.
+                self._waiters.remove(task)
+                task.unparked()
+                return bool(self._real.acquire(True, seconds))
+        hub = task.hub
+        hub.pending += 1
+        try:
+            return wait_chosen(self._waiters, task, seconds, self._post)
+        finally:
+            hub.pending -= 1
+
+    def _have_sat_for(self, hub: Hub) -> bool:
+        """Under `guard`: see to it that a native thread is in the C call. False: that is impossible."""
+        if not self._sat_for:
+            self._sat_for = _pool.launch(hub, self._sit)
+            _sat_for.add(self)
+        return self._sat_for
+
+    def _sit(self) -> None:
+        """In a native thread: take permits for those who wait, as long as anybody does."""
+        while True:
+            with guard:
+                waiters = self._waiters
+                waiters[:] = [task for task in waiters if task.state != DEAD]
+                if not waiters:
+                    self._stand_up()
+                    return
+                now = waiters[0].hub.now()
+                latest = max((now + SIT_SECONDS if t.deadline is None else t.deadline) for t in waiters)
+            if self._real.acquire(True, min(SIT_SECONDS, latest - now)):
+                with guard:
+                    if not self._choose():
+                        self._real.release()
+
+    def _stand_up(self) -> None:
+        self._sat_for = False
+        _sat_for.discard(self)
+
+    def _in_forked_child(self) -> None:
+        self._sat_for = False
+        self._waiters.clear()
+
+
+def _may_block(waiters: list[Task]) -> bool:
+    """True when nobody in this process could make use of the time."""
+    if waiters:
+        return False
+    if not has_hub():
+        # A native thread in which nothing green runs; or the main thread before anything green ran.
+        return _native_ident() != stuck.first_thread
+    task = current()
+    return task is task.hub.main and task.state == RUNNING and is_alone(task.hub)
+
+
+# Those with a native thread in the C call, which a child does not inherit.
+_sat_for: set[SemLock] = set()
+
+
+def _after_fork_in_child() -> None:
+    for each in _sat_for:
+        each._in_forked_child()
+    _sat_for.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def adopt(real: Any) -> SemLock:
+    """A green SemLock on the semaphore of a real one, which native threads may go on using."""
+    new = SemLock.__new__(SemLock)
+    # A real one that is re-entrant lets every green thread of its OS thread in. Neither object may be freed: both would
+    # close the semaphore.
+    inner = SemLock.Real._rebuild(real.handle, SEMAPHORE, real.maxvalue, None)
+    _kept.append((real, inner))
+    new._set_up(inner, real.kind, real.name)
+    new._count_here = real._count()
+    new._owner = _native_ident() if real._is_mine() else 0
+    return new
+
+
+_kept: list[tuple[Any, Any]] = []
