@@ -9,14 +9,22 @@ What stays: `multiprocessing` itself, which for everything else uses `os`, `sele
 import _multiprocessing  # type: ignore[import-not-found]  # not in typeshed
 import sys
 from functools import partial
+from typing import Any
 
 from greening.patcher.references import holders
 from greening.patcher.spec import Patch, Undo
 from greening.threads.late import Exchange
 from greening.threads.semlock import SemLock, adopt
 
+
+def _block(real: Any, seconds: float | None) -> bool:
+    # Here and not in the engine's rooms: a handler that interrupts those is put off until they have done.
+    return bool(real.acquire(True, seconds))
+
+
 # As it was before patching: this file is imported by the patcher, before it patches. None: the system has none.
 _Real = SemLock.Real = getattr(_multiprocessing, "SemLock", None)
+SemLock.block = staticmethod(_block)
 if _Real is not None:
     SemLock.SEM_VALUE_MAX = _Real.SEM_VALUE_MAX
 

@@ -12,6 +12,7 @@ A waiter that is killed or whose time is up leaves at once. If it was the last, 
 """
 
 import os
+from collections.abc import Callable
 from itertools import cycle
 from typing import Any
 
@@ -65,6 +66,8 @@ class SemLock:
     __module__ = "_multiprocessing"
 
     Real: Any = None  # the C class, or None: set by the patch, which is imported only when it is needed
+    # Waits in the C call, in a frame that a signal handler may interrupt there and then: also set by the patch.
+    block: Callable[[Any, float | None], bool]
     SEM_VALUE_MAX: int
 
     def __init__(self, kind: int, value: int, maxvalue: int, name: str, unlink: bool) -> None:
@@ -190,7 +193,7 @@ class SemLock:
     def _wait(self, timeout: float | None) -> bool:
         seconds = None if timeout is None else max(float(timeout), 0.0)
         if _may_block(self._waiters):
-            return bool(self._real.acquire(True, seconds))
+            return self.block(self._real, seconds)
         task = current()
         with guard:
             enter(self._waiters, task)
@@ -199,11 +202,13 @@ class SemLock:
                 self._waiters.remove(task)
                 task.unparked()
                 return True
-            if not self._have_sat_for(task.hub):
-                # No thread is to be had, as when the interpreter shuts down: the others have to wait with us.
+            parks = self._have_sat_for(task.hub)
+            if not parks:
                 self._waiters.remove(task)
                 task.unparked()
-                return bool(self._real.acquire(True, seconds))
+        if not parks:
+            # No thread is to be had, as when the interpreter shuts down: the others have to wait with us.
+            return self.block(self._real, seconds)
         hub = task.hub
         hub.pending += 1
         try:
