@@ -15,6 +15,7 @@ CATALOGUE: tuple[Entry, ...] = (
     Entry("queue", "thread", "greening.patches.queue"),
     Entry("signal", "thread", "greening.patches.signal"),
     Entry("_multiprocessing", "thread", "greening.patches._multiprocessing"),
+    Entry("_interpreters", "thread", "greening.patches._interpreters"),
     # `selectors` captures names of `select`, `ssl` classes of `socket`, `subprocess` names of `selectors` and
     # `threading`.
     Entry("select", "select", "greening.patches.select"),
@@ -22,6 +23,8 @@ CATALOGUE: tuple[Entry, ...] = (
     Entry("socket", "socket", "greening.patches.socket"),
     Entry("ssl", "socket", "greening.patches.ssl"),
     Entry("subprocess", "subprocess", "greening.patches.subprocess"),
+    Entry("multiprocessing.popen_spawn_posix", "os", "greening.patches.multiprocessing_popen_spawn_posix"),
+    Entry("multiprocessing.popen_forkserver", "os", "greening.patches.multiprocessing_popen_forkserver"),
     # After everything that it is made of.
     Entry("asyncio", "select", "greening.patches.asyncio"),
 )
