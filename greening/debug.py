@@ -3,15 +3,18 @@
 import gc
 import sys
 from collections.abc import Callable, Iterator
+from types import MethodType
 from typing import NamedTuple, cast
 
 from greening._originals import LockType, RLock
+from greening.patcher.bound import KINDS as METHODS
+from greening.patcher.bound import Stale
 from greening.patcher.ledger import ABSENT, LEDGER
 from greening.patcher.look import is_class, is_made_by_keeper, is_module, module_dict
 from greening.patcher.places import Holder
+from greening.patcher.rebind import is_anothers
 from greening.patcher.references import holders
-
-_EARLIER = "call greening.monkey_patch() before that module is imported"
+from greening.threads.locals import is_adopted_class
 
 
 class Finding(NamedTuple):
@@ -44,20 +47,30 @@ def audit() -> list[Finding]:
     if not LEDGER.placed:
         return []
     gc.collect()  # what nobody refers to any more is nobody's problem
-    return sorted({*_names(), *_locks(), *_instances()})
+    return sorted({*_names(), *_methods(), *_locks(), *_instances()})
 
 
 def _names() -> Iterator[Finding]:
     originals = _originals()
     kept = [original for original, _, _ in originals.values()]
     for holder in _outside_targets(lambda value: id(value) in originals, (), (kept, originals, *originals.values())):
+        if holder.method == "__new__":
+            continue  # a part of the class
         _, name, removed = originals[id(holder.value)]
+        where = holder.where
         if removed:
-            yield Finding("name", holder.where, f"{name}, which has no green meaning", f"do without {name}")
+            yield Finding("name", where, f"{name}, which has no green meaning", f"do without {name}")
         else:
-            yield Finding(
-                "name", holder.where, f"the blocking {name}", f"look {name} up when it is called, or {_EARLIER}"
-            )
+            advice = f"look {name} up when it is called, or {_earlier(where)}"
+            yield Finding("name", where, f"the blocking {name}", advice)
+
+
+def _methods() -> Iterator[Finding]:
+    stale = Stale(LEDGER.replaced, LEDGER.placed)
+    for holder in _outside_targets(stale, tuple(METHODS)) if stale else ():
+        method, where = cast(MethodType, holder.value), holder.where
+        what = f"the blocking method {method.__name__} of a {type(method.__self__).__qualname__}"
+        yield Finding("name", where, what, f"read it from its object when it is called, or {_earlier(where)}")
 
 
 def _originals() -> dict[int, tuple[object, str, bool]]:
@@ -65,7 +78,8 @@ def _originals() -> dict[int, tuple[object, str, bool]]:
     originals: dict[int, tuple[object, str, bool]] = {}
     for target, names in LEDGER.replaced.items():
         for name, (before, after) in names.items():
-            if callable(before) and "." not in name and getattr(before, "__module__", "") != "builtins":
+            plain = callable(before) and "." not in name and getattr(before, "__module__", "") != "builtins"
+            if plain and not is_anothers(before, target):
                 originals.setdefault(id(before), (before, f"{target}.{name}", after is ABSENT))
     return originals
 
@@ -76,7 +90,8 @@ def _locks() -> Iterator[Finding]:
     for holder in _outside_targets(_anything, (LockType, RLock)):
         kind = "RLock" if type(holder.value) is RLock else "lock"
         method = "" if holder.method is None else f" (its method {holder.method})"
-        yield Finding("lock", holder.where, f"a real {kind}{method}", f"make it after patching: {_EARLIER}")
+        where = holder.where
+        yield Finding("lock", where, f"a real {kind}{method}", f"make it after patching: {_earlier(where)}")
 
 
 def _instances() -> Iterator[Finding]:
@@ -85,13 +100,12 @@ def _instances() -> Iterator[Finding]:
         derived: type
         for derived in type.__subclasses__(kind):
             where = f"{derived.__module__}.{derived.__qualname__}"
-            if not is_made_by_keeper(derived) and not where.startswith(_targets()):
-                yield Finding(
-                    "class", where, f"derived from the original {name}", f"define it after patching: {_EARLIER}"
-                )
+            if not is_made_by_keeper(derived) and not is_adopted_class(derived) and not where.startswith(_targets()):
+                advice = f"define it after patching: {_earlier(where)}"
+                yield Finding("class", where, f"derived from the original {name}", advice)
     for holder in _outside_targets(_anything, tuple(replaced)) if replaced else ():
-        what = f"made by the original {replaced[type(holder.value)]}"
-        yield Finding("instance", holder.where, what, f"make it after patching: {_EARLIER}")
+        what, where = f"made by the original {replaced[type(holder.value)]}", holder.where
+        yield Finding("instance", where, what, f"make it after patching: {_earlier(where)}")
 
 
 def _replaced_classes() -> dict[type, str]:
@@ -99,7 +113,7 @@ def _replaced_classes() -> dict[type, str]:
         cast(type, before): f"{target}.{name}"
         for target, names in LEDGER.replaced.items()
         for name, (before, after) in names.items()
-        if is_class(before) and is_class(after) and before not in (LockType, RLock)
+        if is_class(before) and is_class(after) and before not in (LockType, RLock) and not is_anothers(before, target)
     }
 
 
@@ -114,6 +128,16 @@ def _outside_targets(
         kept = _may_keep(holder.owner) if is_module(holder.owner) else _is_c_memory(holder)
         if not kept and not holder.where.startswith(_targets()):
             yield holder
+
+
+def _earlier(where: str) -> str:
+    """What to do if the program's order can be changed."""
+    parts = where.split(".")
+    names = (".".join(parts[:length]) for length in range(len(parts) - 1, 0, -1))
+    module = next((name for name in names if name in sys.modules), None)
+    if module is None or module == "__main__":
+        return "call greening.monkey_patch() before that, at the top of the program"
+    return f"call greening.monkey_patch() before {module} is imported"
 
 
 def _targets() -> tuple[str, ...]:

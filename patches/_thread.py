@@ -26,6 +26,7 @@ from greening._originals import interrupt_main as native_interrupt_main
 from greening.patcher.spec import Patch, Undo
 from greening.sync.local import local
 from greening.threads import handle, identity, locks
+from greening.threads.locals import AdoptedLocal
 
 # As it was before patching: this file is imported by the patcher, before it patches.
 REAL: dict[str, Any] = dict(vars(_thread))
@@ -64,6 +65,13 @@ allocate_lock: Any = _AllocateLock(type.__call__, lock) if sys.version_info < (3
 
 class _local(local):
     """`_thread._local`."""
+
+    __slots__ = ()
+    __module__ = "_thread"
+
+
+class _AdoptedLocal(AdoptedLocal, _local):
+    """In the place of a real one."""
 
     __slots__ = ()
     __module__ = "_thread"

@@ -2,17 +2,21 @@
 
 What blocks here: select(2), poll(2), epoll_wait(2).
 What we replace: all three, with functions and a class that ask the real ones with timeout 0 and park in between.
-What stays: the constants, `error`, and poll and epoll objects that existed before the patch (those block;
-`debug.audit()` lists them).
+Objects that exist already are replaced wherever they are; in selectors they stay, see there.
+What stays: the constants and `error`.
 """
 
+from functools import partial
 from typing import Any
 
 from greening._originals import epoll as _real_epoll
+from greening._originals import poll as _real_poll
 from greening.net import polls
 from greening.net import select as net
 from greening.net.builtin import Home
-from greening.patcher.spec import Patch
+from greening.patcher.references import holders
+from greening.patcher.spec import Patch, Undo
+from greening.threads.late import Exchange
 
 _home = Home("select")
 
@@ -33,4 +37,29 @@ _REPLACES: dict[str, object] = {"select": select, "poll": poll}
 if _real_epoll is not None:
     _REPLACES["epoll"] = polls.Epoll
 
-PATCH = Patch(target="select", flag="select", replaces=_REPLACES)
+_ADOPT: dict[type, Any] = {}
+if isinstance(_real_epoll, type):
+    _ADOPT[_real_epoll] = polls.adopt_epoll
+if _real_poll is not None:
+    _ADOPT[type(_real_poll())] = polls.adopt_poll
+
+
+def _green_for(real: Any) -> Any:
+    return _ADOPT[type(real)](real)
+
+
+def _after(undo: Undo) -> None:
+    exchange = Exchange(holders, _green_for, (polls.Poll, polls.Epoll), _is_selector)
+    undo.add(partial(exchange.back, _always))  # the real one knows whatever has been registered since
+    exchange.run(tuple(_ADOPT))
+
+
+def _is_selector(owner: object) -> bool:
+    return any(base.__module__ == "selectors" for base in type(owner).__mro__)
+
+
+def _always(green: object) -> bool:
+    return True
+
+
+PATCH = Patch(target="select", flag="select", replaces=_REPLACES, after=_after)

@@ -21,8 +21,9 @@ from greening._core.lot import guard
 from greening._core.task import DEAD, PARKED, RUNNING, Task
 from greening._originals import LockType as RealLock
 from greening._originals import RLock as RealRLock
-from greening._originals import thread_count
+from greening._originals import real_local, thread_count
 from greening.errors import GreeningError, GreenletExit
+from greening.patcher.look import is_made_by_keeper
 from greening.patcher.references import holders
 from greening.patcher.spec import Patch, Undo
 from greening.patches import _thread as green
@@ -37,6 +38,7 @@ from greening.threads.handle import (
     start_owned_thread,
 )
 from greening.threads.late import Exchange
+from greening.threads.locals import adopt_class, adopt_local, derived_classes, return_class
 from greening.threads.tracing import TracedThread
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -237,7 +239,9 @@ _HANDLE_NAMES = ("_handle", "_os_thread_handle")
 
 
 def _green_for(real: Any) -> Any:
-    """The green lock for a real one. It knows the real one, unless nobody else can be using that."""
+    """The green one for a real lock or local. It knows the real one, unless nobody else can be using that."""
+    if type(real) is real_local:
+        return adopt_local(green._AdoptedLocal, real)
     if type(real) is RealLock:
         return locks.AdoptedLock(real)
     if thread_count() or real._is_owned():
@@ -245,9 +249,19 @@ def _green_for(real: Any) -> Any:
     return locks.RLock()
 
 
-def _may_go_back(green_lock: Any) -> bool:
-    # What an adopted lock knows, the real one knows as well.
-    return isinstance(green_lock, locks.AdoptedLock) or not green_lock.locked()
+def _may_go_back(made: Any) -> bool:
+    # What an adopted one knows, the real one knows as well; except which of its OS thread's green threads has an RLock.
+    return not isinstance(made, RLock) or not made._block.locked()
+
+
+def _adopt_classes(undo: Undo) -> None:
+    """Classes that were derived from the real local; not those of private copies of modules, which are not patched."""
+    for kind in derived_classes():
+        module = sys.modules.get(kind.__module__)
+        outermost = kind.__qualname__.partition(".")[0]
+        of_a_copy = module is not None and not hasattr(module, outermost)
+        if not of_a_copy and not is_made_by_keeper(kind) and adopt_class(kind):
+            undo.add(partial(return_class, kind))
 
 
 def _adopt_handles(undo: Undo) -> None:
@@ -299,7 +313,8 @@ def _after(undo: Undo) -> None:
     if HISTORY.late:
         exchange = Exchange(holders, _green_for, (Lock, RLock))
         undo.add(partial(exchange.back, _may_go_back))
-        exchange.run((RealLock, RealRLock))
+        exchange.run((RealLock, RealRLock, real_local))
+        _adopt_classes(undo)
         _adopt_handles(undo)
 
 

@@ -7,11 +7,12 @@ from typing import Any, NoReturn
 
 from greening._core.current import current
 from greening._core.poller import IN
-from greening._core.waiting import forget_fd
+from greening._core.waiting import forget_fd, sleep
 from greening._originals import epoll as _real_epoll
 from greening._originals import poll as _real_poll
 from greening.net.hubless import hubless
 from greening.net.select import as_number, number_of, spend, wait_events
+from greening.threads.locks import Look
 
 Events = list[tuple[int, int]]
 
@@ -37,8 +38,9 @@ class Poll:
     def __new__(cls) -> "Poll":
         raise TypeError(f"cannot create '{cls.__module__}.{cls.__qualname__}' instances")
 
-    def __init_subclass__(cls) -> NoReturn:
-        raise TypeError("type 'select.poll' is not an acceptable base type")
+    def __init_subclass__(cls) -> None:
+        if cls.__module__ != __name__:
+            raise TypeError("type 'select.poll' is not an acceptable base type")
 
     def register(self, fd: Any, eventmask: int = _DEFAULT_MASK, /) -> None:
         """Look at `fd`, a descriptor or an object that has one, from now on."""
@@ -77,15 +79,43 @@ class Poll:
             if hubless():
                 return self._real.poll(timeout)  # type: ignore[no-any-return]  # the real one's
             seconds = None if number is None or number < 0 else number / 1000
-            return wait_poll(self._real, list(self._masks.items()), seconds)
+            return self._wait(seconds)
         finally:
             self._asking = False
+
+    def _wait(self, seconds: float | None) -> Events:
+        return wait_poll(self._real, list(self._masks.items()), seconds)
+
+
+class _AdoptedPoll(Poll):
+    """In the place of a real object that exists already. It does not tell what is registered, so it is asked again and
+    again."""
+
+    __slots__ = ()
+
+    def _wait(self, seconds: float | None) -> Events:
+        look = Look(seconds)
+        while True:
+            pause = look.next()
+            sleep(pause)
+            events: Events = self._real.poll(0)
+            if events or not pause:
+                return events
 
 
 def poll() -> Poll:
     """A new, empty set of descriptors to wait for."""
-    made: Poll = object.__new__(Poll)
-    made._real = _real_poll()
+    return _poll_of(Poll, _real_poll())
+
+
+def adopt_poll(real: Any) -> Poll:
+    """A cooperative object in the place of a real one."""
+    return _poll_of(_AdoptedPoll, real)
+
+
+def _poll_of(kind: type[Poll], real: Any) -> Poll:
+    made: Poll = object.__new__(kind)
+    made._real = real
     made._masks = {}
     made._asking = False
     return made
@@ -186,6 +216,13 @@ class Epoll:
         self.close()
 
 
+def adopt_epoll(real: Any) -> Epoll:
+    """A cooperative object in the place of a real one."""
+    made: Epoll = object.__new__(Epoll)
+    made._adopt(real)
+    return made
+
+
 def wait_epoll(owner: Any, real: Any, maxevents: int, timeout: float | None) -> Events:
     """Park until a real epoll object has events, which it had not just now.
 
@@ -210,6 +247,6 @@ def wait_epoll(owner: Any, real: Any, maxevents: int, timeout: float | None) -> 
             return events
 
 
-Poll.__module__ = Epoll.__module__ = "select"
-Poll.__name__ = Poll.__qualname__ = "poll"
+Poll.__module__ = _AdoptedPoll.__module__ = Epoll.__module__ = "select"
+Poll.__name__ = Poll.__qualname__ = _AdoptedPoll.__name__ = _AdoptedPoll.__qualname__ = "poll"
 Epoll.__name__ = Epoll.__qualname__ = "epoll"

@@ -5,7 +5,7 @@ Two steps, because importing takes import locks and those must never be waited f
 1. Load, without the lock: the patch files of every wanted target that is imported. They import more of the stdlib, so
    this goes on until nothing new turns up.
 2. Place, with the lock: names, methods, removals and `after` of each patch in the order of the catalogue; then names
-   that other modules had captured before (`rebind`).
+   that other modules had captured before (`rebind`, `bound`).
 
 Targets that nobody has imported yet are patched when somebody does (`deferred`).
 """
@@ -17,6 +17,7 @@ from functools import partial
 from types import ModuleType
 
 from greening.errors import PatchError
+from greening.patcher.bound import rebind_methods
 from greening.patcher.deferred import watch
 from greening.patcher.ledger import ABSENT, Changes, Ledger
 from greening.patcher.rebind import rebind
@@ -173,6 +174,7 @@ def _place_present(entries: Sequence[Entry], ledger: Ledger, changes: Changes) -
             if entry.target in loaded and entry.target not in ledger.placed:
                 _place_one(loaded[entry.target], sys.modules[entry.target], ledger, changes)
         rebind(ledger.replaced, ledger.placed, changes)
+        rebind_methods(ledger.replaced, loaded, changes)
 
 
 def _present(entries: Iterable[Entry], ledger: Ledger, loaded: Collection[str]) -> list[Entry]:

@@ -151,11 +151,11 @@ def places(container: object, owner: object, wanted: Objects) -> Iterator[Holder
 def _places_in_dict(namespace: dict[object, object], owner: object, wanted: Objects) -> Iterator[Holder]:
     write: Write = type.__setattr__ if is_class(owner) else dict.__setitem__
     for key, value in list(namespace.items()):
-        if id(key) in wanted:
-            yield Holder(key, namespace, owner, " as a key")
         if id(value) in wanted:
             shown = repr(key) if type(key) in _SHOWN else f"<{type(key).__name__}>"
             yield Holder(value, namespace, owner, f"[{shown}]" if owner is namespace else f".{key}", write, key)
+        if id(key) in wanted:  # last: the places of values go by their keys
+            yield Holder(key, namespace, owner, " as a key")
 
 
 def _places_in_tuple(container: tuple[object, ...], owner: object, wanted: Objects) -> Iterator[Holder]:

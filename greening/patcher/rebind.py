@@ -2,8 +2,9 @@
 
 `from time import sleep` copies a reference; patching `time` does not reach it. One pass over the modules in
 `sys.modules` finds what can be rebound without touching anybody's data: module globals, default arguments of functions
-and attributes of classes that the module defines. It compares identities, so no foreign code runs. What sits deeper
-(instances, containers, closures, slots) is left to `references` and reported by `greening.debug.audit()`.
+and attributes of classes that the module defines; in the stdlib also what is in tables of classes. It compares
+identities, so no foreign code runs. What sits deeper (instances, containers, closures, slots) is left to `references`
+and reported by `greening.debug.audit()`.
 """
 
 import builtins
@@ -47,12 +48,23 @@ def greens_of(replaced: Replaced) -> Greens:
     The originals of methods are left out: a function taken off a class is not what the class's users call.
     """
     greens: Greens = {}
-    for names in replaced.values():
+    for target, names in replaced.items():
         for name, (before, after) in names.items():
-            telling = callable(before) and id(before) not in _commonplace
+            telling = callable(before) and id(before) not in _commonplace and not is_anothers(before, target)
             if telling and before is not ABSENT and after is not ABSENT and "." not in name:
                 greens.setdefault(id(before), (before, after))
     return greens
+
+
+def is_anothers(value: object, target: str) -> bool:
+    """True for what a patched module took from another module written in Python, which still has it: only the patched
+    module was to have something else (`subprocess` a selector of its own)."""
+    home = getattr(value, "__module__", None)
+    module = sys.modules.get(home) if type(home) is str and home != target else None
+    if module is None or not is_module(module):
+        return False
+    namespace = module_dict(module)
+    return not _is_compiled(namespace) and namespace.get(getattr(value, "__name__", "")) is value
 
 
 def user_modules(targets: Collection[str]) -> Iterator[tuple[str, Namespace]]:
@@ -102,8 +114,20 @@ def _rebind_class(owner: type, greens: Greens, changes: Changes) -> None:
                 _set(owner, name, kind(cast(Any, greens[id(inner)][1])), changes)
             elif type(inner) is FunctionType:
                 _rebind_defaults(inner, greens, changes)
+        elif kind is dict and owner.__module__.partition(".")[0] in sys.stdlib_module_names:
+            _rebind_table(cast("dict[object, object]", value), greens, changes)
         elif is_class(value) and _is_nested(cast(type, value), owner):
             _rebind_class(cast(type, value), greens, changes)
+
+
+def _rebind_table(table: dict[object, object], greens: Greens, changes: Changes) -> None:
+    """A class's table of callables: `multiprocessing`'s managers, for one, make the locks of others from such a one."""
+    for key, value in list(table.items()):
+        if id(value) in greens:
+            changes.set_item(cast(Namespace, table), cast(str, key), greens[id(value)][1])
+        elif type(value) is tuple and any(id(part) in greens for part in value):
+            new = tuple(greens[id(part)][1] if id(part) in greens else part for part in value)
+            changes.set_item(cast(Namespace, table), cast(str, key), new)
 
 
 def _is_nested(inner: type, owner: type) -> bool:

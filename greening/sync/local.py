@@ -31,7 +31,7 @@ class _Token(dict[Any, Any]):
     __slots__ = ("__weakref__",)
 
 
-class _Attributes(dict[int, dict[str, Any]]):
+class Attributes(dict[int, dict[str, Any]]):
     """All attributes of one `local`, by ident of the thread. With the arguments that its `__init__` gets everywhere."""
 
     __slots__ = ("__weakref__", "args", "kwargs", "tokens")
@@ -55,7 +55,7 @@ class _Attributes(dict[int, dict[str, Any]]):
         self.pop(ident, None)
 
 
-def _thread_ended(owner: "ref[_Attributes]", ident: int, _token: object) -> None:
+def _thread_ended(owner: "ref[Attributes]", ident: int, _token: object) -> None:
     attributes = owner()
     if attributes is not None:
         attributes.tokens.pop(ident, None)
@@ -66,7 +66,7 @@ def _thread_ended(owner: "ref[_Attributes]", ident: int, _token: object) -> None
 _os_thread = real_local()
 
 
-def _is_os_thread() -> bool:
+def _on_os_thread() -> bool:
     try:
         return _getcurrent().parent is None
     except RuntimeError:  # the interpreter is being finalized: nobody but its main thread is left
@@ -75,7 +75,7 @@ def _is_os_thread() -> bool:
 
 def _own_token() -> tuple[int, _Token]:
     """Ident and token of the running thread."""
-    if _is_os_thread():
+    if _on_os_thread():
         try:
             return get_ident(), _os_thread.token
         except AttributeError:
@@ -87,10 +87,9 @@ def _own_token() -> tuple[int, _Token]:
     return task.ident, task._locals
 
 
-def _attributes(self: "local") -> dict[str, Any]:
+def attributes(self: object, everybodys: Attributes) -> dict[str, Any]:
     """The attributes of `self` for the running thread. Made, and `__init__` run, when it comes for the first time."""
-    everybodys = _attributes_of(self)
-    mine = everybodys.get(get_ident() if _is_os_thread() else current().ident)
+    mine = everybodys.get(get_ident() if _on_os_thread() else current().ident)
     if mine is None:
         mine = everybodys.enter()
         kind = type(self)
@@ -103,7 +102,7 @@ def _attributes(self: "local") -> dict[str, Any]:
     return mine
 
 
-def _data_descriptor(kind: type, name: str) -> bool:
+def is_data_descriptor(kind: type, name: str) -> bool:
     """True when the class says what setting and deleting `name` does (a property, a slot)."""
     if getattr(kind, name, _MISSING) is _MISSING:
         return False
@@ -128,7 +127,7 @@ class local:
         if (args or kwargs) and cls.__init__ is object.__init__:
             raise TypeError("Initialization arguments are not supported")
         self = object.__new__(cls)
-        everybodys = _Attributes(args, kwargs)
+        everybodys = Attributes(args, kwargs)
         _object_set(self, "_local_attributes", everybodys)
         # `type.__call__` runs `__init__` for the maker: the first look-up must not run it again.
         everybodys.enter()
@@ -139,7 +138,7 @@ class local:
             return _attributes_of(self)[_getcurrent()._greening_task._ident][name]  # type: ignore[attr-defined]  # ours
         except (AttributeError, KeyError, RuntimeError):
             pass
-        mine = _attributes(self)
+        mine = attributes(self, _attributes_of(self))
         if name in mine:
             return mine[name]
         return mine if name == "__dict__" else _object_get(self, name)
@@ -148,23 +147,23 @@ class local:
         try:
             mine = _attributes_of(self)[_getcurrent()._greening_task._ident]  # type: ignore[attr-defined]  # ours
         except (AttributeError, KeyError, RuntimeError):
-            mine = _attributes(self)
+            mine = attributes(self, _attributes_of(self))
         if name == "__dict__":
             raise AttributeError(f"{type(self).__name__!r} object attribute '__dict__' is read-only")
-        if name not in mine and _data_descriptor(type(self), name):
+        if name not in mine and is_data_descriptor(type(self), name):
             _object_set(self, name, value)
         else:
             mine[name] = value
 
     def __delattr__(self, name: str) -> None:
-        mine = _attributes(self)
+        mine = attributes(self, _attributes_of(self))
         if name == "__dict__":
             raise AttributeError(f"{type(self).__name__!r} object attribute '__dict__' is read-only")
-        if name not in mine or _data_descriptor(type(self), name):
+        if name not in mine or is_data_descriptor(type(self), name):
             _object_delete(self, name)
         else:
             del mine[name]
 
 
 # The slot, past `__getattribute__`.
-_attributes_of: Callable[[local], _Attributes] = local.__dict__["_local_attributes"].__get__
+_attributes_of: Callable[[local], Attributes] = local.__dict__["_local_attributes"].__get__

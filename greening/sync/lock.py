@@ -167,7 +167,8 @@ class Lock:
 _LAST: greenlet = cast("greenlet", object())
 
 
-def _running() -> greenlet:
+def running() -> greenlet:
+    """The running greenlet; a stand-in while the interpreter is being finalized."""
     try:
         return getcurrent()
     except RuntimeError:
@@ -265,7 +266,7 @@ class RLock:
     # What threading.Condition asks of a re-entrant lock
 
     def _is_owned(self) -> bool:
-        return self._owner is _running()
+        return self._owner is running()
 
     def _release_save(self) -> tuple[int, Any]:
         if self._owner is None:
@@ -284,7 +285,7 @@ class RLock:
             raise interruption
 
     def _recursion_count(self) -> int:
-        return self._count if self._owner is _running() else 0
+        return self._count if self._owner is running() else 0
 
     def _at_fork_reinit(self) -> None:
         self._block._at_fork_reinit()

@@ -1,16 +1,19 @@
 """Late patching: real locks (and other real things that block) that exist already, replaced wherever they are.
 
 What is replaced by what is the caller's affair; this file walks. Places that can be written to are given the green
-object; tuples are made anew and their holders are given the new one; in sets, deques and kinds of dictionaries the
-element is exchanged. The rest stays and is reported by the audit.
+object; tuples are made anew and their holders are given the new one; in sets, deques, kinds of dictionaries and their
+keys the element is exchanged. The rest stays and is reported by the audit.
 """
 
-from collections import deque
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
 # How deep tuples in tuples are followed.
 _MAX_DEPTH = 3
+
+# Dictionaries that are given another key; others may have ideas of their own.
+_KEYED = frozenset({dict, OrderedDict, defaultdict})
 
 
 class Place(Protocol):
@@ -41,12 +44,20 @@ class Exchange:
         search: finds the places.
         green_for: real object -> the green one that takes its place.
         green_kinds: classes whose instances have real ones inside on purpose.
+        may_keep: is true of other objects that have real ones inside on purpose.
     """
 
-    def __init__(self, search: Search, green_for: Callable[[Any], Any], green_kinds: tuple[type, ...]) -> None:
+    def __init__(
+        self,
+        search: Search,
+        green_for: Callable[[Any], Any],
+        green_kinds: tuple[type, ...],
+        may_keep: Callable[[object], bool] | None = None,
+    ) -> None:
         self._search = search
         self._green_for = green_for
         self._green_kinds = green_kinds
+        self._may_keep = may_keep
         self._pairs: dict[int, tuple[Any, Any]] = {}
 
     def green(self, real: Any) -> Any:
@@ -74,6 +85,7 @@ class Exchange:
             place
             for place in self._search(predicate, kinds)
             if not issubclass(type(place.container), self._green_kinds)
+            and not (self._may_keep is not None and self._may_keep(place.owner))
         ]
 
     def _put(self, orders: list[tuple[Any, Any]], depth: int = 0) -> None:
@@ -109,9 +121,14 @@ def _put_inside(container: Any, old: object, new: object) -> None:
             if value is old:
                 container[index] = new
     elif issubclass(kind, dict):
-        for key, value in list(dict.items(container)):
+        items = list(dict.items(container))
+        for key, value in items:
             if value is old:
                 dict.__setitem__(container, key, new)
+        if kind in _KEYED and any(key is old for key, _ in items):
+            items = list(container.items())
+            container.clear()
+            container.update((new if key is old else key, value) for key, value in items)  # everybody in their places
 
 
 def _anything(thing: object) -> bool:

@@ -9,18 +9,15 @@ and whoever waits for it looks again from time to time.
 import sys
 from typing import Any
 
-from greenlet import getcurrent
-
 from greening._core.current import current
 from greening._core.lot import choose, enter, guard, leave, wait_chosen
 from greening._core.waiting import sleep
 from greening._originals import RLock as RealRLock
-from greening._originals import get_ident as native_ident
 from greening._originals import monotonic
-from greening.errors import GreeningError
 from greening.sync.lock import Lock as GreenLock
 from greening.sync.lock import RLock as GreenRLock
-from greening.sync.lock import acquire_anyway, check_timeout
+from greening.sync.lock import acquire_anyway, check_timeout, running
+from greening.threads.identity import is_os_thread
 
 # How often who waits for a lock that was real looks again: at first, and at most. Seconds.
 _FIRST_PAUSE = 0.0005
@@ -163,63 +160,54 @@ def _nothing() -> None:
 class AdoptedRLock(RLock):
     """In the place of a real RLock: whoever owns this one holds the real one as often.
 
-    The real one may be ahead: `_sync` notices when somebody who knows only the real one has released it.
+    The real one may be held by somebody who does not own this one: by code that took it before it was adopted, or that
+    knows only the real one (a `with` block that has begun, a C function that waits for it). Such code runs in the main
+    greenlet of its OS thread. So what this OS thread holds and nobody owns is its main greenlet's, and stays with the
+    real lock until it has let go of it altogether.
     """
 
-    __slots__ = ("_legacy", "_thread", "original")
+    __slots__ = ("original",)
     __module__ = "_thread"
 
     def __init__(self, real: Any) -> None:
         super().__init__()
         self.original = real
-        self._thread = 0
-        # Held by the patching thread when it was adopted, and so perhaps to be released through the real one.
-        self._legacy = bool(real._is_owned())
-        if self._legacy:
-            self._block.acquire(False)
-            self._own(_depth(real))
 
-    def _own(self, count: int) -> None:
-        main = getcurrent()
-        while main.parent is not None:
-            main = main.parent
-        self._owner = main
-        self._count = count
-        self._thread = native_ident()
-
-    def _sync(self) -> None:
-        if not self._legacy or self._owner is None:
-            return
-        real = self.original
-        if self._thread == native_ident():
-            count = _depth(real) if real._is_owned() else 0
-        elif real.acquire(False):
-            real.release()
-            count = 0
-        else:
-            return
-        self._count = min(self._count, count)
-        if not self._count:
-            self._legacy = False
-            self._owner = None
-            self._block.release()
+    def _is_from_before(self) -> bool:
+        """True for the main greenlet of an OS thread that holds the real lock and does not own this one."""
+        return self._owner is None and self.original._is_owned() and is_os_thread()
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """See `RLock.acquire`."""
-        look = Look(check_timeout(blocking, timeout))
-        self._sync()
-        while True:
-            mine = self._owner is getcurrent()
-            seconds = 0.0 if mine or not blocking else look.next()
-            if super().acquire(seconds > 0, seconds or -1):
-                if self.original.acquire(False):
-                    self._thread = native_ident()
-                    return True
-                super().release()
-                sleep(seconds)
-            if not seconds:
+        seconds = check_timeout(blocking, timeout)
+        if self._owner is running():
+            self._count += 1
+            return bool(self.original.acquire(False))
+        if self._is_from_before():
+            return bool(self.original.acquire(False))
+        look = Look(seconds)
+        if not self._block.acquire(blocking, timeout):
+            return False
+        try:
+            taken = self._take_original(look if blocking else None)
+        except BaseException:
+            self._block.release()
+            raise
+        if taken:
+            self._owner = running()
+            self._count = 1
+        else:
+            self._block.release()
+        return taken
+
+    def _take_original(self, look: Look | None) -> bool:
+        # Held by this OS thread's main greenlet, it would let a green thread in.
+        while (not is_os_thread() and self.original._is_owned()) or not self.original.acquire(False):
+            pause = 0.0 if look is None else look.next()
+            if not pause:
                 return False
-            self._sync()
+            sleep(pause)
+        return True
 
     def __enter__(self) -> bool:
         return self.acquire()
@@ -229,45 +217,54 @@ class AdoptedRLock(RLock):
 
     def release(self) -> None:
         """See `RLock.release`."""
-        self._sync()
-        if self._owner is getcurrent():
+        if self._is_from_before():
+            self.original.release()
+            return
+        if self._owner is running():
             self.original.release()
         super().release()
 
+    def locked(self) -> bool:
+        """See `RLock.locked`."""
+        if super().locked() or self.original._is_owned():
+            return True
+        free = bool(self.original.acquire(False))
+        if free:
+            self.original.release()
+        return not free
+
     def _is_owned(self) -> bool:
-        self._sync()
-        return super()._is_owned()
+        return super()._is_owned() or self._is_from_before()
+
+    def _recursion_count(self) -> int:
+        return _depth(self.original) if self._is_owned() else 0
 
     def _release_save(self) -> tuple[int, Any]:
-        self._sync()
+        if self._is_from_before():
+            state: tuple[int, Any] = self.original._release_save()
+            return state
         for _ in range(self._count):
             self.original.release()
         return super()._release_save()
 
     def _acquire_restore(self, state: tuple[int, Any]) -> None:
-        interruption: BaseException | None = None
-        try:
-            super()._acquire_restore(state)
-        except GreeningError:
-            raise
-        except BaseException as error:  # noqa: BLE001  # the green part has been taken even then
-            interruption = error
-        interruption = acquire_anyway(self._acquire_original) or interruption
-        self._thread = native_ident()
-        for _ in range(self._count - 1):
+        # The real lock's state names its owner by a number. Perhaps it was saved before there was this one.
+        interruption = acquire_anyway(self.acquire)
+        count, owner = state
+        for _ in range(count - 1):
             self.original.acquire()
+        if isinstance(owner, int) and is_os_thread():
+            self._owner = None
+            self._count = 0
+            self._block.release()
+        else:
+            self._count = count
         if interruption is not None:
             raise interruption
-
-    def _acquire_original(self) -> None:
-        look = Look(None)
-        while not self.original.acquire(False):
-            sleep(look.next())
 
     def _at_fork_reinit(self) -> None:
         super()._at_fork_reinit()
         self.original._at_fork_reinit()
-        self._legacy = False
 
 
 def _depth(real: Any) -> int:

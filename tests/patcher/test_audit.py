@@ -28,6 +28,14 @@ locks = (threading.Lock(),)
 box = queue.SimpleQueue()
 local = threading.local()
 class Derived(threading.local): pass
+class Particular(threading.local):
+    def __setattr__(self, name, value): super().__setattr__(name, value)
+frozen = frozenset([threading.local()])
+import socket
+peer, other = socket.socketpair()
+receive = peer.recv
+read = functools.partial(peer.recv, 10)
+import multiprocessing.managers
 """
 
 
@@ -54,8 +62,12 @@ for where in ("late.table['nap']", "late.pair[0]", "late.slotted.how"):
 assert any(where.startswith("late.nap") for where in places)
 assert any(where.startswith("late.make.<locals>") and f.kind == "name" for where, f in places.items())
 assert "late.sleep" not in places, "it has been rebound"
-assert places["late.local"].kind == "instance" and "threading.local" in places["late.local"].what
-assert places["late.Derived"].kind == "class"
+assert "late.local" not in places and "late.Derived" not in places, "they have been adopted"
+assert places["late.Particular"].kind == "class"
+(frozen,) = (finding for where, finding in places.items() if where.startswith("late.frozen"))
+assert frozen.kind == "instance" and "threading.local" in frozen.what
+assert "late.receive" not in places and "method recv of a socket" in places["late.read.func"].what
+assert places["late.nap.func"].remedy.endswith("before late is imported")
 assert not any(f.kind == "lock" or "Queue" in f.what for f in found), "real locks and queues have been exchanged"
 ours = ("late.", "__main__.")
 assert [where for where in places if not where.startswith(ours)] == [], places.keys()

@@ -62,7 +62,10 @@ assert len(set(passed)) == 5
     )
 
 
+PROGRAMS = ("life", "identity", "fork", "late", "late_rlock", "late_in_use")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("program", ["thread_life.py", "thread_identity.py", "thread_fork.py", "thread_late.py"])
+@pytest.mark.parametrize("program", [f"thread_{name}.py" for name in PROGRAMS] + ["local_late.py"])
 def test_program(program: str, run_program) -> None:
     run_program(program)

@@ -24,6 +24,9 @@ in_list = [threading.Lock()]
 in_dict = {"lock": threading.Lock()}
 in_deque = deque([threading.Lock()])
 in_set = {threading.Lock()}
+key = threading.Lock()
+as_key = {1: "first", key: "key", 2: "last"}
+as_both = {key: key}
 ordered = OrderedDict(lock=threading.RLock())
 partial = functools.partial(lambda lock: lock, threading.Lock())
 
@@ -120,6 +123,7 @@ def check_places() -> None:
         "list": in_list[0],
         "dict": in_dict["lock"],
         "set": next(iter(in_set)),
+        "key": list(as_key)[1],
         "class": Instance.in_class,
         "instance": instance.lock,
         "method": instance.acquire.__self__,
@@ -146,6 +150,7 @@ def check_places() -> None:
     assert not real, real
     assert type(pair) is Pair and pair.number == 1 and in_tuple[0] == 1
     assert instance.acquire.__self__ is instance.lock
+    assert list(as_key.values()) == ["first", "key", "last"] and as_key[key] == "key" and as_both == {key: key}
     assert threading.Event()._cond is not event._cond and isinstance(event._cond._lock, green_lock)
 
 
