@@ -16,6 +16,7 @@ CATALOGUE: tuple[Entry, ...] = (
     Entry("signal", "thread", "greening.patches.signal"),
     Entry("_multiprocessing", "thread", "greening.patches._multiprocessing"),
     Entry("_interpreters", "thread", "greening.patches._interpreters"),
+    Entry("ctypes", "thread", "greening.patches.ctypes"),
     # `selectors` captures names of `select`, `ssl` classes of `socket`, `subprocess` names of `selectors` and
     # `threading`.
     Entry("select", "select", "greening.patches.select"),

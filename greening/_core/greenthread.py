@@ -262,7 +262,7 @@ def kill(thread: Task, *throw_args: Any) -> None:
     error = exception_of(throw_args)
     hub = thread.hub
     if hub.awake != get_ident():
-        hub.post(lambda: _strike(thread, error))
+        strike(thread, error)
         return
     me = current()
     if thread is me:
@@ -272,6 +272,15 @@ def kill(thread: Task, *throw_args: Any) -> None:
     me.state = READY
     hub.ready.append(me)
     me.park()
+
+
+def strike(thread: Task, error: BaseException) -> None:
+    """Have `error` raised in a green thread that is not the running one. Thread-safe; never switches."""
+    hub = thread.hub
+    if hub.awake != get_ident():
+        hub.post(lambda: _strike(thread, error))
+    else:
+        _strike(thread, error)
 
 
 def _strike(thread: Task, error: BaseException) -> bool:

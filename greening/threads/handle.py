@@ -169,6 +169,11 @@ def count() -> int:
     return thread_count() - len(idle_natives) + len(_live)
 
 
+def live_thread(ident: int) -> StartedThread | None:
+    """The started green thread with this ident that has not ended, or None. Thread-safe."""
+    return next((thread for thread in tuple(_live) if thread.ident == ident), None)
+
+
 def set_sentinel() -> Lock:
     """A lock that is released when the running thread ends. `_thread._set_sentinel` (up to 3.12)."""
     lock = OpenLock()
