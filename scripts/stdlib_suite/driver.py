@@ -16,7 +16,7 @@ from stdlib_suite.results import Outcome, Outcomes, record
 _SLACK = 10.0
 _FACTOR = 6.0
 _LONGEST = 40.0
-_UNKNOWN = 120.0  # a test that was never measured
+_UNKNOWN = 60.0  # a test that was never measured
 _FIXTURE = 60.0  # imports, setUpClass and the like, the end of the process
 _LOOK_EVERY = 0.05
 
@@ -26,20 +26,24 @@ def limit(before: Outcome | None) -> float:
     return _UNKNOWN if before is None else min(_SLACK + _FACTOR * before.seconds, _LONGEST)
 
 
-def run_unit(order: Order, before: Mapping[str, Outcome]) -> Outcomes:
+def run_unit(order: Order, before: Mapping[str, Outcome], names: list[str] | None = None) -> Outcomes:
     """Run the tests of an order; start again for the rest when one hangs or ends the process.
 
     Args:
-        before: what the tests did unpatched: their limits. Empty: this is the unpatched run.
+        before: what the tests did unpatched: their limits. Empty: that is not known.
+        names: gets the names of all tests that the unit has.
     """
     run = _Run(order, before)
     while run.once():
         pass
+    if names is not None:
+        names[:] = run.names
     return run.outcomes
 
 
 class _Run:
     """Attributes:
+    names: all tests of the unit, whatever the order says.
     todo: tests of the present worker, in order; None until it has told.
     running: the test that it is in, or "".
     told_done: it has run them all.
@@ -50,6 +54,7 @@ class _Run:
         self.order = order
         self.before = before
         self.outcomes: Outcomes = {}
+        self.names: list[str] = []
         self.todo: list[str] | None = None
         self.running = ""
         self.told_done = self.broken = False
@@ -61,6 +66,8 @@ class _Run:
         self._allow(_FIXTURE)
         with Worker(self.order) as worker:
             hung = self._watch(worker)
+            if self.told_done and self.order.briefly:
+                return self._prepare_rest()
             if hung:
                 worker.abort()
             if hung or worker.status() != 0 or not self.told_done:
@@ -74,7 +81,7 @@ class _Run:
             ended = worker.status() is not None
             for kind, *event in worker.events():
                 getattr(self, f"_on_{kind}")(*event)
-            if ended:
+            if ended or (self.told_done and self.order.briefly):
                 return False
             if time.monotonic() > self.deadline:
                 return True
@@ -84,6 +91,9 @@ class _Run:
         self.deadline = time.monotonic() + seconds
 
     # Events
+
+    def _on_names(self, names: list[str]) -> None:
+        self.names = names
 
     def _on_plan(self, names: list[str]) -> None:
         self.todo = names

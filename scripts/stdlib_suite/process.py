@@ -29,6 +29,8 @@ class Order:
     Attributes:
         checkout: greening's, to patch from; None: stay unpatched.
         only: names of the tests to run; None: all.
+        without: names of tests that are left out.
+        briefly: the worker's end is nobody's affair: it is killed when its tests are done.
         watch: seconds after which it prints all stacks; 0: never.
     """
 
@@ -36,6 +38,8 @@ class Order:
     unit: Unit
     checkout: Path | None
     only: tuple[str, ...] | None = None
+    without: frozenset[str] = frozenset()
+    briefly: bool = False
     watch: float = 0
 
 
@@ -75,10 +79,11 @@ class Worker:
         shutil.rmtree(self.scratch, ignore_errors=True)
 
     def _choice(self, order: Order) -> str:
-        if order.only is None:
+        if order.only is None and not order.without:
             return ""
         path = self.scratch / "choice"
-        path.write_text("\n".join(order.only), encoding="utf-8")
+        wanted = order.only if order.only is not None else (f"-{name}" for name in order.without)
+        path.write_text("\n".join(wanted), encoding="utf-8")
         return str(path)
 
     def _lay(self, unit: Unit) -> None:

@@ -3,13 +3,13 @@
     worker.py EVENTS UNIT CHOICE RESOURCES PATTERN WATCH
         EVENTS     file that every step is appended to, one JSON list per line
         UNIT       module under `test`, or one that is laid in the current folder
-        CHOICE     file with the names of the tests to run, one per line; "" runs all
+        CHOICE     file with the names of the tests to run, one per line; of those to leave out, each after "-"; "": all
         RESOURCES  of test.support, joined by commas
         PATTERN    regular expression: tests whose names it does not find are left out
         WATCH      seconds after which all stacks are printed, once; 0: never
 
-The steps: ["plan", [name ...]], ["start", name], ["end", name, status, seconds, detail], ["fixture", name, status,
-detail],
+The steps: ["names", [name ...]] (all of the unit), ["plan", [name ...]] (those to run), ["start", name], ["end", name,
+status, seconds, detail], ["fixture", name, status, detail],
 ["done"]. A status is pass, fail, error, skip or xfail.
 """
 
@@ -130,6 +130,8 @@ def choose(tests: dict[str, unittest.TestCase], choice: str, pattern: str) -> di
         return tests
     with open(choice, encoding="utf-8") as file:
         chosen = set(file.read().splitlines())
+    if any(name.startswith("-") for name in chosen):
+        return {name: test for name, test in tests.items() if f"-{name}" not in chosen}
     return {name: test for name, test in tests.items() if name in chosen}
 
 
@@ -163,6 +165,7 @@ def main(real: Real) -> None:
         tell("done")
         return
     tests = name_all(unit, flat(unittest.defaultTestLoader.loadTestsFromModule(module)))
+    tell("names", list(choose(tests, "", pattern)))
     tests = choose(tests, choice, pattern)
     tell("plan", list(tests))
     names = {id(test): name for name, test in tests.items()}

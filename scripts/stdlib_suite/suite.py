@@ -45,24 +45,52 @@ def units_for(wanted: Iterable[tuple[Module, str]], python: Interpreter, missing
     return list(units.values())
 
 
-def run_all(units: Collection[Unit], baseline: Baseline, checkout: Path, jobs: int, say: Say) -> list[UnitResult]:
-    """Run the units, `jobs` at a time, the longest first."""
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How to run the units.
+
+    Attributes:
+        jobs: so many at a time.
+        lazy: the patched half first; unpatched only what did not pass then, the rest would have passed.
+        apart: tests of which it is known that they differ: each is run in a process of its own, so that what it leaves
+            behind is no other test's affair.
+    """
+
+    checkout: Path
+    jobs: int
+    lazy: bool
+    apart: frozenset[str]
+
+
+def run_all(units: Collection[Unit], baseline: Baseline, way: Way, say: Say) -> list[UnitResult]:
+    """Run the units, the longest first."""
 
     def length(unit: Unit) -> float:
         known = baseline.known(unit)
         return float("inf") if known is None else sum(outcome.seconds for outcome in known.values())
 
     def run(unit: Unit) -> UnitResult:
-        before = baseline.of(unit)
+        before = {} if way.lazy else baseline.of(unit)
         began = time.monotonic()
-        now = run_unit(Order(baseline.python, unit, checkout), before)
+        now = _run_patched(unit, baseline, way, before)
+        if way.lazy:
+            before = baseline.of_lazily(unit, now)
         result = UnitResult(unit, before, now, time.monotonic() - began)
         result.verdicts = [Verdict(difference) for difference in differences(before, now)]
         say(f"{unit.name}: {len(now)} tests, {len(result.verdicts)} differ, {result.seconds:.0f} s")
         return result
 
-    with ThreadPoolExecutor(jobs) as pool:
+    with ThreadPoolExecutor(way.jobs) as pool:
         return list(pool.map(run, sorted(units, key=length, reverse=True)))
+
+
+def _run_patched(unit: Unit, baseline: Baseline, way: Way, before: Outcomes) -> Outcomes:
+    apart = frozenset(name for name in way.apart if name.startswith((f"{unit.name}.", f"{unit.name}:")))
+    order = Order(baseline.python, unit, way.checkout)
+    now = run_unit(replace(order, without=apart), before)
+    for name in sorted(apart):
+        now.update(run_unit(replace(order, only=(name,), briefly=True), before))
+    return now
 
 
 def look_again(results: Iterable[UnitResult], python: Interpreter, checkout: Path, say: Say) -> None:
