@@ -4,11 +4,9 @@
     greening.aio.wait(awaitable)             the same for any awaitable of the shared loop
     await greening.aio.green(func, *args)    from a coroutine: run blocking code in a green thread
 
-Coroutines that come over the bridge run on one shared loop per OS thread, in a green thread of its own that starts
-with the first of them.
-Whoever is killed or cancelled on one side ends the other: a killed green thread cancels the task it waits for, a
-cancelled
-coroutine kills the green thread it waits for. Nothing needs to be patched.
+Coroutines that come over the bridge run on one shared loop per OS thread, in a green thread of its own that starts with
+the first of them. Whoever is killed or cancelled on one side ends the other: a killed green thread cancels the task it
+waits for, a cancelled coroutine kills the green thread it waits for. Nothing needs to be patched.
 """
 
 import asyncio
@@ -16,8 +14,11 @@ import atexit
 import os
 import selectors
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from types import FunctionType, MethodType
+from typing import Any, Generic, TypeVar
+from weakref import WeakSet
 
+from greening._core.current import get_hub
 from greening._core.greenthread import GreenThread, spawn
 from greening._originals import real_local
 from greening.errors import GreenletExit
@@ -30,6 +31,17 @@ T = TypeVar("T")
 _thread = real_local()
 
 
+def _methods() -> dict[str, dict[str, Any]]:
+    assert SELECTORS.bind is not None
+    found: Any = SELECTORS.bind(selectors).methods
+    return dict(found)
+
+
+_GREEN = _methods()
+# Loops whose selector is known to wait cooperatively.
+_cooperative: "WeakSet[asyncio.AbstractEventLoop]" = WeakSet()
+
+
 class GreenSelector(selectors.DefaultSelector):
     """The system's best selector, cooperative whether or not `selectors` has been patched. For loops of your own:
 
@@ -37,37 +49,137 @@ class GreenSelector(selectors.DefaultSelector):
     """
 
 
-def _methods() -> dict[str, Any]:
-    assert SELECTORS.bind is not None
-    found: Any = SELECTORS.bind(selectors).methods
-    return dict(found[selectors.DefaultSelector.__name__])
-
-
-for _name, _value in _methods().items():
+for _name, _value in _GREEN[selectors.DefaultSelector.__name__].items():
     setattr(GreenSelector, _name, _value)
 
 
+class _Loop(asyncio.SelectorEventLoop):
+    """The shared loop: it can also be closed when the green thread that runs it will never run again."""
+
+    orphaned = False
+
+    def is_running(self) -> bool:
+        return not self.orphaned and super().is_running()
+
+
+class _Call(Generic[T]):
+    """A coroutine on the shared loop, and the green thread that waits for it."""
+
+    def __init__(self, awaitable: Awaitable[T]) -> None:
+        self.awaitable = awaitable
+        self.done = Event()
+        self.task: asyncio.Task[T] | None = None
+        self.begun = self.given_up = False
+        # What must not get into the task, which would raise it again in the loop and end that for everybody.
+        self.fatal: BaseException | None = None
+
+    async def body(self) -> T:
+        self.begun = True
+        try:
+            return await self.awaitable
+        except (KeyboardInterrupt, SystemExit) as error:
+            if self.given_up:
+                raise
+            self.fatal = error
+            raise asyncio.CancelledError from error
+
+    def outcome(self) -> T:
+        if self.fatal is not None:
+            raise self.fatal
+        assert self.task is not None
+        return self.task.result()
+
+
+class _Shared:
+    """The shared loop of one OS thread, and who runs it. It dies with the thread-local, which dies with the thread."""
+
+    def __init__(self) -> None:
+        self.runner = asyncio.Runner(loop_factory=lambda: _Loop(GreenSelector()))
+        self.loop = self.runner.get_loop()
+        self.calls: set[_Call[Any]] = set()
+        self.pid = os.getpid()
+        # Not a method of ours: the green thread is not to keep us alive.
+        self.thread = spawn(_serve, self.runner, self.loop, self.calls)
+        self.thread.name = "greening.aio loop"
+
+    def __del__(self) -> None:
+        # Not in a child of fork, whose epoll set is the parent's.
+        if not self.loop.is_closed() and self.pid == os.getpid():
+            self.loop.orphaned = True  # type: ignore[attr-defined]  # a _Loop
+            self.loop.close()
+
+    def begin(self, call: _Call[Any]) -> None:
+        """In the loop."""
+        call.task = self.loop.create_task(call.body())
+        call.task.add_done_callback(lambda _task: self.end(call))
+
+    def end(self, call: _Call[Any]) -> None:
+        self.calls.discard(call)
+        if not call.begun:
+            _discard(call.awaitable)
+        call.done.send(True)
+
+    def give_up(self, call: _Call[Any]) -> None:
+        """Cancel the task. An error that it ends with all the same is reported by asyncio, since nobody asks for it."""
+        call.given_up = True
+        if not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self._cancel, call)
+
+    def _cancel(self, call: _Call[Any]) -> None:
+        if call.task is not None:  # it is None no more: the loop keeps the order
+            call.task.cancel()
+
+
+def _serve(runner: asyncio.Runner, loop: asyncio.AbstractEventLoop, calls: set[_Call[Any]]) -> None:
+    """Run the loop until it is stopped or this green thread is killed; then cancel what is left, and close it."""
+    try:
+        with runner:
+            while True:
+                try:
+                    loop.run_forever()
+                    break
+                except (KeyboardInterrupt, SystemExit) as error:
+                    # A task nobody waits for has raised it. It is for the main greenlet; the other tasks go on.
+                    get_hub().raise_in_main(error)
+    finally:
+        for call in tuple(calls):  # who came when the loop was about to end: it has not begun
+            if not call.begun:
+                _discard(call.awaitable)
+            call.done.send(exc=asyncio.CancelledError())
+
+
+def _discard(awaitable: Awaitable[Any]) -> None:
+    """It will not be awaited, and Python need not complain of that."""
+    if asyncio.iscoroutine(awaitable):
+        awaitable.close()
+
+
+def _shared() -> _Shared:
+    shared: _Shared | None = getattr(_thread, "shared", None)
+    if shared is None or shared.thread.dead or shared.loop.is_closed():
+        install(__name__)
+        shared = _thread.shared = _Shared()
+    return shared
+
+
 def get_loop() -> asyncio.AbstractEventLoop:
-    """The shared loop of this OS thread; it runs. Made and started on first use."""
-    loop: asyncio.AbstractEventLoop | None = getattr(_thread, "loop", None)
-    if loop is None or loop.is_closed():
-        install()
-        loop = _thread.loop = asyncio.SelectorEventLoop(GreenSelector())
-        runner = _thread.runner = spawn(loop.run_forever)
-        runner.name = "greening.aio loop"
-    return loop
+    """The shared loop of this OS thread; it runs. Made and started on first use, and again after it was stopped."""
+    return _shared().loop
 
 
 def run(coroutine: Awaitable[T], timeout: float | None = None) -> T:
     """Run a coroutine on the shared loop and park until it is done. From a green thread or the main greenlet.
+
+    It runs in a copy of the caller's context.
 
     Args:
         timeout: seconds from now; None: no limit. When it runs out the coroutine is cancelled.
     Returns:
         What it returned.
     Raises:
-        what it raised; TimeoutError: the time ran out; asyncio.CancelledError: it was cancelled;
+        what it raised; TimeoutError: the time ran out; asyncio.CancelledError: it was cancelled, or the loop stopped;
         RuntimeError: called from a coroutine, which has `await` for that.
+        When the wait itself is ended (a kill, a Timeout) the coroutine is cancelled, and not waited for.
     Thread-safety: each OS thread has a loop of its own.
     """
     return wait(coroutine, timeout)
@@ -76,59 +188,36 @@ def run(coroutine: Awaitable[T], timeout: float | None = None) -> T:
 def wait(awaitable: Awaitable[T], timeout: float | None = None) -> T:
     """Like `run`, for any awaitable: a coroutine, a future or task of the shared loop, an object with `__await__`."""
     if asyncio._get_running_loop() is not None:
-        close = getattr(awaitable, "close", None)
-        if close is not None:
-            close()  # else Python complains that it was never awaited
+        _discard(awaitable)
         raise RuntimeError("this is a coroutine: use `await` here, not greening.aio.wait() or run()")
-    loop = get_loop()
-    done = Event()
-    box: list[asyncio.Task[T]] = []
-
-    def start() -> None:
-        task = asyncio.ensure_future(_awaited(awaitable), loop=loop)
-        task.add_done_callback(done.send)
-        box.append(task)
-
-    loop.call_soon_threadsafe(start)
+    shared = _shared()
+    call = _Call(awaitable)
+    shared.calls.add(call)
+    shared.loop.call_soon_threadsafe(shared.begin, call)
     try:
-        task = done.wait(timeout)
+        in_time = call.done.wait(timeout)
     except BaseException:
-        _cancel(loop, box)
+        shared.give_up(call)
         raise
-    if task is None:
-        _cancel(loop, box)
+    if not in_time:
+        shared.give_up(call)
         raise TimeoutError(f"the coroutine has not ended within {timeout} seconds")
-    return task.result()  # type: ignore[no-any-return]  # what the awaitable gives
-
-
-async def _awaited(awaitable: Awaitable[T]) -> T:
-    return await awaitable
-
-
-def _cancel(loop: asyncio.AbstractEventLoop, box: "list[asyncio.Task[Any]]") -> None:
-    def cancel() -> None:
-        # `start` ran before us, or we would not be asked: the loop keeps the order.
-        task = box[0]
-        task.add_done_callback(_heard)
-        task.cancel()
-
-    loop.call_soon_threadsafe(cancel)
-
-
-def _heard(task: "asyncio.Task[Any]") -> None:
-    if not task.cancelled():
-        task.exception()  # nobody waits for it any more: asyncio need not report it as lost
+    return call.outcome()
 
 
 async def green(func: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     """Run blocking code in a green thread, from a coroutine of any loop in this OS thread, and await its result.
 
-    The green thread gets a copy of the coroutine's context. When the coroutine is cancelled the green thread is killed.
+    The green thread gets a copy of the coroutine's context. When the coroutine is cancelled the green thread is killed;
+    an error that it ends with then is reported. A loop whose selector has not been patched becomes cooperative here.
 
     Raises:
-        what `func` raised; asyncio.CancelledError: it was killed from elsewhere.
+        what `func` raised (for StopIteration, which no coroutine can raise, RuntimeError);
+        asyncio.CancelledError: it was killed from elsewhere;
+        RuntimeError: the loop has no selector (uvloop's waits in C), so that no green thread could run beside it.
     """
     loop = asyncio.get_running_loop()
+    _make_cooperative(loop)
     future: asyncio.Future[T] = loop.create_future()
     thread = spawn(func, *args, **kwargs)
     thread._quiet = True  # the coroutine hears of its error
@@ -136,6 +225,7 @@ async def green(func: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     try:
         return await future
     except asyncio.CancelledError:
+        thread._quiet = False
         thread.kill()
         raise
 
@@ -148,7 +238,11 @@ def _tell(thread: GreenThread[T], loop: asyncio.AbstractEventLoop, future: "asyn
             result = thread.wait()
         except GreenletExit:
             future.cancel()
-        except Exception as error:  # noqa: BLE001  # handed to the coroutine
+        except StopIteration as error:
+            converted = RuntimeError(f"{thread.name} raised StopIteration")
+            converted.__cause__ = error
+            future.set_exception(converted)
+        except BaseException as error:  # noqa: BLE001  # handed to the coroutine
             future.set_exception(error)
         else:
             future.set_result(result)
@@ -157,25 +251,48 @@ def _tell(thread: GreenThread[T], loop: asyncio.AbstractEventLoop, future: "asyn
         loop.call_soon_threadsafe(settle)
 
 
+def _make_cooperative(loop: asyncio.AbstractEventLoop) -> None:
+    """Have the loop's waiting let green threads run. In the object itself: the process need not be patched."""
+    install(__name__)
+    if loop in _cooperative:
+        return
+    selector = getattr(loop, "_selector", None)
+    if selector is None:
+        raise RuntimeError(
+            f"no green thread can run beside {type(loop).__module__}.{type(loop).__qualname__}, which waits in C: use "
+            "a loop of asyncio, or run this one in a native thread (greening.tpool.execute) and call green() elsewhere"
+        )
+    for kind in type(selector).__mro__:
+        if kind.__module__ == selectors.__name__ and kind.__name__ in _GREEN:
+            for name, value in _GREEN[kind.__name__].items():
+                if getattr(type(selector), name, None) is not getattr(kind, name, None):
+                    continue  # a subclass's own
+                if isinstance(value, staticmethod):
+                    setattr(selector, name, value.__func__)
+                elif isinstance(value, FunctionType):
+                    setattr(selector, name, MethodType(value, selector))
+            break
+    _cooperative.add(loop)
+
+
 def _close() -> None:
-    """At exit: stop this thread's loop and close it, so that nothing complains of a loop left open."""
-    loop: asyncio.AbstractEventLoop | None = getattr(_thread, "loop", None)
-    if loop is not None and not loop.is_closed():
-        loop.call_soon_threadsafe(loop.stop)
-        _thread.runner.wait()
-        loop.close()
+    """At exit: stop this thread's loop and wait until it is closed. Tasks that are left are cancelled."""
+    shared: _Shared | None = getattr(_thread, "shared", None)
+    if shared is not None and not shared.thread.dead:
+        shared.loop.call_soon_threadsafe(shared.loop.stop)
+        shared.thread.wait()
 
 
 def _forget() -> None:
     """In a forked child the loop's green thread does not exist. The object is kept, so that nothing of it is torn down
     here.
     """
-    if hasattr(_thread, "loop"):
-        _abandoned.append((_thread.loop, _thread.runner))
-        del _thread.loop, _thread.runner
+    if hasattr(_thread, "shared"):
+        _abandoned.append(_thread.shared)
+        del _thread.shared
 
 
-_abandoned: list[Any] = []
+_abandoned: list[_Shared] = []
 
 atexit.register(_close)
 os.register_at_fork(after_in_child=_forget)

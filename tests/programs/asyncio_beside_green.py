@@ -5,9 +5,13 @@ import greening
 greening.monkey_patch()
 
 import asyncio
+import os
+import signal
 import sys
 import threading
 import time
+
+from greenlet import greenlet
 
 
 async def ticks(n: int) -> int:
@@ -93,8 +97,100 @@ def generators_are_finalised_by_their_own_loop() -> None:
     assert sorted(closed) == ["a", "b"], closed
 
 
+def loops_in_debug_mode() -> None:
+    async def main() -> None:
+        await ticks(2)
+        time.sleep(0.001)
+        await asyncio.to_thread(time.sleep, 0.001)
+        await asyncio.sleep(0)
+
+    threads = [greening.spawn(asyncio.run, main(), debug=n % 2 == 0) for n in range(4)]
+    for thread in threads:
+        thread.wait()
+    assert sys.get_coroutine_origin_tracking_depth() == 0
+
+
+def a_greenlet_made_in_a_coroutine_belongs_to_the_loop_in_debug_mode() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+
+        def bridged() -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            time.sleep(0.001)
+            assert asyncio.current_task() is task
+            loop.call_soon(future.set_result, "there")
+
+        greenlet(bridged).switch()
+        assert await future == "there"
+        try:
+            await asyncio.to_thread(loop.call_soon, print, "not from another thread")
+        except RuntimeError as error:
+            assert "Non-thread-safe" in str(error)
+        else:
+            raise AssertionError("another thread has called call_soon")
+
+    asyncio.run(main(), debug=True)
+
+
+def a_loop_in_a_green_thread_of_a_coroutine() -> None:
+    async def which() -> asyncio.AbstractEventLoop:
+        await ticks(1)
+        return asyncio.get_running_loop()
+
+    async def main() -> None:
+        me, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert greening.spawn(asyncio.run, which()).wait() is not me
+        assert await asyncio.to_thread(asyncio.run, which()) is not me
+        assert await which() is me
+        assert asyncio.current_task() is task
+
+    asyncio.run(main())
+
+
+def eager_tasks() -> None:
+    if sys.version_info < (3, 12):
+        return
+
+    async def blocking(n: int) -> int:
+        task = asyncio.current_task()
+        for _ in range(2):
+            time.sleep(0.001)
+            assert asyncio.current_task() is task
+            await asyncio.sleep(0)
+        return n
+
+    async def main() -> list[int]:
+        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+        task = asyncio.current_task()
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(blocking(n)) for n in range(3)]
+            assert asyncio.current_task() is task
+        return [task.result() for task in tasks]
+
+    threads = [greening.spawn(asyncio.run, main()) for _ in range(3)]
+    assert [thread.wait() for thread in threads] == [[0, 1, 2]] * 3
+
+
+def signals() -> None:
+    async def main() -> None:
+        loop, came = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_signal_handler(signal.SIGUSR1, came.set)
+        loop.call_soon(os.kill, os.getpid(), signal.SIGUSR1)
+        await asyncio.wait_for(came.wait(), 10)
+        loop.remove_signal_handler(signal.SIGUSR1)
+
+    asyncio.run(main())
+
+
 loops_in_many_green_threads()
 loops_in_threads()
 no_loop_is_seen_from_outside()
 executors_and_children()
 generators_are_finalised_by_their_own_loop()
+loops_in_debug_mode()
+a_greenlet_made_in_a_coroutine_belongs_to_the_loop_in_debug_mode()
+a_loop_in_a_green_thread_of_a_coroutine()
+eager_tasks()
+signals()
