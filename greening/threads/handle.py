@@ -139,7 +139,8 @@ def start_joinable_thread(
         thread.thread_object = getattr(function, "__self__", None)
     thread.handle = handle
     handle._daemon = bool(daemon)
-    handle._ident = _start(thread)
+    handle._ident = thread.ident  # before it starts: in the hub of another OS thread it may end before we go on
+    _start(thread)
     return handle
 
 
