@@ -5,9 +5,10 @@ What we replace: the debug mode's question "is this the loop's thread?", whose a
 coroutine has started (SQLAlchemy's bridge), since they are threads of their own to `threading`. And `run_forever`: a
 kill, or a Timeout from around the loop, which hits a task that blocks in a green call and is not caught there, ends the
 loop, as KeyboardInterrupt does; asyncio would keep it as that task's result, and the green thread could not be killed.
-What we add: while the greenlet that runs a loop is parked, the OS thread's slots for "the running loop" and "the
-current task", the hooks for asynchronous generators and the depth of origin tracking (debug mode) are empty, so that
-another green thread can run a loop of its own, and code that asks "am I in a coroutine?" gets the right answer.
+What we add: a loop that always has something to do, and so never waits, lets green threads run all the same. And while
+the greenlet that runs a loop is parked, the OS thread's slots for "the running loop" and "the current task", the hooks
+for asynchronous generators and the depth of origin tracking (debug mode) are empty, so that another green thread can
+run a loop of its own, and code that asks "am I in a coroutine?" gets the right answer.
 
 Sources: asyncio.events._set_running_loop and asyncio.tasks._enter_task, _leave_task (3.12: _swap_current_task), which
 asyncio documents for those who implement loops and tasks; sys.set_asyncgen_hooks and
@@ -18,12 +19,14 @@ import asyncio
 import sys
 from asyncio import events, tasks
 from functools import wraps
+from itertools import count
 from types import ModuleType
 from typing import Any
 
 from greening._core.clock import MonotonicClock
 from greening._core.current import current
 from greening._core.slots import SLOTS
+from greening._core.waiting import yield_now
 from greening.errors import GreenletExit
 from greening.patcher.spec import Patch, Undo
 from greening.timeout import Timeout
@@ -92,6 +95,10 @@ class _Run:
         return isinstance(error, GreenletExit)
 
 
+# Rounds of loops after which the green threads have a turn: a look with timeout 0, as busy loops have, never switches.
+_ROUNDS = 16
+_rounds = count(1).__next__
+
 _clock = MonotonicClock()
 # The runs that are under way, by loop.
 _runs: dict[Any, _Run] = {}
@@ -143,6 +150,14 @@ def _bind(module: ModuleType) -> Patch:
         if _get_running_loop() is not self:
             real_check(self)
 
+    real_once = module.BaseEventLoop._run_once
+
+    def _run_once(self: Any) -> None:
+        """One round of the loop; now and then the green threads come first."""
+        if not _rounds() % _ROUNDS:
+            yield_now()
+        real_once(self)
+
     @wraps(real_run)
     def run_forever(self: Any) -> None:
         outer = _runs.get(self)  # it runs already, and the real one is going to say so
@@ -157,7 +172,7 @@ def _bind(module: ModuleType) -> Patch:
         if run.fatal is not None:
             raise run.fatal
 
-    methods = {"BaseEventLoop": {"_check_thread": _check_thread, "run_forever": run_forever}}
+    methods = {"BaseEventLoop": {"_check_thread": _check_thread, "run_forever": run_forever, "_run_once": _run_once}}
     return PATCH._replace(methods=methods, bind=None)
 
 

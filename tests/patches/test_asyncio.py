@@ -77,3 +77,20 @@ def test_the_engine_asks_nobody_until_asyncio_is_patched(run_program) -> None:
 
 def test_kills_and_timeouts_end_the_loop_and_only_that(run_program) -> None:
     run_program("asyncio_kills.py")
+
+
+@pytest.mark.slow
+def test_a_loop_that_never_waits_lets_green_threads_run(run_program) -> None:
+    run_program(
+        """
+import greening
+greening.monkey_patch()
+import asyncio, threading
+async def main():
+    thread = threading.Thread(target=greening.sleep, args=(0.001,))
+    thread.start()
+    while thread.is_alive():
+        await asyncio.sleep(0)
+asyncio.run(main())
+"""
+    )
