@@ -2,8 +2,9 @@
 
 `Thread`, `Condition`, `Event`, `Semaphore`, `Barrier`, `Timer` and `_shutdown` are the stdlib's Python code, and so
 are their classes: existing instances and subclasses stay what they are. Replaced are the names that `threading` takes
-out of `_thread`, `Condition.wait` (a waiter that is killed passes its notification on, and has the lock again) and the
-making of `_DummyThread` (a green thread that `threading` did not start is known to its task only: nothing leaks).
+out of `_thread`, `Condition.wait` (a waiter that is killed passes its notification on, and has the lock again),
+`Condition.__enter__` and the making of `_DummyThread` (a green thread that `threading` did not start is known to its
+task only: nothing leaks).
 
 When `threading` was there before: real locks, the handles of real threads and the like are replaced wherever they are.
 """
@@ -116,6 +117,17 @@ def wait(self: Any, timeout: float | None = None) -> bool:
         if interruption is not None:
             raise interruption
     return waiter.notified
+
+
+# Both kinds of lock that a condition is made with.
+_OURS = frozenset({green.LockType, locks.lock, locks.RLock})
+
+
+def _enter(self: Any) -> Any:
+    """`Condition.__enter__`. It never switches when the lock is free, as a lock's own does now and then: `Event.set`,
+    `Semaphore.release` and `Queue.put` with room go through it."""
+    lock = self._lock
+    return (type(lock) in _OURS and lock.acquire(False)) or lock.__enter__()
 
 
 # Starting
@@ -344,12 +356,18 @@ _STARTERS = {"_start_new_thread": _start_new_thread, "_start_joinable_thread": _
 _REPLACES.update((name, starter) for name, starter in _STARTERS.items() if name in _REPLACES)
 
 
+_CONDITION: dict[str, object] = {
+    "wait": _as_method(wait, "Condition.wait"),
+    "__enter__": _as_method(_enter, "Condition.__enter__"),
+}
+
+
 def _bind(module: ModuleType) -> Patch:
     return Patch(
         target="threading",
         flag="thread",
         replaces={**_REPLACES, "_make_invoke_excepthook": _excepthook_maker(module)},
-        methods={"Condition": {"wait": _as_method(wait, "Condition.wait")}, "_DummyThread": _dummy_methods(module)},
+        methods={"Condition": _CONDITION, "_DummyThread": _dummy_methods(module)},
         after=_after if module is threading else None,
     )
 

@@ -62,7 +62,7 @@ assert len(set(passed)) == 5
     )
 
 
-PROGRAMS = ("life", "identity", "fork", "late", "late_rlock", "late_in_use")
+PROGRAMS = ("life", "identity", "fork", "late", "late_rlock", "late_in_use", "never_switches")
 
 
 @pytest.mark.slow
