@@ -77,6 +77,9 @@ class _AdoptedLocal(AdoptedLocal, _local):
     __module__ = "_thread"
 
 
+_AdoptedLocal.__name__ = _AdoptedLocal.__qualname__ = _local.__name__
+
+
 # Signals
 
 

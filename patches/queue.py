@@ -208,6 +208,9 @@ class _AdoptedQueue(SimpleQueue):
         return bool(self._real.empty())
 
 
+_AdoptedQueue.__name__ = _AdoptedQueue.__qualname__ = SimpleQueue.__name__
+
+
 # As it was before patching: this file is imported by the patcher, before it patches.
 _RealSimpleQueue: Any = getattr(_queue, "SimpleQueue", None)
 

@@ -6,7 +6,8 @@ answer behind. The hub of an OS thread hangs on a real thread-local and closes i
 """
 
 import os
-from typing import cast
+from typing import Any, cast
+from weakref import ref
 
 from greenlet import getcurrent as _getcurrent
 from greenlet import greenlet
@@ -17,12 +18,37 @@ from greening._core.hub import Hub
 from greening._core.lot import guard
 from greening._core.poller import default_poller
 from greening._core.stuck import report_deadlock
-from greening._core.task import Task
+from greening._core.task import RUNNING, Task
 from greening._originals import get_ident, real_local
 
 _thread = real_local()
 # Every hub whose OS thread lives. Appending and removing are atomic; whoever iterates takes a copy.
 hubs: list[Hub] = []
+
+
+class ForeignTask(Task):
+    """A greenlet that is not ours. Held only while it waits: it may be dropped in the middle of what it does, and a
+    suspended greenlet in a cycle is never freed."""
+
+    __slots__ = ("_glet",)
+
+    def __init__(self, hub: Hub, glet: greenlet) -> None:
+        super().__init__(hub)
+        self._glet = ref(glet)
+        self.state = RUNNING
+
+    @property
+    def greenlet(self) -> greenlet | None:
+        """The greenlet, as long as somebody has it."""
+        return self._glet()
+
+    def park(self, deadline: float | None = None) -> Any:
+        """See `Task.park`."""
+        self.resume = _getcurrent().switch
+        try:
+            return super().park(deadline)
+        finally:
+            self.resume = None
 
 
 class _Closer:
@@ -51,7 +77,7 @@ def _adopt(glet: greenlet) -> Task:
     hub = get_hub()
     task = getattr(glet, "_greening_task", None)  # the hub's making adopts the main greenlet
     if task is None:
-        task = Task(hub, glet)
+        task = ForeignTask(hub, glet)
         hub.adopted.add(task)
         glet._greening_task = task  # type: ignore[attr-defined]  # greenlets have a __dict__
     return cast(Task, task)

@@ -8,7 +8,7 @@ import os
 
 from greenlet import getcurrent as _getcurrent
 
-from greening._core.current import current, get_hub
+from greening._core.current import ForeignTask, current, get_hub
 from greening._core.hub import Hub
 from greening._core.stuck import first_thread
 from greening._core.task import DEAD, Task
@@ -90,7 +90,7 @@ def is_alive(task: Task) -> bool:
     if task.state == DEAD:
         return False
     glet = task.greenlet
-    return glet is None or not glet.dead
+    return not isinstance(task, ForeignTask) if glet is None else not glet.dead
 
 
 def _after_fork_in_child() -> None:

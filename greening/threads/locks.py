@@ -272,3 +272,8 @@ def _depth(real: Any) -> int:
     if hasattr(RealRLock, "_recursion_count"):
         return int(real._recursion_count())
     return int(repr(real).rpartition(" count=")[2].partition(" ")[0])
+
+
+for _kind in (OpenLock, AdoptedLock):
+    _kind.__name__ = _kind.__qualname__ = lock.__name__
+AdoptedRLock.__name__ = AdoptedRLock.__qualname__ = RLock.__name__

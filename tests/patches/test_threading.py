@@ -62,6 +62,59 @@ assert len(set(passed)) == 5
     )
 
 
+@pytest.mark.slow
+def test_greenlets_that_ask_who_they_are_leave_nothing_behind(run_program) -> None:
+    run_program(
+        HEAD
+        + """
+import gc
+import greenlet
+
+local = threading.local()
+idents, ended = set(), []
+
+def ask():
+    local.value = "mine"
+    thread = threading.current_thread()
+    assert thread is threading.current_thread() and thread.is_alive() and thread.ident == threading.get_ident()
+    idents.add(threading.get_ident())
+    return thread
+
+def ask_and_stay():
+    thread = ask()
+    try:
+        greenlet.getcurrent().parent.switch(thread)
+    finally:
+        ended.append(thread.ident)
+
+def objects():
+    gc.collect()
+    return len(gc.get_objects())
+
+def run(times):
+    for _ in range(times):
+        greenlet.greenlet(ask).switch()
+        greening.spawn(ask).wait()
+    suspended = [greenlet.greenlet(ask_and_stay) for _ in range(times)]
+    threads = [each.switch() for each in suspended]
+    assert all(thread.is_alive() for thread in threads)
+    del suspended[:]
+    gc.collect()
+    assert not any(thread.is_alive() for thread in threads)
+
+run(200)
+before = objects()
+run(2000)
+assert len(idents) == len(ended) * 3 == 2200 * 3
+idents.clear(), ended.clear()
+assert objects() - before < 50
+assert threading.enumerate() == [threading.main_thread()] and len(threading._active) == 1
+gc.collect()
+assert len(threading._dangling) == 1, len(threading._dangling)
+"""
+    )
+
+
 PROGRAMS = ("life", "identity", "fork", "late", "late_rlock", "late_in_use", "never_switches")
 
 
