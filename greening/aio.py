@@ -22,6 +22,7 @@ from greening._core.current import get_hub
 from greening._core.greenthread import GreenThread, spawn
 from greening._originals import real_local
 from greening.errors import GreenletExit
+from greening.net.guest import GUESTS, arrive, depart
 from greening.patches.asyncio import install
 from greening.patches.selectors import PATCH as SELECTORS
 from greening.sync.event import Event
@@ -209,25 +210,36 @@ async def green(func: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     """Run blocking code in a green thread, from a coroutine of any loop in this OS thread, and await its result.
 
     The green thread gets a copy of the coroutine's context. When the coroutine is cancelled the green thread is killed;
-    an error that it ends with then is reported. A loop whose selector has not been patched becomes cooperative here.
+    an error that it ends with then is reported. A loop whose selector has not been patched becomes cooperative here; in
+    a loop that waits in C (uvloop's), green threads run as long as somebody awaits one.
 
     Raises:
         what `func` raised (for StopIteration, which no coroutine can raise, RuntimeError);
         asyncio.CancelledError: it was killed from elsewhere;
-        RuntimeError: the loop has no selector (uvloop's waits in C), so that no green thread could run beside it.
+        RuntimeError: the loop waits in C, and another one that does is suspended in this OS thread.
     """
     loop = asyncio.get_running_loop()
-    _make_cooperative(loop)
-    future: asyncio.Future[T] = loop.create_future()
-    thread = spawn(func, *args, **kwargs)
-    thread._quiet = True  # the coroutine hears of its error
-    thread.link(_tell, loop, future)
+    guest = None
+    if not _cooperates(loop):
+        guest = arrive(loop)
+        if guest is None:
+            raise RuntimeError(
+                "no green thread can run beside this loop, which waits in C inside another one that does"
+            )
     try:
-        return await future
-    except asyncio.CancelledError:
-        thread._quiet = False
-        thread.kill()
-        raise
+        future: asyncio.Future[T] = loop.create_future()
+        thread = spawn(func, *args, **kwargs)
+        thread._quiet = True  # the coroutine hears of its error
+        thread.link(_tell, loop, future)
+        try:
+            return await future
+        except asyncio.CancelledError:
+            thread._quiet = False
+            thread.kill()
+            raise
+    finally:
+        if guest is not None:
+            depart(guest)
 
 
 def _tell(thread: GreenThread[T], loop: asyncio.AbstractEventLoop, future: "asyncio.Future[T]") -> None:
@@ -251,17 +263,19 @@ def _tell(thread: GreenThread[T], loop: asyncio.AbstractEventLoop, future: "asyn
         loop.call_soon_threadsafe(settle)
 
 
-def _make_cooperative(loop: asyncio.AbstractEventLoop) -> None:
-    """Have the loop's waiting let green threads run. In the object itself: the process need not be patched."""
+def _cooperates(loop: asyncio.AbstractEventLoop) -> bool:
+    """Have the loop's selector let green threads run, in the object itself: the process need not be patched.
+
+    False: it has none.
+    """
     install(__name__)
+    if loop in GUESTS:
+        return False
     if loop in _cooperative:
-        return
+        return True
     selector = getattr(loop, "_selector", None)
     if selector is None:
-        raise RuntimeError(
-            f"no green thread can run beside {type(loop).__module__}.{type(loop).__qualname__}, which waits in C: use "
-            "a loop of asyncio, or run this one in a native thread (greening.tpool.execute) and call green() elsewhere"
-        )
+        return False
     for kind in type(selector).__mro__:
         if kind.__module__ == selectors.__name__ and kind.__name__ in _GREEN:
             for name, value in _GREEN[kind.__name__].items():
@@ -273,6 +287,7 @@ def _make_cooperative(loop: asyncio.AbstractEventLoop) -> None:
                     setattr(selector, name, MethodType(value, selector))
             break
     _cooperative.add(loop)
+    return True
 
 
 def _close() -> None:

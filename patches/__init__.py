@@ -28,4 +28,6 @@ CATALOGUE: tuple[Entry, ...] = (
     Entry("multiprocessing.popen_forkserver", "os", "greening.patches.multiprocessing_popen_forkserver"),
     # After everything that it is made of.
     Entry("asyncio", "select", "greening.patches.asyncio"),
+    # Not of the stdlib, but in the place of a part of it.
+    Entry("uvloop", "select", "greening.patches.uvloop"),
 )

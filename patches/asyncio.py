@@ -18,6 +18,7 @@ sys.set_coroutine_origin_tracking_depth.
 import asyncio
 import sys
 from asyncio import events, tasks
+from collections.abc import Callable
 from functools import wraps
 from itertools import count
 from types import ModuleType
@@ -28,6 +29,7 @@ from greening._core.current import current
 from greening._core.slots import SLOTS
 from greening._core.waiting import yield_now
 from greening.errors import GreenletExit
+from greening.net.guest import GUESTS
 from greening.patcher.spec import Patch, Undo
 from greening.timeout import Timeout
 
@@ -54,6 +56,8 @@ _swap_task = getattr(tasks, "_swap_current_task", _leave_and_enter)
 
 
 def _save(loop: Any) -> State:
+    if GUESTS and (guest := GUESTS.get(loop)) is not None:
+        guest.awake()
     task = _swap_task(loop, None)
     hooks = _get_hooks()
     if hooks[0] is not None or hooks[1] is not None:
@@ -72,6 +76,8 @@ def _restore(state: State) -> None:
         _set_hooks(*hooks)
     if depth:
         _set_depth(depth)
+    if GUESTS and (guest := GUESTS.get(loop)) is not None:
+        guest.sleep()
     if task is not None:
         _swap_task(loop, task)
         if _runs and (error := current().error) is not None:
@@ -141,22 +147,8 @@ def _uninstall() -> None:
         SLOTS.busy = None
 
 
-def _bind(module: ModuleType) -> Patch:
-    real_check = module.BaseEventLoop._check_thread
-    real_run = module.BaseEventLoop.run_forever
-
-    def _check_thread(self: Any) -> None:
-        """Debug mode: raise RuntimeError unless called in the loop, in whatever greenlet, or in the loop's thread."""
-        if _get_running_loop() is not self:
-            real_check(self)
-
-    real_once = module.BaseEventLoop._run_once
-
-    def _run_once(self: Any) -> None:
-        """One round of the loop; now and then the green threads come first."""
-        if not _rounds() % _ROUNDS:
-            yield_now()
-        real_once(self)
+def ending(real_run: Callable[[Any], None]) -> Callable[[Any], None]:
+    """A loop class's `run_forever` that raises what one of its tasks ended with, if that was meant for all of it."""
 
     @wraps(real_run)
     def run_forever(self: Any) -> None:
@@ -172,6 +164,26 @@ def _bind(module: ModuleType) -> Patch:
         if run.fatal is not None:
             raise run.fatal
 
+    return run_forever
+
+
+def _bind(module: ModuleType) -> Patch:
+    real_check = module.BaseEventLoop._check_thread
+
+    def _check_thread(self: Any) -> None:
+        """Debug mode: raise RuntimeError unless called in the loop, in whatever greenlet, or in the loop's thread."""
+        if _get_running_loop() is not self:
+            real_check(self)
+
+    real_once = module.BaseEventLoop._run_once
+
+    def _run_once(self: Any) -> None:
+        """One round of the loop; now and then the green threads come first."""
+        if not _rounds() % _ROUNDS:
+            yield_now()
+        real_once(self)
+
+    run_forever = ending(module.BaseEventLoop.run_forever)
     methods = {"BaseEventLoop": {"_check_thread": _check_thread, "run_forever": run_forever, "_run_once": _run_once}}
     return PATCH._replace(methods=methods, bind=None)
 

@@ -11,6 +11,7 @@ import pytest
 
 import greening
 from greening import aio
+from greening.net.guest import arrive, depart
 
 
 @pytest.fixture(autouse=True)
@@ -156,17 +157,35 @@ def test_a_loop_with_any_selector_of_the_stdlib_awaits_green_threads(kind) -> No
         assert runner.run(main()) == 5
 
 
-def test_green_refuses_a_loop_that_waits_in_c() -> None:
+def test_a_loop_that_waits_in_c_awaits_green_threads(monkeypatch) -> None:
+    monkeypatch.setattr(aio, "_cooperates", lambda loop: False)
+
     async def main() -> None:
-        loop = asyncio.get_running_loop()
-        selector, loop._selector = loop._selector, None
-        try:
-            with pytest.raises(RuntimeError, match="waits in C"):
-                await aio.green(greening.sleep)
-        finally:
-            loop._selector = selector
+        for _ in range(2):
+            assert await asyncio.wait_for(aio.green(lambda: greening.sleep(0.001) or 5), 10) == 5
+        task = asyncio.ensure_future(aio.green(greening.Event().wait))
+        await asyncio.sleep(0.001)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
 
     asyncio.run(main())
+    greening.sleep(0)
+
+
+def test_a_loop_that_waits_in_c_inside_another_one_is_told_that_it_cannot_await_green_threads(monkeypatch) -> None:
+    monkeypatch.setattr(aio, "_cooperates", lambda loop: False)
+
+    async def main() -> None:
+        with pytest.raises(RuntimeError, match="no green thread can run"):
+            await aio.green(greening.sleep)
+
+    outer = asyncio.new_event_loop()
+    guest = arrive(outer)
+    assert guest is not None
+    asyncio.run(main())
+    depart(guest)
+    outer.close()
 
 
 def test_a_timeout_that_ends_the_green_thread_is_raised_in_the_coroutine() -> None:

@@ -21,8 +21,9 @@ def test_unknown_flags() -> None:
 
 def test_everything_is_patched_and_restored(run_program) -> None:
     run_program("""
-import sys
+import importlib.util, sys
 from greening.patches import CATALOGUE
+CATALOGUE = [e for e in CATALOGUE if importlib.util.find_spec(e.target)]  # not every Python has all of them
 modules = [__import__(e.target, fromlist=["x"]) for e in CATALOGUE]
 import greening, json, concurrent.futures.thread, logging, http.client, multiprocessing.pool, tempfile
 def picture():

@@ -87,8 +87,12 @@ class EpollPoller:
         if high is not None:
             self._epoll.close()
             self._epoll = _epoll.fromfd(high)
-        self._fd = self._epoll.fileno()
+        self._fd: int = self._epoll.fileno()
         self._poll = self._epoll.poll
+
+    def fileno(self) -> int:
+        """The epoll set itself: readable when something happened in it."""
+        return self._fd
 
     def arm_edge(self, fd: int) -> None:
         try:

@@ -158,7 +158,7 @@ def _make(
 def _start(thread: StartedThread) -> int:
     hub = thread.hub
     _live.add(thread)
-    if hub.thread == _native_ident():
+    if hub.awake == _native_ident():
         hub.ready.append(thread)
     else:
         hub.post(thread)
