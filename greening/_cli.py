@@ -34,7 +34,7 @@ __main__.py; without it, or with -, the program is read from standard input.
   --only LIST   patch only these, separated by commas: {flags}
   --skip LIST   patch everything but these
   --no-patch    patch nothing; the program may call greening.monkey_patch() itself
-  --audit       when the program has ended, list on standard error what was left blocking, and why
+  --audit       when the program has ended, list on standard error what stayed unpatched, and where
   --version     print versions
   --help        print this
 """
@@ -311,6 +311,6 @@ def _print_audit() -> None:
     if not findings:
         print("greening: audit: everything that was found is green", file=sys.stderr)
         return
-    print(f"greening: audit: {len(findings)} left blocking", file=sys.stderr)
+    print(f"greening: audit: {len(findings)} left unpatched", file=sys.stderr)
     for finding in findings:
         print(f"  {finding}", file=sys.stderr)

@@ -3,8 +3,8 @@
 import gc
 import sys
 from collections.abc import Callable, Iterator
-from types import MethodType
-from typing import NamedTuple, cast
+from types import FunctionType, MethodType
+from typing import Any, NamedTuple, cast
 
 from greening._originals import LockType, RLock
 from greening.patcher.bound import KINDS as METHODS
@@ -58,18 +58,33 @@ def _names() -> Iterator[Finding]:
             continue  # a part of the class
         _, name, removed = originals[id(holder.value)]
         where = holder.where
+        if ".__annotations__[" in where or _annotates(holder):
+            continue  # says something, and calls nothing
         if removed:
             yield Finding("name", where, f"{name}, which has no green meaning", f"do without {name}")
         else:
             advice = f"look {name} up when it is called, or {_earlier(where)}"
-            yield Finding("name", where, f"the blocking {name}", advice)
+            yield Finding("name", where, f"the unpatched {name}", advice)
+
+
+def _annotates(holder: Holder) -> bool:
+    """True for a place in the annotations of a function, which have been made already and are not made here."""
+    if holder.container is not holder.owner or type(holder.container) is not dict:
+        return False
+    functions: list[Any] = [one for one in gc.get_referrers(holder.container) if type(one) is FunctionType]
+    others = [part for one in functions for part in (one.__globals__, one.__builtins__, one.__kwdefaults__)]
+    return not _is_in(holder.container, others) and _is_in(holder.container, [f.__annotations__ for f in functions])
+
+
+def _is_in(thing: object, things: list[object]) -> bool:
+    return any(each is thing for each in things)
 
 
 def _methods() -> Iterator[Finding]:
     stale = Stale(LEDGER.replaced, LEDGER.placed)
     for holder in _outside_targets(stale, tuple(METHODS)) if stale else ():
         method, where = cast(MethodType, holder.value), holder.where
-        what = f"the blocking method {method.__name__} of a {type(method.__self__).__qualname__}"
+        what = f"the unpatched method {method.__name__} of a {type(method.__self__).__qualname__}"
         yield Finding("name", where, what, f"read it from its object when it is called, or {_earlier(where)}")
 
 
@@ -80,7 +95,9 @@ def _originals() -> dict[int, tuple[object, str, bool]]:
         for name, (before, after) in names.items():
             plain = callable(before) and "." not in name and getattr(before, "__module__", "") != "builtins"
             if plain and not is_anothers(before, target):
-                originals.setdefault(id(before), (before, f"{target}.{name}", after is ABSENT))
+                known = originals.get(id(before))
+                if known is None or (known[1].startswith("_") and not target.startswith("_")):  # by its public name
+                    originals[id(before)] = before, f"{target}.{name}", after is ABSENT
     return originals
 
 

@@ -24,7 +24,7 @@ from greening._originals import LockType as RealLock
 from greening._originals import RLock as RealRLock
 from greening._originals import real_local, thread_count
 from greening.errors import GreeningError, GreenletExit
-from greening.patcher.look import is_made_by_keeper
+from greening.patcher.look import is_made_by_keeper, is_module, module_dict
 from greening.patcher.references import holders
 from greening.patcher.spec import Patch, Undo
 from greening.patches import _thread as green
@@ -271,7 +271,7 @@ def _adopt_classes(undo: Undo) -> None:
     for kind in derived_classes():
         module = sys.modules.get(kind.__module__)
         outermost = kind.__qualname__.partition(".")[0]
-        of_a_copy = module is not None and not hasattr(module, outermost)
+        of_a_copy = is_module(module) and outermost not in module_dict(module)
         if not of_a_copy and not is_made_by_keeper(kind) and adopt_class(kind):
             undo.add(partial(return_class, kind))
 

@@ -6,7 +6,7 @@ the end.
 """
 
 from collections.abc import Callable
-from types import FunctionType
+from types import CellType, FunctionType, MemberDescriptorType
 
 from greening._originals import RLock
 from greening.errors import PatchError
@@ -61,6 +61,18 @@ class Changes:
         before = function.__defaults__
         function.__defaults__ = defaults
         self.steps.append(lambda: _restore_defaults(function, defaults, before))
+
+    def set_cell(self, cell: CellType, value: object) -> None:
+        """Put `value` into a variable of a closure."""
+        before = cell.cell_contents
+        cell.cell_contents = value
+        self.steps.append(lambda: _restore_cell(cell, value, before))
+
+    def set_slot(self, slot: MemberDescriptorType, thing: object, value: object) -> None:
+        """Put `value` into a slot of an object."""
+        before = slot.__get__(thing)
+        slot.__set__(thing, value)
+        self.steps.append(lambda: _restore_slot(slot, thing, value, before))
 
     def roll_back(self) -> None:
         """Take everything back, newest first.
@@ -145,3 +157,13 @@ def _restore_attribute(owner: type, name: str, ours: object, before: object) -> 
 def _restore_defaults(function: FunctionType, ours: tuple[object, ...], before: tuple[object, ...] | None) -> None:
     if function.__defaults__ is ours:
         function.__defaults__ = before
+
+
+def _restore_cell(cell: CellType, ours: object, before: object) -> None:
+    if cell.cell_contents is ours:
+        cell.cell_contents = before
+
+
+def _restore_slot(slot: MemberDescriptorType, thing: object, ours: object, before: object) -> None:
+    if slot.__get__(thing) is ours:
+        slot.__set__(thing, before)

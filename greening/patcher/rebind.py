@@ -2,9 +2,9 @@
 
 `from time import sleep` copies a reference; patching `time` does not reach it. One pass over the modules in
 `sys.modules` finds what can be rebound without touching anybody's data: module globals, default arguments of functions
-and attributes of classes that the module defines; in the stdlib also what is in tables of classes. It compares
-identities, so no foreign code runs. What sits deeper (instances, containers, closures, slots) is left to `references`
-and reported by `greening.debug.audit()`.
+and attributes of classes that the module defines, factories of dataclasses among them; in the stdlib also what is in
+tables of classes. It compares identities, so no foreign code runs. What sits deeper (instances, containers, closures,
+slots) is left to `references` and reported by `greening.debug.audit()`.
 """
 
 import builtins
@@ -14,7 +14,7 @@ from types import BuiltinFunctionType, FunctionType
 from typing import Any, cast
 
 from greening.patcher.ledger import ABSENT, Changes
-from greening.patcher.look import Namespace, class_dict, is_class, is_kept, is_module, module_dict
+from greening.patcher.look import Namespace, class_dict, is_class, is_kept, is_module, module_dict, slots_of
 
 Replaced = Mapping[str, Mapping[str, tuple[object, object]]]
 Greens = dict[int, tuple[object, object]]
@@ -102,6 +102,10 @@ def _rebind_defaults(function: FunctionType, greens: Greens, changes: Changes) -
 
 
 def _rebind_class(owner: type, greens: Greens, changes: Changes) -> None:
+    is_stdlib = str(class_dict(owner).get("__module__")).partition(".")[0] in sys.stdlib_module_names
+    fields = class_dict(owner).get("__dataclass_fields__")
+    if type(fields) is dict:
+        _rebind_dataclass(owner, fields, greens, changes)
     for name, value in list(class_dict(owner).items()):
         kind = type(value)
         if id(value) in greens:
@@ -114,10 +118,26 @@ def _rebind_class(owner: type, greens: Greens, changes: Changes) -> None:
                 _set(owner, name, kind(cast(Any, greens[id(inner)][1])), changes)
             elif type(inner) is FunctionType:
                 _rebind_defaults(inner, greens, changes)
-        elif kind is dict and owner.__module__.partition(".")[0] in sys.stdlib_module_names:
+        elif kind is dict and is_stdlib:
             _rebind_table(cast("dict[object, object]", value), greens, changes)
         elif is_class(value) and _is_nested(cast(type, value), owner):
             _rebind_class(cast(type, value), greens, changes)
+
+
+def _rebind_dataclass(owner: type, fields: Mapping[str, object], greens: Greens, changes: Changes) -> None:
+    """Defaults and factories of a dataclass: in its fields, and in the closure of the `__init__` made of them."""
+    for field in list(fields.values()):
+        for _, slot, value in slots_of(field):
+            if id(value) in greens:
+                changes.set_slot(slot, field, greens[id(value)][1])
+    init = class_dict(owner).get("__init__")
+    for cell in (init.__closure__ or ()) if type(init) is FunctionType else ():
+        try:
+            value = cell.cell_contents
+        except ValueError:  # empty
+            continue
+        if id(value) in greens:
+            changes.set_cell(cell, greens[id(value)][1])
 
 
 def _rebind_table(table: dict[object, object], greens: Greens, changes: Changes) -> None:

@@ -38,6 +38,9 @@ def holders(
     """
     everything = gc.get_objects()
     reached = gc.get_referents(*everything)
+    if kinds:
+        looked_at = _METHODS.union(kinds)
+        reached = [value for value in reached if type(value) in looked_at]  # the one step in Python for everything
     bound = {id(value): value for value in reached if type(value) in _METHODS}
     if kinds:
         reached = [value for value in reached if type(value) in kinds]

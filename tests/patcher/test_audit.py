@@ -36,6 +36,13 @@ peer, other = socket.socketpair()
 receive = peer.recv
 read = functools.partial(peer.recv, 10)
 import multiprocessing.managers
+import collections, dataclasses
+@dataclasses.dataclass
+class Data:
+    lock: threading.Lock = dataclasses.field(default_factory=threading.Lock)
+    nap: object = time.sleep
+made_on_demand = collections.defaultdict(threading.Lock)
+from selectors import PollSelector as TheSelector
 """
 
 
@@ -67,6 +74,12 @@ assert places["late.Particular"].kind == "class"
 (frozen,) = (finding for where, finding in places.items() if where.startswith("late.frozen"))
 assert frozen.kind == "instance" and "threading.local" in frozen.what
 assert "late.receive" not in places and "method recv of a socket" in places["late.read.func"].what
+assert "the unpatched threading.Lock" in places["late.made_on_demand.default_factory"].what, "by its public name"
+data = late.Data()
+assert type(data.lock) is type(late.threading.Lock()) and data.nap is late.sleep
+assert not any("Data" in where for where in places)
+import selectors, subprocess
+assert late.TheSelector is selectors.PollSelector is not subprocess._PopenSelector, "subprocess's is its own affair"
 assert places["late.nap.func"].remedy.endswith("before late is imported")
 assert not any(f.kind == "lock" or "Queue" in f.what for f in found), "real locks and queues have been exchanged"
 ours = ("late.", "__main__.")
@@ -98,8 +111,8 @@ def test_on_the_command_line(run_program, tmp_path, late) -> None:
     done = run_program("\n".join([*lines, ""]), python_args=arguments)
     assert done.stdout == "program\n"
     if late:
-        assert re.match(r"greening: audit: \d left blocking\n", done.stderr)
-        assert "  late.table['nap']: the blocking time.sleep\n" in done.stderr
+        assert re.match(r"greening: audit: \d left unpatched\n", done.stderr)
+        assert "  late.table['nap']: the unpatched time.sleep\n" in done.stderr
     elif sys.version_info < (3, 14):  # whose `warnings` has a real lock from the start
         assert done.stderr == "greening: audit: everything that was found is green\n"
     else:

@@ -96,6 +96,44 @@ def test_class_attributes(fakes, patch) -> None:
     assert (user.C().static(1), user.C().number()) == ("blocking", before)
 
 
+def test_dataclasses(fakes, patch) -> None:
+    user = fakes.module("victim_user", """
+        import dataclasses
+        from victim import sleep, Lock
+        empty = []
+        @dataclasses.dataclass
+        class Plain:
+            lock: Lock = dataclasses.field(default_factory=Lock)
+            nap: object = sleep
+        @dataclasses.dataclass(slots=True, frozen=True)
+        class Slotted:
+            lock: object = dataclasses.field(default_factory=Lock)
+            nap: object = sleep
+    """)  # fmt: skip
+    before = [type(kind().lock) for kind in (user.Plain, user.Slotted)]
+    patch()
+    for kind in (user.Plain, user.Slotted):
+        assert type(kind().lock) is GreenLock and kind().nap is green_sleep
+        assert kind.__dataclass_fields__["lock"].default_factory is GreenLock, "a class derived from it will need it"
+    fakes.unapply()
+    assert [type(kind().lock) for kind in (user.Plain, user.Slotted)] == before
+    assert GreenLock not in before and user.Plain().nap(1) == "blocking"
+
+
+def test_tables_of_classes_of_the_stdlib(fakes, patch) -> None:
+    user = fakes.module("victim_user", """
+        from victim import Lock, sleep
+        class Registry:
+            table = {"lock": (Lock, "exposed"), "nap": sleep}
+    """)  # fmt: skip
+    original = user.Registry.table["lock"][0]
+    theirs = fakes.module("victim_theirs", "from victim_user import Registry\n")
+    user.Registry.__module__ = user.__name__
+    patch()
+    assert theirs.Registry.table["lock"][0] is original, "data of somebody who may want it so"
+    fakes.unapply()
+
+
 def test_what_is_left_alone(fakes, patch) -> None:
     user = fakes.module("victim_user", """
         from victim import sleep
