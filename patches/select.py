@@ -6,6 +6,7 @@ Objects that exist already are replaced wherever they are; in selectors they sta
 What stays: the constants and `error`.
 """
 
+import sys
 from functools import partial
 from typing import Any
 
@@ -48,7 +49,13 @@ def _green_for(real: Any) -> Any:
     return _ADOPT[type(real)](real)
 
 
+# Nobody has made such an object who has none of these, and looking for one takes as long as all the rest.
+_USERS = ("socket", "selectors", "threading")
+
+
 def _after(undo: Undo) -> None:
+    if sys.modules.keys().isdisjoint(_USERS):
+        return
     exchange = Exchange(holders, _green_for, (polls.Poll, polls.Epoll), _is_selector)
     undo.add(partial(exchange.back, _always))  # the real one knows whatever has been registered since
     exchange.run(tuple(_ADOPT))
