@@ -16,7 +16,9 @@ That green thread has the main thread's identity, and what it raises is raised i
 and not to whichever green thread happens to run, where `threading` would take it for that thread's own failure. The
 main greenlet runs next, however busy the interrupted thread is.
 
-What stays: alarm, timers, masks, `siginterrupt`, `set_wakeup_fd`. They are the system's.
+A mask that a green thread sets for itself does not make the others deaf: see threads/sigmask.
+
+What stays: alarm, timers, `siginterrupt`, `set_wakeup_fd`. They are the system's.
 """
 
 import _signal
@@ -40,6 +42,7 @@ from greening._originals import get_ident as _native_ident
 from greening.errors import BlockingInHub
 from greening.net.retry import spend
 from greening.patcher.spec import Patch, Undo
+from greening.threads.sigmask import change
 from greening.threads.sigwait import is_awaited, wait_for
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -218,6 +221,24 @@ def _os_thread_of(ident: int) -> int:
     raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH))
 
 
+# Masks
+
+
+@_of_stdlib
+def pthread_sigmask(how: int, mask: Iterable[int]) -> set[Any]:
+    before = change(how, mask)
+    if before is None:
+        before = set(_signal.pthread_sigmask(how, mask))
+    return {_enumerated(signum) for signum in before}
+
+
+def _enumerated(signum: int) -> Any:
+    try:
+        return _stdlib.Signals(signum)
+    except ValueError:
+        return signum
+
+
 # Waiting
 
 _pausing: list[Task] = []
@@ -246,11 +267,7 @@ def _end_pauses() -> None:
 
 @_of_stdlib
 def sigwait(sigset: Iterable[int]) -> Any:
-    signum = wait_for(sigset, None).si_signo
-    try:
-        return _stdlib.Signals(signum)
-    except ValueError:
-        return signum
+    return _enumerated(wait_for(sigset, None).si_signo)
 
 
 @_of_stdlib
@@ -271,7 +288,7 @@ def sigtimedwait(sigset: Iterable[int], timeout: float, /) -> Any:
 
 os.register_at_fork(after_in_child=_pausing.clear)
 
-_GREEN = (signal, getsignal, raise_signal, pthread_kill, pause, sigwait, sigwaitinfo, sigtimedwait)
+_GREEN = (signal, getsignal, raise_signal, pthread_kill, pthread_sigmask, pause, sigwait, sigwaitinfo, sigtimedwait)
 
 PATCH = Patch(
     target="signal",

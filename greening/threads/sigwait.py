@@ -16,6 +16,7 @@ from typing import Any
 
 from greening._core.lot import guard
 from greening._originals import get_ident
+from greening.threads import sigmask
 from greening.threads.native import NativePool
 from greening.timeout import Timeout
 
@@ -109,12 +110,14 @@ class _Listener:
 
 def _hold(wanted: frozenset[int]) -> None:
     """Block these in this OS thread while somebody in it waits for them, or their handlers would take them."""
+    sigmask.settle()
     blocked = _signal.pthread_sigmask(_signal.SIG_BLOCK, wanted)
     for signum in wanted:
         _awaited.setdefault((get_ident(), signum), [0, signum not in blocked])[0] += 1
 
 
 def _release(wanted: frozenset[int]) -> None:
+    sigmask.settle()
     done = []
     for signum in wanted:
         key = (get_ident(), signum)

@@ -57,3 +57,8 @@ def test_ctrl_c_while_a_green_thread_computes_reaches_the_main_greenlet_at_once(
     run_program: Callable[..., Any],
 ) -> None:
     run_program("signal_interrupt_goes_to_main.py")
+
+
+@pytest.mark.slow
+def test_a_green_thread_that_blocks_signals_does_not_make_the_main_thread_deaf(run_program: Callable[..., Any]) -> None:
+    run_program("signal_masks.py")
