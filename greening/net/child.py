@@ -15,10 +15,12 @@ from collections.abc import Callable
 from operator import index
 from typing import Any
 
-from greening._core.current import current
+from greenlet import getcurrent
+
+from greening._core.current import current, has_hub
 from greening._core.lot import enter, guard, wait_chosen
 from greening._core.poller import IN
-from greening._core.task import Task
+from greening._core.task import READY, RUNNING, Task
 from greening._core.waiting import wait_readable
 from greening._originals import os_close, start_new_thread
 from greening._originals import poll as _poll
@@ -124,6 +126,24 @@ def _nothing() -> None:
     """All who wait are woken: there is no choice to pass on."""
 
 
+def _run_handlers() -> None:
+    """A signal that came before a child ended, from it perhaps, is handled before the caller hears of the end.
+
+    What interrupts the engine is put off until the hub runs. No kill and no timeout may come meanwhile: the child's
+    status would be lost with it.
+    """
+    if not has_hub():
+        return
+    task = current()
+    hub = task.hub
+    if hub.wakeup.inbox and task.state == RUNNING and not guard._is_owned():  # type: ignore[attr-defined]  # an RLock
+        again = Task(hub, getcurrent())
+        again.state = READY
+        hub.ready.append(again)
+        hub.turns = 0
+        again.park()
+
+
 def _change_of(pid: int, options: int) -> tuple[int, int, int]:
     """What waitpid(pid, options) waits for, in waitid's terms."""
     events = os.WEXITED | options & ~_WNOHANG  # WUNTRACED is WSTOPPED
@@ -139,7 +159,10 @@ def waitpid(pid: int, options: int) -> tuple[int, int]:
     options = index(options)
     while True:
         result = _waitpid(pid, options | _WNOHANG)
-        if result[0] or options & _WNOHANG:
+        if result[0]:
+            _run_handlers()
+            return result
+        if options & _WNOHANG:
             return result
         wait_change(*_change_of(index(pid), options))
 
@@ -149,7 +172,10 @@ def wait4(pid: int, options: int) -> tuple[int, int, Any]:
     options = index(options)
     while True:
         result = _wait4(pid, options | _WNOHANG)
-        if result[0] or options & _WNOHANG:
+        if result[0]:
+            _run_handlers()
+            return result
+        if options & _WNOHANG:
             return result
         wait_change(*_change_of(index(pid), options))
 
@@ -159,7 +185,10 @@ def wait3(options: int) -> tuple[int, int, Any]:
     options = index(options)
     while True:
         result = _wait3(options | _WNOHANG)
-        if result[0] or options & _WNOHANG:
+        if result[0]:
+            _run_handlers()
+            return result
+        if options & _WNOHANG:
             return result
         wait_change(*_change_of(-1, options))
 
@@ -171,6 +200,9 @@ def waitid(idtype: int, ident: int, options: int) -> Any:
         return _waitid(idtype, ident, options)  # a pidfd with O_NONBLOCK means: fail with EAGAIN
     while True:
         result = _waitid(idtype, ident, options | _WNOHANG)
-        if result is not None or options & _WNOHANG:
+        if result is not None:
+            _run_handlers()
+            return result
+        if options & _WNOHANG:
             return result
         wait_change(index(idtype), index(ident), options & ~os.WNOWAIT)

@@ -18,12 +18,31 @@ def tick() -> None:
         ticks += 1
 
 
-def child(code: int, seconds: float = 0.02) -> int:
+def child(code: int) -> int:
     pid = os.fork()
     if not pid:
-        time.sleep(seconds)
         os._exit(code)
     return pid
+
+
+def child_that_waits_for_ticks(code: int) -> int:
+    """It ends when others have run in its parent."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if not pid:
+        os.read(reader, 1)
+        os._exit(code)
+    os.close(reader)
+    greening.spawn_n(close_after_ticks, writer)
+    return pid
+
+
+def close_after_ticks(fd: int) -> None:
+    until = ticks + 3
+    while ticks < until:
+        time.sleep(0.001)
+    os.write(fd, b"x")
+    os.close(fd)
 
 
 clock = greening.spawn(tick)
@@ -38,36 +57,39 @@ for wait in (
     lambda pid: (lambda found: (found.si_pid, found.si_status << 8))(os.waitid(os.P_PID, pid, os.WEXITED)),
     lambda pid: (lambda found: (found.si_pid, found.si_status << 8))(os.waitid(os.P_ALL, 0, os.WEXITED)),
 ):
-    before = ticks
-    pid = child(7)
+    pid = child_that_waits_for_ticks(7)
     assert wait(pid) == (pid, 7 << 8)
-    assert ticks - before >= 3, "nobody else ran"
 
 # A hundred at once, each waited for by a green thread of its own.
-pids = [child(n % 100, 0) for n in range(100)]
+pids = [child(n % 100) for n in range(100)]
 threads = [greening.spawn(os.waitpid, pid, 0) for pid in pids]
 assert [thread.wait() for thread in threads] == [(pid, (n % 100) << 8) for n, pid in enumerate(pids)]
 
 # ... and by whoever comes.
-pids = [child(n, 0) for n in range(20)]
+pids = [child(n) for n in range(20)]
 threads = [greening.spawn(os.wait) for _ in pids]
 assert {thread.wait() for thread in threads} == {(pid, n << 8) for n, pid in enumerate(pids)}
 
 # The stdlib's loops: spawn*, popen, system, and a shell that is killed.
 assert os.spawnv(os.P_WAIT, "/bin/sh", ["sh", "-c", "exit 3"]) == 3
 before = ticks
-assert os.system("sleep 0.02; exit 4") == 4 << 8
+assert os.system("sleep 0.3; exit 4") == 4 << 8
 assert ticks - before >= 3, "os.system stopped everybody"
 with os.popen("sleep 0.02; echo said; exit 5") as pipe:
     assert pipe.read() == "said\n"
 assert pipe.close() == 5 << 8
 
 # A kill in the middle of a wait leaves the child to the next waiter.
-pid = child(9, 0.05)
+reader, writer = os.pipe()
+pid = os.fork()
+if not pid:
+    os.read(reader, 1)
+    os._exit(9)
 for target in (pid, -1):
     waiter = greening.spawn(os.waitpid, target, 0)
     time.sleep(0.005)
     waiter.kill()
+os.write(writer, b"x")
 assert os.waitpid(pid, 0) == (pid, 9 << 8)
 
 # Ignored children: a wait ends when they have ended, with ECHILD.
