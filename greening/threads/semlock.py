@@ -31,11 +31,11 @@ from greening.threads.native import NativePool
 RECURSIVE_MUTEX, SEMAPHORE = 0, 1
 
 # How long the native thread sits in the C call before it looks whether anybody still waits, in seconds.
-SIT_SECONDS = 0.05
+SIT_SECONDS = 0.02
 # How often in a row a permit may be handed on inside this process while others may be waiting in theirs.
 _MOST_HANDED_ON = 16
-# A native thread without waiters that has just been given a permit needs this long, in seconds, to give it back.
-_HANDS_FULL = 0.0005
+# How often who needs to know looks whether a native thread without waiters has left, in seconds.
+_LOOK_AGAIN = 0.0005
 
 _pool = NativePool(1000, deaf=True)
 
@@ -184,10 +184,14 @@ class SemLock:
         return choose(self._waiters)
 
     def _try_again(self) -> bool:
-        """The semaphore was found empty; but that may be the doing of a native thread whose waiters have left."""
-        if not self._sat_for or self._waiters:
+        """The semaphore was found empty; but that may be the doing of a native thread whose waiters have left.
+
+        Not before that thread is gone is it known: this may block, for `SIT_SECONDS` after the last waiter was killed.
+        """
+        if not self._sat_for:
             return False
-        time_sleep(_HANDS_FULL)
+        while self._sat_for and not self._waiters and self._real._is_zero():
+            time_sleep(_LOOK_AGAIN)
         return bool(self._real.acquire(False))
 
     def _wait(self, timeout: float | None) -> bool:

@@ -11,6 +11,7 @@ import contextlib
 import multiprocessing
 import os
 import queue
+import signal
 import sys
 import threading
 import time
@@ -50,6 +51,11 @@ def count(lock, value, times: int) -> None:
     for _ in range(times):
         with lock:
             value.value += 1
+
+
+def answer(connection) -> None:
+    connection.recv().send("here")
+    time.sleep(60)
 
 
 def error_of(call, *args) -> type[BaseException] | None:
@@ -244,6 +250,26 @@ def managers(context) -> None:
         assert waiter.wait()
 
 
+def a_connection_is_handed_over(context) -> None:
+    """A thread of multiprocessing's serves it, which blocks all signals for itself and not for the main thread."""
+    ours, theirs = context.Pipe()
+    mine, other = context.Pipe()
+    process = context.Process(target=answer, args=(other,))
+    process.start()
+    mine.send(theirs)
+    theirs.close()
+    assert ours.recv() == "here"
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()) == set()
+    process.terminate()
+    process.join()
+    assert process.exitcode == -signal.SIGTERM
+    sleeper = context.Process(target=time.sleep, args=(60,))
+    sleeper.start()
+    sleeper.terminate()
+    sleeper.join()
+    assert sleeper.exitcode == -signal.SIGTERM
+
+
 def a_child_of_a_fork_has_no_waiters(context) -> None:
     lock = context.Lock()
     lock.acquire()
@@ -269,6 +295,7 @@ if __name__ == "__main__":
         conditions_events_barriers,
         queues,
         managers,
+        a_connection_is_handed_over,
         a_child_of_a_fork_has_no_waiters,
     ):
         check(start_method)
