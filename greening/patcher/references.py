@@ -78,11 +78,17 @@ def _holders_of(wanted: Objects, ours: Collection[int]) -> list[Holder]:
     return list(found.values())
 
 
+_QUESTION = object()
+
+
 def _referrers(things: list[object]) -> Iterator[object]:
-    """What refers to any of the things, without the frames and the argument tuple of this very question."""
-    mark = object()
-    for referrer in gc.get_referrers(mark, *things):
-        is_question = type(referrer) is tuple and referrer[0] is mark
+    """What refers to any of the things, without the frames and the argument tuples of this question and earlier ones.
+
+    (On 3.15 the tuple of a call lives longer than the call: it would be taken for the program's, and each question
+    would find more of them.)
+    """
+    for referrer in gc.get_referrers(_QUESTION, *things):
+        is_question = type(referrer) is tuple and referrer[0] is _QUESTION
         if not is_question and referrer is not things and type(referrer) is not FrameType:
             yield referrer
 
