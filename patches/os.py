@@ -13,7 +13,7 @@ import errno
 import io
 import os as _os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -86,15 +86,23 @@ def open(_: Any, path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None
     return transfer.open_file(path, flags, mode, dir_fd=dir_fd)
 
 
-@_home.builtin
-def close(_: Any, fd: int) -> None:
-    """Close a file descriptor. Whoever waits for it gets OSError (EBADF)."""
-    if type(fd) is int:
-        if _is_engines(fd):
-            # Nobody was given this number: somebody sweeps. To him it is not open.
-            raise OSError(errno.EBADF, _os.strerror(errno.EBADF))
-        forget_fd(fd)
-    _real_close(fd)
+def _make_close() -> Callable[[Any, int], None]:
+    # Finalisers call it when the interpreter is going down, and the names of modules are None: it keeps its own.
+    real, going_down = _real_close, sys.is_finalizing
+
+    def close(_: Any, fd: int) -> None:
+        """Close a file descriptor. Whoever waits for it gets OSError (EBADF)."""
+        if not going_down() and type(fd) is int:
+            if _is_engines(fd):
+                # Nobody was given this number: somebody sweeps. To him it is not open.
+                raise OSError(errno.EBADF, _os.strerror(errno.EBADF))
+            forget_fd(fd)
+        real(fd)
+
+    return close
+
+
+close = _home.builtin(_make_close())
 
 
 @_home.builtin

@@ -15,7 +15,8 @@ REAL = {"open": os.open, "write": os.write, "close": os.close, "sleep": time.sle
 
 CHECKOUT = os.environ.get("GREENING_STDLIB_PATCH")  # what to patch from; none: stay as we are
 if CHECKOUT:
-    sys.path.append(CHECKOUT)
+    if CHECKOUT not in sys.path:  # a child of multiprocessing has its parent's path already
+        sys.path.append(CHECKOUT)
     import greening
 
     greening.monkey_patch()

@@ -285,3 +285,19 @@ for n in range(2000):
     assert len(got) == n + 1
 """
     )
+
+
+@pytest.mark.slow
+def test_finalisers_may_close_when_the_interpreter_goes_down(run_program) -> None:
+    done = run_program(
+        """
+import greening
+greening.monkey_patch()
+import os, sys
+class Late:
+    def __init__(self): self.fd = os.dup(1)
+    def __del__(self, close=os.close): close(self.fd)
+sys.late = Late()
+"""
+    )
+    assert not done.stderr
