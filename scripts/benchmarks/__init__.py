@@ -7,8 +7,10 @@
     families/              one file per kind of row: how a peer is set up and how one sample of it is taken
     measure  report        interleaved rounds; medians, paired ratios, the table and the JSON file
     inside/                what runs inside the measured processes (the adapters of the peers and the loops)
-    load.c  load.py        the load generator, and its slow stand-in for machines without a C compiler
-    echo.c                 plain C on epoll: as little CPU as an echo server can use
+    c/                     load: the load generator (TLS with OpenSSL); churn: the same with short connections;
+                           echo: the floor, as little CPU as a server can use; http: the clients' server
+    load.py                the slow stand-in for load.c on machines without a C compiler, or without OpenSSL for it
+    draw                   --plot: the table as a picture
 
 A new row is a line in `rows`; a new kind of row is a file in `families` and one line in its table; a new peer is an
 entry in `peers`, and an adapter in `inside` if its API is none of those there.

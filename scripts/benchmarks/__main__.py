@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
-from benchmarks.environment import describe, prepare
+from benchmarks.environment import Machine, describe, install, prepare
 from benchmarks.measure import Result, measure
 from benchmarks.options import Options, parse
-from benchmarks.peers import BASE, PEERS
+from benchmarks.peers import BASE, PEERS, PURE
 from benchmarks.processes import BenchError
 from benchmarks.report import mark_lines, row_lines, write_json
 from benchmarks.rows import ROWS
@@ -27,7 +30,7 @@ def main() -> int:
 
 def run(options: Options) -> int:
     """Measure the chosen rows, printing each when it is done; an interrupt ends it with what there is."""
-    machine = prepare(options.peers)
+    machine = prepare(options.peers, options.rows)
     for name, reason in machine.missing.items():
         print(f"without {name}: {reason}")
     about = describe(machine)
@@ -39,7 +42,7 @@ def run(options: Options) -> int:
     try:
         for row in options.rows:
             result = measure(machine, row, options.peers, options.rounds, options.seconds)
-            if not result.samples and not result.failed:
+            if not result.samples and not result.failed and not result.skipped:
                 continue
             results.append(result)
             print("\n".join(row_lines(result)) + "\n", flush=True)
@@ -47,13 +50,27 @@ def run(options: Options) -> int:
     except KeyboardInterrupt:
         print("interrupted; the rows above are whole", file=sys.stderr)
         status = 130
-    if marks := list(mark_lines(results)):
+    if marks := list(mark_lines(results, PURE not in machine.missing)):
         print("marks (median of the rounds):", *marks, "", sep="\n")
     print(*(f"note: {note}" for note in machine.notes), sep="\n", end="\n" if machine.notes else "")
     if options.json is not None:
         write_json(options.json, about, results)
         print(f"written: {options.json}")
+    if options.plot is not None:
+        plot(machine, options.plot, about, results)
+        print(f"drawn: {options.plot}")
     return status
+
+
+def plot(machine: Machine, picture: Path, about: dict[str, object], results: list[Result]) -> None:
+    """Have the table drawn by the environment's Python, which gets matplotlib only for this."""
+    install(machine, ["matplotlib"])
+    with tempfile.NamedTemporaryFile(suffix=".json") as file:
+        write_json(Path(file.name), about, results)
+        command = [str(machine.python), "-m", "benchmarks.draw", file.name, str(picture)]
+        done = subprocess.run(command, env=machine.variables(), capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise BenchError(f"cannot draw {picture}: {(done.stderr.strip().splitlines() or ['?'])[-1]}")
 
 
 def show_lists() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import json
 import os
@@ -16,7 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.peers import FLOOR, Peer
-from benchmarks.processes import BenchError
+from benchmarks.processes import BenchError, CannotDo
+from benchmarks.rows import Row
 
 ROOM = Path(__file__).resolve().parent
 CHECKOUT = ROOM.parent.parent
@@ -25,6 +27,12 @@ HOME = CHECKOUT / ".venvs" / f"bench-{sys.version_info[0]}.{sys.version_info[1]}
 LIST_VERSIONS = """
 import json, importlib.metadata as m
 print(json.dumps({d.metadata["Name"].lower(): d.version for d in m.distributions()}))
+"""
+
+MAKE_CERTIFICATE = """
+import sys, trustme
+made = trustme.CA().issue_cert("localhost", "127.0.0.1")
+made.private_key_and_cert_chain_pem.write_to_path(sys.argv[1])
 """
 
 
@@ -39,6 +47,7 @@ class Machine:
     versions: dict[str, str] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    _certificate: Path | None = None
 
     def variables(self, peer: Peer | None = None) -> dict[str, str]:
         """Return the environment variables of a measured process: ours do not leak in, compiled .pyc files are kept."""
@@ -49,27 +58,52 @@ class Machine:
         extra = dict(peer.environment) if peer is not None else {}
         return {**kept, "PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join(path), **extra}
 
-    def program(self, name: str) -> Path:
-        """Compile `name`.c unless that was done before; raises BenchError without a compiler or when it fails."""
-        source = ROOM / f"{name}.c"
+    def say(self, note: str) -> None:
+        """Add `note`, once."""
+        if note not in self.notes:
+            self.notes.append(note)
+
+    def program(self, name: str, tls: bool = False) -> Path:
+        """Compile c/`name`.c unless that was done before.
+
+        Raises CannotDo without a compiler or, for `tls`, without OpenSSL's headers; BenchError when it fails.
+        """
         if self.compiler is None:
-            raise BenchError("no C compiler (cc, gcc or clang, or name one in CC)")
-        text = source.read_bytes()
-        target = HOME / "build" / f"{name}-{hashlib.sha256(text).hexdigest()[:12]}"
+            raise CannotDo("no C compiler (cc, gcc or clang, or name one in CC)")
+        if tls and not self._compiles("#include <openssl/ssl.h>"):
+            raise CannotDo("no OpenSSL headers for the C compiler")
+        source = ROOM / "c" / f"{name}.c"
+        text = source.read_bytes() + source.with_name("common.h").read_bytes()
+        target = HOME / "build" / f"{name}{'-tls' * tls}-{hashlib.sha256(text).hexdigest()[:12]}"
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             draft = target.with_suffix(f".{os.getpid()}")
-            done = subprocess.run(
-                [self.compiler, "-O2", "-o", str(draft), str(source)], capture_output=True, text=True, check=False
-            )
+            libraries = ["-lssl", "-lcrypto"] if tls else []
+            command = [self.compiler, "-O2", *["-DTLS"] * tls, "-o", str(draft), str(source), *libraries]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode != 0:
                 raise BenchError(f"{self.compiler} cannot compile {source.name}: {done.stderr.strip()[:300]}")
             draft.rename(target)
         return target
 
+    def certificate(self) -> Path:
+        """Return a PEM file with a key and a certificate for localhost, made anew for every run of the benchmark."""
+        if self._certificate is None:
+            self._certificate = HOME / f"certificate-{os.getpid()}.pem"
+            command = [str(self.python), "-c", MAKE_CERTIFICATE, str(self._certificate)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False, env=self.variables())
+            if done.returncode != 0:
+                raise BenchError(f"no certificate: {(done.stderr.strip().splitlines() or ['?'])[-1]}")
+            atexit.register(self._certificate.unlink, missing_ok=True)
+        return self._certificate
 
-def prepare(peers: Iterable[Peer]) -> Machine:
-    """Make or complete the environment for `peers`; afterwards every peer is usable or in `missing`."""
+    def _compiles(self, text: str) -> bool:
+        command = [str(self.compiler), "-E", "-x", "c", "-", "-o", os.devnull]
+        return subprocess.run(command, input=text.encode(), capture_output=True, check=False).returncode == 0
+
+
+def prepare(peers: Iterable[Peer], rows: Iterable[Row]) -> Machine:
+    """Make or complete the environment for `peers` and `rows`; afterwards every peer is usable or in `missing`."""
     cores = sorted(os.sched_getaffinity(0))
     compiler = next(filter(None, map(shutil.which, (os.environ.get("CC", "cc"), "cc", "gcc", "clang"))), None)
     machine = Machine(_environment(), cores[-1], cores[0], compiler)
@@ -81,7 +115,8 @@ def prepare(peers: Iterable[Peer]) -> Machine:
             "install one (cc, gcc or clang, or name it in CC) for figures worth comparing"
         )
     os.sched_setaffinity(0, {machine.load_core})
-    _install(machine, [name for peer in peers for name in peer.requires])
+    wanted = [peer.requires for peer in peers] + [row.requires for row in rows]
+    install(machine, [name for names in wanted for name in names])
     for peer in peers:
         reason = _unusable(machine, peer)
         if reason:
@@ -129,7 +164,8 @@ def _environment() -> Path:
     return python
 
 
-def _install(machine: Machine, wanted: list[str]) -> None:
+def install(machine: Machine, wanted: list[str]) -> None:
+    """Put distributions into the environment; one that pip cannot install is a note."""
     absent = [name for name in dict.fromkeys(wanted) if name not in _versions(machine)]
     for name in absent:  # one by one: a peer that cannot be installed here must not take the others with it
         print(f"installing {name} ...", file=sys.stderr)
@@ -142,7 +178,7 @@ def _install(machine: Machine, wanted: list[str]) -> None:
         if done.returncode != 0:
             machine.notes.append(f"pip could not install {name}: {done.stderr.strip().splitlines()[-1:]}")
     versions = _versions(machine)
-    machine.versions = {name: versions[name] for name in dict.fromkeys(wanted) if name in versions}
+    machine.versions |= {name: versions[name] for name in dict.fromkeys(wanted) if name in versions}
 
 
 def _versions(machine: Machine) -> dict[str, str]:

@@ -13,6 +13,8 @@ from benchmarks.rows import ROWS, Row
 
 T = TypeVar("T")
 
+PICTURES = (".png", ".svg", ".pdf")
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -23,6 +25,7 @@ class Options:
     rounds: int
     seconds: float
     json: Path | None
+    plot: Path | None
     list: bool
 
 
@@ -40,17 +43,21 @@ def parse(arguments: list[str]) -> Options:
     parser.add_argument("--rounds", type=_positive, help="samples of each peer (default: 9, quick: 3)")
     parser.add_argument("--quick", action="store_true", help="3 rounds of short samples: a few minutes, noisier")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample, and the machine, to FILE")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the ratios to FILE (.png, .svg, .pdf)")
     parser.add_argument("--list", action="store_true", help="show the rows and the peers, measure nothing")
     given = parser.parse_args(arguments)
-    if given.json is not None and not given.json.resolve().parent.is_dir():
-        parser.error(f"--json: no directory {given.json.resolve().parent}")
+    for option, path in (("--json", given.json), ("--plot", given.plot)):
+        if path is not None and not path.resolve().parent.is_dir():
+            parser.error(f"{option}: no directory {path.resolve().parent}")
+    if given.plot is not None and given.plot.suffix not in PICTURES:
+        parser.error(f"--plot: the name must end with one of {', '.join(PICTURES)}")
     try:
         rows = _choose(given.rows, {row.name: row for row in ROWS}, {row.name: row.family for row in ROWS}, "row")
         peers = _choose(given.peers, {peer.name: peer for peer in PEERS}, {}, "peer")
     except ValueError as error:
         parser.error(str(error))
     rounds = given.rounds or (3 if given.quick else 9)
-    return Options(rows, peers, rounds, 0.15 if given.quick else 0.4, given.json, given.list)
+    return Options(rows, peers, rounds, 0.1 if given.quick else 0.4, given.json, given.plot, given.list)
 
 
 def _choose(patterns: str, known: dict[str, T], groups: dict[str, str], what: str) -> tuple[T, ...]:

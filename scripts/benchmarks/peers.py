@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 BASE = "greening"
+PURE = "greening-pure"  # the same without the accelerator
 FLOOR = "c"  # what the kernel alone costs on this machine
+
+NOTHING = Path(__file__).resolve().parent / "inside" / "nothing.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,28 +20,43 @@ class Peer:
     name: str
     about: str
     families: tuple[str, ...]
-    style: str = ""  # module of `inside` that adapts it; "" = no adapter (C, unpatched Python)
+    style: str = ""  # module of `inside` that adapts it; "" = no adapter (C)
     module: str = ""  # what the adapter imports
+    loops: str = "green"  # module of `inside` that has its loops of the family "green"
     requires: tuple[str, ...] = ()  # distributions for the environment
     probe: str = ""  # Python code that fails when the peer cannot be measured
-    start: str = "pass"  # Python code whose process is the start-up row
+    start: tuple[str, ...] = ()  # arguments of the Python whose process is the row "startup"
+    run: tuple[str, ...] = ()  # the same of the row "startup-run"
     checkout: bool = False  # imported from this checkout instead of the environment
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-GREEN = ("echo", "memory", "green", "patched", "startup")
+SERVERS = ("echo", "stream", "churn", "memory")
+GREEN = (*SERVERS, "green", "patched", "client", "patched-asyncio", "startup")
+
+_GREENING = Peer(
+    BASE,
+    "this checkout",
+    GREEN,
+    style="eventlet_style",
+    module="greening",
+    requires=("greenlet", "wrapt"),
+    probe="import greening; greening.spawn",
+    start=("-c", "import greening; greening.monkey_patch()"),
+    run=("-m", "greening", "-c", "pass"),
+    checkout=True,
+)
 
 PEERS: tuple[Peer, ...] = (
-    Peer(
-        BASE,
-        "this checkout",
-        GREEN,
-        style="eventlet_style",
-        module="greening",
-        requires=("greenlet", "wrapt"),
-        probe="import greening; greening.spawn",
-        start="import greening; greening.monkey_patch()",
-        checkout=True,
+    _GREENING,
+    replace(
+        _GREENING,
+        name=PURE,
+        about="this checkout, its accelerator switched off",
+        # Only where there is one: without it the peer above is the same.
+        probe="import importlib.util, sys; "
+        "sys.exit(None if importlib.util.find_spec('greening._accelerator') else 'no accelerator is built here')",
+        environment={"GREENING_PURE": "1"},
     ),
     Peer(
         "gevent",
@@ -47,7 +66,8 @@ PEERS: tuple[Peer, ...] = (
         module="gevent",
         requires=("gevent",),
         probe="import gevent",
-        start="from gevent import monkey; monkey.patch_all()",
+        start=("-c", "from gevent import monkey; monkey.patch_all()"),
+        run=("-m", "gevent.monkey", str(NOTHING)),
     ),
     Peer(
         "eventlet",
@@ -57,20 +77,29 @@ PEERS: tuple[Peer, ...] = (
         module="eventlet",
         requires=("eventlet",),
         probe="import eventlet",
-        start="import eventlet; eventlet.monkey_patch()",
+        start=("-c", "import eventlet; eventlet.monkey_patch()"),
         # It announces its retirement on every import; the announcement is not what is measured.
         environment={"PYTHONWARNINGS": "ignore"},
     ),
-    Peer("asyncio", "streams of the stdlib", ("echo", "memory"), style="asyncio_style", module="asyncio"),
+    Peer("asyncio", "streams of the stdlib", (*SERVERS, "green"), "asyncio_style", "asyncio", "coroutines"),
     Peer(
         "uvloop",
         "asyncio streams on libuv",
-        ("echo", "memory"),
+        (*SERVERS, "green"),
         style="asyncio_style",
         module="uvloop",
+        loops="coroutines",
         requires=("uvloop",),
         probe="import uvloop",
     ),
-    Peer(FLOOR, "plain C on epoll, the floor", ("echo",)),
-    Peer("python", "unpatched CPython", ("patched", "startup")),
+    Peer(FLOOR, "plain C on epoll, the floor", SERVERS),
+    Peer(
+        "python",
+        "unpatched CPython, on real threads",
+        (*SERVERS, "patched", "client", "patched-asyncio", "startup"),
+        style="threads_style",
+        module="threading",
+        start=("-c", "pass"),
+        run=("-c", "pass"),
+    ),
 )

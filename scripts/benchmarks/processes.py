@@ -24,6 +24,10 @@ class BenchError(Exception):
     """A peer, or the machine, cannot do this row; the message is for the table."""
 
 
+class CannotDo(BenchError):
+    """There is a good reason why this row cannot be measured here, and nothing is broken."""
+
+
 class Child:
     """One process of ours. Not thread-safe. As a context manager it is gone when the block ends."""
 
@@ -82,13 +86,16 @@ class Child:
             raise BenchError(f"it printed {line[:80]!r}, which is not JSON") from error
         return reply
 
-    def wait_usage(self) -> tuple[float, float]:
-        """Wait for its end; return (CPU seconds with its children, peak KiB). Raises BenchError on a status but 0."""
+    def wait_cpu(self) -> float:
+        """Wait for its end; return CPU seconds with its children. Raises BenchError on a status but 0.
+
+        (Not its peak memory: the kernel counts what the process was before exec, which is a copy of this one.)
+        """
         _, status, usage = os.wait4(self.pid, 0)
         self._process.returncode = os.waitstatus_to_exitcode(status)
         if self._process.returncode != 0:
             raise BenchError(f"it ended with status {self._process.returncode}{self._last_words()}")
-        return usage.ru_utime + usage.ru_stime, float(usage.ru_maxrss)
+        return usage.ru_utime + usage.ru_stime
 
     def resident(self) -> int:
         """Bytes resident now (for memory per connection: the kernel's socket buffers are not in it)."""

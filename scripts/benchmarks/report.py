@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.measure import Result
-from benchmarks.peers import BASE, FLOOR
+from benchmarks.peers import BASE, FLOOR, PURE
 
 LOAD_BOUND = 0.9  # a load generator busier than this, with a server that is not, was the bottleneck
 
@@ -42,29 +42,40 @@ def ratio(result: Result, name: str, other: str = BASE) -> Middle | None:
 def row_lines(result: Result) -> Iterable[str]:
     """Yield the lines of one row's table."""
     yield f"{result.row.title} ({result.row.name}): {result.row.unit}"
-    yield f"  {'peer':<10}{'median':>10}  {'middle half':<19}{'x greening':>10}   {'greening / peer':<20}"
+    yield f"  {'peer':<14}{'median':>10}  {'middle half':<19}{'x greening':>10}   {'greening / peer':<20}"
     for name, samples in result.samples.items():
         value = Middle.of([sample.value for sample in samples])
         share = ratio(result, name)
         times = f"{1 / share.median:10.2f}" if share else f"{'':10}"
         pair = f"{share.median:.2f} ({share.low:.2f}..{share.high:.2f})" if share and name != BASE else ""
         half = f"{_short(value.low)} .. {_short(value.high)}"
-        yield f"  {name:<10}{_short(value.median):>10}  {half:<19}{times}   {pair:<20}{_extras(result, name)}".rstrip()
+        yield f"  {name:<14}{_short(value.median):>10}  {half:<19}{times}   {pair:<24}{_extras(result, name)}".rstrip()
     if own := _above_floor(result):
         yield f"  above {FLOOR}: {own}"
     for name, reason in result.failed.items():
-        yield f"  {name:<10}failed: {reason}"
+        yield f"  {name:<14}failed: {reason}"
+    for name, reason in result.skipped.items():
+        yield f"  {name:<14}skipped: {reason}"
     if bound := [name for name in result.samples if _load_bound(result, name)]:
         yield f"  the load generator, not the server, was the bottleneck for: {', '.join(bound)}"
 
 
-def mark_lines(results: Iterable[Result]) -> Iterable[str]:
-    """Yield one line for each wanted ratio that could be judged."""
+def mark_lines(results: Iterable[Result], accelerated: bool) -> Iterable[str]:
+    """Yield one line for each wanted ratio that could be judged.
+
+    Not `accelerated`: no accelerator is built here, and what was measured as greening is the pure one.
+    """
     for result in results:
-        for name, most in result.row.marks.items():
-            if share := ratio(result, name):
+        for which, marks in ((BASE, result.row.marks), (PURE if accelerated else BASE, result.row.pure)):
+            for name, most in marks.items():
+                share = ratio(result, name, which)
+                if share is None:
+                    continue
                 verdict = "met" if share.median <= most else "MISSED"
-                yield f"  {result.row.name:<18} {BASE}/{name:<9} {share.median:5.2f}  wanted <= {most:.2f}  {verdict}"
+                kind = "pure " if marks is result.row.pure and not accelerated else ""
+                spread = f"{share.median:.3f} ({share.low:.3f}..{share.high:.3f})"
+                pair = f"{kind}{which} / {name}"
+                yield f"  {result.row.name:<12}{pair:<32}{spread:<24}wanted <= {most:.3f}  {verdict}"
 
 
 def write_json(path: Path, machine: dict[str, object], results: Iterable[Result]) -> None:
@@ -75,10 +86,13 @@ def write_json(path: Path, machine: dict[str, object], results: Iterable[Result]
             "title": result.row.title,
             "unit": result.row.unit,
             "failed": result.failed,
+            "skipped": result.skipped,
             "peers": {
                 name: {
                     "median": Middle.of([sample.value for sample in samples]).median,
-                    "greening_over_peer": share.median if (share := ratio(result, name)) else None,
+                    "greening_over_peer": [share.low, share.median, share.high]
+                    if (share := ratio(result, name))
+                    else None,
                     "samples": [{"value": sample.value, **sample.extra} for sample in samples],
                 }
                 for name, samples in result.samples.items()
@@ -106,7 +120,6 @@ EXTRAS = (
     ("per_second", "{:,.0f}/s"),
     ("busy", "{:.0%} busy"),
     ("accept_us", "{:.0f} us CPU to open"),
-    ("peak_mib", "{:.1f} MiB peak"),
 )
 
 

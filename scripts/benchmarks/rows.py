@@ -1,4 +1,4 @@
-"""What is measured. `marks` holds the highest wanted ratio greening/peer; a missed mark is printed, never an error."""
+"""What is measured. A missed mark is printed, never an error."""
 
 from __future__ import annotations
 
@@ -15,23 +15,43 @@ class Row:
     family: str
     unit: str
     options: Mapping[str, float | str] = field(default_factory=dict)
-    marks: Mapping[str, float] = field(default_factory=dict)
-    without: tuple[str, ...] = ()  # peers of the family for which this row means nothing
+    marks: Mapping[str, float] = field(default_factory=dict)  # peer -> the highest wanted ratio greening/peer
+    pure: Mapping[str, float] = field(default_factory=dict)  # the same for greening-pure
+    without: Mapping[str, str] = field(default_factory=dict)  # peers of the family that cannot do it -> why
     slow: bool = False  # and steady: a third of the rounds will do
+    requires: tuple[str, ...] = ()  # distributions for the environment
 
 
 REQUEST = "us of CPU per request"
+CONNECTION = "us of CPU per connection"
+MEGABYTE = "us of CPU per MiB"
 CALL = "us of CPU each"
+THERE_AND_BACK = "us of CPU there and back"
 
-ROWS: tuple[Row, ...] = (
+KIB, MIB = 1 << 10, 1 << 20
+
+NO_TIMEOUT = {"c": "has no timeouts"}
+FEW_THREADS = {"python": "not so many real threads"}
+ONE_TASK = {"asyncio": "has no pool", "uvloop": "has no pool"}
+
+ECHO = (
     Row("echo-1", "TCP echo 64 B, 1 connection", "echo", REQUEST, {"connections": 1}),
+    Row(
+        "echo-1-timeout",
+        "TCP echo 64 B, 1 connection, settimeout(30)",
+        "echo",
+        REQUEST,
+        {"connections": 1, "timeout": 30},
+        without=NO_TIMEOUT,
+    ),
     Row(
         "echo-100",
         "TCP echo 64 B, 100 connections",
         "echo",
         REQUEST,
         {"connections": 100},
-        {"gevent": 0.8, "eventlet": 0.4},
+        {"gevent": 0.45, "uvloop": 0.65, "c": 1.3},
+        {"gevent": 0.8},
     ),
     Row(
         "echo-100-timeout",
@@ -39,36 +59,199 @@ ROWS: tuple[Row, ...] = (
         "echo",
         REQUEST,
         {"connections": 100, "timeout": 30},
-        {"gevent": 0.8, "eventlet": 0.4},
-        without=("c",),
+        without=NO_TIMEOUT,
     ),
-    Row("echo-1000", "TCP echo 64 B, 1,000 connections", "echo", REQUEST, {"connections": 1000}, {"gevent": 1.0}),
-    Row("spawn", "spawn + wait", "green", CALL, {"loop": "spawn_wait"}, {"gevent": 1 / 6, "eventlet": 1 / 6}),
-    Row("switch", "sleep(0) among 100", "green", CALL, {"loop": "switch"}, {"gevent": 1.0}),
-    Row("switch-alone", "sleep(0), nobody else runnable", "green", CALL, {"loop": "switch_alone"}),
-    Row("queue", "Queue(1) ping-pong, there and back", "green", CALL, {"loop": "queue_ping_pong"}, {"gevent": 1.0}),
-    Row("semaphore", "with Semaphore, free", "green", CALL, {"loop": "semaphore_free"}),
-    Row("semaphore-fought", "with Semaphore, 10 want it", "green", CALL, {"loop": "semaphore_fought"}),
-    Row("timeout", "Timeout start + cancel", "green", CALL, {"loop": "timeout"}),
-    Row("thread", "patched Thread start + join", "patched", CALL, {"loop": "thread"}),
-    Row("lock", "patched with Lock", "patched", CALL, {"loop": "lock"}),
-    Row("rlock", "patched with RLock", "patched", CALL, {"loop": "rlock"}),
-    Row("local", "patched threading.local get", "patched", CALL, {"loop": "local_get"}),
     Row(
-        "subprocess",
-        'patched subprocess.run(["true"])',
-        "patched",
-        "us elapsed each",
-        {"loop": "subprocess_run", "clock": "elapsed"},
+        "echo-1000",
+        "TCP echo 64 B, 1,000 connections",
+        "echo",
+        REQUEST,
+        {"connections": 1000},
+        without=FEW_THREADS,
     ),
-    Row("startup", "start-up: import + monkey_patch", "startup", "ms of CPU", {}, {"gevent": 1.0}),
+    Row(
+        "echo-1000-timeout",
+        "TCP echo 64 B, 1,000 connections, settimeout(30)",
+        "echo",
+        REQUEST,
+        {"connections": 1000, "timeout": 30},
+        without=NO_TIMEOUT | FEW_THREADS,
+    ),
+    Row(
+        "echo-10000",
+        "TCP echo 64 B, 10,000 connections",
+        "echo",
+        REQUEST,
+        {"connections": 10_000},
+        {"gevent": 0.55},
+        {"gevent": 0.8},
+        without=FEW_THREADS,
+        slow=True,
+    ),
+    Row(
+        "echo-10000-timeout",
+        "TCP echo 64 B, 10,000 connections, settimeout(30)",
+        "echo",
+        REQUEST,
+        {"connections": 10_000, "timeout": 30},
+        without=NO_TIMEOUT | FEW_THREADS,
+        slow=True,
+    ),
+    Row("tls-1", "TLS echo 64 B, 1 connection", "echo", REQUEST, {"connections": 1, "tls": 1}, requires=("trustme",)),
+    Row(
+        "tls-100",
+        "TLS echo 64 B, 100 connections",
+        "echo",
+        REQUEST,
+        {"connections": 100, "tls": 1},
+        {"gevent": 0.8},
+        {"gevent": 0.9},
+        requires=("trustme",),
+    ),
+    Row(
+        "tls-100-timeout",
+        "TLS echo 64 B, 100 connections, settimeout(30)",
+        "echo",
+        REQUEST,
+        {"connections": 100, "tls": 1, "timeout": 30},
+        without=NO_TIMEOUT,
+        requires=("trustme",),
+    ),
+    Row("asyncio-echo", "asyncio streams, patched: echo 64 B, 100 connections", "patched-asyncio", REQUEST),
+)
+
+STREAM = (
+    Row("receive-64k", "64 KiB messages, recv_into", "stream", MEGABYTE, {"job": "receive", "size": 64 * KIB}),
+    Row("receive-1m", "1 MiB messages, recv_into", "stream", MEGABYTE, {"job": "receive", "size": MIB}),
+    Row("send-64k", "64 KiB messages, sendall", "stream", MEGABYTE, {"job": "send", "size": 64 * KIB}),
+    Row("send-1m", "1 MiB messages, sendall", "stream", MEGABYTE, {"job": "send", "size": MIB}),
+    Row(
+        "sendfile-1m",
+        "1 MiB file, socket.sendfile",
+        "stream",
+        MEGABYTE,
+        {"job": "sendfile", "size": MIB},
+        without={"eventlet": "its sockets' sendfile raises ValueError", "uvloop": "has no loop.sendfile"},
+    ),
+    Row(
+        "os-sendfile-1m",
+        "1 MiB file, os.sendfile",
+        "stream",
+        MEGABYTE,
+        {"job": "os_sendfile", "size": MIB},
+        without={
+            "gevent": "does not patch it: BlockingIOError where a socket is full",
+            "eventlet": "does not patch it: BlockingIOError where a socket is full",
+            "asyncio": "streams write by their transport only",
+            "uvloop": "streams write by their transport only",
+        },
+    ),
+)
+
+CHURN = (
+    Row("churn", "connect, one echo of 64 B, close", "churn", CONNECTION, {"size": 64}),
+    Row("accept", "connect, close", "churn", CONNECTION, {"size": 0}),
     Row(
         "idle-10000",
         "10,000 idle connections",
         "memory",
         "KiB resident per connection",
         {"connections": 10_000},
-        {"gevent": 1.0},
+        {"gevent": 0.75},
+        without=FEW_THREADS,
         slow=True,
     ),
 )
+
+GREEN = (
+    Row("spawn", "spawn + wait", "green", CALL, {"loop": "spawn_wait"}, {"gevent": 1 / 12}, {"gevent": 1 / 8}),
+    Row("spawn-n", "spawn_n, 100 at a time", "green", CALL, {"loop": "spawn_forget"}),
+    Row("switch", "sleep(0) among 100", "green", CALL, {"loop": "switch"}, {"gevent": 0.4}, {"gevent": 0.7}),
+    Row("switch-alone", "sleep(0), nobody else runnable", "green", CALL, {"loop": "switch_alone"}),
+    Row("timers", "sleep(0.001 to 0.005) in 500 green threads", "green", CALL, {"loop": "timers"}),
+    Row("timeout", "Timeout start + cancel", "green", CALL, {"loop": "timeout"}),
+    Row(
+        "queue",
+        "Queue(1) ping-pong",
+        "green",
+        THERE_AND_BACK,
+        {"loop": "queue_ping_pong"},
+        {"gevent": 0.5},
+        {"gevent": 0.7},
+    ),
+    Row("semaphore", "with Semaphore, free", "green", CALL, {"loop": "semaphore_free"}),
+    Row("semaphore-fought", "with Semaphore, 10 want it", "green", CALL, {"loop": "semaphore_fought"}),
+    Row("imap", "imap of a pool of 100", "green", CALL, {"loop": "pool_imap"}, without=ONE_TASK),
+)
+
+NO_DEARER = {"python": 1.3}
+PURE_NO_DEARER = {"gevent": 1.0}
+
+PATCHED = (
+    Row(
+        "thread",
+        "patched Thread start + join",
+        "patched",
+        CALL,
+        {"loop": "thread"},
+        {"gevent": 0.25},
+        {"gevent": 0.4},
+    ),
+    Row("lock", "patched with Lock", "patched", CALL, {"loop": "lock"}, NO_DEARER, PURE_NO_DEARER),
+    Row("rlock", "patched with RLock", "patched", CALL, {"loop": "rlock"}, NO_DEARER, PURE_NO_DEARER),
+    Row("local", "patched threading.local get", "patched", CALL, {"loop": "local_get"}, NO_DEARER, PURE_NO_DEARER),
+    Row("local-set", "patched threading.local set", "patched", CALL, {"loop": "local_set"}, NO_DEARER, PURE_NO_DEARER),
+    Row("condition", "patched Condition ping-pong", "patched", THERE_AND_BACK, {"loop": "condition"}),
+    Row("event", "patched Event ping-pong", "patched", THERE_AND_BACK, {"loop": "event"}),
+    Row("queue-queue", "patched queue.Queue(1) ping-pong", "patched", THERE_AND_BACK, {"loop": "queue_queue"}),
+    Row("simple-queue", "patched queue.SimpleQueue ping-pong", "patched", THERE_AND_BACK, {"loop": "simple_queue"}),
+    Row("executor", "patched ThreadPoolExecutor(8).map", "patched", CALL, {"loop": "executor_map"}),
+    Row(
+        "subprocess",
+        'patched subprocess.run(["true"])',
+        "patched",
+        "us elapsed each",
+        {"loop": "subprocess_run", "clock": "elapsed"},
+        {"python": 1.3},
+    ),
+    Row("select", "patched select.select ping-pong", "patched", THERE_AND_BACK, {"loop": "select_select"}),
+    Row("selectors", "patched DefaultSelector ping-pong", "patched", THERE_AND_BACK, {"loop": "default_selector"}),
+    Row("dns-numeric", 'patched getaddrinfo("127.0.0.1")', "patched", CALL, {"loop": "dns_numeric"}),
+    Row("dns-localhost", 'patched getaddrinfo("localhost")', "patched", CALL, {"loop": "dns_localhost"}),
+)
+
+CLIENT = (
+    Row(
+        "urllib",
+        "2,000 urllib.request GETs, 200 at a time",
+        "client",
+        REQUEST,
+        {"loop": "urllib", "count": 2000},
+        {"gevent": 0.8},
+        {"gevent": 0.9},
+        slow=True,
+    ),
+    Row(
+        "requests",
+        "2,000 requests GETs, 200 at a time",
+        "client",
+        REQUEST,
+        {"loop": "requests", "count": 2000},
+        slow=True,
+        requires=("requests",),
+    ),
+)
+
+STARTUP = (
+    Row("startup", "start-up: import + monkey_patch", "startup", "ms of CPU", {"way": "start"}, {"gevent": 1.0}),
+    Row(
+        "startup-run",
+        "start-up: python -m X, an empty program",
+        "startup",
+        "ms of CPU",
+        {"way": "run"},
+        without={"eventlet": "has no command that runs a program"},
+    ),
+)
+
+ROWS: tuple[Row, ...] = (*ECHO, *STREAM, *CHURN, *GREEN, *PATCHED, *CLIENT, *STARTUP)

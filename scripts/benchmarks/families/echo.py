@@ -1,78 +1,98 @@
-"""Echo over TCP: the server on its core, the load generator with its open connections on the other.
+"""Servers under load: the server on its core, the load generator with its open connections on the other.
 
 Both live as long as the row, so that a round costs only its load, and the peers' rounds lie close together in time.
 """
 
 from __future__ import annotations
 
-import sys
-
-from benchmarks.environment import ROOM, Machine, most_connections
+from benchmarks.environment import Machine
 from benchmarks.families.common import Sample
+from benchmarks.families.servers import start_churn, start_load, start_server
+from benchmarks.inside.job import Job
 from benchmarks.peers import Peer
 from benchmarks.processes import BenchError, Child
 from benchmarks.rows import Row
 
-SIZE = 64  # bytes
+SIZE = 64  # bytes of an echo
+STREAMS = 4  # connections with big messages under way at once
+SLOTS = 64  # short connections at once
+ASYNCIO_CONNECTIONS = 100
 
 
-def start_server(machine: Machine, peer: Peer, timeout: float) -> tuple[Child, int]:
-    """Start `peer`'s echo server; return it and its port."""
-    if peer.style:
-        command = [str(machine.python), "-m", "benchmarks.inside.serve", peer.style, peer.module, str(timeout)]
-    else:
-        command = [str(machine.program("echo"))]
-    server = Child(command, machine.variables(peer), machine.server_core)
-    try:
-        return server, int(server.answer()["port"])
-    except BenchError as error:
-        server.close()
-        raise BenchError(f"server: {error}") from error
-
-
-def start_load(machine: Machine, port: int, connections: int) -> Child:
-    """Open `connections` to `port`; each has been served once when this returns."""
-    if connections > most_connections():
-        raise BenchError(f"the limit of open files (ulimit -Hn) is too low for {connections} connections")
-    if machine.compiler is not None:
-        command = [str(machine.program("load"))]
-    else:
-        command = [sys.executable, str(ROOM / "load.py")]
-    load = Child([*command, str(port), str(connections), str(SIZE)], machine.variables(), machine.load_core)
-    try:
-        load.answer()
-    except BenchError as error:
-        load.close()
-        raise BenchError(f"load generator: {error}") from error
-    return load
-
-
-class EchoSampler:
+class LoadedServer:
     """A server under closed-loop load: every connection has one request under way."""
 
-    def __init__(self, machine: Machine, row: Row, peer: Peer, seconds: float) -> None:
-        self._seconds = seconds
-        self._server, port = start_server(machine, peer, float(row.options.get("timeout", 0)))
-        try:
-            self._load = start_load(machine, port, int(row.options["connections"]))
-            self.sample()  # warm-up
-        except BenchError:
-            self._server.close()
-            raise
+    def __init__(self, server: Child, load: Child, seconds: float, scale: float = 1.0) -> None:
+        """Take over both processes; a request counts `scale` operations."""
+        self._server, self._load, self._seconds, self._scale = server, load, seconds, scale
 
     def sample(self) -> Sample:
-        """Load it for the agreed time; microseconds of the server's CPU per request."""
+        """Load it for the agreed time; microseconds of the server's CPU per operation."""
         before = self._server.cpu()
         self._load.tell(f"run {self._seconds}")
         result = self._load.answer()
         used = self._server.cpu() - before
-        requests, elapsed = result["requests"], result["seconds"]
+        operations, elapsed = result["requests"] * self._scale, result["seconds"]
         return Sample(
-            used / requests * 1e6,
-            {"per_second": requests / elapsed, "busy": used / elapsed, "load_busy": result["cpu"] / elapsed},
+            used / operations * 1e6,
+            {"per_second": operations / elapsed, "busy": used / elapsed, "load_busy": result["cpu"] / elapsed},
         )
 
     def close(self) -> None:
         """End both processes."""
         self._load.close()
         self._server.close()
+
+
+def open_echo(machine: Machine, row: Row, peer: Peer, seconds: float) -> LoadedServer:
+    """Small messages; by the library's own sockets, or, over TLS, the stdlib's under the library's patch."""
+    tls = bool(row.options.get("tls"))
+    certificate = str(machine.certificate()) if tls else ""
+    job = Job("echo", SIZE, float(row.options.get("timeout", 0)), certificate, patched=tls)
+    return _loaded(machine, peer, job, int(row.options["connections"]), seconds, SIZE, SIZE)
+
+
+def open_patched_asyncio(machine: Machine, row: Row, peer: Peer, seconds: float) -> LoadedServer:
+    """asyncio's streams in a patched process."""
+    del row
+    job = Job("echo", SIZE, patched=True, asyncio=True)
+    return _loaded(machine, peer, job, ASYNCIO_CONNECTIONS, seconds, SIZE, SIZE)
+
+
+def open_stream(machine: Machine, row: Row, peer: Peer, seconds: float) -> LoadedServer:
+    """Big messages one way, a byte the other way."""
+    name, size = str(row.options["job"]), int(row.options["size"])
+    ask, answer = (size, 1) if name == "receive" else (1, size)
+    return _loaded(machine, peer, Job(name, size, patched=True), STREAMS, seconds, ask, answer, size / (1 << 20))
+
+
+def open_churn(machine: Machine, row: Row, peer: Peer, seconds: float) -> LoadedServer:
+    """Connections that end after one exchange, or at once."""
+    server, port = start_server(machine, peer, Job("echo", SIZE))
+    try:
+        load = start_churn(machine, port, SLOTS, int(row.options["size"]))
+    except BenchError:
+        server.close()
+        raise
+    return _warm(LoadedServer(server, load, seconds))
+
+
+def _loaded(
+    machine: Machine, peer: Peer, job: Job, connections: int, seconds: float, ask: int, answer: int, scale: float = 1.0
+) -> LoadedServer:
+    server, port = start_server(machine, peer, job)
+    try:
+        load = start_load(machine, port, connections, ask, answer, bool(job.certificate))
+    except BenchError:
+        server.close()
+        raise
+    return _warm(LoadedServer(server, load, seconds, scale))
+
+
+def _warm(sampler: LoadedServer) -> LoadedServer:
+    try:
+        sampler.sample()
+    except BenchError:
+        sampler.close()
+        raise
+    return sampler

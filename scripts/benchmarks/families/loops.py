@@ -12,19 +12,21 @@ from benchmarks.rows import Row
 class LoopSampler:
     """A process that has found out how many operations fill one sample, and waits for the next round."""
 
-    def __init__(self, machine: Machine, row: Row, peer: Peer, seconds: float) -> None:
+    def __init__(self, machine: Machine, row: Row, peer: Peer, seconds: float, *arguments: str) -> None:
+        """Start it; `arguments` are for the loops of its family."""
         self._clock = str(row.options.get("clock", "cpu"))
-        loop = str(row.options["loop"])
+        kind = peer.loops if row.family == "green" else row.family
+        loop, count = str(row.options["loop"]), str(row.options.get("count", 0))
         self._process = Child(
             [
-                *(str(machine.python), "-m", "benchmarks.inside.work", row.family),
-                *(peer.style or "-", peer.module or "-", loop, str(seconds)),
+                *(str(machine.python), "-m", "benchmarks.inside.work", kind),
+                *(peer.style, peer.module, loop, str(seconds), count, *arguments),
             ],
             machine.variables(peer),
             machine.server_core,
         )
         try:
-            self._process.answer()
+            self.count: int = self._process.answer()["ready"]  # operations of one sample
         except BenchError:
             self._process.close()
             raise

@@ -6,7 +6,9 @@ import time
 
 from benchmarks.environment import Machine
 from benchmarks.families.common import Sample
-from benchmarks.families.echo import start_load, start_server
+from benchmarks.families.echo import SIZE
+from benchmarks.families.servers import start_load, start_server
+from benchmarks.inside.job import Job
 from benchmarks.peers import Peer
 from benchmarks.rows import Row
 
@@ -24,11 +26,11 @@ class MemorySampler:
 
     def sample(self) -> Sample:
         """Open them all, hold them, let them go; KiB of the server's resident memory for each."""
-        server, port = start_server(self._machine, self._peer, 0)
-        with server, start_load(self._machine, port, FIRST):
+        server, port = start_server(self._machine, self._peer, Job("echo", SIZE))
+        with server, start_load(self._machine, port, FIRST, SIZE, SIZE):
             time.sleep(SETTLE)
             before, cpu = server.resident(), server.cpu()
-            with start_load(self._machine, port, self._connections):
+            with start_load(self._machine, port, self._connections, SIZE, SIZE):
                 used = server.cpu() - cpu
                 time.sleep(SETTLE)
                 grown = server.resident() - before

@@ -13,16 +13,17 @@ class StartupSampler:
     """Nothing lives between samples; the first run, which compiles, is thrown away."""
 
     def __init__(self, machine: Machine, row: Row, peer: Peer, seconds: float) -> None:
-        del row, seconds
+        del seconds
         self._machine, self._peer = machine, peer
+        self._arguments = peer.start if row.options["way"] == "start" else peer.run
         self.sample()
 
     def sample(self) -> Sample:
         """Run it once; milliseconds of CPU from start to end."""
-        command = [str(self._machine.python), "-c", self._peer.start]
+        command = [str(self._machine.python), *self._arguments]
         with Child(command, self._machine.variables(self._peer), self._machine.server_core) as process:
-            used, peak = process.wait_usage()
-        return Sample(used * 1e3, {"peak_mib": peak / 1024})
+            used = process.wait_cpu()
+        return Sample(used * 1e3)
 
     def close(self) -> None:
         """Nothing lives between samples."""

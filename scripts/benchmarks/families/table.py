@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from benchmarks.families.client import ClientSampler
 from benchmarks.families.common import Open
-from benchmarks.families.echo import EchoSampler
+from benchmarks.families.echo import open_churn, open_echo, open_patched_asyncio, open_stream
 from benchmarks.families.loops import LoopSampler
 from benchmarks.families.memory import MemorySampler
 from benchmarks.families.startup import StartupSampler
 
 FAMILIES: dict[str, Open] = {
-    "echo": EchoSampler,
+    "echo": open_echo,
+    "stream": open_stream,
+    "churn": open_churn,
+    "patched-asyncio": open_patched_asyncio,
+    "memory": MemorySampler,
     "green": LoopSampler,
     "patched": LoopSampler,
+    "client": ClientSampler,
     "startup": StartupSampler,
-    "memory": MemorySampler,
 }

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
+from typing import Any
 
 from benchmarks.inside.api import Api
-from benchmarks.inside.green_echo import serve_green
+from benchmarks.inside.job import Job
 
 
 def patch(module: str) -> None:
@@ -18,18 +20,29 @@ def api(module: str) -> Api:
     library = importlib.import_module(module)
     return Api(
         spawn=library.spawn,
+        spawn_n=library.spawn_raw,
         wait=library.Greenlet.get,
         sleep=library.sleep,
         queue=importlib.import_module(f"{module}.queue").Queue,
         semaphore=importlib.import_module(f"{module}.lock").Semaphore,
         timeout=library.Timeout,
+        pool=importlib.import_module(f"{module}.pool").Pool,
     )
 
 
-def serve_echo(module: str, timeout: float) -> None:
-    """Echo until killed; `timeout` seconds per receive, 0 for none."""
-    # Not gevent.socket.create_server: that is the stdlib's, and its socket blocks the process.
-    listener = importlib.import_module(f"{module}.socket").socket()
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(1024)
-    serve_green(listener, importlib.import_module(module).spawn, timeout)  # its StreamServer spawns a Greenlet, too
+def serve(module: str, job: Job) -> None:
+    """Serve until killed."""
+    server = importlib.import_module("benchmarks.inside.green_server")
+    if job.patched:
+        listener = server.stdlib_listener()
+    else:  # not gevent.socket.create_server: that is the stdlib's, and its socket blocks the process
+        listener = importlib.import_module(f"{module}.socket").socket()
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(1024)
+    start = importlib.import_module(module).spawn  # its StreamServer spawns a Greenlet, too
+    server.serve_green(listener, start, job)
+
+
+def fetch_all(module: str, fetch: Callable[[str], Any], addresses: list[str], width: int) -> int:
+    """Fetch `addresses`, `width` at a time; return how many came."""
+    return sum(1 for _ in importlib.import_module(f"{module}.pool").Pool(width).imap(fetch, addresses))

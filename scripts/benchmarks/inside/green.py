@@ -32,6 +32,19 @@ def spawn_wait(api: Api) -> Loop:
     return loop
 
 
+def spawn_forget(api: Api) -> Loop:
+    """A hundred green threads at a time that nobody waits for; they run when the loop yields."""
+    spawn_n, sleep = api.spawn_n, api.sleep
+
+    def loop(n: int) -> None:
+        for start in range(0, n, 100):
+            for _ in range(min(100, n - start)):
+                spawn_n(nothing)
+            sleep(0)
+
+    return loop
+
+
 def switch_alone(api: Api) -> Loop:
     """sleep(0) when nobody else can run: once round the hub."""
     sleep = api.sleep
@@ -49,6 +62,21 @@ def switch(api: Api) -> Loop:
 
     def loop(n: int) -> None:
         for task in [api.spawn(alone, max(1, n // tasks)) for _ in range(min(n, tasks))]:
+            api.wait(task)
+
+    return loop
+
+
+def timers(api: Api) -> Loop:
+    """Short sleeps of one to five milliseconds in five hundred green threads: one operation is one sleep."""
+    sleep, tasks = api.sleep, 500
+
+    def sleeper(seconds: float, n: int) -> None:
+        for _ in range(n):
+            sleep(seconds)
+
+    def loop(n: int) -> None:
+        for task in [api.spawn(sleeper, 0.001 * (1 + i % 5), max(1, n // tasks)) for i in range(min(n, tasks))]:
             api.wait(task)
 
     return loop
@@ -112,7 +140,21 @@ def timeout(api: Api) -> Loop:
     return loop
 
 
+def pool_imap(api: Api) -> Loop:
+    """Map a trivial function over numbers with a pool of a hundred, in order: one operation is one result."""
+    pool = api.pool(100)
+
+    def loop(n: int) -> None:
+        results = sum(1 for _ in pool.imap(abs, range(n)))
+        assert results == n
+
+    return loop
+
+
 LOOPS: dict[str, Callable[[Api], Loop]] = {
     make.__name__: make
-    for make in (spawn_wait, switch, switch_alone, queue_ping_pong, semaphore_free, semaphore_fought, timeout)
+    for make in (
+        *(spawn_wait, spawn_forget, switch, switch_alone, timers),
+        *(queue_ping_pong, semaphore_free, semaphore_fought, timeout, pool_imap),
+    )
 }

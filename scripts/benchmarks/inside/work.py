@@ -1,8 +1,9 @@
-"""The measured process of the loop rows: KIND STYLE MODULE LOOP SECONDS.
+"""The measured process of the loop rows: KIND STYLE MODULE LOOP SECONDS COUNT [ARGUMENT ...].
 
-KIND is the module of `inside` that has the loops. A first phase finds how many operations take SECONDS and prints
-{"ready": n}; then each line on standard input runs that many once more and is answered with the seconds of CPU and of
-wall clock they took. Nothing but the peer is imported before it is: `patched` measures what a patched program gets.
+KIND is the module of `inside` that has the loops; the ARGUMENTs are for it. A first phase finds how many operations
+take SECONDS, unless COUNT says how many to do, and prints {"ready": n}; then each line on standard input runs that many
+once more and is answered with the seconds of CPU and of wall clock they took. Nothing but the peer is imported before
+it is: `patched` measures what a patched program gets.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import time
 from collections.abc import Callable
 
 cpu_clock, wall_clock = time.process_time, time.perf_counter  # the real ones, whatever is patched later
+
+WARM_UP = 10  # a fixed number of operations is warmed up with this part of them
 
 
 def timed(loop: Callable[[int], None], count: int) -> tuple[float, float]:
@@ -34,9 +37,13 @@ def calibrate(loop: Callable[[int], None], seconds: float) -> int:
 
 def main() -> None:
     """Answer until standard input ends."""
-    kind, style, module, name, seconds = sys.argv[1:]
-    loop = importlib.import_module(f"benchmarks.inside.{kind}").prepare(style, module, name)
-    count = calibrate(loop, float(seconds))
+    kind, style, module, name, seconds, fixed, *arguments = sys.argv[1:]
+    loop = importlib.import_module(f"benchmarks.inside.{kind}").prepare(style, module, name, *arguments)
+    count = int(fixed)
+    if count:
+        loop(max(1, count // WARM_UP))
+    else:
+        count = calibrate(loop, float(seconds))
     print(f'{{"ready": {count}}}', flush=True)
     for _ in sys.stdin:
         cpu, wall = timed(loop, count)

@@ -1,0 +1,33 @@
+"""Adapter for unpatched CPython: a real thread for each handler."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.inside.job import Job
+
+
+def patch(module: str) -> None:
+    """Leave everything as it is."""
+    del module
+
+
+def serve(module: str, job: Job) -> None:
+    """Serve until killed."""
+    threads = importlib.import_module(module)
+
+    def start(handle: Callable[[Any], None], connection: Any) -> None:
+        threads.Thread(target=handle, args=(connection,), daemon=True).start()
+
+    server = importlib.import_module("benchmarks.inside.green_server")
+    server.serve_green(server.stdlib_listener(), start, job)
+
+
+def fetch_all(module: str, fetch: Callable[[str], Any], addresses: list[str], width: int) -> int:
+    """Fetch `addresses`, `width` at a time; return how many came."""
+    del module
+    futures = importlib.import_module("concurrent.futures")
+    with futures.ThreadPoolExecutor(width) as pool:
+        return sum(1 for _ in pool.map(fetch, addresses))
