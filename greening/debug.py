@@ -58,7 +58,7 @@ def _names() -> Iterator[Finding]:
             continue  # a part of the class
         _, name, removed = originals[id(holder.value)]
         where = holder.where
-        if ".__annotations__[" in where or _annotates(holder):
+        if ".__annotations_" in where or _annotates(holder):
             continue  # says something, and calls nothing
         if removed:
             yield Finding("name", where, f"{name}, which has no green meaning", f"do without {name}")

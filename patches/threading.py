@@ -3,8 +3,8 @@
 `Thread`, `Condition`, `Event`, `Semaphore`, `Barrier`, `Timer` and `_shutdown` are the stdlib's Python code, and so
 are their classes: existing instances and subclasses stay what they are. Replaced are the names that `threading` takes
 out of `_thread`, `Condition.wait` (a waiter that is killed passes its notification on, and has the lock again),
-`Condition.__enter__` and the making of `_DummyThread` (a green thread that `threading` did not start is known to its
-task only: nothing leaks).
+entering and leaving a `Condition`, and the making of `_DummyThread` (a green thread that `threading` did not start is
+known to its task only: nothing leaks).
 
 When `threading` was there before: real locks, the handles of real threads and the like are replaced wherever they are.
 """
@@ -28,7 +28,7 @@ from greening.patcher.look import is_made_by_keeper, is_module, module_dict
 from greening.patcher.references import holders
 from greening.patcher.spec import Patch, Undo
 from greening.patches import _thread as green
-from greening.sync.lock import Lock, RLock, acquire_anyway, check_timeout
+from greening.sync.lock import Lock, RLock, acquire_anyway, check_timeout, take_turns
 from greening.threads import identity, locks
 from greening.threads.handle import (
     Handle,
@@ -128,6 +128,14 @@ def _enter(self: Any) -> Any:
     `Semaphore.release` and `Queue.put` with room go through it."""
     lock = self._lock
     return (type(lock) in _OURS and lock.acquire(False)) or lock.__enter__()
+
+
+def _exit(self: Any, *exc_info: Any) -> Any:
+    """`Condition.__exit__`. A loop around `Queue.get_nowait` in vain lets others run instead when it leaves."""
+    result = self._lock.__exit__(*exc_info)
+    if exc_info[0] is not None and issubclass(exc_info[0], Exception):
+        take_turns()
+    return result
 
 
 # Starting
@@ -359,6 +367,7 @@ _REPLACES.update((name, starter) for name, starter in _STARTERS.items() if name 
 _CONDITION: dict[str, object] = {
     "wait": _as_method(wait, "Condition.wait"),
     "__enter__": _as_method(_enter, "Condition.__enter__"),
+    "__exit__": _as_method(_exit, "Condition.__exit__"),
 }
 
 

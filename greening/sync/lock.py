@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from greenlet import getcurrent, greenlet
 
-from greening._core.current import current
+from greening._core.current import current, has_hub
 from greening._core.lot import choose, enter, guard, wait_chosen
 from greening._core.task import RUNNING, Task
 from greening._core.waiting import yield_now
@@ -55,6 +55,16 @@ def acquire_anyway(acquire: Callable[[], object]) -> BaseException | None:
             interruption = error
 
 
+def take_turns() -> None:
+    """Now and then let others run, and descriptors and timers be looked at: for calls that a loop may make in vain."""
+    if not _more() and _may_yield():
+        yield_now()
+
+
+def _may_yield() -> bool:
+    return has_hub() and current().state == RUNNING and not guard._is_owned()  # type: ignore[attr-defined]  # an RLock
+
+
 class Lock:
     """Mutual exclusion. Not owned: any thread may release it. Interface and errors of `threading.Lock`.
 
@@ -81,7 +91,7 @@ class Lock:
         """
         if timeout == -1:
             if self._real.acquire(False):
-                return _more() or not blocking or self._share()
+                return not blocking or _more() or self._share()
             if not blocking:
                 return False
         return self._acquire(blocking, timeout)
@@ -105,8 +115,7 @@ class Lock:
 
     def _share(self) -> bool:
         """Let others run before taking the lock, which has been taken."""
-        task = current()
-        if task.state == RUNNING and task.hub.ready and not guard._is_owned():  # type: ignore[attr-defined]  # an RLock
+        if _may_yield():
             self.release()
             yield_now()
             return self._acquire(True, -1)
