@@ -262,29 +262,8 @@ def test_taken_back(run_program: Run) -> None:
 
 
 @pytest.mark.slow
-def test_a_signal_of_a_child_is_handled_before_its_end_is_known(run_program) -> None:
-    run_program(
-        """
-import greening
-greening.monkey_patch()
-import os, signal
-got = []
-signal.signal(signal.SIGUSR1, lambda signum, frame: got.append(signum))
-parent = os.getpid()
-waits = (
-    lambda pid: os.waitpid(pid, 0),
-    lambda pid: os.wait4(pid, 0),
-    lambda pid: os.waitid(os.P_PID, pid, os.WEXITED),
-)
-for n in range(2000):
-    pid = os.fork()
-    if not pid:
-        os.kill(parent, signal.SIGUSR1)
-        os._exit(0)
-    waits[n % 3](pid)
-    assert len(got) == n + 1
-"""
-    )
+def test_a_signal_of_a_child_is_handled_before_its_end_is_known(run_program: Run) -> None:
+    run_program("os_child_signals.py")
 
 
 @pytest.mark.slow
