@@ -127,13 +127,13 @@ def _enter(self: Any) -> Any:
     """`Condition.__enter__`. It never switches when the lock is free, as a lock's own does now and then: `Event.set`,
     `Semaphore.release` and `Queue.put` with room go through it."""
     lock = self._lock
-    return (type(lock) in _OURS and lock.acquire(False)) or lock.__enter__()
+    return lock._enter() if type(lock) in _OURS else lock.__enter__()
 
 
-def _exit(self: Any, *exc_info: Any) -> Any:
+def _exit(self: Any, kind: Any = None, error: Any = None, trace: Any = None, /) -> Any:
     """`Condition.__exit__`. A loop around `Queue.get_nowait` in vain lets others run instead when it leaves."""
-    result = self._lock.__exit__(*exc_info)
-    if exc_info[0] is not None and issubclass(exc_info[0], Exception):
+    result = self._lock.__exit__(kind, error, trace)
+    if kind is not None and issubclass(kind, Exception):
         take_turns()
     return result
 

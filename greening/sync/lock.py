@@ -155,6 +155,10 @@ class Lock:
             return _more() or self._share()
         return self._acquire(True, -1)
 
+    def _enter(self) -> bool:
+        """`acquire()`, which does not switch when the lock is free."""
+        return self._real.acquire(False) or self._acquire(True, -1)
+
     def __exit__(self, *exc_info: object) -> None:
         # `release`, without the call.
         if self._waiters:
@@ -249,6 +253,21 @@ class RLock:
                 block._share()
         else:
             block._acquire(True, -1)
+        self._owner = me
+        self._count = 1
+        return True
+
+    def _enter(self) -> bool:
+        """`acquire()`, which does not switch when the lock is free."""
+        try:
+            me = getcurrent()
+        except RuntimeError:
+            me = _LAST
+        if self._owner is me:
+            self._count += 1
+            return True
+        if not self._block._real.acquire(False):
+            self._block._acquire(True, -1)
         self._owner = me
         self._count = 1
         return True

@@ -212,6 +212,8 @@ class AdoptedRLock(RLock):
     def __enter__(self) -> bool:
         return self.acquire()
 
+    _enter = __enter__
+
     def __exit__(self, *exc_info: object) -> None:
         self.release()
 
