@@ -1,12 +1,14 @@
 /* Load generator: PORT CONNECTIONS ASK ANSWER. Loopback only; with -DTLS it speaks TLS.
  *
- * Opens the connections one after the other, with one exchange on each (so a backlog never fills, and every connection
- * has been served once), prints {"ready": CONNECTIONS}, then obeys lines on standard input until it ends:
+ * Opens the connections, AT_ONCE at a time (so a backlog never fills), with one exchange on each, prints
+ * {"ready": CONNECTIONS}, then obeys lines on standard input until it ends:
  *     run SECONDS    every connection sends ASK bytes, waits for ANSWER bytes, and again, until the time is up;
  *                    prints {"requests": n, "seconds": elapsed, "cpu": user + system seconds of this process}
  * Answers are compared byte by byte. STALL_SECONDS without an answer, or a wrong one, end the program with status 1.
  */
 #include "common.h"
+
+enum { AT_ONCE = 64 };
 
 struct connection {
     struct stream stream;
@@ -49,25 +51,33 @@ static void ask(struct connection *c) {
     push(c);
 }
 
-static void open_all(int port) {
+/* Connect, still blocking, and ask. */
+static void open_one(struct connection *c, int port) {
     struct sockaddr_in address = loopback(port);
     struct timeval patience = {.tv_sec = STALL_SECONDS};
-    int one = 1;
-    for (int i = 0; i < count; i++) {
-        struct connection *c = &connections[i];
-        /* Edge-triggered: a message that does not fit goes on when there is room, and small ones cost no epoll_ctl. */
-        struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = c};
-        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (fd < 0) die("socket %d of %d: %s", i + 1, count, strerror(errno));
-        if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) die("connect: %s", strerror(errno));
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-        stream_open(&c->stream, fd, 0);
-        ask(c);
-        if (c->sent < ask_size || !pull(c)) die("no answer in time");
-        if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0) die("fcntl: %s", strerror(errno));
-        if (epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event) != 0) die("epoll_ctl: %s", strerror(errno));
+    int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) die("socket: %s", strerror(errno));
+    if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) die("connect: %s", strerror(errno));
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    stream_open(&c->stream, fd, 0);
+    ask(c);
+    if (c->sent < ask_size) die("no room for a message in time");
+}
+
+static void open_all(int port) {
+    for (int first = 0; first < count; first += AT_ONCE) {
+        int end = first + AT_ONCE < count ? first + AT_ONCE : count;
+        for (int i = first; i < end; i++) open_one(&connections[i], port);
+        for (int i = first; i < end; i++) {
+            struct connection *c = &connections[i];
+            /* Edge-triggered: a message that does not fit goes on when there is room; small ones need no epoll_ctl. */
+            struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = c};
+            if (!pull(c)) die("no answer in time");
+            if (fcntl(c->stream.fd, F_SETFL, O_NONBLOCK) != 0) die("fcntl: %s", strerror(errno));
+            if (epoll_ctl(poller, EPOLL_CTL_ADD, c->stream.fd, &event) != 0) die("epoll_ctl: %s", strerror(errno));
+        }
     }
 }
 

@@ -36,7 +36,9 @@ def start_load(machine: Machine, port: int, connections: int, ask: int, answer: 
     command += [str(port), str(connections), str(ask), str(answer)]
     if tls:
         in_c = command[0] != sys.executable
-        machine.say("the TLS load comes from " + ("load.c with OpenSSL" if in_c else "load.py: no OpenSSL headers"))
+        machine.say(
+            "the TLS load comes from " + ("load.c with OpenSSL" if in_c else "load.py: no OpenSSL for a C compiler")
+        )
         command += [] if in_c else ["tls"]
     return _ready(Child(command, machine.variables(), machine.load_core))
 
