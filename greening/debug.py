@@ -1,4 +1,6 @@
-"""Instruments: `audit()` lists what stayed blocking in spite of `monkey_patch()`, and what to do about it."""
+"""Instruments: `audit()` lists what stayed blocking in spite of `monkey_patch()`, and what to do about it; `info()`
+tells what is running.
+"""
 
 import gc
 import sys
@@ -6,6 +8,10 @@ from collections.abc import Callable, Iterator
 from types import FunctionType, MethodType
 from typing import Any, NamedTuple, cast
 
+import greenlet
+
+from greening._compiled import why_not
+from greening._core.current import get_hub
 from greening._originals import LockType, RLock
 from greening.patcher.bound import KINDS as METHODS
 from greening.patcher.bound import Stale
@@ -15,6 +21,20 @@ from greening.patcher.places import Holder
 from greening.patcher.rebind import is_anothers
 from greening.patcher.references import holders
 from greening.threads.locals import is_adopted_class
+
+
+def info() -> dict[str, str]:
+    """What is running: versions, the accelerator ("running", or why it does not), the poller, the patched flags.
+
+    The calling OS thread gets a hub, if it has none. Thread-safe.
+    """
+    return {
+        "python": sys.version,
+        "greenlet": greenlet.__version__,
+        "accelerator": why_not or "running",
+        "poller": type(get_hub().poller).__name__,
+        "patched": ", ".join(sorted(LEDGER.flags)) or "nothing",
+    }
 
 
 class Finding(NamedTuple):

@@ -99,7 +99,7 @@ _ENGINE = tuple(f"greening.{room}." for room in ("_core", "net", "pool", "sync",
 
 
 def _in_engine(frame: FrameType | None) -> bool:
-    if guard._is_owned():  # type: ignore[attr-defined]  # typeshed leaves it out
+    if guard._is_owned():
         return True
     return frame is not None and f"{frame.f_globals.get('__name__')}.".startswith(_ENGINE)
 

@@ -1,5 +1,6 @@
 """What is installed: all of greening, the patches inside it, and nothing else."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -14,11 +15,13 @@ ROOT = Path(__file__).resolve().parent.parent
 IN_THE_WHEEL = """
 import sys
 from pathlib import Path
-site, checkout = map(Path, sys.argv[1:])
+site, checkout = map(Path, sys.argv[1:3])
 sys.path[:] = [str(site), *(path for path in sys.path if Path(path) != checkout)]
-import greening.patches
+import greening.debug, greening.patches
 for module in (greening, greening.patches):
     assert Path(module.__file__).is_relative_to(site), module
+info = greening.debug.info()["accelerator"]
+assert (info == "running") == (sys.argv[3] == "there") or "GREENING_PURE" in info, info
 """
 
 IN_THE_CHECKOUT = """
@@ -30,31 +33,42 @@ assert Path(greening.patches.__file__).parent.samefile(Path(greening.__file__).p
 
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("setuptools") is None, reason="needs setuptools, which the extra `test` brings")
-def test_the_wheel(tmp_path: Path, run_program) -> None:
-    wheel = build_wheel(tmp_path)
+@pytest.mark.parametrize("compiler", ["there", "missing"])
+def test_the_wheel(compiler: str, tmp_path: Path, run_program) -> None:
+    if compiler == "there" and shutil.which(os.environ.get("CC", "cc")) is None:
+        pytest.skip("there is no C compiler")
+    wheel = build_wheel(tmp_path, {} if compiler == "there" else {"CC": "false"})
     site = tmp_path / "site"
     with zipfile.ZipFile(wheel) as archive:
         files = {name for name in archive.namelist() if ".dist-info/" not in name}
         archive.extractall(site)
-    assert files == expected_files()
-    run_program(IN_THE_WHEEL, str(site), str(ROOT))
+    compiled = {"greening/_accelerator.abi3.so"} if compiler == "there" else set()
+    assert files == expected_files() | compiled
+    assert "-cp311-abi3-" in wheel.name
+    run_program(IN_THE_WHEEL, str(site), str(ROOT), compiler)
 
 
 def test_the_checkout_without_installing(run_program) -> None:
     run_program(IN_THE_CHECKOUT)
 
 
-def build_wheel(folder: Path) -> Path:
+def build_wheel(folder: Path, environment: dict[str, str]) -> Path:
     """The wheel, from a copy of the checkout: building leaves things behind."""
     source = folder / "source"
-    for name in ("greening", "patches"):
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("greening", "patches", "accelerator"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     build = "import sys; from setuptools.build_meta import build_wheel; build_wheel(sys.argv[1])"
-    done = subprocess.run([sys.executable, "-c", build, str(folder)], cwd=source, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", build, str(folder)],
+        cwd=source,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
-    (wheel,) = folder.glob("greening_toolkit-*-none-any.whl")
+    (wheel,) = folder.glob("greening_toolkit-*.whl")
     return wheel
 
 

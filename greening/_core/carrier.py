@@ -18,6 +18,9 @@ from weakref import getweakrefcount
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
+from greening._compiled import accelerator
+from greening._core.members import HubMembers
+
 if TYPE_CHECKING:
     from greening._core.hub import Hub
 
@@ -106,17 +109,16 @@ class _Threshold:
         return True
 
 
-class _CountingHub:
+class _CountingHub(HubMembers):
     """As much of a hub as `Carrier.run` uses before it retires."""
-
-    __slots__ = ("carrier_refs", "carriers", "greenlet", "idle", "main")
 
     def __init__(self) -> None:
         self.greenlet = getcurrent()
-        self.idle: tuple[()] = ()
-        self.carriers: set[Carrier] = set()
-        self.carrier_refs = _Threshold()
-        self.main = None
+        self.idle = []
+        self.carriers = set()
+        # The compiled one writes the count down where it finds a negative one.
+        self.carrier_refs: Any = _Threshold() if accelerator is None else -1
+        self.main: Any = None
 
 
 class _Nothing:
@@ -132,7 +134,19 @@ def unshared_references() -> int:
     carrier = Carrier(fake)
     fake.carriers.add(carrier)
     carrier._greening_task = _Nothing()
+    if accelerator is not None:
+        accelerator.learn_carrier(carrier)
     resume = carrier.resume
     del carrier
     resume()
-    return int(fake.carrier_refs.count)
+    return int(fake.carrier_refs.count if accelerator is None else fake.carrier_refs)
+
+
+if accelerator is not None:
+    accelerator.double_carrier(MAX_IDLE, end_of_forked_child)
+
+    def _run_compiled(self: Carrier) -> None:
+        # This frame is there for greenlet, which takes a suspended greenlet without any for a running one.
+        accelerator.run_carrier(self)
+
+    Carrier.run = _run_compiled  # type: ignore[method-assign]  # its double

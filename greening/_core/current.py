@@ -131,7 +131,7 @@ def in_hub() -> bool:
 
 
 def _after_fork_in_child() -> None:
-    guard._at_fork_reinit()  # type: ignore[attr-defined]  # another OS thread may have held it
+    guard._at_fork_reinit()  # another OS thread may have held it
     stuck.first_thread = get_ident()
     hub: Hub | None = getattr(_thread, "hub", None)
     for other in hubs:

@@ -9,25 +9,27 @@ from typing import Any, Generic, TypeVar
 from greenlet import GreenletExit
 from greenlet import getcurrent as _running
 
+from greening._compiled import accelerator
 from greening._core.current import current, get_hub
 from greening._core.hub import Hub
+from greening._core.members import ThreadMembers
 from greening._core.report import report
 from greening._core.task import DEAD, NEW, PARKED, READY, RUNNING, Task
 from greening._core.thrower import Thrower
 from greening._core.thrown import exception_of
-from greening._core.timers import Timer, deadline_after
+from greening._core.timers import deadline_after
 from greening._originals import get_ident
 
 T = TypeVar("T")
 
 
-class GreenThread(Task, Generic[T]):
+class GreenThread(ThreadMembers, Task, Generic[T]):
     """A function that runs concurrently with the others of its OS thread. Made by `spawn`, never directly.
 
     True (`bool`) from its start to its end. All methods are thread-safe except where they say otherwise.
     """
 
-    __slots__ = ("_after", "_args", "_failure", "_func", "_kwargs", "_quiet", "_result", "_start_timer")
+    __slots__ = ()
 
     def __init__(self, hub: Hub, func: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         # Every slot is set here and not by Task.__init__: a spawn costs three quarters of a call less.
@@ -38,15 +40,13 @@ class GreenThread(Task, Generic[T]):
         self._ident = self.generation = 0
         self._name = ""
         self.context = copy_context()
-        self._func: Callable[..., T] | None = func
+        self._func = func
         self._args = args
         self._kwargs = kwargs
         # What it returned; the traceback, when there is a failure.
-        self._result: Any = None
-        self._failure: BaseException | None = None
+        self._result = self._failure = None
         # What to do at the end, in order: tasks to wake, links to call. None: nothing yet.
-        self._after: list[Any] | None = None
-        self._start_timer: Timer | None = None
+        self._after = self._start_timer = None
         self._quiet = False
 
     @classmethod
@@ -71,16 +71,21 @@ class GreenThread(Task, Generic[T]):
                 raise self.error
             self._result = func(*self._args, **self._kwargs)
         except BaseException as error:  # noqa: BLE001  # the outcome is kept for whoever waits, and reported
-            # Without the frame of `execute`. When it was killed, without any: nobody will look at them, and they
-            # would keep everything alive that the thread was using.
+            # Without the frame of `execute`.
             if error.__traceback__ is not None:
-                error.__traceback__ = None if isinstance(error, GreenletExit) else error.__traceback__.tb_next
-            self._result = error.__traceback__
-            self._fail(error)
+                error.__traceback__ = error.__traceback__.tb_next
+            self._keep_failure(error)
         del func
         self._settle()
         # The frames of the traceback know this one: the thread, its failure and they must not become a cycle.
         del self
+
+    def _keep_failure(self, error: BaseException) -> None:
+        if isinstance(error, GreenletExit):
+            # Nobody will look at the frames, and they would keep everything alive that the thread was using.
+            error.__traceback__ = None
+        self._result = error.__traceback__
+        self._fail(error)
 
     def _fail(self, failure: BaseException) -> None:
         self._failure = failure
@@ -290,7 +295,7 @@ def _strike(thread: Task, error: BaseException) -> bool:
         if thread._func is None:  # ended; its links, which may still run, are not what is to be killed
             return False
         if thread.resume is None:
-            _never_start(thread, error)
+            never_start(thread, error)
             return False
     ready = hub.ready
     if thread.state == READY:
@@ -311,7 +316,7 @@ def _strike(thread: Task, error: BaseException) -> bool:
     return True
 
 
-def _never_start(thread: GreenThread[Any], error: BaseException) -> None:
+def never_start(thread: GreenThread[Any], error: BaseException) -> None:
     timer, thread._start_timer = thread._start_timer, None
     if timer is not None:
         timer.cancel()
@@ -368,33 +373,9 @@ def spawn_n(func: Callable[..., object], /, *args: Any, **kwargs: Any) -> GreenT
     return thread
 
 
-def spawn_after(seconds: float, func: Callable[..., T], /, *args: Any, **kwargs: Any) -> GreenThread[T]:
-    """Like `spawn`, but not before `seconds` (relative) have passed. `cancel()` prevents the start."""
-    if not callable(func):
-        raise TypeError(f"a callable is needed, not {func!r}")
-    hub = get_hub()
-    thread = GreenThread(hub, func, args, kwargs)
-    thread._start_timer = hub.call_at(deadline_after(hub.now(), seconds), _start, thread)
-    return thread
-
-
-def _start(thread: GreenThread[Any]) -> None:
-    thread._start_timer = None
-    thread.hub.ready.append(thread)
-
-
-def spawn_after_local(seconds: float, func: Callable[..., T], /, *args: Any, **kwargs: Any) -> GreenThread[T]:
-    """Like `spawn_after`, but it does not start if the calling green thread has ended by then."""
-    if not callable(func):
-        raise TypeError(f"a callable is needed, not {func!r}")
-    creator = current()
-    hub = creator.hub
-    thread = GreenThread(hub, func, args, kwargs)
-    thread._start_timer = hub.call_at(deadline_after(hub.now(), seconds), _start_local, thread, creator)
-    return thread
-
-
-def _start_local(thread: GreenThread[Any], creator: Task) -> None:
-    _start(thread)
-    if isinstance(creator, GreenThread) and creator.dead:
-        _never_start(thread, GreenletExit())
+if accelerator is not None:
+    GreenThread._wait = GreenThread.wait  # type: ignore[attr-defined]  # for what the compiled one does not do
+    # The compiled ones, which the members bring, are under these.
+    del GreenThread.__init__, GreenThread.execute, GreenThread._settle, GreenThread.wait
+    accelerator.double_spawn(GreenThread, copy_context, spawn)
+    spawn = accelerator.spawn

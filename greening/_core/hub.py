@@ -9,16 +9,17 @@ budget is spent, so that descriptors and timers are looked at however busy the t
 Law: the hub runs nobody's code. What it calls are wake-ups of the engine, which neither block nor raise.
 """
 
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 from weakref import WeakSet
 
 from greenlet import getcurrent, greenlet
 
+from greening._compiled import accelerator
 from greening._core.carrier import Carrier, unshared_references
 from greening._core.clock import Clock
 from greening._core.lot import guard
+from greening._core.members import HubMembers
 from greening._core.poller import IN, Poller
 from greening._core.registry import Registry
 from greening._core.task import DEAD, Task
@@ -58,7 +59,7 @@ class HubGreenlet(greenlet):
     _greening_task: Task
 
 
-class Hub:
+class Hub(HubMembers):
     """Scheduler of one OS thread.
 
     Attributes:
@@ -79,7 +80,6 @@ class Hub:
         self.closed = False
         self.now = clock.now
         self._make_poller = make_poller
-        self.ready: deque[Task] = deque()
         self.turns = 0
         self.timers = TimerHeap()
         self.idle: list[Carrier] = []
@@ -295,3 +295,6 @@ class Hub:
 _CARRIER_REFS = unshared_references()
 
 _abandoned: list[Any] = []
+
+if accelerator is not None:
+    del Hub.switch  # the compiled one, which the members bring, is under it

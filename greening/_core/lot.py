@@ -11,11 +11,12 @@ collector runs inside it does not deadlock, and no greenlet switches while it ho
 from collections.abc import Callable
 from typing import Any
 
+from greening._compiled import accelerator
 from greening._core.task import DEAD, PARKED, RUNNING, TIMED_OUT, Task
 from greening._core.timers import deadline_after
 from greening._originals import RLock
 
-guard = RLock()
+guard: Any = RLock() if accelerator is None else accelerator.Guard()
 
 
 def enter(waiters: list[Task], task: Task) -> None:

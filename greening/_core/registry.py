@@ -8,9 +8,12 @@ spurious: every waiter tries its system call again.
 import errno
 import os
 from collections import deque
+from functools import partial
 from typing import Any
 from weakref import ref
 
+from greening._compiled import accelerator
+from greening._core.members import RegistrationMembers
 from greening._core.poller import ERR, HUP, IN, NVAL, OUT, PRI, RDHUP, READ, WRITE, Poller
 from greening._core.task import PARKED, READY, RUNNING, TIMED_OUT, Task
 from greening._originals import raw_socket
@@ -18,14 +21,14 @@ from greening._originals import raw_socket
 _fileno = raw_socket.fileno
 
 
-class Registration:
+class Registration(RegistrationMembers):
     """One descriptor of one hub.
 
     `drained`: a read came back short since the last event, so that the next one would find nothing (streams only).
     `stream`: short reads may be trusted: a TCP socket on which no hang-up, error or urgent data has been seen.
     """
 
-    __slots__ = ("drained", "edge", "fd", "owner", "readers", "stream", "writers")
+    __slots__ = ()
 
     def __init__(self, fd: int, owner: "ref[Any] | None", edge: bool, stream: bool) -> None:
         self.fd = fd
@@ -34,8 +37,7 @@ class Registration:
         self.stream = stream
         self.drained = False
         # None, a task, or a list of tasks in order of arrival: nearly always one at most, and 10,000 empty lists cost.
-        self.readers: Task | list[Task] | None = None
-        self.writers: Task | list[Task] | None = None
+        self.readers = self.writers = None
 
     @property
     def wanted(self) -> int:
@@ -254,3 +256,12 @@ class Registry:
         """Start afresh on another poller (after fork)."""
         self.regs.clear()
         self.poller = poller
+
+
+if accelerator is not None:
+    _dispatch = Registry.dispatch
+
+    def _dispatch_compiled(self: Registry, events: list[tuple[int, int]]) -> None:
+        accelerator.dispatch(self.regs, events, partial(_dispatch, self))
+
+    Registry.dispatch = _dispatch_compiled  # type: ignore[method-assign]  # its double

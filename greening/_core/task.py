@@ -9,18 +9,16 @@ holds
   the method object and not the greenlet, whose reference count can tell whether anybody keeps it (see carrier).
 """
 
-from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from greening._compiled import accelerator
+from greening._core.members import TaskMembers
 from greening._core.slots import SLOTS
-from greening._core.timers import Timer
 from greening._originals import get_ident
 from greening.errors import BlockingInHub
 
 if TYPE_CHECKING:
-    from contextvars import Context
-
     from greenlet import greenlet
 
     from greening._core.hub import Hub
@@ -48,7 +46,7 @@ _SWITCHED: Final = ()
 _idents = count(1, 2)
 
 
-class Task:
+class Task(TaskMembers):
     """A schedulable greenlet: the main greenlet of an OS thread, or a foreign one that called us.
 
     Attributes:
@@ -58,37 +56,16 @@ class Task:
         thread_object: the `threading.Thread` that runs here, when there is one.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_ident",
-        "_locals",
-        "_name",
-        "context",
-        "deadline",
-        "error",
-        "generation",
-        "hub",
-        "resume",
-        "state",
-        "thread_object",
-        "timer",
-        "value",
-    )
-
-    context: "Context | None"
+    __slots__ = ()
 
     def __init__(self, hub: "Hub", glet: "greenlet | None" = None, ident: int = 0) -> None:
         self.hub = hub
-        self.resume: Callable[..., Any] | None = None if glet is None else glet.switch
-        self.state: int = NEW if glet is None else RUNNING
-        self.value: Any = None
-        self.error: BaseException | None = None
-        self.deadline: float | None = None
-        self.timer: Timer | None = None
-        self.thread_object: Any = None
+        self.resume = None if glet is None else glet.switch
+        self.state = NEW if glet is None else RUNNING
+        self.value = self.error = self.deadline = self.timer = self.thread_object = None
         self.generation = 0
         self._ident = ident
-        self._locals: dict[Any, Any] | None = None
+        self._locals = None
         self._name = ""
 
     @property
@@ -245,3 +222,9 @@ class Task:
     def __repr__(self) -> str:
         state = ("new", "running", "parked", "ready", "dead")[self.state]
         return f"<{type(self).__name__} {self.name!r} {state} at {id(self):#x}>"
+
+
+if accelerator is not None:
+    accelerator.watch_slots(SLOTS)
+    accelerator.name_timeout(TIMED_OUT)
+    del Task.park, Task.wake  # the compiled ones, which the members bring, are under them

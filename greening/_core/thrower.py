@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 # How often to look at a task that the engine itself holds suspended, for a while, without its being parked. Seconds.
 _LOOK_AGAIN = 0.01
-# Where it stands then: in `Task.park`, or in `Hub.switch` which that has called.
-_PARKING = ("greening._core.task", "greening._core.hub")
+# Where it stands then: in `Task.park`, or in `Hub.switch` which that has called; or, when these are compiled and leave
+# no frame, in who has parked in the place of somebody else, which is the patch of `signal`.
+_PARKING = ("greening._core.task", "greening._core.hub", "greening.patches.signal")
 
 
 class Thrower(Task):

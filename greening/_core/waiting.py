@@ -3,6 +3,7 @@
 import errno
 from functools import partial
 
+from greening._compiled import accelerator
 from greening._core.current import current, hubs
 from greening._core.poller import IN, OUT
 from greening._core.task import PARKED, READY, RUNNING
@@ -36,6 +37,11 @@ def sleep(seconds: float = 0) -> None:
         return
     task.state = PARKED
     task.park(deadline)
+
+
+if accelerator is not None:
+    accelerator.double_sleep(sleep)
+    sleep = accelerator.sleep
 
 
 def yield_now() -> None:

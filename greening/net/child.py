@@ -136,7 +136,7 @@ def _run_handlers() -> None:
         return
     task = current()
     hub = task.hub
-    if hub.wakeup.inbox and task.state == RUNNING and not guard._is_owned():  # type: ignore[attr-defined]  # an RLock
+    if hub.wakeup.inbox and task.state == RUNNING and not guard._is_owned():
         again = Task(hub, getcurrent())
         again.state = READY
         hub.ready.append(again)

@@ -1,9 +1,8 @@
 """Cooperative sockets: the methods that patches/socket.py puts on `socket.socket`, and a class of our own that has
 them.
 
-Every operation tries the system call first and parks on EAGAIN (see retry) - but not after a short read on TCP, which
-has
-already said that there is nothing more (see `Registration.drained`). Signatures and errors are those of the C methods.
+Every operation tries the system call first and parks on EAGAIN (see retry). Signatures and errors are those of the C
+methods. What every server spends its time in is in stream.
 """
 
 import gc
@@ -11,34 +10,23 @@ import socket as _stdlib
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
-from greenlet import getcurrent
-
-from greening._core.current import current
 from greening._core.poller import IN, OUT
-from greening._core.task import Task
-from greening._core.waiting import forget_fd, yield_now
+from greening._core.waiting import forget_fd
 from greening._originals import raw_socket
 from greening.net.connect import accept_fd, connect, connect_ex, resolved
 from greening.net.retry import (
-    BUDGET,
     DONTWAIT,
-    IMMEDIATE,
     attempt,
-    deadline_of,
     drop_timeout,
     family_of,
     proto_of,
-    registration,
-    retry,
     set_blocking,
     set_timeout,
-    tick,
     timeout_of,
-    timeouts,
     type_of,
-    wait_socket,
 )
 from greening.net.sendfile import _sendfile_use_sendfile
+from greening.net.stream import compiled, recv, recv_all_into, recv_into, send, sendall
 from greening.net.whole import WAITALL, recv_into_rest, recv_rest, send_rest, sendmsg_rest
 
 _fileno = raw_socket.fileno
@@ -60,96 +48,6 @@ _raw_bind = raw_socket.bind
 _raw_init = _stdlib.socket.__init__
 
 
-def recv(self: Any, bufsize: int, flags: int = 0, /) -> bytes:
-    # The one method that every server spends its time in: what `retry` does is written out here.
-    try:
-        task: Task = getcurrent()._greening_task  # type: ignore[attr-defined]  # set by the engine
-    except AttributeError:
-        task = current()
-    hub = task.hub
-    reg = hub.regs.get(_fileno(self))
-    if reg is None or not reg.drained or flags:
-        if not tick() % BUDGET:
-            yield_now()
-        try:
-            data: bytes = _recv(self, bufsize, flags | DONTWAIT)
-        except BlockingIOError:
-            if flags & IMMEDIATE:
-                raise
-        else:
-            if flags:
-                return recv_rest(self, data, bufsize, flags)
-            if reg is not None and reg.stream and len(data) < bufsize:
-                reg.drained = True
-            return data
-    elif bufsize < 1:
-        return _recv(self, bufsize, DONTWAIT)  # nothing, at once; or the right error
-    deadline = None if not timeouts and _raw_gettimeout(self) is None else deadline_of(self)
-    while True:
-        if reg is None or reg.owner is None or reg.owner() is not self:
-            reg = registration(self, hub)
-        if not hub.registry.wait(reg, task, IN, deadline):
-            raise TimeoutError("timed out")
-        try:
-            data = _recv(self, bufsize, flags | DONTWAIT)
-        except BlockingIOError:
-            continue
-        if flags:
-            return recv_rest(self, data, bufsize, flags)
-        if reg.stream and 0 < len(data) < bufsize:
-            reg.drained = True
-        return data
-
-
-def recv_into(self: Any, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
-    try:
-        reg = getcurrent()._greening_task.hub.regs.get(_fileno(self))  # type: ignore[attr-defined]  # set by the engine
-    except AttributeError:
-        reg = None
-    if reg is None or not reg.drained or flags:
-        if not tick() % BUDGET:
-            yield_now()
-        try:
-            got: int = _recv_into(self, buffer, nbytes, flags | DONTWAIT)
-        except BlockingIOError:
-            if flags & IMMEDIATE:
-                raise
-        else:
-            if flags:
-                return _recv_all_into(self, buffer, nbytes, flags, got)
-            if reg is not None and reg.stream and type(buffer) is memoryview and got < (nbytes or len(buffer)):
-                reg.drained = True
-            return got
-    return _recv_into_parked(self, buffer, nbytes, flags)
-
-
-def _recv_into_parked(sock: Any, buffer: Any, nbytes: int, flags: int) -> int:
-    # What `makefile` hands us is a memoryview; of other buffers the length need not be in octets.
-    room = (nbytes or len(buffer)) if type(buffer) is memoryview else 0
-    if room < 1:
-        got = cast(int, attempt(sock, IN, 0, _recv_into, buffer, nbytes, flags | DONTWAIT))
-        return _recv_all_into(sock, buffer, nbytes, flags, got) if flags else got
-    deadline = deadline_of(sock)
-    while True:
-        reg = wait_socket(sock, IN, deadline)
-        try:
-            got = _recv_into(sock, buffer, nbytes, flags | DONTWAIT)
-        except BlockingIOError:
-            continue
-        if flags:
-            return _recv_all_into(sock, buffer, nbytes, flags, got)
-        if reg.stream and 0 < got < room:
-            reg.drained = True
-        return got
-
-
-def _recv_all_into(sock: Any, buffer: Any, nbytes: int, flags: int, got: int) -> int:
-    if not flags & WAITALL:
-        return got
-    with memoryview(buffer) as view, view.cast("B") as octets, octets[: nbytes or octets.nbytes] as wanted:
-        return recv_into_rest(sock, (wanted,), got, flags)
-
-
 def recvfrom(self: Any, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
     data, address = attempt(self, IN, flags, _recvfrom, bufsize, flags | DONTWAIT)
     return recv_rest(self, data, bufsize, flags), address
@@ -157,7 +55,7 @@ def recvfrom(self: Any, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
 
 def recvfrom_into(self: Any, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Any]:
     got, address = attempt(self, IN, flags, _recvfrom_into, buffer, nbytes, flags | DONTWAIT)
-    return _recv_all_into(self, buffer, nbytes, flags, got), address
+    return recv_all_into(self, buffer, nbytes, flags, got), address
 
 
 def recvmsg(self: Any, bufsize: int, ancbufsize: int = 0, flags: int = 0, /) -> Any:
@@ -174,51 +72,6 @@ def recvmsg_into(self: Any, buffers: Any, ancbufsize: int = 0, flags: int = 0, /
 def _again(buffers: Any) -> Any:
     """An iterable of buffers that a second try finds again."""
     return buffers if isinstance(buffers, list | tuple) else list(buffers)
-
-
-def send(self: Any, data: Any, flags: int = 0, /) -> int:
-    if not tick() % BUDGET:
-        yield_now()
-    try:
-        sent: int = _send(self, data, flags | DONTWAIT)
-    except BlockingIOError:
-        if flags & IMMEDIATE:
-            raise
-        sent = retry(self, OUT, _send, data, flags | DONTWAIT)
-    if type(data) is bytes and sent == len(data):
-        return sent
-    return send_rest(self, data, sent, flags)
-
-
-def sendall(self: Any, data: Any, flags: int = 0, /) -> None:
-    if not tick() % BUDGET:
-        yield_now()
-    try:
-        sent: int = _send(self, data, flags | DONTWAIT)
-    except BlockingIOError:
-        if flags & IMMEDIATE:
-            raise
-        sent = 0
-    if type(data) is bytes and sent == len(data):
-        return
-    with memoryview(data) as view, view.cast("B") as octets:
-        if sent < octets.nbytes:
-            _sendall_rest(self, octets, sent, flags)
-
-
-def _sendall_rest(sock: Any, octets: memoryview, sent: int, flags: int) -> None:
-    # One deadline for the whole, as in C (bpo-8372). Slices of a memoryview copy nothing.
-    deadline = None if flags & IMMEDIATE else deadline_of(sock)
-    size = octets.nbytes
-    while sent < size:
-        if not flags & IMMEDIATE:
-            wait_socket(sock, OUT, deadline)
-        try:
-            with octets[sent:] as rest:
-                sent += _send(sock, rest, flags | DONTWAIT)
-        except BlockingIOError:
-            if flags & IMMEDIATE:
-                raise
 
 
 def sendto(self: Any, data: Any, *args: Any) -> int:
@@ -386,7 +239,7 @@ def methods(make: Callable[..., Any]) -> dict[str, Any]:
     }
     if _sendmsg_afalg is not None:
         found["sendmsg_afalg"] = sendmsg_afalg
-    return found
+    return {**found, **compiled}
 
 
 class GreenSocket(_stdlib.socket):

@@ -6,7 +6,7 @@ that the class has now; partial objects, tuples and the like are left to `greeni
 
 import sys
 from collections.abc import Collection, Mapping
-from types import BuiltinMethodType, FunctionType, MethodType
+from types import BuiltinMethodType, FunctionType, MethodDescriptorType, MethodType
 from typing import cast
 
 from greening.patcher.ledger import ABSENT, Changes
@@ -15,6 +15,7 @@ from greening.patcher.places import Holder
 from greening.patcher.references import holders
 
 Replaced = Mapping[str, Mapping[str, tuple[object, object]]]
+Method = FunctionType | MethodDescriptorType  # in Python, or compiled
 KINDS = frozenset({BuiltinMethodType, MethodType})
 
 
@@ -28,14 +29,14 @@ class Stale:
 
     def __init__(self, replaced: Replaced, targets: Collection[str]) -> None:
         # By identity of the class: name -> today's method; by identity of an old function: class -> today's method.
-        self._methods: dict[int, dict[str, FunctionType]] = {}
-        self._functions: dict[int, dict[int, FunctionType]] = {}
+        self._methods: dict[int, dict[str, Method]] = {}
+        self._functions: dict[int, dict[int, Method]] = {}
         self._old: list[object] = []  # so that no other function gets an identity of theirs
         for target in targets:
             for dotted, (before, after) in replaced.get(target, {}).items():
                 path, _, name = dotted.rpartition(".")
                 owner = _find(target, path) if path else None
-                if owner is None or type(after) is not FunctionType:
+                if owner is None or not isinstance(after, Method):
                     continue
                 self._methods.setdefault(id(owner), {})[name] = after
                 old = _inherited(owner, name) if before is ABSENT else before
@@ -54,15 +55,22 @@ class Stale:
         """What reading the method from its object would give today."""
         function = self._function_of(method)
         assert function is not None
-        return MethodType(function, cast(MethodType, method).__self__)
+        return _bind(function, cast(MethodType, method).__self__)
 
-    def _function_of(self, method: object) -> FunctionType | None:
+    def _function_of(self, method: object) -> Method | None:
         kind = class_mro(type(cast(MethodType, method).__self__))
         if type(method) is MethodType:
             todays = self._functions.get(id(method.__func__))
             return None if todays is None else next((todays[id(owner)] for owner in kind if id(owner) in todays), None)
         name = cast(BuiltinMethodType, method).__name__
-        return next((self._methods[id(o)][name] for o in kind if name in self._methods.get(id(o), ())), None)
+        today = next((self._methods[id(o)][name] for o in kind if name in self._methods.get(id(o), ())), None)
+        if type(today) is MethodDescriptorType and _bind(today, cast(BuiltinMethodType, method).__self__) == method:
+            return None
+        return today
+
+
+def _bind(function: Method, owner: object) -> MethodType:
+    return cast(MethodType, function.__get__(owner))  # a compiled one's is a builtin method
 
 
 def _inherited(owner: type, name: str) -> object:
@@ -84,7 +92,7 @@ def rebind_methods(replaced: Replaced, targets: Collection[str], changes: Change
 
 
 def _put_back(back: dict[int, tuple[MethodType, object]]) -> None:
-    places: list[Holder] = holders(lambda method: id(method) in back, {MethodType}, (back, *back.values()))
+    places: list[Holder] = holders(lambda method: id(method) in back, KINDS, (back, *back.values()))
     for holder in places:
         holder.replace(back[id(holder.value)][1])
 

@@ -11,18 +11,17 @@ that was used there hears of that and drops what it had for it.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from greenlet import getcurrent as _getcurrent
 
+from greening._compiled import accelerator
 from greening._core.current import current
 from greening._originals import get_ident, real_local
 
 _MISSING = object()
 _object_get = object.__getattribute__
-_object_set = object.__setattr__
-_object_delete = object.__delattr__
 
 
 class _Token(dict[Any, Any]):
@@ -113,7 +112,23 @@ def is_data_descriptor(kind: type, name: str) -> bool:
     return False
 
 
-class local:
+if TYPE_CHECKING or accelerator is None:
+
+    class LocalMembers:
+        """See `local`."""
+
+        __slots__ = ("__weakref__", "_local_attributes")
+
+        _local_attributes: Attributes
+
+    _object_set: Callable[[object, str, Any], None] = object.__setattr__
+    _object_delete: Callable[[object, str], None] = object.__delattr__
+else:
+    LocalMembers = accelerator.LocalMembers
+    _object_set = _object_delete = accelerator.generic_set
+
+
+class local(LocalMembers):
     """Attributes per green thread. Interface and rules of `threading.local`.
 
     A subclass's `__init__` runs again, with the same arguments, in every thread that touches the object; `__slots__` of
@@ -121,7 +136,7 @@ class local:
     greenlets have their own, too. Thread-safety: complete.
     """
 
-    __slots__ = ("__weakref__", "_local_attributes")
+    __slots__ = ()
 
     def __new__(cls, /, *args: Any, **kwargs: Any) -> "local":
         if (args or kwargs) and cls.__init__ is object.__init__:
@@ -166,4 +181,12 @@ class local:
 
 
 # The slot, past `__getattribute__`.
-_attributes_of: Callable[[local], Attributes] = local.__dict__["_local_attributes"].__get__
+_attributes_of: Callable[[local], Attributes] = LocalMembers.__dict__["_local_attributes"].__get__
+
+if accelerator is not None:
+    accelerator.double_local(local.__getattribute__, local.__setattr__, local.__delattr__)
+    del (
+        local.__getattribute__,
+        local.__setattr__,
+        local.__delattr__,
+    )  # the compiled ones, of the members, are under them

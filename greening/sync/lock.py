@@ -6,16 +6,20 @@ beside it; a release hands the lock to the first of them without opening it (FIF
 
 from collections.abc import Callable
 from itertools import cycle
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from greenlet import getcurrent, greenlet
 
+from greening._compiled import accelerator
 from greening._core.current import current, has_hub
 from greening._core.lot import choose, enter, guard, wait_chosen
 from greening._core.task import RUNNING, Task
 from greening._core.waiting import yield_now
 from greening._originals import allocate_lock
 from greening.errors import GreeningError
+
+if TYPE_CHECKING:
+    from _thread import LockType as RealLock
 
 # A call that may wait and never has to lets others run once in so many times: a loop around a lock that is always free
 # must not starve them.
@@ -62,21 +66,48 @@ def take_turns() -> None:
 
 
 def _may_yield() -> bool:
-    return has_hub() and current().state == RUNNING and not guard._is_owned()  # type: ignore[attr-defined]  # an RLock
+    return has_hub() and current().state == RUNNING and not guard._is_owned()
 
 
-class Lock:
+if TYPE_CHECKING or accelerator is None:
+
+    class LockMembers:
+        """See `Lock`."""
+
+        __slots__ = ("__weakref__", "_real", "_waiters")
+
+        _real: "RealLock"
+        _waiters: list[Task]
+
+    class RLockMembers:
+        """See `RLock`."""
+
+        __slots__ = ("__weakref__", "_block", "_count", "_owner")
+
+        _block: "Lock"
+        _count: int
+        _owner: greenlet | None
+
+    make_state = allocate_lock
+else:
+    LockMembers = accelerator.LockMembers
+    RLockMembers = accelerator.RLockMembers
+    # A step of C is atomic on every OS thread, and shorter than taking a real lock.
+    make_state = accelerator.Cell
+
+
+class Lock(LockMembers):
     """Mutual exclusion. Not owned: any thread may release it. Interface and errors of `threading.Lock`.
 
     Thread-safety: complete. `acquire(False)` and `release` never switch. Unlike with the stdlib's, waiters are served
     in order of arrival.
     """
 
-    __slots__ = ("__weakref__", "_real", "_waiters")
+    __slots__ = ()
 
     def __init__(self) -> None:
-        self._real = allocate_lock()
-        self._waiters: list[Task] = []
+        self._real = make_state()
+        self._waiters = []
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """Take the lock; park while somebody else has it.
@@ -169,7 +200,7 @@ class Lock:
             self._hand_over()
 
     def _at_fork_reinit(self) -> None:
-        self._real = allocate_lock()
+        self._real = make_state()
         self._waiters = []
 
     def __repr__(self) -> str:
@@ -188,17 +219,17 @@ def running() -> greenlet:
         return _LAST
 
 
-class RLock:
+class RLock(RLockMembers):
     """A lock that its owner may take again. Interface and errors of `threading.RLock`.
 
     The owner is the greenlet. Thread-safety: complete; `acquire(False)` and `release` never switch.
     """
 
-    __slots__ = ("__weakref__", "_block", "_count", "_owner")
+    __slots__ = ()
 
     def __init__(self) -> None:
         self._block = Lock()
-        self._owner: greenlet | None = None
+        self._owner = None
         self._count = 0
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
@@ -329,3 +360,13 @@ class RLock:
 
 def _kind(lock: object) -> str:
     return f"{type(lock).__module__}.{type(lock).__qualname__}"
+
+
+if accelerator is not None:
+    # For what the compiled ones do not do: a wait; the end of the interpreter.
+    RLock._acquire = RLock.acquire  # type: ignore[attr-defined]  # see above
+    RLock._release = RLock.release  # type: ignore[attr-defined]  # see above
+    # They are under these: the members bring them.
+    del Lock.acquire, Lock.acquire_lock, Lock.release, Lock.release_lock, Lock.locked, Lock.locked_lock
+    del Lock.__enter__, Lock.__exit__
+    del RLock.acquire, RLock.release, RLock.__enter__, RLock.__exit__, RLock._is_owned

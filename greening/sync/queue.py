@@ -5,7 +5,6 @@ waiting putter's item. So an item is always in exactly one hand, and a waiter th
 into.
 """
 
-import heapq
 import sys
 from _queue import Empty
 from collections import deque
@@ -126,10 +125,19 @@ class LightQueue(Generic[T]):
             Full (the stdlib's): no place, or none in time. ShutDown: the queue was shut down.
             ValueError: a negative timeout.
         """
-        _check(timeout)
+        if timeout is not None:
+            _check(timeout)
         with guard:
             if self.is_shutdown:
                 error = _shut_down
+            elif self._getters and (getter := _first(self._getters)) is not None:
+                # `_deliver`, without its frame. No item can be here that the getter would rather have: it would not
+                # wait.
+                getter.item = item
+                getter.done = True
+                getter.task.wake()
+                self._accepted()
+                return
             elif self._offer(item):
                 self._accepted()
                 return
@@ -153,8 +161,7 @@ class LightQueue(Generic[T]):
 
     def _offer(self, item: T) -> bool:
         """Under guard: to a getter, or into a free place."""
-        # No item can be in the queue that the getter would rather have: it would not wait.
-        if self._deliver(item):
+        if self._getters and self._deliver(item):
             return True
         if self.maxsize is None or len(self.queue) < self.maxsize:
             self._put(item)
@@ -180,24 +187,31 @@ class LightQueue(Generic[T]):
             Empty (the stdlib's): no item, or none in time. ShutDown: the queue is empty and was shut down.
             ValueError: a negative timeout.
         """
-        _check(timeout)
+        if timeout is not None:
+            _check(timeout)
         with guard:
             if self.queue:
                 item = self._get()
                 if self._putters:
                     self._refill()
                 return item
-            putter = _first(self._putters)  # a channel
-            if putter is not None:
+            if self._putters and (putter := _first(self._putters)) is not None:  # a channel
                 return self._take_over(putter)
             waiter = None if self.is_shutdown or not block or timeout == 0 else _enter(self._getters)
         if waiter is None:
             raise _shut_down() if self.is_shutdown else Empty
         try:
-            in_time = self._park(waiter, self._getters, timeout)
+            # `_park`, without its frame where there is no time limit and nothing goes wrong.
+            if timeout is not None:
+                in_time = self._park(waiter, self._getters, timeout)
+            else:
+                waiter.task.park()
+                in_time = waiter.done is True or self._parked(waiter)
         except BaseException:
             if waiter.done is True:
                 self._put_back(waiter.item)
+            elif not waiter.done:
+                self._leave(waiter, self._getters)
             raise
         if not in_time:
             raise Empty
@@ -236,18 +250,24 @@ class LightQueue(Generic[T]):
         try:
             value = task.park(None if timeout is None else deadline_after(task.hub.now(), timeout))
         except BaseException:
-            with guard:
-                if not waiter.done:
-                    side.remove(waiter)
+            self._leave(waiter, side)
             raise
-        if value is TIMED_OUT:
-            with guard:
-                if not waiter.done:
-                    side.remove(waiter)
-                    return False
+        if value is TIMED_OUT and self._leave(waiter, side):
+            return False
+        return self._parked(waiter)
+
+    def _parked(self, waiter: _Waiter) -> bool:
         if waiter.done is not True:
             raise _shut_down() if waiter.done is _SHUT else waiter.done
         return True
+
+    def _leave(self, waiter: _Waiter, side: "deque[_Waiter]") -> bool:
+        """False: it had been served, or had left."""
+        with guard:
+            if waiter.done or waiter not in side:
+                return False
+            side.remove(waiter)
+            return True
 
     def put_nowait(self, item: T) -> None:
         """`put(item, block=False)`."""
@@ -367,32 +387,3 @@ class Queue(LightQueue[T]):
             joiners = self._joiners
             enter(joiners, task)
         return wait_chosen(joiners, task, timeout)
-
-
-class PriorityQueue(Queue[T]):
-    """Gives the smallest item first."""
-
-    def _init(self) -> None:
-        self.queue = []
-
-    def _put(self, item: T) -> None:
-        heapq.heappush(self.queue, item)
-
-    def _get(self) -> T:
-        return heapq.heappop(self.queue)  # type: ignore[no-any-return]  # whatever was put
-
-    def _unget(self, item: T) -> None:
-        heapq.heappush(self.queue, item)
-
-
-class LifoQueue(Queue[T]):
-    """Gives the last item first."""
-
-    def _init(self) -> None:
-        self.queue = []
-
-    def _get(self) -> T:
-        return self.queue.pop()  # type: ignore[no-any-return]  # whatever was put
-
-    def _unget(self, item: T) -> None:
-        self.queue.append(item)

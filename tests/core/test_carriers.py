@@ -47,9 +47,23 @@ def test_as_many_carriers_as_run_at_once() -> None:
     assert len(get_hub().carriers) == len(get_hub().idle) == 10
 
 
+def keep_idle(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    monkeypatch.setattr(module, "MAX_IDLE", number)
+    if module.accelerator is not None:
+        module.accelerator.double_carrier(number, module.end_of_forked_child)
+
+
+@pytest.fixture
+def _as_ever() -> Iterator[None]:
+    yield
+    if module.accelerator is not None:
+        module.accelerator.double_carrier(MAX_IDLE, module.end_of_forked_child)
+
+
 @recycles
+@pytest.mark.usefixtures("_as_ever")
 def test_no_more_idle_carriers_than_are_worth_keeping(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_IDLE", 3)
+    keep_idle(monkeypatch, 3)
     event = Event()
     threads = [spawn(event.wait) for _ in range(10)]
     settle()
@@ -59,8 +73,9 @@ def test_no_more_idle_carriers_than_are_worth_keeping(monkeypatch: pytest.Monkey
     assert len(get_hub().carriers) == len(get_hub().idle) == 3
 
 
+@pytest.mark.usefixtures("_as_ever")
 def test_recycling_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_IDLE", 0)
+    keep_idle(monkeypatch, 0)
     for _ in range(5):
         spawn(carrier_id).wait()
     assert not get_hub().carriers

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from greening._core.current import current, get_hub, in_hub
-from greening._core.greenthread import kill, spawn, spawn_after
+from greening._core.greenthread import kill, spawn
 from greening._core.hub import MIN_ROUND
+from greening._core.later import spawn_after
 from greening._core.poller import IN
 from greening._core.task import PARKED, TIMED_OUT, Task
 from greening._core.waiting import sleep, wait_readable, yield_now

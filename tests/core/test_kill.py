@@ -7,7 +7,8 @@ import pytest
 from greenlet import greenlet
 
 from greening._core.current import current
-from greening._core.greenthread import getcurrent, kill, spawn, spawn_after
+from greening._core.greenthread import getcurrent, kill, spawn
+from greening._core.later import spawn_after
 from greening._core.waiting import sleep
 from greening.errors import GreenletExit
 from greening.sync.event import Event

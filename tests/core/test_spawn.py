@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from greening._core.current import current
-from greening._core.greenthread import GreenThread, getcurrent, spawn, spawn_after, spawn_after_local, spawn_n
+from greening._core.greenthread import GreenThread, getcurrent, spawn, spawn_n
+from greening._core.later import spawn_after, spawn_after_local
 from greening._core.waiting import sleep, yield_now
 from greening.errors import GreenletExit
 from greening.sync.event import Event

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 import trustme
 
+from greening._compiled import accelerator
 from greening.net import retry
-from greening.net import socket as net
+from greening.net import stream as net
+from greening.net.retry import BUDGET
 from greening.net.socket import GreenSocket
 
 Pair = tuple[GreenSocket, GreenSocket]
@@ -30,8 +32,27 @@ def keep() -> Iterator[Callable[[Any], Any]]:
 @pytest.fixture
 def steady(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody lets others run because he has had enough turns: the order of things is that of the test alone."""
-    monkeypatch.setattr(net, "tick", lambda: 1)
-    monkeypatch.setattr(retry, "tick", lambda: 1)
+    set_tries(monkeypatch, 1)
+
+
+def set_tries(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """So many tries have been made since others last had a turn."""
+    monkeypatch.setattr(net, "tick", lambda: number)
+    monkeypatch.setattr(retry, "tick", lambda: number)
+    if accelerator is not None:
+        accelerator.set_tries(number)
+
+
+@pytest.fixture
+def spent(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Call it, and the next try lets others run first."""
+
+    def spend_all() -> None:
+        set_tries(monkeypatch, BUDGET)
+        if accelerator is not None:
+            accelerator.set_tries(BUDGET - 1)
+
+    return spend_all
 
 
 @pytest.fixture

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from greening._core.current import get_hub
-from greening._core.greenthread import spawn, spawn_after
+from greening._core.greenthread import spawn
+from greening._core.later import spawn_after
 from greening._core.poller import IN
 from greening._core.registry import Registration, Registry
 from greening._core.waiting import sleep
 from greening._originals import raw_socket
 from greening.errors import GreenletExit
 from greening.net import retry
-from greening.net import socket as net
 from greening.net.socket import GreenSocket
 
 Pair = tuple[GreenSocket, GreenSocket]
@@ -128,7 +128,12 @@ def test_who_never_has_to_wait_lets_timers_fire_and_descriptors_wake_although_no
 
 @pytest.mark.parametrize("method", ["recv", "recv_into", "recvfrom", "recvmsg", "accept"])
 def test_who_is_killed_while_letting_others_run_has_read_nothing(
-    method: str, tcp: Pair, listener: GreenSocket, keep: Keep, monkeypatch: pytest.MonkeyPatch
+    method: str,
+    tcp: Pair,
+    listener: GreenSocket,
+    keep: Keep,
+    spent: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     client, server = tcp
     if method == "accept":
@@ -140,8 +145,7 @@ def test_who_is_killed_while_letting_others_run_has_read_nothing(
     else:
         call = lambda: getattr(server, method)(8)  # noqa: E731
     client.sendall(b"precious")
-    monkeypatch.setattr(net, "tick", lambda: 0)
-    monkeypatch.setattr(retry, "tick", lambda: 0)
+    spent()
     thread = spawn(call)
     sleep(0)
     assert not thread.dead
@@ -156,11 +160,10 @@ def test_who_is_killed_while_letting_others_run_has_read_nothing(
 
 @pytest.mark.parametrize(("method", "data"), [("send", b"x"), ("sendall", b"x"), ("sendmsg", [b"x"])])
 def test_a_sender_that_is_killed_while_letting_others_run_has_sent_nothing(
-    method: str, data: Any, tcp: Pair, monkeypatch: pytest.MonkeyPatch
+    method: str, data: Any, tcp: Pair, spent: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, server = tcp
-    monkeypatch.setattr(net, "tick", lambda: 0)
-    monkeypatch.setattr(retry, "tick", lambda: 0)
+    spent()
     thread = spawn(getattr(client, method), data)
     sleep(0)
     assert not thread.dead

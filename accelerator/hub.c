@@ -1,0 +1,324 @@
+/* The hub's members, the switch to whoever is next, and what the events of descriptors do. */
+#include "accelerator.h"
+
+PyTypeObject *HubType, *RegistrationType;
+
+/* Hub */
+
+static PyObject *
+hub_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
+{
+    Hub *self = (Hub *)((allocfunc)PyType_GetSlot(type, Py_tp_alloc))(type, 0);
+    if (self == NULL)
+        return NULL;
+    self->ready = PyObject_CallNoArgs((PyObject *)RingType);
+    if (self->ready == NULL) {
+        Py_DECREF(self);
+        return NULL;
+    }
+    self->idle = Py_NewRef(Py_None);
+    self->carriers = Py_NewRef(Py_None);
+    self->main = Py_NewRef(Py_None);
+    self->task = Py_NewRef(Py_None);
+    self->regs = Py_NewRef(Py_None);
+    self->now = Py_NewRef(Py_None);
+    self->enter = Py_NewRef(Py_None);
+    self->post = Py_NewRef(Py_None);
+    return (PyObject *)self;
+}
+
+static int
+hub_traverse(Hub *self, visitproc visit, void *arg)
+{
+    Py_VISIT(TYPE(self));
+    Py_VISIT(self->ready);
+    Py_VISIT(self->idle);
+    Py_VISIT(self->carriers);
+    Py_VISIT(self->main);
+    Py_VISIT(self->task);
+    Py_VISIT(self->regs);
+    Py_VISIT(self->now);
+    Py_VISIT(self->enter);
+    Py_VISIT(self->post);
+    Py_VISIT(self->dict);
+    return 0;
+}
+
+static int
+hub_clear(Hub *self)
+{
+    Py_CLEAR(self->idle);
+    Py_CLEAR(self->carriers);
+    Py_CLEAR(self->main);
+    Py_CLEAR(self->task);
+    Py_CLEAR(self->regs);
+    Py_CLEAR(self->now);
+    Py_CLEAR(self->enter);
+    Py_CLEAR(self->post);
+    Py_CLEAR(self->dict);
+    return 0;
+}
+
+static void
+hub_dealloc(Hub *self)
+{
+    PyTypeObject *type = TYPE(self);
+    PyObject_GC_UnTrack(self);
+    if (self->weakrefs != NULL)
+        PyObject_ClearWeakRefs((PyObject *)self);
+    hub_clear(self);
+    Py_CLEAR(self->ready);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
+    Py_DECREF(type);
+}
+
+/* A carrier for a task that has none: an idle one. 1: given, 0: there is none, -1: error. */
+static int
+give_carrier(Hub *hub, Task *task)
+{
+    Py_ssize_t idle = PyList_Check(hub->idle) ? PyList_Size(hub->idle) : 0;
+    if (idle == 0 || task->state == DEAD)
+        return 0;
+    PyObject *carrier = Py_NewRef(PyList_GetItem(hub->idle, idle - 1));
+    PyObject *resume = NULL;
+    if (PyList_SetSlice(hub->idle, idle - 1, idle, NULL) == 0 &&
+        PyObject_SetAttr(carrier, N__greening_task, (PyObject *)task) == 0 &&
+        PyObject_SetAttr(carrier, N_gr_context, task->context) == 0)
+        resume = PyObject_GetAttr(carrier, N_resume);
+    Py_DECREF(carrier);
+    if (resume == NULL)
+        return -1;
+    SET(task->resume, resume);
+    Py_DECREF(resume);
+    return 1;
+}
+
+/* Hub.switch: leave the running greenlet for the next runnable task, or for the loop. */
+PyObject *
+hub_switch(Hub *hub)
+{
+    PyObject *resume = hub->enter;
+    Ring *ready = (Ring *)hub->ready;
+    if (hub->turns > 0) {
+        Task *task = (Task *)ring_first(ready);
+        if (task != NULL) {
+            int has = task->resume != Py_None ? 1 : give_carrier(hub, task);
+            if (has < 0)
+                return NULL;
+            if (has) {
+                hub->turns--;
+                resume = task->resume;
+                /* What is held while we are parked is the method object, and not its greenlet (see carrier). */
+                Py_INCREF(resume);
+                Py_DECREF(ring_popleft(ready));
+                PyObject *came = PyObject_CallNoArgs(resume);
+                Py_DECREF(resume);
+                return came;
+            }
+        }
+    }
+    Py_INCREF(resume);
+    PyObject *came = PyObject_CallNoArgs(resume);
+    Py_DECREF(resume);
+    return came;
+}
+
+static PyObject *
+switch_(PyObject *self, PyObject *Py_UNUSED(unused))
+{
+    return hub_switch((Hub *)self);
+}
+
+/* Registrations */
+
+static PyObject *
+reg_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
+{
+    Registration *self = (Registration *)((allocfunc)PyType_GetSlot(type, Py_tp_alloc))(type, 0);
+    if (self != NULL) {
+        self->owner = Py_NewRef(Py_None);
+        self->readers = Py_NewRef(Py_None);
+        self->writers = Py_NewRef(Py_None);
+    }
+    return (PyObject *)self;
+}
+
+static int
+reg_traverse(Registration *self, visitproc visit, void *arg)
+{
+    Py_VISIT(TYPE(self));
+    Py_VISIT(self->owner);
+    Py_VISIT(self->readers);
+    Py_VISIT(self->writers);
+    return 0;
+}
+
+static int
+reg_clear(Registration *self)
+{
+    Py_CLEAR(self->owner);
+    Py_CLEAR(self->readers);
+    Py_CLEAR(self->writers);
+    return 0;
+}
+
+static void
+reg_dealloc(Registration *self)
+{
+    PyTypeObject *type = TYPE(self);
+    PyObject_GC_UnTrack(self);
+    reg_clear(self);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
+    Py_DECREF(type);
+}
+
+/* Of poll(2) and epoll(7); the same numbers as in greening/_core/poller.py. */
+enum { IN = 0x001, PRI = 0x002, OUT = 0x004, ERR = 0x008, HUP = 0x010, NVAL = 0x020, RDHUP = 0x2000 };
+
+/* Registry.dispatch for one event. 1: done, 0: the Python one has to do it, -1: error. */
+static int
+dispatch_one(Registration *reg, PyObject *event, long mask)
+{
+    if ((mask & NVAL) || !reg->edge)
+        return 0;
+    int reads = reg->readers != Py_None && (mask & (IN | PRI | RDHUP | HUP | ERR));
+    int writes = reg->writers != Py_None && (mask & (OUT | HUP | ERR));
+    if ((reads && !IS(reg->readers, TaskType)) || (writes && !IS(reg->writers, TaskType)))
+        return 0;
+    reg->drained = 0;
+    if (mask & (PRI | RDHUP | HUP | ERR))
+        reg->stream = 0;
+    PyObject *value = PyTuple_GetItem(event, 1);
+    if (reads) {
+        PyObject *task = reg->readers;
+        reg->readers = Py_NewRef(Py_None);
+        int woken = task_wake((Task *)task, value);
+        Py_DECREF(task);
+        if (woken < 0)
+            return -1;
+    }
+    if (writes) {
+        PyObject *task = reg->writers;
+        reg->writers = Py_NewRef(Py_None);
+        int woken = task_wake((Task *)task, value);
+        Py_DECREF(task);
+        if (woken < 0)
+            return -1;
+    }
+    return 1;
+}
+
+/* dispatch(regs, events, others): `others([event])` is called for every event that is not of the frequent kind. */
+static PyObject *
+dispatch(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t count)
+{
+    if (count != 3 || !PyDict_Check(args[0]) || !PyList_Check(args[1])) {
+        PyErr_SetString(PyExc_TypeError, "dispatch() takes a dictionary, a list and a function");
+        return NULL;
+    }
+    PyObject *regs = args[0], *events = args[1], *others = args[2];
+    for (Py_ssize_t i = 0; i < PyList_Size(events); i++) {
+        PyObject *event = PyList_GetItem(events, i);
+        if (!PyTuple_Check(event) || PyTuple_Size(event) != 2) {
+            PyErr_SetString(PyExc_TypeError, "an event is a tuple of two");
+            return NULL;
+        }
+        long mask = PyLong_AsLong(PyTuple_GetItem(event, 1));
+        if (mask == -1 && PyErr_Occurred())
+            return NULL;
+        PyObject *reg = PyDict_GetItemWithError(regs, PyTuple_GetItem(event, 0));
+        if (reg == NULL && PyErr_Occurred())
+            return NULL;
+        int done = 0;
+        if (reg != NULL && IS(reg, RegistrationType)) {
+            Py_INCREF(reg);
+            done = dispatch_one((Registration *)reg, event, mask);
+            Py_DECREF(reg);
+        }
+        if (done < 0)
+            return NULL;
+        if (!done) {
+            PyObject *one = PyList_New(1);
+            if (one == NULL || PyList_SetItem(one, 0, Py_NewRef(event)) < 0)
+                return NULL;
+            PyObject *result = PyObject_CallFunctionObjArgs(others, one, NULL);
+            Py_DECREF(one);
+            if (result == NULL)
+                return NULL;
+            Py_DECREF(result);
+        }
+    }
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef hub_methods[] = {
+    {"switch", switch_, METH_NOARGS, "See greening._core.hub.Hub.switch."},
+    {NULL, NULL, 0, NULL},
+};
+
+#define HUB(name) {#name, T_OBJECT_EX, offsetof(Hub, name), 0, NULL}
+
+static PyMemberDef hub_members[] = {
+    HUB(idle), HUB(carriers), HUB(regs), HUB(now), HUB(post), HUB(main), HUB(task),
+    {"_enter", T_OBJECT_EX, offsetof(Hub, enter), 0, NULL},
+    {"ready", T_OBJECT_EX, offsetof(Hub, ready), READONLY, NULL},
+    {"carrier_refs", T_PYSSIZET, offsetof(Hub, carrier_refs), 0, NULL},
+    {"turns", T_PYSSIZET, offsetof(Hub, turns), 0, NULL},
+    {"awake", T_ULONG, offsetof(Hub, awake), 0, NULL},
+    {"__dictoffset__", T_PYSSIZET, offsetof(Hub, dict), READONLY, NULL},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(Hub, weakrefs), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot hub_slots[] = {
+    {Py_tp_doc, "The members of a hub that are used all the time."},
+    {Py_tp_new, hub_new},
+    {Py_tp_methods, hub_methods},
+    {Py_tp_members, hub_members},
+    {Py_tp_traverse, hub_traverse},
+    {Py_tp_clear, hub_clear},
+    {Py_tp_dealloc, hub_dealloc},
+    {0, NULL},
+};
+
+static PyType_Spec hub_spec = {
+    "greening._accelerator.HubMembers", sizeof(Hub), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, hub_slots,
+};
+
+#define REG(name, type) {#name, type, offsetof(Registration, name), 0, NULL}
+
+static PyMemberDef reg_members[] = {
+    REG(owner, T_OBJECT_EX), REG(readers, T_OBJECT_EX), REG(writers, T_OBJECT_EX), REG(fd, T_INT),
+    REG(drained, T_BOOL), REG(edge, T_BOOL), REG(stream, T_BOOL),
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot reg_slots[] = {
+    {Py_tp_doc, "The members of a registration."},
+    {Py_tp_new, reg_new},
+    {Py_tp_members, reg_members},
+    {Py_tp_traverse, reg_traverse},
+    {Py_tp_clear, reg_clear},
+    {Py_tp_dealloc, reg_dealloc},
+    {0, NULL},
+};
+
+static PyType_Spec reg_spec = {
+    "greening._accelerator.RegistrationMembers", sizeof(Registration), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, reg_slots,
+};
+
+static PyMethodDef functions[] = {
+    {"dispatch", (PyCFunction)(void (*)(void))dispatch, METH_FASTCALL,
+     "dispatch(regs, events, others): see greening._core.registry.Registry.dispatch."},
+    {NULL, NULL, 0, NULL},
+};
+
+int
+add_hubs(PyObject *module)
+{
+    HubType = make_type(module, &hub_spec, NULL);
+    RegistrationType = make_type(module, &reg_spec, NULL);
+    return HubType == NULL || RegistrationType == NULL ? -1 : PyModule_AddFunctions(module, functions);
+}

@@ -1,0 +1,148 @@
+/* `local` (greening/sync/local.py): an attribute that is there, in a thread that has been here before. */
+#include "accelerator.h"
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *attributes; /* of all threads: ident -> {name: value} */
+    PyObject *weakrefs;
+} Local;
+
+/* Told by Python: what there is to do when something is missing. */
+static PyObject *slow_get, *slow_set, *slow_delete;
+
+/* The running thread's attributes, borrowed; NULL without an error: there are none yet. */
+static PyObject *
+mine(Local *self)
+{
+    if (self->attributes == NULL || !PyDict_Check(self->attributes))
+        return NULL;
+    Task *task = running_task();
+    if (task == NULL)
+        return NULL;
+    PyObject *found = task->ident == ZERO ? NULL : PyDict_GetItemWithError(self->attributes, task->ident);
+    Py_DECREF((PyObject *)task); /* it runs, and so lives */
+    if (found == NULL)
+        PyErr_Clear();
+    return found;
+}
+
+static PyObject *
+get(PyObject *self, PyObject *name)
+{
+    PyObject *here = mine((Local *)self);
+    if (here != NULL) {
+        PyObject *value = PyDict_GetItemWithError(here, name);
+        if (value != NULL)
+            return Py_NewRef(value);
+        PyErr_Clear();
+    }
+    return PyObject_CallFunctionObjArgs(slow_get, self, name, NULL);
+}
+
+static int
+set(PyObject *self, PyObject *name, PyObject *value)
+{
+    PyObject *done;
+    if (value == NULL)
+        done = PyObject_CallFunctionObjArgs(slow_delete, self, name, NULL);
+    else {
+        PyObject *here = mine((Local *)self);
+        if (here != NULL) {
+            int is_there = PyDict_Contains(here, name); /* `__dict__` never is */
+            if (is_there > 0) {
+                Py_INCREF(here);
+                int result = PyDict_SetItem(here, name, value);
+                Py_DECREF(here);
+                return result;
+            }
+            PyErr_Clear();
+        }
+        done = PyObject_CallFunctionObjArgs(slow_set, self, name, value, NULL);
+    }
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 0;
+}
+
+static int
+traverse(Local *self, visitproc visit, void *arg)
+{
+    Py_VISIT(TYPE(self));
+    Py_VISIT(self->attributes);
+    return 0;
+}
+
+static int
+clear(Local *self)
+{
+    Py_CLEAR(self->attributes);
+    return 0;
+}
+
+static void
+dealloc(Local *self)
+{
+    PyTypeObject *type = TYPE(self);
+    PyObject_GC_UnTrack(self);
+    if (self->weakrefs != NULL)
+        PyObject_ClearWeakRefs((PyObject *)self);
+    clear(self);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
+    Py_DECREF(type);
+}
+
+static PyMemberDef members[] = {
+    {"_local_attributes", T_OBJECT_EX, offsetof(Local, attributes), 0, NULL},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(Local, weakrefs), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot slots[] = {
+    {Py_tp_doc, "The members of a `local`, and its frequent case."},
+    {Py_tp_members, members},
+    {Py_tp_getattro, get},
+    {Py_tp_setattro, set},
+    {Py_tp_traverse, traverse},
+    {Py_tp_clear, clear},
+    {Py_tp_dealloc, dealloc},
+    {0, NULL},
+};
+
+static PyType_Spec spec = {
+    "greening._accelerator.LocalMembers", sizeof(Local), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots,
+};
+
+static PyObject *
+double_local(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *get_it, *set_it, *delete_it;
+    if (!PyArg_ParseTuple(args, "OOO", &get_it, &set_it, &delete_it))
+        return NULL;
+    SET(slow_get, get_it);
+    SET(slow_set, set_it);
+    SET(slow_delete, delete_it);
+    Py_RETURN_NONE;
+}
+
+/* `object.__setattr__` and `__delattr__` refuse an object whose type has its own in C. */
+static PyObject *
+generic_set(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *self, *name, *value = NULL;
+    if (!PyArg_ParseTuple(args, "OO|O", &self, &name, &value) || PyObject_GenericSetAttr(self, name, value) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef functions[] = {
+    {"double_local", double_local, METH_VARARGS, "double_local(get, set, delete): for when something is missing."},
+    {"generic_set", generic_set, METH_VARARGS, "generic_set(self, name, value): object.__setattr__. No value: __delattr__."},
+    {NULL, NULL, 0, NULL},
+};
+
+int
+add_locals(PyObject *module)
+{
+    PyTypeObject *type = make_type(module, &spec, NULL);
+    return type == NULL ? -1 : PyModule_AddFunctions(module, functions);
+}

@@ -1,0 +1,406 @@
+/* The lock family: what is done when nobody has to wait. Waiting is Python's (greening/sync/lock.py, semaphore.py). */
+#include "accelerator.h"
+
+static PyTypeObject *CellType, *LockType, *RLockType;
+
+/* A call that may wait and never has to lets others run once in so many times: see greening/sync/lock.py. */
+enum { SHARE_EVERY = 1024 };
+static unsigned calls;
+
+/* Cell: the state of a lock. Under the GIL its methods are single steps on every OS thread. */
+
+typedef struct {
+    PyObject_HEAD
+    char locked;
+} Cell;
+
+static PyObject *
+cell_acquire(Cell *self, PyObject *Py_UNUSED(blocking))
+{
+    if (self->locked)
+        Py_RETURN_FALSE;
+    self->locked = 1;
+    Py_RETURN_TRUE;
+}
+
+static PyObject *
+cell_release(Cell *self, PyObject *Py_UNUSED(unused))
+{
+    if (!self->locked) {
+        PyErr_SetString(PyExc_RuntimeError, "release unlocked lock");
+        return NULL;
+    }
+    self->locked = 0;
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+cell_locked(Cell *self, PyObject *Py_UNUSED(unused))
+{
+    return PyBool_FromLong(self->locked);
+}
+
+static void
+cell_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
+    Py_DECREF(type);
+}
+
+static PyMethodDef cell_methods[] = {
+    {"acquire", (PyCFunction)cell_acquire, METH_O, "acquire(False): take it; False: somebody has it. It never waits."},
+    {"release", (PyCFunction)cell_release, METH_NOARGS, "Open it. RuntimeError: it is open."},
+    {"locked", (PyCFunction)cell_locked, METH_NOARGS, "Whether somebody has it."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot cell_slots[] = {
+    {Py_tp_doc, "The state of a lock."},
+    {Py_tp_methods, cell_methods},
+    {Py_tp_dealloc, cell_dealloc},
+    {0, NULL},
+};
+
+static PyType_Spec cell_spec = {"greening._accelerator.Cell", sizeof(Cell), 0, Py_TPFLAGS_DEFAULT, cell_slots};
+
+/* Lock */
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *real, *waiters; /* a Cell, or an adopted real lock; a list of tasks */
+    PyObject *weakrefs;
+} Lock;
+
+/* The state, if it is one of ours. */
+static Cell *
+cell_of(Lock *lock)
+{
+    return lock->real != NULL && Py_TYPE(lock->real) == CellType ? (Cell *)lock->real : NULL;
+}
+
+static PyObject *
+call_acquire(PyObject *lock, PyObject *blocking, PyObject *timeout)
+{
+    return PyObject_CallMethodObjArgs(lock, N__acquire, blocking, timeout, NULL);
+}
+
+static PyObject *MINUS_ONE;
+
+static PyObject *
+lock_enter(Lock *self, PyObject *Py_UNUSED(unused))
+{
+    Cell *cell = cell_of(self);
+    if (cell == NULL || cell->locked)
+        return call_acquire((PyObject *)self, Py_True, MINUS_ONE);
+    cell->locked = 1;
+    if (++calls % SHARE_EVERY)
+        Py_RETURN_TRUE;
+    return PyObject_CallMethodObjArgs((PyObject *)self, N__share, NULL);
+}
+
+static PyObject *
+lock_acquire(Lock *self, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"blocking", "timeout", NULL};
+    PyObject *blocking = Py_True, *timeout = MINUS_ONE;
+    if ((kwargs != NULL || PyTuple_Size(args) > 0) &&
+        !PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:acquire", names, &blocking, &timeout))
+        return NULL;
+    if (timeout == MINUS_ONE) {
+        Cell *cell = cell_of(self);
+        int waits = PyObject_IsTrue(blocking);
+        if (waits < 0)
+            return NULL;
+        if (waits)
+            return lock_enter(self, NULL);
+        if (cell != NULL) {
+            if (cell->locked)
+                Py_RETURN_FALSE;
+            cell->locked = 1;
+            Py_RETURN_TRUE;
+        }
+    }
+    return call_acquire((PyObject *)self, blocking, timeout);
+}
+
+static PyObject *
+lock_release(Lock *self, PyObject *Py_UNUSED(unused))
+{
+    Cell *cell = cell_of(self);
+    if (self->waiters == NULL || PyList_Size(self->waiters) != 0)
+        return PyObject_CallMethodObjArgs((PyObject *)self, N__hand_over, NULL);
+    if (cell != NULL)
+        return cell_release(cell, NULL);
+    return PyObject_CallMethodObjArgs(self->real, N_release, NULL);
+}
+
+static PyObject *
+lock_exit(Lock *self, PyObject *Py_UNUSED(args))
+{
+    return lock_release(self, NULL);
+}
+
+static PyObject *
+lock_locked(Lock *self, PyObject *Py_UNUSED(unused))
+{
+    Cell *cell = cell_of(self);
+    return cell != NULL ? PyBool_FromLong(cell->locked) : PyObject_CallMethodObjArgs(self->real, N_locked, NULL);
+}
+
+static int
+lock_traverse(Lock *self, visitproc visit, void *arg)
+{
+    Py_VISIT(TYPE(self));
+    Py_VISIT(self->real);
+    Py_VISIT(self->waiters);
+    return 0;
+}
+
+static int
+lock_clear(Lock *self)
+{
+    Py_CLEAR(self->real);
+    Py_CLEAR(self->waiters);
+    return 0;
+}
+
+static void
+lock_dealloc(Lock *self)
+{
+    PyTypeObject *type = TYPE(self);
+    PyObject_GC_UnTrack(self);
+    if (self->weakrefs != NULL)
+        PyObject_ClearWeakRefs((PyObject *)self);
+    lock_clear(self);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
+    Py_DECREF(type);
+}
+
+#define VARKEYS(function) (PyCFunction)(void (*)(void))function, METH_VARARGS | METH_KEYWORDS
+
+static PyMethodDef lock_methods[] = {
+    {"acquire", VARKEYS(lock_acquire),
+     "acquire($self, blocking=True, timeout=-1)\n--\n\nTake the lock; park while somebody else has it.\n\n"
+     "See greening.sync.lock.Lock.acquire."},
+    {"acquire_lock", VARKEYS(lock_acquire), "Old name of acquire."},
+    {"release", (PyCFunction)lock_release, METH_NOARGS,
+     "release($self)\n--\n\nHand the lock to the first waiter, or open it. RuntimeError: it is not locked."},
+    {"release_lock", (PyCFunction)lock_release, METH_NOARGS, "Old name of release."},
+    {"locked", (PyCFunction)lock_locked, METH_NOARGS, "locked($self)\n--\n\nTrue while somebody has it."},
+    {"locked_lock", (PyCFunction)lock_locked, METH_NOARGS, "Old name of locked."},
+    {"__enter__", (PyCFunction)lock_enter, METH_NOARGS, "Take the lock."},
+    {"__exit__", (PyCFunction)lock_exit, METH_VARARGS, "Release the lock."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyMemberDef lock_members[] = {
+    {"_real", T_OBJECT_EX, offsetof(Lock, real), 0, NULL},
+    {"_waiters", T_OBJECT_EX, offsetof(Lock, waiters), 0, NULL},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(Lock, weakrefs), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot lock_slots[] = {
+    {Py_tp_doc, "The members of a lock, and what is done when nobody has to wait."},
+    {Py_tp_methods, lock_methods},
+    {Py_tp_members, lock_members},
+    {Py_tp_traverse, lock_traverse},
+    {Py_tp_clear, lock_clear},
+    {Py_tp_dealloc, lock_dealloc},
+    {0, NULL},
+};
+
+static PyType_Spec lock_spec = {
+    "greening._accelerator.LockMembers", sizeof(Lock), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, lock_slots,
+};
+
+/* RLock */
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *block, *owner; /* a Lock; the greenlet that has it, or None */
+    Py_ssize_t count;
+    PyObject *weakrefs;
+} RLock;
+
+static PyObject *
+rlock_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
+{
+    RLock *self = (RLock *)((allocfunc)PyType_GetSlot(type, Py_tp_alloc))(type, 0);
+    if (self != NULL)
+        self->owner = Py_NewRef(Py_None);
+    return (PyObject *)self;
+}
+
+/* Take it without waiting, but for a turn of the others that is due when the caller may wait. 1: taken, 0: Python has to
+   do it, -1: error. */
+static int
+rlock_take(RLock *self, int waits)
+{
+    PyObject *me = running_greenlet();
+    if (me == NULL) {
+        PyErr_Clear();
+        return 0;
+    }
+    Py_DECREF(me); /* it runs, and so lives */
+    if (self->owner == me) {
+        self->count++;
+        return 1;
+    }
+    Cell *cell = self->block != NULL && IS(self->block, LockType) ? cell_of((Lock *)self->block) : NULL;
+    if (cell == NULL || cell->locked)
+        return 0;
+    cell->locked = 1;
+    if (waits && ++calls % SHARE_EVERY == 0) {
+        PyObject *taken = PyObject_CallMethodObjArgs(self->block, N__share, NULL);
+        if (taken == NULL)
+            return -1;
+        Py_DECREF(taken);
+    }
+    SET(self->owner, me);
+    self->count = 1;
+    return 1;
+}
+
+static PyObject *
+rlock_enter(RLock *self, PyObject *Py_UNUSED(unused))
+{
+    int taken = rlock_take(self, 1);
+    if (taken == 0)
+        return call_acquire((PyObject *)self, Py_True, MINUS_ONE);
+    return taken < 0 ? NULL : Py_NewRef(Py_True);
+}
+
+static PyObject *
+rlock_acquire(RLock *self, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"blocking", "timeout", NULL};
+    PyObject *blocking = Py_True, *timeout = MINUS_ONE;
+    if ((kwargs != NULL || PyTuple_Size(args) > 0) &&
+        !PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:acquire", names, &blocking, &timeout))
+        return NULL;
+    int waits = PyObject_IsTrue(blocking);
+    int taken = waits < 0 ? -1 : timeout == MINUS_ONE ? rlock_take(self, waits) : 0;
+    if (taken == 0)
+        return call_acquire((PyObject *)self, blocking, timeout);
+    return taken < 0 ? NULL : Py_NewRef(Py_True);
+}
+
+static PyObject *
+rlock_release(RLock *self, PyObject *Py_UNUSED(unused))
+{
+    PyObject *me = running_greenlet();
+    if (me == NULL) {
+        PyErr_Clear();
+        return PyObject_CallMethodObjArgs((PyObject *)self, N__release, NULL);
+    }
+    Py_DECREF(me);
+    if (self->owner != me) {
+        PyErr_SetString(PyExc_RuntimeError, "cannot release un-acquired lock");
+        return NULL;
+    }
+    if (self->count > 1) {
+        self->count--;
+        Py_RETURN_NONE;
+    }
+    self->count = 0;
+    SET(self->owner, Py_None);
+    if (IS(self->block, LockType))
+        return lock_release((Lock *)self->block, NULL);
+    return PyObject_CallMethodObjArgs(self->block, N_release, NULL);
+}
+
+static PyObject *
+rlock_exit(RLock *self, PyObject *Py_UNUSED(args))
+{
+    return rlock_release(self, NULL);
+}
+
+static PyObject *
+rlock_is_owned(RLock *self, PyObject *Py_UNUSED(unused))
+{
+    PyObject *me = running_greenlet();
+    if (me == NULL) {
+        PyErr_Clear();
+        return PyBool_FromLong(self->count > 0);
+    }
+    Py_DECREF(me);
+    return PyBool_FromLong(self->owner == me);
+}
+
+static int
+rlock_traverse(RLock *self, visitproc visit, void *arg)
+{
+    Py_VISIT(TYPE(self));
+    Py_VISIT(self->block);
+    Py_VISIT(self->owner);
+    return 0;
+}
+
+static int
+rlock_clear(RLock *self)
+{
+    Py_CLEAR(self->block);
+    Py_CLEAR(self->owner);
+    return 0;
+}
+
+static void
+rlock_dealloc(RLock *self)
+{
+    PyTypeObject *type = TYPE(self);
+    PyObject_GC_UnTrack(self);
+    if (self->weakrefs != NULL)
+        PyObject_ClearWeakRefs((PyObject *)self);
+    rlock_clear(self);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
+    Py_DECREF(type);
+}
+
+static PyMethodDef rlock_methods[] = {
+    {"acquire", VARKEYS(rlock_acquire),
+     "acquire($self, blocking=True, timeout=-1)\n--\n\nTake the lock, or take it once more.\n\n"
+     "See greening.sync.lock.RLock.acquire."},
+    {"release", (PyCFunction)rlock_release, METH_NOARGS,
+     "release($self)\n--\n\nUndo one acquire; the last one hands the lock on. RuntimeError: the caller does not own it."},
+    {"__enter__", (PyCFunction)rlock_enter, METH_NOARGS, "Take the lock."},
+    {"__exit__", (PyCFunction)rlock_exit, METH_VARARGS, "Undo one acquire."},
+    {"_is_owned", (PyCFunction)rlock_is_owned, METH_NOARGS, "For threading.Condition."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyMemberDef rlock_members[] = {
+    {"_block", T_OBJECT_EX, offsetof(RLock, block), 0, NULL},
+    {"_owner", T_OBJECT_EX, offsetof(RLock, owner), 0, NULL},
+    {"_count", T_PYSSIZET, offsetof(RLock, count), 0, NULL},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(RLock, weakrefs), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot rlock_slots[] = {
+    {Py_tp_doc, "The members of an RLock, and what is done when nobody has to wait."},
+    {Py_tp_new, rlock_new},
+    {Py_tp_methods, rlock_methods},
+    {Py_tp_members, rlock_members},
+    {Py_tp_traverse, rlock_traverse},
+    {Py_tp_clear, rlock_clear},
+    {Py_tp_dealloc, rlock_dealloc},
+    {0, NULL},
+};
+
+static PyType_Spec rlock_spec = {
+    "greening._accelerator.RLockMembers", sizeof(RLock), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, rlock_slots,
+};
+
+int
+add_locks(PyObject *module)
+{
+    MINUS_ONE = PyLong_FromLong(-1);
+    CellType = make_type(module, &cell_spec, NULL);
+    LockType = make_type(module, &lock_spec, NULL);
+    RLockType = make_type(module, &rlock_spec, NULL);
+    return !MINUS_ONE || !CellType || !LockType || !RLockType ? -1 : 0;
+}

@@ -1,0 +1,115 @@
+/* The module: constants, greenlet's functions, types. */
+#include "accelerator.h"
+#include <greenlet/greenlet.h>
+
+PyObject *RUNNING, *PARKED, *READY, *DEAD, *ZERO, *EMPTY, *SWITCHED, *TIMED_OUT;
+#define DEFINE(name) PyObject *N_##name;
+NAMES(DEFINE)
+#undef DEFINE
+
+PyObject *
+running_greenlet(void)
+{
+    return (PyObject *)PyGreenlet_GetCurrent();
+}
+
+/* Where a carrier keeps its task. A slot of a Python class has a fixed place, which is looked for once, in a carrier whose
+   task is known (learn_carrier); a type that has not been learnt is asked as anybody would. */
+static PyTypeObject *carrier_type;
+static Py_ssize_t task_offset;
+
+/* learn_carrier(carrier): it has a task. Returns whether the place has been found. */
+PyObject *
+learn_carrier(PyObject *Py_UNUSED(module), PyObject *carrier)
+{
+    PyObject *task = PyObject_GetAttr(carrier, N__greening_task);
+    PyObject *size = PyObject_GetAttrString((PyObject *)Py_TYPE(carrier), "__basicsize__");
+    Py_ssize_t end = size == NULL ? -1 : PyLong_AsSsize_t(size);
+    Py_XDECREF(size);
+    Py_XDECREF(task); /* the carrier has it */
+    if (task == NULL || end < 0)
+        return NULL;
+    for (Py_ssize_t at = sizeof(PyGreenlet); at + (Py_ssize_t)sizeof(PyObject *) <= end; at += sizeof(PyObject *)) {
+        if (*(PyObject **)((char *)carrier + at) == task) {
+            carrier_type = (PyTypeObject *)Py_NewRef((PyObject *)Py_TYPE(carrier));
+            task_offset = at;
+            Py_RETURN_TRUE;
+        }
+    }
+    Py_RETURN_FALSE;
+}
+
+Task *
+running_task(void)
+{
+    PyObject *glet = running_greenlet();
+    if (glet == NULL) {
+        PyErr_Clear(); /* greenlet's own end, while the interpreter is finalized */
+        return NULL;
+    }
+    PyObject *task = NULL;
+    if (Py_TYPE(glet) == carrier_type)
+        task = *(PyObject **)((char *)glet + task_offset);
+    else if (((PyGreenlet *)glet)->dict != NULL)
+        task = PyDict_GetItemWithError(((PyGreenlet *)glet)->dict, N__greening_task);
+    Py_XINCREF(task);
+    if (task == NULL) {
+        PyErr_Clear();
+        task = PyObject_GetAttr(glet, N__greening_task);
+    }
+    Py_DECREF(glet);
+    if (task == NULL) {
+        PyErr_Clear();
+        return NULL;
+    }
+    if (!IS(task, TaskType)) {
+        Py_DECREF(task);
+        return NULL;
+    }
+    return (Task *)task;
+}
+
+PyTypeObject *
+make_type(PyObject *module, PyType_Spec *spec, PyTypeObject *base)
+{
+    PyObject *type = base == NULL ? PyType_FromSpec(spec) : PyType_FromSpecWithBases(spec, (PyObject *)base);
+    if (type != NULL && PyModule_AddType(module, (PyTypeObject *)type) < 0)
+        Py_CLEAR(type);
+    return (PyTypeObject *)type;
+}
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "greening._accelerator", "Compiled doubles of the engine's busiest functions.", -1,
+    NULL, NULL, NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC
+PyInit__accelerator(void)
+{
+    PyGreenlet_Import();
+    if (_PyGreenlet_API == NULL)
+        return NULL;
+#define INTERN(name)                                          \
+    N_##name = PyUnicode_InternFromString(#name);             \
+    if (N_##name == NULL)                                     \
+        return NULL;
+    NAMES(INTERN)
+#undef INTERN
+    ZERO = PyLong_FromLong(0);
+    RUNNING = PyLong_FromLong(1);
+    PARKED = PyLong_FromLong(2);
+    READY = PyLong_FromLong(3);
+    DEAD = PyLong_FromLong(4);
+    EMPTY = PyUnicode_FromString("");
+    SWITCHED = PyTuple_New(0);
+    if (!ZERO || !RUNNING || !PARKED || !READY || !DEAD || !EMPTY || !SWITCHED)
+        return NULL;
+    PyObject *module = PyModule_Create(&definition);
+    if (module == NULL)
+        return NULL;
+    if (add_ring(module) < 0 || add_tasks(module) < 0 || add_threads(module) < 0 || add_guards(module) < 0 || add_locks(module) < 0 ||
+        add_locals(module) < 0 || add_carriers(module) < 0 ||
+        add_hubs(module) < 0 || add_sockets(module) < 0)
+        Py_CLEAR(module);
+    return module;
+}

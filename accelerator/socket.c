@@ -1,0 +1,446 @@
+/* recv, recv_into, send and sendall of sockets: the call that can be answered at once, and the read that has to wait.
+
+   Each is a method of `_socket.socket`, as the interpreter's own are, and is given the Python function that it doubles:
+   whatever is not a plain call of the frequent kind goes there. */
+#include "accelerator.h"
+#include <errno.h>
+#include <sys/socket.h>
+
+
+/* Tries after which a green thread lets others run: see greening/net/retry.py. */
+enum { BUDGET = 128 };
+/* Up to here a read goes through a buffer of ours, and makes an object of just the right size. */
+enum { ROOM = 65536 };
+/* From here on the GIL is given away for the call. */
+enum { LONG_CALL = 262144 };
+
+static unsigned ticks;
+static char room[ROOM];
+
+/* Told by Python: see `double_socket_methods`. */
+static PyObject *get_fileno, *get_timeout, *timeouts, *yield_now;
+static PyObject *slow_recv, *slow_recv_into, *slow_send, *slow_sendall, *send_rest, *sendall_rest;
+
+/* The descriptor is the first member of the interpreter's socket object. That is no promise of anybody's: it is looked
+   at once, and where it should not hold, or not any more, `fileno()` is called. */
+static enum { UNKNOWN, HOLDS, HOLDS_NOT } first_member_is_fd;
+
+static int
+fd_of(PyObject *sock)
+{
+    int *member = (int *)((char *)sock + sizeof(PyObject));
+    if (first_member_is_fd == HOLDS)
+        return *member;
+    PyObject *number = PyObject_CallFunctionObjArgs(get_fileno, sock, NULL);
+    if (number == NULL)
+        return -1;
+    int fd = (int)PyLong_AsLong(number);
+    Py_DECREF(number);
+    if (first_member_is_fd == UNKNOWN && fd > 2)
+        first_member_is_fd = *member == fd ? HOLDS : HOLDS_NOT;
+    return fd;
+}
+
+/* After a number of tries, let others run first. -1: error. */
+static int
+spend(void)
+{
+    if (++ticks % BUDGET)
+        return 0;
+    PyObject *done = PyObject_CallNoArgs(yield_now);
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 0;
+}
+
+/* The registration of a socket with its hub, if it is armed and this socket's; borrowed from `regs`, or NULL. */
+static Registration *
+registration_of(Hub *hub, PyObject *sock, int fd)
+{
+    PyObject *key = PyLong_FromLong(fd);
+    if (key == NULL) {
+        PyErr_Clear();
+        return NULL;
+    }
+    PyObject *found = PyDict_Check(hub->regs) ? PyDict_GetItemWithError(hub->regs, key) : NULL;
+    Py_DECREF(key);
+    if (found == NULL || !IS(found, RegistrationType))
+        return NULL;
+    Registration *reg = (Registration *)found;
+    if (reg->owner == Py_None || !PyWeakref_CheckRef(reg->owner))
+        return NULL;
+    PyObject *owner = PyObject_CallNoArgs(reg->owner);
+    Py_XDECREF(owner); /* it lives: it is the caller's, or it is not the one */
+    if (owner == NULL)
+        PyErr_Clear();
+    return owner == sock ? reg : NULL;
+}
+
+/* One recv(2) that cannot wait. -2: it would have to (errno is EAGAIN), -1: error. */
+static Py_ssize_t
+receive(int fd, void *buffer, size_t size)
+{
+    for (;;) {
+        Py_ssize_t got;
+        if (size < LONG_CALL)
+            got = recv(fd, buffer, size, MSG_DONTWAIT);
+        else {
+            Py_BEGIN_ALLOW_THREADS
+            got = recv(fd, buffer, size, MSG_DONTWAIT);
+            Py_END_ALLOW_THREADS
+        }
+        if (got >= 0)
+            return got;
+        if (errno == EAGAIN || errno == EWOULDBLOCK)
+            return -2;
+        if (errno != EINTR) {
+            PyErr_SetFromErrno(PyExc_OSError);
+            return -1;
+        }
+        if (PyErr_CheckSignals() < 0)
+            return -1;
+    }
+}
+
+/* The absolute time at which an operation that begins now has to end: a new reference. NULL without an error: ask
+   Python. See greening/net/retry.py, deadline_of. */
+static PyObject *
+deadline_of(Hub *hub, PyObject *sock, int fd)
+{
+    PyObject *raw = PyObject_CallFunctionObjArgs(get_timeout, sock, NULL);
+    if (raw == NULL)
+        return NULL;
+    if (raw != Py_None || PyDict_Size(timeouts) == 0)
+        goto as_it_is;
+    PyObject *key = PyLong_FromLong(fd);
+    PyObject *entry = key == NULL ? NULL : PyDict_GetItemWithError(timeouts, key);
+    Py_XDECREF(key);
+    if (entry == NULL)
+        goto as_it_is;
+    PyObject *owner = PyObject_CallNoArgs(PyTuple_GetItem(entry, 0));
+    Py_XDECREF(owner);
+    if (owner != sock)
+        goto as_it_is;
+    Py_DECREF(raw);
+    PyObject *seconds = PyTuple_GetItem(entry, 1);
+    if (seconds == Py_None)
+        return Py_NewRef(seconds);
+    PyObject *now = PyObject_CallNoArgs(hub->now);
+    PyObject *deadline = now == NULL ? NULL : PyNumber_Add(now, seconds);
+    Py_XDECREF(now);
+    return deadline;
+as_it_is:
+    if (PyErr_Occurred() || raw != Py_None)
+        Py_CLEAR(raw);
+    return raw;
+}
+
+/* Park the running task until there is something to read. 1: try again, 0: Python has to do it, -1: error. */
+static int
+wait_readable(Task *task, Registration *reg, PyObject *deadline)
+{
+    if (task->state != RUNNING || reg->readers != Py_None || !reg->edge)
+        return 0;
+    SET(task->state, PARKED);
+    SET(reg->readers, (PyObject *)task);
+    Py_INCREF((PyObject *)reg);
+    PyObject *events = task_park_running(task, deadline);
+    if (events == NULL || events == TIMED_OUT) {
+        PyObject *type, *value, *trace;
+        PyErr_Fetch(&type, &value, &trace);
+        PyObject *left = PyObject_CallMethodObjArgs((PyObject *)reg, N_leave, (PyObject *)task, NULL);
+        Py_XDECREF(left);
+        if (left != NULL)
+            PyErr_Restore(type, value, trace);
+        else {
+            Py_XDECREF(type);
+            Py_XDECREF(value);
+            Py_XDECREF(trace);
+        }
+        if (events != NULL && left != NULL)
+            PyErr_SetString(PyExc_TimeoutError, "timed out");
+        Py_XDECREF(events);
+        Py_DECREF((PyObject *)reg);
+        return -1;
+    }
+    Py_DECREF(events);
+    Py_DECREF((PyObject *)reg);
+    return 1;
+}
+
+/* What recv and recv_into have in common: read into `buffer`. -3: Python has to do it, -1: error. */
+static Py_ssize_t
+read_into(PyObject *sock, void *buffer, size_t size)
+{
+    Py_ssize_t got = -3;
+    PyObject *deadline = NULL;
+    int fd = fd_of(sock);
+    if (fd < 0) {
+        PyErr_Clear();
+        return -3;
+    }
+    Task *task = running_task();
+    if (task == NULL || !IS(task->hub, HubType)) {
+        Py_XDECREF((PyObject *)task);
+        return -3;
+    }
+    Hub *hub = (Hub *)task->hub;
+    Registration *reg = registration_of(hub, sock, fd);
+    if (reg == NULL || !reg->drained) {
+        if (spend() < 0) {
+            got = -1;
+            goto end;
+        }
+        if ((fd = fd_of(sock)) < 0) {
+            PyErr_Clear(); /* closed by somebody while we let others run: Python has the right error */
+            goto end;
+        }
+        got = receive(fd, buffer, size);
+        if (got != -2) {
+            /* A short read has said that there is nothing more: see Registration.drained. */
+            if (got >= 0 && (size_t)got < size && (reg = registration_of(hub, sock, fd)) != NULL && reg->stream)
+                reg->drained = 1;
+            goto end;
+        }
+    }
+    deadline = deadline_of(hub, sock, fd);
+    if (deadline == NULL) {
+        got = PyErr_Occurred() ? -1 : -3;
+        goto end;
+    }
+    do {
+        reg = registration_of(hub, sock, fd);
+        int ready = reg == NULL ? 0 : wait_readable(task, reg, deadline);
+        if (ready != 1) {
+            got = ready < 0 ? -1 : -3;
+            goto end;
+        }
+        if ((fd = fd_of(sock)) < 0) {
+            PyErr_Clear();
+            got = -3;
+            goto end;
+        }
+        got = receive(fd, buffer, size);
+    } while (got == -2);
+    if (got > 0 && (size_t)got < size && (reg = registration_of(hub, sock, fd)) != NULL && reg->stream)
+        reg->drained = 1;
+end:
+    Py_XDECREF(deadline);
+    Py_DECREF((PyObject *)task);
+    return got;
+}
+
+static PyObject *
+call(PyObject *function, PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    PyObject *all = PyTuple_New(count + 1);
+    if (all == NULL)
+        return NULL;
+    PyTuple_SetItem(all, 0, Py_NewRef(self));
+    for (Py_ssize_t i = 0; i < count; i++)
+        PyTuple_SetItem(all, i + 1, Py_NewRef(args[i]));
+    PyObject *result = PyObject_CallObject(function, all);
+    Py_DECREF(all);
+    return result;
+}
+
+/* The size that a plain call asks for; 0: it is not one. */
+static Py_ssize_t
+plain_size(PyObject *number)
+{
+    if (!PyLong_CheckExact(number))
+        return 0;
+    Py_ssize_t size = PyLong_AsSsize_t(number);
+    if (size == -1 && PyErr_Occurred())
+        PyErr_Clear();
+    return size > 0 ? size : 0;
+}
+
+static PyObject *
+recv_(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    Py_ssize_t size = count == 1 ? plain_size(args[0]) : 0;
+    if (size == 0)
+        return call(slow_recv, self, args, count);
+    PyObject *data = NULL;
+    char *buffer = room;
+    if (size > ROOM) {
+        if ((data = PyBytes_FromStringAndSize(NULL, size)) == NULL)
+            return NULL;
+        buffer = PyBytes_AsString(data);
+    }
+    Py_ssize_t got = read_into(self, buffer, (size_t)size);
+    if (data != NULL && got == size)
+        return data;
+    PyObject *result = NULL;
+    if (got >= 0)
+        result = PyBytes_FromStringAndSize(buffer, got);
+    else if (got == -3)
+        result = call(slow_recv, self, args, count);
+    Py_XDECREF(data);
+    return result;
+}
+
+static PyObject *
+recv_into_(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    Py_ssize_t count = PyTuple_Size(args), size = 0;
+    Py_buffer view;
+    if (kwargs == NULL && (count == 1 || count == 2)) {
+        if (count == 2 && (size = plain_size(PyTuple_GetItem(args, 1))) == 0)
+            goto unusual;
+        if (PyObject_GetBuffer(PyTuple_GetItem(args, 0), &view, PyBUF_WRITABLE) < 0) {
+            PyErr_Clear();
+            goto unusual;
+        }
+        Py_ssize_t got = -3;
+        if (view.len > 0 && size <= view.len)
+            got = read_into(self, view.buf, (size_t)(size ? size : view.len));
+        PyBuffer_Release(&view);
+        if (got != -3)
+            return got < 0 ? NULL : PyLong_FromSsize_t(got);
+    }
+unusual:;
+    PyObject *all = PyTuple_New(count + 1);
+    if (all == NULL)
+        return NULL;
+    PyTuple_SetItem(all, 0, Py_NewRef(self));
+    for (Py_ssize_t i = 0; i < count; i++)
+        PyTuple_SetItem(all, i + 1, Py_NewRef(PyTuple_GetItem(args, i)));
+    PyObject *result = PyObject_Call(slow_recv_into, all, kwargs);
+    Py_DECREF(all);
+    return result;
+}
+
+/* One send(2) that cannot wait. -3: Python has to do it, -1: error; else how much of `length` was sent. */
+static Py_ssize_t
+send_now(PyObject *sock, PyObject *data, Py_ssize_t *length)
+{
+    Py_buffer view;
+    if (spend() < 0)
+        return -1;
+    int fd = fd_of(sock);
+    if (fd < 0 || PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0) {
+        PyErr_Clear();
+        return -3;
+    }
+    *length = view.len;
+    Py_ssize_t sent;
+    do {
+        if (view.len < LONG_CALL)
+            sent = send(fd, view.buf, (size_t)view.len, MSG_DONTWAIT);
+        else {
+            Py_BEGIN_ALLOW_THREADS
+            sent = send(fd, view.buf, (size_t)view.len, MSG_DONTWAIT);
+            Py_END_ALLOW_THREADS
+        }
+    } while (sent < 0 && errno == EINTR && PyErr_CheckSignals() == 0);
+    if (sent < 0) {
+        sent = errno == EAGAIN || errno == EWOULDBLOCK ? -3 : -1;
+        if (sent == -1 && !PyErr_Occurred())
+            PyErr_SetFromErrno(PyExc_OSError);
+    }
+    PyBuffer_Release(&view);
+    return sent;
+}
+
+static PyObject *
+rest(PyObject *function, PyObject *self, PyObject *data, Py_ssize_t sent)
+{
+    PyObject *number = PyLong_FromSsize_t(sent);
+    PyObject *result = NULL;
+    if (number != NULL)
+        result = PyObject_CallFunctionObjArgs(function, self, data, number, ZERO, NULL);
+    Py_XDECREF(number);
+    return result;
+}
+
+static PyObject *
+send_(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    Py_ssize_t length = 0, sent = count == 1 ? send_now(self, args[0], &length) : -3;
+    if (sent == -3)
+        return call(slow_send, self, args, count);
+    if (sent < 0)
+        return NULL;
+    return sent == length ? PyLong_FromSsize_t(sent) : rest(send_rest, self, args[0], sent);
+}
+
+static PyObject *
+sendall_(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    Py_ssize_t length = 0, sent = count == 1 ? send_now(self, args[0], &length) : -3;
+    if (sent == -3)
+        return call(slow_sendall, self, args, count);
+    if (sent < 0)
+        return NULL;
+    return sent == length ? Py_NewRef(Py_None) : rest(sendall_rest, self, args[0], sent);
+}
+
+static PyMethodDef methods[] = {
+    {"recv", (PyCFunction)(void (*)(void))recv_, METH_FASTCALL,
+     "recv(buffersize[, flags]) -> data\n\nReceive up to buffersize bytes; park until at least one has come."},
+    {"recv_into", (PyCFunction)(void (*)(void))recv_into_, METH_VARARGS | METH_KEYWORDS,
+     "recv_into(buffer, [nbytes[, flags]]) -> nbytes_read\n\nAs recv, into a buffer."},
+    {"send", (PyCFunction)(void (*)(void))send_, METH_FASTCALL,
+     "send(data[, flags]) -> count\n\nSend data; park until it has been taken."},
+    {"sendall", (PyCFunction)(void (*)(void))sendall_, METH_FASTCALL,
+     "sendall(data[, flags])\n\nSend all of data; park until it has been taken."},
+    {NULL, NULL, 0, NULL},
+};
+
+/* double_socket_methods(socket type, functions): the methods, by name. `functions` has what they need of Python. */
+static PyObject *
+double_socket_methods(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *type, *functions;
+    if (!PyArg_ParseTuple(args, "O!O!", &PyType_Type, &type, &PyDict_Type, &functions))
+        return NULL;
+    struct {
+        const char *name;
+        PyObject **place;
+    } wanted[] = {
+        {"fileno", &get_fileno}, {"gettimeout", &get_timeout}, {"timeouts", &timeouts}, {"yield_now", &yield_now},
+        {"recv", &slow_recv}, {"recv_into", &slow_recv_into}, {"send", &slow_send}, {"sendall", &slow_sendall},
+        {"send_rest", &send_rest}, {"sendall_rest", &sendall_rest}, {NULL, NULL},
+    };
+    for (int i = 0; wanted[i].name != NULL; i++) {
+        PyObject *given = PyDict_GetItemString(functions, wanted[i].name);
+        if (given == NULL) {
+            PyErr_SetString(PyExc_KeyError, wanted[i].name);
+            return NULL;
+        }
+        SET(*wanted[i].place, given);
+    }
+    PyObject *found = PyDict_New();
+    for (PyMethodDef *method = methods; found != NULL && method->ml_name != NULL; method++) {
+        PyObject *descriptor = PyDescr_NewMethod((PyTypeObject *)type, method);
+        if (descriptor == NULL || PyDict_SetItemString(found, method->ml_name, descriptor) < 0)
+            Py_CLEAR(found);
+        Py_XDECREF(descriptor);
+    }
+    return found;
+}
+
+/* set_tries(n): so many have been made since others last had a turn. For tests. */
+static PyObject *
+set_tries(PyObject *Py_UNUSED(module), PyObject *number)
+{
+    long value = PyLong_AsLong(number);
+    if (value == -1 && PyErr_Occurred())
+        return NULL;
+    ticks = (unsigned)value;
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef functions[] = {
+    {"set_tries", set_tries, METH_O, "set_tries(n): so many tries have been made since others had a turn. For tests."},
+    {"double_socket_methods", double_socket_methods, METH_VARARGS,
+     "double_socket_methods(type, functions): recv, recv_into, send, sendall for that socket type."},
+    {NULL, NULL, 0, NULL},
+};
+
+int
+add_sockets(PyObject *module)
+{
+    return PyModule_AddFunctions(module, functions);
+}

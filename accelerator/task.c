@@ -1,0 +1,324 @@
+/* Tasks: their members, and the two things that are done with them all the time: park and wake. */
+#include "accelerator.h"
+#include <pythread.h>
+
+PyTypeObject *TaskType;
+
+int
+task_traverse(Task *self, visitproc visit, void *arg)
+{
+    Py_VISIT(TYPE(self));
+    Py_VISIT(self->hub);
+    Py_VISIT(self->resume);
+    Py_VISIT(self->value);
+    Py_VISIT(self->error);
+    Py_VISIT(self->timer);
+    Py_VISIT(self->context);
+    Py_VISIT(self->thread_object);
+    Py_VISIT(self->locals);
+    return 0;
+}
+
+int
+task_clear(Task *self)
+{
+    Py_CLEAR(self->hub);
+    Py_CLEAR(self->resume);
+    Py_CLEAR(self->state);
+    Py_CLEAR(self->value);
+    Py_CLEAR(self->error);
+    Py_CLEAR(self->deadline);
+    Py_CLEAR(self->timer);
+    Py_CLEAR(self->generation);
+    Py_CLEAR(self->context);
+    Py_CLEAR(self->thread_object);
+    Py_CLEAR(self->ident);
+    Py_CLEAR(self->locals);
+    Py_CLEAR(self->name);
+    return 0;
+}
+
+PyObject *
+task_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
+{
+    Task *self = (Task *)((allocfunc)PyType_GetSlot(type, Py_tp_alloc))(type, 0);
+    if (self == NULL)
+        return NULL;
+    self->hub = Py_NewRef(Py_None);
+    self->resume = Py_NewRef(Py_None);
+    self->state = Py_NewRef(ZERO);
+    self->value = Py_NewRef(Py_None);
+    self->error = Py_NewRef(Py_None);
+    self->deadline = Py_NewRef(Py_None);
+    self->timer = Py_NewRef(Py_None);
+    self->generation = Py_NewRef(ZERO);
+    self->context = Py_NewRef(Py_None);
+    self->thread_object = Py_NewRef(Py_None);
+    self->ident = Py_NewRef(ZERO);
+    self->locals = Py_NewRef(Py_None);
+    self->name = Py_NewRef(EMPTY);
+    return (PyObject *)self;
+}
+
+static void
+task_dealloc(Task *self)
+{
+    PyTypeObject *type = TYPE(self);
+    PyObject_GC_UnTrack(self);
+    if (self->weakrefs != NULL)
+        PyObject_ClearWeakRefs((PyObject *)self);
+    task_clear(self);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
+    Py_DECREF(type);
+}
+
+/* Park */
+
+static int
+set_alarm(Task *task, PyObject *deadline)
+{
+    /* Task._set_alarm. The frequent case: the task's timer is due earlier, and will be set again when it fires. */
+    double when = PyFloat_AsDouble(deadline);
+    if (when == -1.0 && PyErr_Occurred())
+        return -1;
+    SET(task->deadline, deadline);
+    if (task->timer != Py_None) {
+        PyObject *set = PyObject_GetAttr(task->timer, N_when);
+        double before = set == NULL ? -1.0 : PyFloat_AsDouble(set);
+        Py_XDECREF(set);
+        if (before == -1.0 && PyErr_Occurred())
+            return -1;
+        if (when >= before)
+            return 0;
+        PyObject *done = PyObject_CallMethodObjArgs(task->timer, N_cancel, NULL);
+        if (done == NULL)
+            return -1;
+        Py_DECREF(done);
+    }
+    PyObject *timers = PyObject_GetAttr(task->hub, N_timers);
+    PyObject *alarm = PyObject_GetAttr((PyObject *)task, N__alarm);
+    PyObject *timer = NULL;
+    if (timers != NULL && alarm != NULL)
+        timer = PyObject_CallMethodObjArgs(timers, N_add, deadline, alarm, NULL);
+    Py_XDECREF(timers);
+    Py_XDECREF(alarm);
+    if (timer == NULL)
+        return -1;
+    SET(task->timer, timer);
+    Py_DECREF(timer);
+    return 0;
+}
+
+static PyObject *slots_object; /* core.slots.SLOTS */
+
+/* Nothing of the park may stay behind; the error that is set stays set. */
+static void
+unparked(Task *task)
+{
+    PyObject *type, *value, *trace;
+    PyErr_Fetch(&type, &value, &trace);
+    PyObject *done = PyObject_CallMethodObjArgs((PyObject *)task, N_unparked, NULL);
+    if (done == NULL)
+        PyErr_WriteUnraisable((PyObject *)task);
+    Py_XDECREF(done);
+    PyErr_Restore(type, value, trace);
+}
+
+/* What asyncio keeps for the OS thread. NULL with an error; otherwise what `restore` needs, or None. */
+static PyObject *
+save_slots(void)
+{
+    if (slots_object == NULL)
+        return Py_NewRef(Py_None);
+    PyObject *busy = PyObject_GetAttr(slots_object, N_busy);
+    if (busy == NULL || busy == Py_None)
+        return busy;
+    PyObject *loop = PyObject_CallNoArgs(busy);
+    Py_DECREF(busy);
+    if (loop == NULL || loop == Py_None)
+        return loop;
+    PyObject *saved = PyObject_CallMethodObjArgs(slots_object, N_save, loop, NULL);
+    Py_DECREF(loop);
+    return saved;
+}
+
+static int
+restore_slots(PyObject *saved)
+{
+    if (saved == Py_None)
+        return 0;
+    PyObject *type, *value, *trace;
+    PyErr_Fetch(&type, &value, &trace);
+    PyObject *done = PyObject_CallMethodObjArgs(slots_object, N_restore, saved, NULL);
+    if (done == NULL) {
+        Py_XDECREF(type);
+        Py_XDECREF(value);
+        Py_XDECREF(trace);
+        return -1;
+    }
+    Py_DECREF(done);
+    PyErr_Restore(type, value, trace);
+    return 0;
+}
+
+PyObject *
+task_park(Task *task, PyObject *deadline)
+{
+    if (!IS(task->hub, HubType)) {
+        PyErr_SetString(PyExc_TypeError, "this task has no hub");
+        return NULL;
+    }
+    Hub *hub = (Hub *)task->hub;
+    if (deadline != Py_None && set_alarm(task, deadline) < 0) {
+        unparked(task);
+        return NULL;
+    }
+    PyObject *saved = save_slots();
+    if (saved == NULL) {
+        unparked(task);
+        return NULL;
+    }
+    PyObject *came = hub_switch(hub);
+    while (came != NULL && came != SWITCHED) {
+        /* Not one of ours: a foreign greenlet has ended whose parent we are, and its result came up here. */
+        Py_DECREF(came);
+        came = hub_switch(hub);
+    }
+    if (came == NULL)
+        unparked(task);
+    int restored = restore_slots(saved);
+    Py_DECREF(saved);
+    if (came == NULL || restored < 0) {
+        Py_XDECREF(came);
+        return NULL;
+    }
+    Py_DECREF(came);
+    SET(task->state, RUNNING);
+    if (deadline != Py_None)
+        SET(task->deadline, Py_None);
+    if (task->error != Py_None) {
+        PyObject *error = task->error;
+        task->error = Py_NewRef(Py_None);
+        SET(task->value, Py_None);
+        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+        Py_DECREF(error);
+        return NULL;
+    }
+    PyObject *value = task->value;
+    task->value = Py_NewRef(Py_None);
+    return value;
+}
+
+/* The same for the running task, whatever its class: a foreign one parks in a way of its own. */
+PyObject *
+task_park_running(Task *task, PyObject *deadline)
+{
+    if (task->resume != Py_None)
+        return task_park(task, deadline);
+    return PyObject_CallMethodObjArgs((PyObject *)task, N_park, deadline, NULL);
+}
+
+static PyObject *
+park(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    if (count > 1) {
+        PyErr_SetString(PyExc_TypeError, "park() takes a deadline, or nothing");
+        return NULL;
+    }
+    return task_park((Task *)self, count ? args[0] : Py_None);
+}
+
+/* Wake */
+
+int
+task_wake(Task *task, PyObject *value)
+{
+    if (task->state != PARKED)
+        return 0;
+    if (!IS(task->hub, HubType)) {
+        PyErr_SetString(PyExc_TypeError, "this task has no hub");
+        return -1;
+    }
+    Hub *hub = (Hub *)task->hub;
+    SET(task->state, READY);
+    SET(task->value, value);
+    if (hub->awake == PyThread_get_thread_ident())
+        return ring_append((Ring *)hub->ready, (PyObject *)task) < 0 ? -1 : 1;
+    PyObject *item = PyTuple_Pack(2, task, task->generation);
+    PyObject *done = item == NULL ? NULL : PyObject_CallFunctionObjArgs(hub->post, item, NULL);
+    Py_XDECREF(item);
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 1;
+}
+
+static PyObject *
+wake(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    if (count > 1) {
+        PyErr_SetString(PyExc_TypeError, "wake() takes a value, or nothing");
+        return NULL;
+    }
+    int woken = task_wake((Task *)self, count ? args[0] : Py_None);
+    return woken < 0 ? NULL : PyBool_FromLong(woken);
+}
+
+static PyMethodDef task_methods[] = {
+    {"park", (PyCFunction)(void (*)(void))park, METH_FASTCALL, "See greening._core.task.Task.park."},
+    {"wake", (PyCFunction)(void (*)(void))wake, METH_FASTCALL, "See greening._core.task.Task.wake."},
+    {NULL, NULL, 0, NULL},
+};
+
+#define MEMBER(name) {#name, T_OBJECT_EX, offsetof(Task, name), 0, NULL}
+
+static PyMemberDef task_members[] = {
+    MEMBER(hub), MEMBER(resume), MEMBER(state), MEMBER(value), MEMBER(error), MEMBER(deadline), MEMBER(timer),
+    MEMBER(generation), MEMBER(context), MEMBER(thread_object),
+    {"_ident", T_OBJECT_EX, offsetof(Task, ident), 0, NULL},
+    {"_locals", T_OBJECT_EX, offsetof(Task, locals), 0, NULL},
+    {"_name", T_OBJECT_EX, offsetof(Task, name), 0, NULL},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(Task, weakrefs), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot task_slots[] = {
+    {Py_tp_doc, "The members of a task, and what is done with them all the time."},
+    {Py_tp_methods, task_methods},
+    {Py_tp_members, task_members},
+    {Py_tp_new, task_new},
+    {Py_tp_traverse, task_traverse},
+    {Py_tp_clear, task_clear},
+    {Py_tp_dealloc, task_dealloc},
+    {0, NULL},
+};
+
+static PyType_Spec task_spec = {
+    "greening._accelerator.TaskMembers", sizeof(Task), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, task_slots,
+};
+
+static PyObject *
+watch_slots(PyObject *Py_UNUSED(module), PyObject *slots)
+{
+    SET(slots_object, slots);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+name_timeout(PyObject *Py_UNUSED(module), PyObject *timed_out)
+{
+    SET(TIMED_OUT, timed_out);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef functions[] = {
+    {"watch_slots", watch_slots, METH_O, "Ask this object (greening._core.slots.SLOTS) at every park."},
+    {"name_timeout", name_timeout, METH_O, "This is what a park returns when its deadline came first."},
+    {NULL, NULL, 0, NULL},
+};
+
+int
+add_tasks(PyObject *module)
+{
+    TaskType = make_type(module, &task_spec, NULL);
+    return TaskType == NULL ? -1 : PyModule_AddFunctions(module, functions);
+}

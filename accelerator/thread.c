@@ -1,0 +1,324 @@
+/* Green threads: spawn, the run of the function, its end, and the wait for it. */
+#include "accelerator.h"
+
+PyTypeObject *ThreadType;
+
+/* Told by Python: GreenThread, contextvars.copy_context, and the `spawn` that is there for the unusual. */
+static PyTypeObject *thread_class;
+static PyObject *copy_context, *slow_spawn;
+
+static int
+thread_traverse(Thread *self, visitproc visit, void *arg)
+{
+    Py_VISIT(self->func);
+    Py_VISIT(self->args);
+    Py_VISIT(self->kwargs);
+    Py_VISIT(self->result);
+    Py_VISIT(self->failure);
+    Py_VISIT(self->after);
+    Py_VISIT(self->start_timer);
+    return task_traverse(&self->task, visit, arg);
+}
+
+static int
+thread_clear(Thread *self)
+{
+    Py_CLEAR(self->func);
+    Py_CLEAR(self->args);
+    Py_CLEAR(self->kwargs);
+    Py_CLEAR(self->result);
+    Py_CLEAR(self->failure);
+    Py_CLEAR(self->after);
+    Py_CLEAR(self->start_timer);
+    Py_CLEAR(self->quiet);
+    return task_clear(&self->task);
+}
+
+static void
+thread_dealloc(Thread *self)
+{
+    PyTypeObject *type = TYPE(self);
+    PyObject_GC_UnTrack(self);
+    if (self->task.weakrefs != NULL)
+        PyObject_ClearWeakRefs((PyObject *)self);
+    thread_clear(self);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
+    Py_DECREF(type);
+}
+
+static PyObject *
+thread_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    Thread *self = (Thread *)task_new(type, args, kwargs);
+    if (self != NULL) {
+        self->func = Py_NewRef(Py_None);
+        self->args = Py_NewRef(Py_None);
+        self->kwargs = Py_NewRef(Py_None);
+        self->result = Py_NewRef(Py_None);
+        self->failure = Py_NewRef(Py_None);
+        self->after = Py_NewRef(Py_None);
+        self->start_timer = Py_NewRef(Py_None);
+        self->quiet = Py_NewRef(Py_False);
+    }
+    return (PyObject *)self;
+}
+
+static int
+fill(Thread *self, PyObject *hub, PyObject *func, PyObject *args, PyObject *kwargs)
+{
+    PyObject *context = PyObject_CallNoArgs(copy_context);
+    if (context == NULL)
+        return -1;
+    SET(self->task.context, context);
+    Py_DECREF(context);
+    SET(self->task.hub, hub);
+    SET(self->func, func);
+    SET(self->args, args);
+    SET(self->kwargs, kwargs);
+    return 0;
+}
+
+static int
+thread_init(Thread *self, PyObject *given, PyObject *Py_UNUSED(kwargs))
+{
+    PyObject *hub, *func, *args, *named;
+    if (!PyArg_ParseTuple(given, "OOO!O!", &hub, &func, &PyTuple_Type, &args, &PyDict_Type, &named))
+        return -1;
+    return fill(self, hub, func, args, named);
+}
+
+static PyObject *
+spawn(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
+{
+    PyObject *func = PyTuple_Size(args) ? PyTuple_GetItem(args, 0) : NULL;
+    Task *me = func == NULL || !PyCallable_Check(func) ? NULL : running_task();
+    Hub *hub = me == NULL ? NULL : (Hub *)me->hub;
+    if (hub == NULL || !IS(hub, HubType) || !hub->awake) {
+        Py_XDECREF((PyObject *)me);
+        return PyObject_Call(slow_spawn, args, kwargs);
+    }
+    Thread *thread = (Thread *)thread_new(thread_class, NULL, NULL);
+    PyObject *rest = PyTuple_GetSlice(args, 1, PyTuple_Size(args));
+    PyObject *named = kwargs == NULL ? NULL : PyDict_Copy(kwargs);
+    if (thread == NULL || rest == NULL || (kwargs != NULL && named == NULL) ||
+        fill(thread, (PyObject *)hub, func, rest, named == NULL ? Py_None : named) < 0 ||
+        ring_append((Ring *)hub->ready, (PyObject *)thread) < 0)
+        Py_CLEAR(thread);
+    Py_XDECREF(rest);
+    Py_XDECREF(named);
+    Py_DECREF((PyObject *)me);
+    return (PyObject *)thread;
+}
+
+/* The end */
+
+static int
+tell(Thread *self, PyObject *after)
+{
+    for (Py_ssize_t i = 0; i < PyList_Size(after); i++) {
+        PyObject *what = PyList_GetItem(after, i);
+        if (IS(what, TaskType)) {
+            if (task_wake((Task *)what, Py_None) < 0)
+                return -1;
+        } else {
+            Py_INCREF(what);
+            PyObject *method = PyObject_GetAttr((PyObject *)self, N__call_link);
+            PyObject *done = method == NULL ? NULL : PyObject_Call(method, what, NULL);
+            Py_XDECREF(method);
+            Py_XDECREF(done);
+            Py_DECREF(what);
+            if (done == NULL)
+                return -1;
+        }
+    }
+    return 0;
+}
+
+static PyObject *
+settle(PyObject *thread, PyObject *Py_UNUSED(unused))
+{
+    Thread *self = (Thread *)thread;
+    SET(self->args, Py_None);
+    SET(self->kwargs, Py_None);
+    SET(self->task.error, Py_None);
+    SET(self->task.context, Py_None);
+    /* One step for every OS thread: see Task.wake. */
+    PyObject *func = self->func, *after = self->after;
+    self->func = Py_NewRef(Py_None);
+    self->after = Py_NewRef(Py_None);
+    Py_DECREF(func);
+    int told = after == Py_None ? 0 : tell(self, after);
+    Py_DECREF(after);
+    if (told < 0)
+        return NULL;
+    SET(self->task.locals, Py_None);
+    if (self->task.timer != Py_None) {
+        PyObject *done = PyObject_CallMethodObjArgs(self->task.timer, N_cancel, NULL);
+        if (done == NULL)
+            return NULL;
+        Py_DECREF(done);
+        SET(self->task.timer, Py_None);
+    }
+    SET(self->task.state, DEAD);
+    SET(self->task.resume, Py_None);
+    Py_RETURN_NONE;
+}
+
+/* GreenThread.execute */
+static PyObject *
+execute(PyObject *thread, PyObject *Py_UNUSED(unused))
+{
+    Thread *self = (Thread *)thread;
+    if (self->func == Py_None) { /* killed between its turn and its start */
+        SET(self->task.resume, Py_None);
+        Py_RETURN_NONE;
+    }
+    SET(self->task.state, RUNNING);
+    PyObject *result = NULL;
+    if (self->task.error != Py_None)
+        PyErr_SetObject((PyObject *)Py_TYPE(self->task.error), self->task.error);
+    else {
+        PyObject *func = Py_NewRef(self->func), *args = Py_NewRef(self->args);
+        PyObject *kwargs = self->kwargs == Py_None ? NULL : Py_NewRef(self->kwargs);
+        result = PyObject_Call(func, args, kwargs);
+        Py_DECREF(func);
+        Py_DECREF(args);
+        Py_XDECREF(kwargs);
+    }
+    if (result != NULL) {
+        SET(self->result, result);
+        Py_DECREF(result);
+    } else {
+        PyObject *type, *value, *trace;
+        PyErr_Fetch(&type, &value, &trace);
+        PyErr_NormalizeException(&type, &value, &trace);
+        if (trace != NULL)
+            PyException_SetTraceback(value, trace);
+        Py_XDECREF(type);
+        Py_XDECREF(trace);
+        PyObject *done = PyObject_CallMethodObjArgs(thread, N__keep_failure, value, NULL);
+        Py_XDECREF(value);
+        if (done == NULL)
+            return NULL;
+        Py_DECREF(done);
+    }
+    if (Py_TYPE(thread) == thread_class)
+        return settle(thread, NULL);
+    return PyObject_CallMethodObjArgs(thread, N__settle, NULL);
+}
+
+/* GreenThread.wait, for whoever waits without a limit */
+static PyObject *
+wait(PyObject *thread, PyObject *args, PyObject *kwargs)
+{
+    Thread *self = (Thread *)thread;
+    if (self->func != Py_None) {
+        Task *me = kwargs == NULL && PyTuple_Size(args) == 0 ? running_task() : NULL;
+        if (me == NULL || (PyObject *)me == thread || me->state != RUNNING)
+            goto unusual;
+        PyObject *mine = PyList_New(1); /* before the step: making it may run the garbage collector */
+        if (mine == NULL || PyList_SetItem(mine, 0, Py_NewRef((PyObject *)me)) < 0)
+            goto failed;
+        if (self->func != Py_None) {
+            SET(me->state, PARKED);
+            if (self->after == Py_None)
+                SET(self->after, mine);
+            else if (PyList_Append(self->after, (PyObject *)me) < 0)
+                goto failed;
+            PyObject *woken = task_park_running(me, Py_None);
+            if (self->func != Py_None) {
+                PyObject *type, *value, *trace;
+                PyErr_Fetch(&type, &value, &trace);
+                PyObject *left = PyObject_CallMethodObjArgs(thread, N__leave, (PyObject *)me, NULL);
+                Py_XDECREF(left);
+                PyErr_Restore(type, value, trace);
+            }
+            if (woken == NULL)
+                goto failed;
+            Py_DECREF(woken);
+        }
+        Py_DECREF(mine);
+        Py_DECREF((PyObject *)me);
+        if (self->func != Py_None)
+            return PyObject_CallMethodObjArgs(thread, N__wait, NULL);
+        goto ended;
+    failed:
+        Py_XDECREF(mine);
+        Py_DECREF((PyObject *)me);
+        return NULL;
+    unusual:
+        Py_XDECREF((PyObject *)me);
+        PyObject *slow = PyObject_GetAttr(thread, N__wait);
+        PyObject *result = slow == NULL ? NULL : PyObject_Call(slow, args, kwargs);
+        Py_XDECREF(slow);
+        return result;
+    }
+ended:
+    if (self->failure == Py_None)
+        return Py_NewRef(self->result);
+    return PyObject_CallMethodObjArgs(thread, N__wait, NULL);
+}
+
+static PyMethodDef methods[] = {
+    {"execute", execute, METH_NOARGS, "See greening._core.greenthread.GreenThread.execute."},
+    {"_settle", settle, METH_NOARGS, "See greening._core.greenthread.GreenThread._settle."},
+    {"wait", (PyCFunction)(void (*)(void))wait, METH_VARARGS | METH_KEYWORDS,
+     "wait(timeout=None): see greening._core.greenthread.GreenThread.wait."},
+    {NULL, NULL, 0, NULL},
+};
+
+#define MEMBER(name) {"_" #name, T_OBJECT_EX, offsetof(Thread, name), 0, NULL}
+
+static PyMemberDef members[] = {
+    MEMBER(func), MEMBER(args), MEMBER(kwargs), MEMBER(result), MEMBER(failure), MEMBER(after), MEMBER(start_timer),
+    MEMBER(quiet), {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot slots[] = {
+    {Py_tp_doc, "The members of a green thread, and its life."},
+    {Py_tp_new, thread_new},
+    {Py_tp_init, thread_init},
+    {Py_tp_methods, methods},
+    {Py_tp_members, members},
+    {Py_tp_traverse, thread_traverse},
+    {Py_tp_clear, thread_clear},
+    {Py_tp_dealloc, thread_dealloc},
+    {0, NULL},
+};
+
+static PyType_Spec spec = {
+    "greening._accelerator.ThreadMembers", sizeof(Thread), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots,
+};
+
+static PyObject *
+double_spawn(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *type, *copy, *slow;
+    if (!PyArg_ParseTuple(args, "O!OO", &PyType_Type, &type, &copy, &slow))
+        return NULL;
+    if (!PyType_IsSubtype((PyTypeObject *)type, ThreadType)) {
+        PyErr_SetString(PyExc_TypeError, "the class of green threads has other members");
+        return NULL;
+    }
+    Py_INCREF(type);
+    Py_XDECREF((PyObject *)thread_class);
+    thread_class = (PyTypeObject *)type;
+    SET(copy_context, copy);
+    SET(slow_spawn, slow);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef functions[] = {
+    {"double_spawn", double_spawn, METH_VARARGS, "double_spawn(GreenThread, copy_context, spawn): what `spawn` needs."},
+    {"spawn", (PyCFunction)(void (*)(void))spawn, METH_VARARGS | METH_KEYWORDS,
+     "spawn(func, *args, **kwargs): see greening._core.greenthread.spawn."},
+    {NULL, NULL, 0, NULL},
+};
+
+int
+add_threads(PyObject *module)
+{
+    ThreadType = make_type(module, &spec, TaskType);
+    return ThreadType == NULL ? -1 : PyModule_AddFunctions(module, functions);
+}

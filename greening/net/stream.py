@@ -1,0 +1,188 @@
+"""recv, recv_into, send and sendall of sockets: the methods that every server spends its time in.
+
+Each tries the system call first and parks on EAGAIN (see retry) - but not after a short read on TCP, which has already
+said that there is nothing more (see `Registration.drained`). Signatures and errors are those of the C methods. The
+accelerator has doubles of them.
+"""
+
+from typing import Any, cast
+
+from greenlet import getcurrent
+
+from greening._compiled import accelerator
+from greening._core.current import current
+from greening._core.poller import IN, OUT
+from greening._core.task import Task
+from greening._core.waiting import yield_now
+from greening._originals import raw_socket
+from greening.net.retry import (
+    BUDGET,
+    DONTWAIT,
+    IMMEDIATE,
+    attempt,
+    deadline_of,
+    registration,
+    retry,
+    tick,
+    timeouts,
+    wait_socket,
+)
+from greening.net.whole import WAITALL, recv_into_rest, recv_rest, send_rest
+
+_fileno = raw_socket.fileno
+_recv = raw_socket.recv
+_recv_into = raw_socket.recv_into
+_send = raw_socket.send
+_raw_gettimeout = raw_socket.gettimeout
+
+
+def recv(self: Any, bufsize: int, flags: int = 0, /) -> bytes:
+    # The one method that every server spends its time in: what `retry` does is written out here.
+    try:
+        task: Task = getcurrent()._greening_task  # type: ignore[attr-defined]  # set by the engine
+    except AttributeError:
+        task = current()
+    hub = task.hub
+    reg = hub.regs.get(_fileno(self))
+    if reg is None or not reg.drained or flags:
+        if not tick() % BUDGET:
+            yield_now()
+        try:
+            data: bytes = _recv(self, bufsize, flags | DONTWAIT)
+        except BlockingIOError:
+            if flags & IMMEDIATE:
+                raise
+        else:
+            if flags:
+                return recv_rest(self, data, bufsize, flags)
+            if reg is not None and reg.stream and len(data) < bufsize:
+                reg.drained = True
+            return data
+    elif bufsize < 1:
+        return _recv(self, bufsize, DONTWAIT)  # nothing, at once; or the right error
+    deadline = None if not timeouts and _raw_gettimeout(self) is None else deadline_of(self)
+    while True:
+        if reg is None or reg.owner is None or reg.owner() is not self:
+            reg = registration(self, hub)
+        if not hub.registry.wait(reg, task, IN, deadline):
+            raise TimeoutError("timed out")
+        try:
+            data = _recv(self, bufsize, flags | DONTWAIT)
+        except BlockingIOError:
+            continue
+        if flags:
+            return recv_rest(self, data, bufsize, flags)
+        if reg.stream and 0 < len(data) < bufsize:
+            reg.drained = True
+        return data
+
+
+def recv_into(self: Any, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+    try:
+        reg = getcurrent()._greening_task.hub.regs.get(_fileno(self))  # type: ignore[attr-defined]  # set by the engine
+    except AttributeError:
+        reg = None
+    if reg is None or not reg.drained or flags:
+        if not tick() % BUDGET:
+            yield_now()
+        try:
+            got: int = _recv_into(self, buffer, nbytes, flags | DONTWAIT)
+        except BlockingIOError:
+            if flags & IMMEDIATE:
+                raise
+        else:
+            if flags:
+                return recv_all_into(self, buffer, nbytes, flags, got)
+            if reg is not None and reg.stream and type(buffer) is memoryview and got < (nbytes or len(buffer)):
+                reg.drained = True
+            return got
+    return _recv_into_parked(self, buffer, nbytes, flags)
+
+
+def _recv_into_parked(sock: Any, buffer: Any, nbytes: int, flags: int) -> int:
+    # What `makefile` hands us is a memoryview; of other buffers the length need not be in octets.
+    room = (nbytes or len(buffer)) if type(buffer) is memoryview else 0
+    if room < 1:
+        got = cast(int, attempt(sock, IN, 0, _recv_into, buffer, nbytes, flags | DONTWAIT))
+        return recv_all_into(sock, buffer, nbytes, flags, got) if flags else got
+    deadline = deadline_of(sock)
+    while True:
+        reg = wait_socket(sock, IN, deadline)
+        try:
+            got = _recv_into(sock, buffer, nbytes, flags | DONTWAIT)
+        except BlockingIOError:
+            continue
+        if flags:
+            return recv_all_into(sock, buffer, nbytes, flags, got)
+        if reg.stream and 0 < got < room:
+            reg.drained = True
+        return got
+
+
+def recv_all_into(sock: Any, buffer: Any, nbytes: int, flags: int, got: int) -> int:
+    if not flags & WAITALL:
+        return got
+    with memoryview(buffer) as view, view.cast("B") as octets, octets[: nbytes or octets.nbytes] as wanted:
+        return recv_into_rest(sock, (wanted,), got, flags)
+
+
+def send(self: Any, data: Any, flags: int = 0, /) -> int:
+    if not tick() % BUDGET:
+        yield_now()
+    try:
+        sent: int = _send(self, data, flags | DONTWAIT)
+    except BlockingIOError:
+        if flags & IMMEDIATE:
+            raise
+        sent = retry(self, OUT, _send, data, flags | DONTWAIT)
+    if type(data) is bytes and sent == len(data):
+        return sent
+    return send_rest(self, data, sent, flags)
+
+
+def sendall(self: Any, data: Any, flags: int = 0, /) -> None:
+    if not tick() % BUDGET:
+        yield_now()
+    try:
+        sent: int = _send(self, data, flags | DONTWAIT)
+    except BlockingIOError:
+        if flags & IMMEDIATE:
+            raise
+        sent = 0
+    if type(data) is not bytes or sent < len(data):
+        _sendall_rest(self, data, sent, flags)
+
+
+def _sendall_rest(sock: Any, data: Any, sent: int, flags: int) -> None:
+    with memoryview(data) as view, view.cast("B") as octets:
+        size = octets.nbytes
+        if sent >= size:
+            return
+        # One deadline for the whole, as in C (bpo-8372). Slices of a memoryview copy nothing.
+        deadline = None if flags & IMMEDIATE else deadline_of(sock)
+        while sent < size:
+            if not flags & IMMEDIATE:
+                wait_socket(sock, OUT, deadline)
+            try:
+                with octets[sent:] as rest:
+                    sent += _send(sock, rest, flags | DONTWAIT)
+            except BlockingIOError:
+                if flags & IMMEDIATE:
+                    raise
+
+
+compiled: dict[str, Any] = {}
+if accelerator is not None:
+    _for_compiled = {
+        "fileno": _fileno,
+        "gettimeout": _raw_gettimeout,
+        "timeouts": timeouts,
+        "yield_now": yield_now,
+        "recv": recv,
+        "recv_into": recv_into,
+        "send": send,
+        "sendall": sendall,
+        "send_rest": send_rest,
+        "sendall_rest": _sendall_rest,
+    }
+    compiled = accelerator.double_socket_methods(raw_socket, _for_compiled)

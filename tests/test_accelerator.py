@@ -1,0 +1,147 @@
+"""The accelerator: which is running, no leaks, and what only a compiled double could get wrong."""
+
+import gc
+import socket
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import greening
+from greening import debug
+from greening._compiled import accelerator
+from greening._core.current import get_hub
+from greening._core.task import Task
+from greening.net.socket import GreenSocket
+
+compiled = pytest.mark.skipif(accelerator is None, reason="runs without the accelerator")
+
+
+def test_info_tells_which_is_running(run_program) -> None:
+    assert (debug.info()["accelerator"] == "running") == (accelerator is not None)
+    program = "from greening import debug\nprint(debug.info()['accelerator'])\n"
+    assert run_program(program, env={"GREENING_PURE": "1"}).stdout == "GREENING_PURE is set\n"
+
+
+def spawn_and_wait() -> None:
+    assert greening.spawn(lambda a, b: a + b, 1, b=2).wait() == 3
+
+
+def fail() -> None:
+    thread = greening.spawn(pow, "x", 2)
+    thread._quiet = True
+    with pytest.raises(TypeError):
+        thread.wait()
+
+
+def kill() -> None:
+    thread = greening.spawn(greening.sleep, 1000)
+    greening.sleep(0)
+    thread.kill()
+    with pytest.raises(greening.GreenletExit):
+        thread.wait()
+
+
+def lock() -> None:
+    with greening.Lock() as taken, greening.RLock():
+        assert taken
+    held = greening.Lock()
+    held.acquire()
+    waiter = greening.spawn(held.acquire)
+    greening.sleep(0)
+    held.release()
+    assert waiter.wait() and not held.acquire(timeout=0.0)
+
+
+def local() -> None:
+    here = greening.local()
+    here.x = object()
+    assert here.x is not None
+    del here.x
+    with pytest.raises(AttributeError):
+        here.x  # noqa: B018  # reading it is the point
+
+
+def echo() -> None:
+    a, b = socket.socketpair()
+    with GreenSocket(fileno=a.detach()) as one, GreenSocket(fileno=b.detach()) as other:
+        reader = greening.spawn(other.recv, 100)
+        greening.sleep(0)
+        one.sendall(b"x" * 100)
+        assert len(reader.wait()) == 100
+        buffer = bytearray(10)
+        one.send(memoryview(b"ab"))
+        assert other.recv_into(buffer) == 2
+        one.settimeout(0.0001)
+        with pytest.raises(TimeoutError):
+            one.recv(1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("work", [spawn_and_wait, fail, kill, lock, local, echo])
+def test_nothing_is_left_behind(work: Callable[[], None]) -> None:
+    def left(times: int) -> tuple[int, int]:
+        for _ in range(times):
+            work()
+        gc.collect()
+        return len(gc.get_objects()), sys.getrefcount(None)
+
+    left(50)
+    objects, nones = left(50)
+    after = left(200)
+    # Less is what other tests had left behind.
+    assert after[0] - objects < 50
+    # None, where it is not immortal: every member begins as it.
+    assert after[1] - nones < 150
+
+
+@compiled
+def test_the_ring_is_a_queue_of_tasks() -> None:
+    ring: Any = accelerator.Ring()
+    tasks = [Task(get_hub()) for _ in range(200)]
+    for task in tasks:
+        ring.append(task)
+    assert ring.popleft() is tasks[0] and ring.pop() is tasks[-1]
+    ring.appendleft(tasks[0])
+    ring.remove(tasks[100])
+    assert list(ring) == [*tasks[:100], *tasks[101:-1]] and len(ring) == 198
+    assert tasks[5] in ring and tasks[100] not in ring and ring[0] is tasks[0]
+    with pytest.raises(ValueError):
+        ring.remove(tasks[100])
+    with pytest.raises(TypeError):
+        ring.append("no task")
+    ring.clear()
+    assert not ring
+    with pytest.raises(IndexError):
+        ring.popleft()
+
+
+@compiled
+def test_a_hub_belongs_to_a_task_or_it_does_not_park() -> None:
+    task = Task(None)  # type: ignore[arg-type]  # the mistake
+    task.state = 2
+    with pytest.raises(TypeError):
+        task.wake()
+    with pytest.raises(TypeError):
+        task.park()
+
+
+@compiled
+def test_unusual_calls_of_sockets_have_the_errors_of_the_stdlib() -> None:
+    with GreenSocket() as sock:
+        for wrong in ((), ("x",), (1, 2, 3), (-1,)):
+            with pytest.raises((TypeError, ValueError)):
+                sock.recv(*wrong)
+        with pytest.raises(OverflowError):
+            sock.recv(2**100)
+        with pytest.raises(TypeError):
+            sock.send("text")  # type: ignore[arg-type]  # the mistake
+        with pytest.raises(TypeError):
+            sock.recv_into(b"constant")  # type: ignore[arg-type]  # the mistake
+    with pytest.raises(OSError):
+        sock.recv(1)
+    with pytest.raises(OSError):
+        sock.sendall(b"x")
+    with pytest.raises(TypeError):
+        type(sock).recv("no socket", 1)  # type: ignore[arg-type]  # the mistake
