@@ -208,15 +208,15 @@ dispatch_one(Registration *reg, PyObject *event, long mask)
     return 1;
 }
 
-/* dispatch(regs, events, others): `others([event])` is called for every event that is not of the frequent kind. */
+/* dispatch(regs, events, registry, slow): `slow(registry, [event])` is called for events that are not of the frequent kind. */
 static PyObject *
 dispatch(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t count)
 {
-    if (count != 3 || !PyDict_Check(args[0]) || !PyList_Check(args[1])) {
-        PyErr_SetString(PyExc_TypeError, "dispatch() takes a dictionary, a list and a function");
+    if (count != 4 || !PyDict_Check(args[0]) || !PyList_Check(args[1])) {
+        PyErr_SetString(PyExc_TypeError, "dispatch() takes a dictionary, a list, a registry and a function");
         return NULL;
     }
-    PyObject *regs = args[0], *events = args[1], *others = args[2];
+    PyObject *regs = args[0], *events = args[1], *registry = args[2], *slow = args[3];
     for (Py_ssize_t i = 0; i < PyList_Size(events); i++) {
         PyObject *event = PyList_GetItem(events, i);
         if (!PyTuple_Check(event) || PyTuple_Size(event) != 2) {
@@ -241,7 +241,7 @@ dispatch(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t count)
             PyObject *one = PyList_New(1);
             if (one == NULL || PyList_SetItem(one, 0, Py_NewRef(event)) < 0)
                 return NULL;
-            PyObject *result = PyObject_CallFunctionObjArgs(others, one, NULL);
+            PyObject *result = PyObject_CallFunctionObjArgs(slow, registry, one, NULL);
             Py_DECREF(one);
             if (result == NULL)
                 return NULL;
@@ -311,7 +311,7 @@ static PyType_Spec reg_spec = {
 
 static PyMethodDef functions[] = {
     {"dispatch", (PyCFunction)(void (*)(void))dispatch, METH_FASTCALL,
-     "dispatch(regs, events, others): see greening._core.registry.Registry.dispatch."},
+     "dispatch(regs, events, registry, slow): see greening._core.registry.Registry.dispatch."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -8,7 +8,6 @@ spurious: every waiter tries its system call again.
 import errno
 import os
 from collections import deque
-from functools import partial
 from typing import Any
 from weakref import ref
 
@@ -250,7 +249,10 @@ class Registry:
 
     def waiting(self) -> bool:
         """True when anybody waits for any descriptor."""
-        return any(reg.readers is not None or reg.writers is not None for reg in self.regs.values())
+        for reg in self.regs.values():  # no generator: this is asked before every sleep, and the first one mostly is
+            if reg.readers is not None or reg.writers is not None:
+                return True
+        return False
 
     def clear(self, poller: Poller) -> None:
         """Start afresh on another poller (after fork)."""
@@ -262,6 +264,6 @@ if accelerator is not None:
     _dispatch = Registry.dispatch
 
     def _dispatch_compiled(self: Registry, events: list[tuple[int, int]]) -> None:
-        accelerator.dispatch(self.regs, events, partial(_dispatch, self))
+        accelerator.dispatch(self.regs, events, self, _dispatch)
 
     Registry.dispatch = _dispatch_compiled  # type: ignore[method-assign]  # its double
