@@ -58,7 +58,8 @@ _swap_task = getattr(tasks, "_swap_current_task", _leave_and_enter)
 def _save(loop: Any) -> State:
     if GUESTS and (guest := GUESTS.get(loop)) is not None:
         guest.awake()
-    task = _swap_task(loop, None)
+    # Asked first: with nobody to take out, 3.12's own raises KeyError (in its first releases).
+    task = _swap_task(loop, None) if tasks.current_task(loop) is not None else None
     hooks = _get_hooks()
     if hooks[0] is not None or hooks[1] is not None:
         _set_hooks(None, None)

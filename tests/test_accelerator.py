@@ -36,7 +36,7 @@ def fail() -> None:
 
 
 def kill() -> None:
-    thread = greening.spawn(greening.sleep, 1000)
+    thread = greening.spawn(greening.Event().wait)
     greening.sleep(0)
     thread.kill()
     with pytest.raises(greening.GreenletExit):
