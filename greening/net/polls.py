@@ -1,5 +1,6 @@
 """The objects of `select.poll()` and `select.epoll()`. See select for how they wait."""
 
+import sys
 from collections.abc import Callable
 from operator import index
 from types import TracebackType
@@ -16,9 +17,9 @@ from greening.threads.locks import Look
 
 Events = list[tuple[int, int]]
 
-# Milliseconds are a C int to poll(2) and epoll_wait(2).
-_INT_MIN = -(2**31)
+# Milliseconds are a C int to poll(2) and epoll_wait(2). From 3.15 on poll objects call ppoll(2): 64 bits of nanoseconds.
 _INT_MAX = 2**31 - 1
+_POLL_MAX = _INT_MAX if sys.version_info < (3, 15) else (2**63 - 1) // 10**6
 _DEFAULT_MASK = 7  # POLLIN | POLLPRI | POLLOUT
 
 
@@ -64,7 +65,7 @@ class Poll:
             timeout: milliseconds; None or negative: no limit; 0: do not wait, and do not switch.
         """
         number = None if timeout is None else as_number(timeout)
-        if timeout is not None and (number is None or not _INT_MIN <= number <= _INT_MAX):
+        if timeout is not None and (number is None or not -_POLL_MAX <= number <= _POLL_MAX):
             return self._real.poll(timeout)  # type: ignore[no-any-return]  # an error, and it knows which
         if self._asking:
             raise RuntimeError("concurrent poll() invocation")
@@ -192,7 +193,7 @@ class Epoll:
             timeout: seconds; None or negative: no limit; 0: do not wait, and do not switch.
         """
         number = None if timeout is None else as_number(timeout)
-        if timeout is not None and (number is None or not _INT_MIN <= number * 1000 <= _INT_MAX):
+        if timeout is not None and (number is None or not -_INT_MAX - 1 <= number * 1000 <= _INT_MAX):
             return self._real.poll(timeout, maxevents)  # type: ignore[no-any-return]  # an error, and it knows which
         events: Events = self._real.poll(0, maxevents)
         if number == 0:
