@@ -90,9 +90,9 @@ def draw_column(axes: Any, rows: list[Row], limits: tuple[float, float], length:
 
 
 def limits_of(rows: list[Row]) -> tuple[float, float]:
-    """Return the ends of the axis: all medians, with room for the labels, but no further than a hundredfold."""
+    """Return the ends of the axis: all medians and room for the labels, but within a twentieth and a hundredfold."""
     medians = [middle for row in rows for _, _, middle, _ in bars_of(row)]
-    return max(min([*medians, 0.5]) / 3, 0.01), min(max([*medians, 2.0]) * 3, 100.0)
+    return max(min([*medians, 0.5]) / 3, 0.05), min(max([*medians, 2.0]) * 3, 100.0)
 
 
 def main() -> None:

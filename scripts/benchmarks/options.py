@@ -41,7 +41,9 @@ def parse(arguments: list[str]) -> Options:
     )
     parser.add_argument("--peers", default="*", help='names or patterns, e.g. "greening,gevent" (default: all)')
     parser.add_argument("--rounds", type=_positive, help="samples of each peer (default: 9, quick: 3)")
-    parser.add_argument("--quick", action="store_true", help="3 rounds of short samples: a few minutes, noisier")
+    parser.add_argument(
+        "--quick", action="store_true", help="3 rounds of short samples: less than five minutes, noisier"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample, and the machine, to FILE")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the ratios to FILE (.png, .svg, .pdf)")
     parser.add_argument("--list", action="store_true", help="show the rows and the peers, measure nothing")
@@ -57,7 +59,7 @@ def parse(arguments: list[str]) -> Options:
     except ValueError as error:
         parser.error(str(error))
     rounds = given.rounds or (3 if given.quick else 9)
-    return Options(rows, peers, rounds, 0.1 if given.quick else 0.4, given.json, given.plot, given.list)
+    return Options(rows, peers, rounds, 0.08 if given.quick else 0.4, given.json, given.plot, given.list)
 
 
 def _choose(patterns: str, known: dict[str, T], groups: dict[str, str], what: str) -> tuple[T, ...]:
