@@ -32,7 +32,10 @@ _holders: list[greenlet] = []
 def acquire_lock(_: Any, /) -> None:
     """Take the import lock; the OS thread that has it may take it again."""
     _real_acquire()
-    _holders.append(getcurrent())
+    try:
+        _holders.append(getcurrent())
+    except RuntimeError:  # the interpreter is being finalized: there are no greenlets any more, and no forks
+        return
 
 
 @_home.builtin
@@ -43,7 +46,10 @@ def release_lock(_: Any, /) -> None:
         RuntimeError: this OS thread does not have it.
     """
     _real_release()
-    me = getcurrent()
+    try:
+        me = getcurrent()
+    except RuntimeError:
+        return
     if me in _holders:
         _holders.remove(me)
 

@@ -184,7 +184,7 @@ def test_who_waits_his_turn_can_be_killed(ends: tuple[int, int]) -> None:
 def test_a_killed_writer_writes_nothing_twice(ends: tuple[int, int]) -> None:
     reader, writer = ends
     sink = open_fd(writer, "wb")
-    data = os.urandom(150_000)
+    data = os.urandom(400_000)
     thread = parked(sink.write, data)
     kill(thread)
     collector = spawn(drain, reader)
