@@ -80,6 +80,7 @@ NAMES(DECLARE)
 
 /* module.c */
 PyObject *running_greenlet(void);          /* new reference */
+PyObject *resume_greenlet(PyObject *resume);
 PyObject *learn_carrier(PyObject *module, PyObject *carrier);
 Task *running_task(void);                  /* new reference; NULL without an error: the engine does not know it */
 
@@ -98,6 +99,10 @@ PyObject *hub_switch(Hub *hub);
 PyObject *task_new(PyTypeObject *type, PyObject *args, PyObject *kwargs);
 int task_traverse(Task *self, visitproc visit, void *arg);
 int task_clear(Task *self);
+
+/* thread.c */
+extern PyTypeObject *thread_class;         /* GreenThread; told by Python */
+PyObject *thread_execute(PyObject *thread, PyObject *unused);
 
 int add_tasks(PyObject *module);
 int add_threads(PyObject *module);

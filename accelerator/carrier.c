@@ -1,10 +1,21 @@
-/* The body of a carrier (greening/_core/carrier.py), and the switch that lets everybody else run once. */
+/* The body of a carrier (greening/_core/carrier.py), without a Python frame of its own: what lies on the C stack is
+   copied at every switch, and kept while the carrier is suspended. And the switch that lets everybody else run once. */
 #include "accelerator.h"
 #include <greenlet/greenlet.h>
 
 /* Told by Python: the end of a forked child, `sleep` for the unusual. */
 static PyObject *end_of_child, *slow_sleep;
 static Py_ssize_t max_idle;
+
+/* The context of the task that an idle carrier has been given becomes its own. -1: error. */
+static int
+take_context(PyObject *carrier)
+{
+    PyObject *task = PyObject_GetAttr(carrier, N__greening_task);
+    int taken = task == NULL || !IS(task, TaskType) ? -1 : PyObject_SetAttr(carrier, N_gr_context, ((Task *)task)->context);
+    Py_XDECREF(task);
+    return taken;
+}
 
 /* Whether anybody still knows the carrier: by reference, by weak reference, by an attribute. */
 static int
@@ -25,7 +36,14 @@ static int
 run_task(PyObject *carrier, Hub *hub)
 {
     PyObject *task = PyObject_GetAttr(carrier, N__greening_task);
-    PyObject *done = task == NULL ? NULL : PyObject_CallMethodObjArgs(task, N_execute, NULL);
+    PyObject *done = NULL;
+    if (task != NULL && Py_TYPE(task) == thread_class)
+        done = thread_execute(task, NULL);
+    else if (task != NULL) {
+        PyObject *method = PyObject_GetAttr(task, N_execute);
+        done = method == NULL ? NULL : PyObject_CallNoArgs(method);
+        Py_XDECREF(method);
+    }
     if (done != NULL && hub->main == task) {
         Py_DECREF(done);
         PyObject *failure = PyObject_GetAttr(task, N__failure);
@@ -43,7 +61,7 @@ run_task(PyObject *carrier, Hub *hub)
 }
 
 static PyObject *
-run_carrier(PyObject *Py_UNUSED(module), PyObject *self)
+run(PyObject *self, PyObject *Py_UNUSED(unused))
 {
     PyObject *of = PyObject_GetAttr(self, N_hub);
     if (of == NULL || !IS(of, HubType)) {
@@ -62,7 +80,7 @@ run_carrier(PyObject *Py_UNUSED(module), PyObject *self)
             PyObject_SetAttr(self, N__greening_task, hub->task) < 0 || PyList_Append(hub->idle, self) < 0)
             goto failed;
         PyObject *came = hub_switch(hub);
-        if (came == NULL)
+        if (came == NULL || take_context(self) < 0)
             goto failed;
         Py_DECREF(came);
     }
@@ -75,16 +93,18 @@ failed:
     return NULL;
 }
 
+static PyMethodDef run_method = {"run", run, METH_NOARGS, "See greening._core.carrier.Carrier.run."};
+
 static PyObject *
 double_carrier(PyObject *Py_UNUSED(module), PyObject *args)
 {
-    PyObject *end;
+    PyObject *type, *end;
     Py_ssize_t idle;
-    if (!PyArg_ParseTuple(args, "nO", &idle, &end))
+    if (!PyArg_ParseTuple(args, "O!nO", &PyType_Type, &type, &idle, &end))
         return NULL;
     max_idle = idle;
     SET(end_of_child, end);
-    Py_RETURN_NONE;
+    return PyDescr_NewMethod((PyTypeObject *)type, &run_method);
 }
 
 static PyObject *
@@ -117,9 +137,8 @@ double_sleep(PyObject *Py_UNUSED(module), PyObject *slow)
 }
 
 static PyMethodDef functions[] = {
-    {"double_carrier", double_carrier, METH_VARARGS, "double_carrier(MAX_IDLE, end_of_forked_child): for `run_carrier`."},
+    {"double_carrier", double_carrier, METH_VARARGS, "double_carrier(Carrier, MAX_IDLE, end_of_forked_child): its `run`."},
     {"learn_carrier", learn_carrier, METH_O, "learn_carrier(carrier): where such a one, which has a task, keeps it."},
-    {"run_carrier", run_carrier, METH_O, "See greening._core.carrier.Carrier.run."},
     {"double_sleep", double_sleep, METH_O, "double_sleep(sleep): what `sleep` does with more than 0 seconds."},
     {"sleep", (PyCFunction)(void (*)(void))sleep_, METH_VARARGS | METH_KEYWORDS,
      "sleep($module, seconds=0)\n--\n\nLet others run for at least `seconds`; 0 (or less): let everybody who is runnable "

@@ -13,6 +13,18 @@ running_greenlet(void)
     return (PyObject *)PyGreenlet_GetCurrent();
 }
 
+/* Call `resume`, the bound `switch` of a greenlet. What is held meanwhile is the method object, and not its greenlet (see
+   carrier). Directly, since everything that is on the C stack now is copied at every switch, and kept as long as we are
+   parked. */
+PyObject *
+resume_greenlet(PyObject *resume)
+{
+    PyObject *glet = PyCFunction_Check(resume) ? PyCFunction_GetSelf(resume) : NULL;
+    if (glet != NULL && PyObject_TypeCheck(glet, &PyGreenlet_Type))
+        return PyGreenlet_Switch((PyGreenlet *)glet, NULL, NULL);
+    return PyObject_CallNoArgs(resume);
+}
+
 /* Where a carrier keeps its task. A slot of a Python class has a fixed place, which is looked for once, in a carrier whose
    task is known (learn_carrier); a type that has not been learnt is asked as anybody would. */
 static PyTypeObject *carrier_type;

@@ -4,7 +4,7 @@
 PyTypeObject *ThreadType;
 
 /* Told by Python: GreenThread, contextvars.copy_context, and the `spawn` that is there for the unusual. */
-static PyTypeObject *thread_class;
+PyTypeObject *thread_class;
 static PyObject *copy_context, *slow_spawn;
 
 static int
@@ -165,8 +165,8 @@ settle(PyObject *thread, PyObject *Py_UNUSED(unused))
 }
 
 /* GreenThread.execute */
-static PyObject *
-execute(PyObject *thread, PyObject *Py_UNUSED(unused))
+PyObject *
+thread_execute(PyObject *thread, PyObject *Py_UNUSED(unused))
 {
     Thread *self = (Thread *)thread;
     if (self->func == Py_None) { /* killed between its turn and its start */
@@ -260,7 +260,7 @@ ended:
 }
 
 static PyMethodDef methods[] = {
-    {"execute", execute, METH_NOARGS, "See greening._core.greenthread.GreenThread.execute."},
+    {"execute", thread_execute, METH_NOARGS, "See greening._core.greenthread.GreenThread.execute."},
     {"_settle", settle, METH_NOARGS, "See greening._core.greenthread.GreenThread._settle."},
     {"wait", (PyCFunction)(void (*)(void))wait, METH_VARARGS | METH_KEYWORDS,
      "wait(timeout=None): see greening._core.greenthread.GreenThread.wait."},

@@ -143,10 +143,4 @@ def unshared_references() -> int:
 
 
 if accelerator is not None:
-    accelerator.double_carrier(MAX_IDLE, end_of_forked_child)
-
-    def _run_compiled(self: Carrier) -> None:
-        # This frame is there for greenlet, which takes a suspended greenlet without any for a running one.
-        accelerator.run_carrier(self)
-
-    Carrier.run = _run_compiled  # type: ignore[method-assign]  # its double
+    Carrier.run = accelerator.double_carrier(Carrier, MAX_IDLE, end_of_forked_child)  # type: ignore[method-assign]  # its double

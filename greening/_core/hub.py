@@ -192,13 +192,14 @@ class Hub(HubMembers):
 
     def _carry(self, task: Task) -> Callable[..., Any]:
         """Give `task` a carrier. In the hub only, unless there is an idle one."""
-        if self.idle:
-            carrier = self.idle.pop()
-        else:
+        carrier = self.idle.pop() if self.idle else None
+        if carrier is None:
             carrier = Carrier(self)
             self.carriers.add(carrier)
+            carrier.gr_context = task.context
+        elif accelerator is None:  # a compiled carrier takes it for itself
+            carrier.gr_context = task.context
         carrier._greening_task = task
-        carrier.gr_context = task.context
         resume = task.resume = carrier.resume
         return resume
 

@@ -73,7 +73,11 @@ def where_parked(hub: "Hub") -> list[str]:
     for carrier in hub.carriers:
         task = getattr(carrier, "_greening_task", hub.task)
         frame = carrier.gr_frame
-        if task is hub.task or frame is None:
+        if task is hub.task:
+            continue
+        if frame is None:  # a compiled function, run by a compiled carrier
+            if carrier:
+                lines.append(f"{task.name}: in C")
             continue
         inner = frame
         while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "greening":

@@ -50,14 +50,14 @@ def test_as_many_carriers_as_run_at_once() -> None:
 def keep_idle(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     monkeypatch.setattr(module, "MAX_IDLE", number)
     if module.accelerator is not None:
-        module.accelerator.double_carrier(number, module.end_of_forked_child)
+        module.accelerator.double_carrier(module.Carrier, number, module.end_of_forked_child)
 
 
 @pytest.fixture
 def _as_ever() -> Iterator[None]:
     yield
     if module.accelerator is not None:
-        module.accelerator.double_carrier(MAX_IDLE, module.end_of_forked_child)
+        module.accelerator.double_carrier(module.Carrier, MAX_IDLE, module.end_of_forked_child)
 
 
 @recycles
