@@ -4,6 +4,7 @@
 limited API of 3.11: one library, and one wheel, for every CPython from there on.
 """
 
+import sysconfig
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -32,4 +33,8 @@ accelerator = Extension(
     optional=True,
 )
 
-setup(ext_modules=[accelerator], options={"bdist_wheel": {"py_limited_api": "cp311"}})
+if sysconfig.get_config_var("Py_GIL_DISABLED"):
+    # The GIL is what makes its steps atomic, and setuptools refuses to build for the limited API there.
+    setup()
+else:
+    setup(ext_modules=[accelerator], options={"bdist_wheel": {"py_limited_api": "cp311"}})

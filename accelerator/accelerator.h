@@ -67,13 +67,14 @@ extern PyObject *TIMED_OUT;  /* what a park returns when its deadline came first
     } while (0)
 
 #define TYPE(object) Py_TYPE((PyObject *)(object))
-#define IS(object, type) PyObject_TypeCheck((PyObject *)(object), type)
+/* NULL is of no type: a member may be, of what the garbage collector has cleared or a user's class has not filled. */
+#define IS(object, type) ((object) != NULL && PyObject_TypeCheck((PyObject *)(object), type))
 
 /* Interned names of attributes and methods. */
 #define NAMES(X)                                                                                       \
     X(_greening_task) X(gr_context) X(unparked) X(refuse) X(_alarm) X(_settle) X(busy) X(save)         \
     X(restore) X(timers) X(add) X(cancel) X(when) X(leave) X(resume) X(_call_link) X(_keep_failure)        \
-    X(_leave) X(_acquire) X(_share) X(_hand_over) X(_release) X(release) X(locked) X(_wait) X(execute) X(_failure) X(hub) X(park)
+    X(_leave) X(_acquire) X(_share) X(_hand_over) X(_release) X(release) X(locked) X(_wait) X(_real) X(execute) X(_failure) X(hub) X(park)
 #define DECLARE(name) extern PyObject *N_##name;
 NAMES(DECLARE)
 #undef DECLARE

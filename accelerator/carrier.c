@@ -12,7 +12,11 @@ static int
 take_context(PyObject *carrier)
 {
     PyObject *task = PyObject_GetAttr(carrier, N__greening_task);
-    int taken = task == NULL || !IS(task, TaskType) ? -1 : PyObject_SetAttr(carrier, N_gr_context, ((Task *)task)->context);
+    int taken = -1;
+    if (IS(task, TaskType))
+        taken = PyObject_SetAttr(carrier, N_gr_context, ((Task *)task)->context);
+    else if (task != NULL)
+        PyErr_Format(PyExc_TypeError, "a task is needed, not %R", task);
     Py_XDECREF(task);
     return taken;
 }
@@ -80,9 +84,9 @@ run(PyObject *self, PyObject *Py_UNUSED(unused))
             PyObject_SetAttr(self, N__greening_task, hub->task) < 0 || PyList_Append(hub->idle, self) < 0)
             goto failed;
         PyObject *came = hub_switch(hub);
+        Py_XDECREF(came);
         if (came == NULL || take_context(self) < 0)
             goto failed;
-        Py_DECREF(came);
     }
     if (PySet_Discard(hub->carriers, self) < 0 || PyObject_DelAttr(self, N_resume) < 0)
         goto failed;

@@ -48,13 +48,12 @@ set(PyObject *self, PyObject *name, PyObject *value)
     else {
         PyObject *here = mine((Local *)self);
         if (here != NULL) {
+            Py_INCREF(here);
             int is_there = PyDict_Contains(here, name); /* `__dict__` never is */
-            if (is_there > 0) {
-                Py_INCREF(here);
-                int result = PyDict_SetItem(here, name, value);
-                Py_DECREF(here);
+            int result = is_there > 0 ? PyDict_SetItem(here, name, value) : 0;
+            Py_DECREF(here);
+            if (is_there > 0)
                 return result;
-            }
             PyErr_Clear();
         }
         done = PyObject_CallFunctionObjArgs(slow_set, self, name, value, NULL);

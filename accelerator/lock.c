@@ -85,6 +85,16 @@ call_acquire(PyObject *lock, PyObject *blocking, PyObject *timeout)
     return PyObject_CallMethodObjArgs(lock, N__acquire, blocking, timeout, NULL);
 }
 
+/* A method of a state that is not ours. AttributeError: there is none, since a subclass has not called our `__init__`. */
+static PyObject *
+call_real(Lock *lock, PyObject *method)
+{
+    PyObject *real = PyObject_GetAttr((PyObject *)lock, N__real);
+    PyObject *result = real == NULL ? NULL : PyObject_CallMethodObjArgs(real, method, NULL);
+    Py_XDECREF(real);
+    return result;
+}
+
 static PyObject *MINUS_ONE;
 
 static PyObject *
@@ -132,7 +142,7 @@ lock_release(Lock *self, PyObject *Py_UNUSED(unused))
         return PyObject_CallMethodObjArgs((PyObject *)self, N__hand_over, NULL);
     if (cell != NULL)
         return cell_release(cell, NULL);
-    return PyObject_CallMethodObjArgs(self->real, N_release, NULL);
+    return call_real(self, N_release);
 }
 
 static PyObject *
@@ -145,7 +155,7 @@ static PyObject *
 lock_locked(Lock *self, PyObject *Py_UNUSED(unused))
 {
     Cell *cell = cell_of(self);
-    return cell != NULL ? PyBool_FromLong(cell->locked) : PyObject_CallMethodObjArgs(self->real, N_locked, NULL);
+    return cell != NULL ? PyBool_FromLong(cell->locked) : call_real(self, N_locked);
 }
 
 static int
@@ -183,14 +193,15 @@ static PyMethodDef lock_methods[] = {
     {"acquire", VARKEYS(lock_acquire),
      "acquire($self, blocking=True, timeout=-1)\n--\n\nTake the lock; park while somebody else has it.\n\n"
      "See greening.sync.lock.Lock.acquire."},
-    {"acquire_lock", VARKEYS(lock_acquire), "Old name of acquire."},
+    {"acquire_lock", VARKEYS(lock_acquire),
+     "acquire_lock($self, blocking=True, timeout=-1)\n--\n\nOld name of acquire."},
     {"release", (PyCFunction)lock_release, METH_NOARGS,
      "release($self)\n--\n\nHand the lock to the first waiter, or open it. RuntimeError: it is not locked."},
-    {"release_lock", (PyCFunction)lock_release, METH_NOARGS, "Old name of release."},
+    {"release_lock", (PyCFunction)lock_release, METH_NOARGS, "release_lock($self)\n--\n\nOld name of release."},
     {"locked", (PyCFunction)lock_locked, METH_NOARGS, "locked($self)\n--\n\nTrue while somebody has it."},
-    {"locked_lock", (PyCFunction)lock_locked, METH_NOARGS, "Old name of locked."},
-    {"__enter__", (PyCFunction)lock_enter, METH_NOARGS, "Take the lock."},
-    {"__exit__", (PyCFunction)lock_exit, METH_VARARGS, "Release the lock."},
+    {"locked_lock", (PyCFunction)lock_locked, METH_NOARGS, "locked_lock($self)\n--\n\nOld name of locked."},
+    {"__enter__", (PyCFunction)lock_enter, METH_NOARGS, "__enter__($self)\n--\n\nTake the lock."},
+    {"__exit__", (PyCFunction)lock_exit, METH_VARARGS, "__exit__($self, *exc_info)\n--\n\nRelease the lock."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -365,8 +376,8 @@ static PyMethodDef rlock_methods[] = {
      "See greening.sync.lock.RLock.acquire."},
     {"release", (PyCFunction)rlock_release, METH_NOARGS,
      "release($self)\n--\n\nUndo one acquire; the last one hands the lock on. RuntimeError: the caller does not own it."},
-    {"__enter__", (PyCFunction)rlock_enter, METH_NOARGS, "Take the lock."},
-    {"__exit__", (PyCFunction)rlock_exit, METH_VARARGS, "Undo one acquire."},
+    {"__enter__", (PyCFunction)rlock_enter, METH_NOARGS, "__enter__($self)\n--\n\nTake the lock."},
+    {"__exit__", (PyCFunction)rlock_exit, METH_VARARGS, "__exit__($self, *exc_info)\n--\n\nUndo one acquire."},
     {"_is_owned", (PyCFunction)rlock_is_owned, METH_NOARGS, "For threading.Condition."},
     {NULL, NULL, 0, NULL},
 };

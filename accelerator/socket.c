@@ -124,9 +124,11 @@ deadline_of(Hub *hub, PyObject *sock, int fd)
     PyObject *seconds = PyTuple_GetItem(entry, 1);
     if (seconds == Py_None)
         return Py_NewRef(seconds);
+    Py_INCREF(seconds);
     PyObject *now = PyObject_CallNoArgs(hub->now);
     PyObject *deadline = now == NULL ? NULL : PyNumber_Add(now, seconds);
     Py_XDECREF(now);
+    Py_DECREF(seconds);
     return deadline;
 as_it_is:
     if (PyErr_Occurred() || raw != Py_None)
@@ -167,9 +169,24 @@ wait_readable(Task *task, Registration *reg, PyObject *deadline)
     return 1;
 }
 
-/* What recv and recv_into have in common: read into `buffer`. -3: Python has to do it, -1: error. */
+/* The same into an object that is made for it: none is held while the caller is parked, of which there may be
+   thousands. */
 static Py_ssize_t
-read_into(PyObject *sock, void *buffer, size_t size)
+receive_bytes(int fd, PyObject **made, size_t size)
+{
+    *made = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size);
+    if (*made == NULL)
+        return -1;
+    Py_ssize_t got = receive(fd, PyBytes_AsString(*made), size);
+    if (got < 0)
+        Py_CLEAR(*made);
+    return got;
+}
+
+/* What recv and recv_into have in common: read into `buffer`, or without one into `*made`, which is there when
+   something was read. -3: Python has to do it, -1: error. */
+static Py_ssize_t
+read_into(PyObject *sock, void *buffer, size_t size, PyObject **made)
 {
     Py_ssize_t got = -3;
     PyObject *deadline = NULL;
@@ -194,7 +211,7 @@ read_into(PyObject *sock, void *buffer, size_t size)
             PyErr_Clear(); /* closed by somebody while we let others run: Python has the right error */
             goto end;
         }
-        got = receive(fd, buffer, size);
+        got = buffer != NULL ? receive(fd, buffer, size) : receive_bytes(fd, made, size);
         if (got != -2) {
             /* A short read has said that there is nothing more: see Registration.drained. */
             if (got >= 0 && (size_t)got < size && (reg = registration_of(hub, sock, fd)) != NULL && reg->stream)
@@ -219,7 +236,7 @@ read_into(PyObject *sock, void *buffer, size_t size)
             got = -3;
             goto end;
         }
-        got = receive(fd, buffer, size);
+        got = buffer != NULL ? receive(fd, buffer, size) : receive_bytes(fd, made, size);
     } while (got == -2);
     if (got > 0 && (size_t)got < size && (reg = registration_of(hub, sock, fd)) != NULL && reg->stream)
         reg->drained = 1;
@@ -262,21 +279,15 @@ recv_(PyObject *self, PyObject *const *args, Py_ssize_t count)
     if (size == 0)
         return call(slow_recv, self, args, count);
     PyObject *data = NULL;
-    char *buffer = room;
-    if (size > ROOM) {
-        if ((data = PyBytes_FromStringAndSize(NULL, size)) == NULL)
-            return NULL;
-        buffer = PyBytes_AsString(data);
-    }
-    Py_ssize_t got = read_into(self, buffer, (size_t)size);
-    if (data != NULL && got == size)
+    Py_ssize_t got = read_into(self, size > ROOM ? NULL : room, (size_t)size, &data);
+    if (got < 0)
+        return got == -3 ? call(slow_recv, self, args, count) : NULL;
+    if (data == NULL)
+        return PyBytes_FromStringAndSize(room, got);
+    if (got == size)
         return data;
-    PyObject *result = NULL;
-    if (got >= 0)
-        result = PyBytes_FromStringAndSize(buffer, got);
-    else if (got == -3)
-        result = call(slow_recv, self, args, count);
-    Py_XDECREF(data);
+    PyObject *result = PyBytes_FromStringAndSize(PyBytes_AsString(data), got);
+    Py_DECREF(data);
     return result;
 }
 
@@ -294,7 +305,7 @@ recv_into_(PyObject *self, PyObject *args, PyObject *kwargs)
         }
         Py_ssize_t got = -3;
         if (view.len > 0 && size <= view.len)
-            got = read_into(self, view.buf, (size_t)(size ? size : view.len));
+            got = read_into(self, view.buf, (size_t)(size ? size : view.len), NULL);
         PyBuffer_Release(&view);
         if (got != -3)
             return got < 0 ? NULL : PyLong_FromSsize_t(got);
@@ -334,9 +345,11 @@ send_now(PyObject *sock, PyObject *data, Py_ssize_t *length)
             Py_END_ALLOW_THREADS
         }
     } while (sent < 0 && errno == EINTR && PyErr_CheckSignals() == 0);
-    if (sent < 0) {
+    if (sent < 0 && PyErr_Occurred())
+        sent = -1; /* of a signal handler */
+    else if (sent < 0) {
         sent = errno == EAGAIN || errno == EWOULDBLOCK ? -3 : -1;
-        if (sent == -1 && !PyErr_Occurred())
+        if (sent == -1)
             PyErr_SetFromErrno(PyExc_OSError);
     }
     PyBuffer_Release(&view);

@@ -240,11 +240,16 @@ task_wake(Task *task, PyObject *value)
         return -1;
     }
     Hub *hub = (Hub *)task->hub;
+    /* Of this very step: what is freed and made below may let other OS threads, and finalisers, go on. */
+    PyObject *generation = Py_NewRef(task->generation);
     SET(task->state, READY);
     SET(task->value, value);
-    if (hub->awake == PyThread_get_thread_ident())
+    if (hub->awake == PyThread_get_thread_ident()) {
+        Py_DECREF(generation);
         return ring_append((Ring *)hub->ready, (PyObject *)task) < 0 ? -1 : 1;
-    PyObject *item = PyTuple_Pack(2, task, task->generation);
+    }
+    PyObject *item = PyTuple_Pack(2, task, generation);
+    Py_DECREF(generation);
     PyObject *done = item == NULL ? NULL : PyObject_CallFunctionObjArgs(hub->post, item, NULL);
     Py_XDECREF(item);
     Py_XDECREF(done);

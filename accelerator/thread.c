@@ -263,7 +263,10 @@ static PyMethodDef methods[] = {
     {"execute", thread_execute, METH_NOARGS, "See greening._core.greenthread.GreenThread.execute."},
     {"_settle", settle, METH_NOARGS, "See greening._core.greenthread.GreenThread._settle."},
     {"wait", (PyCFunction)(void (*)(void))wait, METH_VARARGS | METH_KEYWORDS,
-     "wait(timeout=None): see greening._core.greenthread.GreenThread.wait."},
+     "wait($self, timeout=None)\n--\n\nPark until it has ended. Any number of waiters, any number of times.\n\nArgs:\n"
+     "    timeout: seconds; None: no limit.\nReturns:\n    What the function returned.\nRaises:\n    what the function "
+     "raised (GreenletExit when it was killed); TimeoutError when the time ran out;\n    RuntimeError when it waits for "
+     "itself."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -312,7 +315,10 @@ double_spawn(PyObject *Py_UNUSED(module), PyObject *args)
 static PyMethodDef functions[] = {
     {"double_spawn", double_spawn, METH_VARARGS, "double_spawn(GreenThread, copy_context, spawn): what `spawn` needs."},
     {"spawn", (PyCFunction)(void (*)(void))spawn, METH_VARARGS | METH_KEYWORDS,
-     "spawn(func, *args, **kwargs): see greening._core.greenthread.spawn."},
+     "spawn($module, func, /, *args, **kwargs)\n--\n\nHave `func(*args, **kwargs)` run concurrently. It starts when the "
+     "caller next yields, in the order of spawning.\n\nIt runs in a copy of the caller's `contextvars` context. Its "
+     "exception is reported and raised again by `wait`.\n\nReturns:\n    The green thread.\nRaises:\n    TypeError: "
+     "`func` is not callable."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -1,8 +1,10 @@
 """The accelerator: which is running, no leaks, and what only a compiled double could get wrong."""
 
 import gc
+import inspect
 import socket
 import sys
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -92,8 +94,9 @@ def test_nothing_is_left_behind(work: Callable[[], None]) -> None:
     after = left(200)
     # Less is what other tests had left behind.
     assert after[0] - objects < 50
-    # None, where it is not immortal: every member begins as it.
-    assert after[1] - nones < 150
+    # Every member begins as None. Where that is immortal, its count says nothing: an extension for the limited API of
+    # 3.11 counts, and the interpreter mostly does not.
+    assert sys.version_info >= (3, 12) or after[1] - nones < 150
 
 
 @compiled
@@ -145,3 +148,57 @@ def test_unusual_calls_of_sockets_have_the_errors_of_the_stdlib() -> None:
         sock.sendall(b"x")
     with pytest.raises(TypeError):
         type(sock).recv("no socket", 1)  # type: ignore[arg-type]  # the mistake
+
+
+def test_signatures_are_known() -> None:
+    def names(what: Callable[..., Any]) -> list[str]:
+        return list(inspect.signature(what).parameters)
+
+    assert names(greening.spawn) == ["func", "args", "kwargs"]
+    assert names(greening.sleep) == ["seconds"]
+    assert names(greening.GreenThread.wait) == ["self", "timeout"]
+    for method in (greening.Lock.acquire, greening.Lock.acquire_lock, greening.RLock.acquire):
+        assert names(method) == ["self", "blocking", "timeout"]
+    assert names(greening.Lock.__exit__) == names(greening.RLock.__exit__) == ["self", "exc_info"]
+
+
+class NoLock(greening.Lock):
+    def __init__(self) -> None:
+        return None
+
+
+class NoRLock(greening.RLock):
+    def __init__(self) -> None:
+        return None
+
+
+@pytest.mark.parametrize("method", ["acquire", "release", "locked", "__enter__", "__exit__", "__repr__"])
+def test_a_lock_that_was_not_initialised_says_so(method: str) -> None:
+    with pytest.raises(AttributeError, match=r"_real|_waiters"):
+        getattr(NoLock(), method)()
+
+
+@pytest.mark.parametrize("method", ["acquire", "release", "__enter__", "__exit__"])
+def test_a_re_entrant_lock_that_was_not_initialised_does_not_work(method: str) -> None:
+    with pytest.raises((AttributeError, RuntimeError)):
+        getattr(NoRLock(), method)()
+
+
+@pytest.mark.slow
+def test_whoever_waits_for_much_holds_no_memory_for_it() -> None:
+    def allocated() -> int:
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        a, b = socket.socketpair()
+        with GreenSocket(fileno=a.detach()) as one, GreenSocket(fileno=b.detach()) as other:
+            before = allocated()
+            reader = greening.spawn(other.recv, 10_000_000)
+            greening.sleep(0)
+            assert allocated() - before < 1_000_000
+            one.sendall(b"x" * 100_000)
+            assert reader.wait() == b"x" * 100_000
+    finally:
+        tracemalloc.stop()

@@ -132,8 +132,9 @@ class GreenThread(ThreadMembers, Task, Generic[T]):
         if self._func is None:
             return
         self._failure = GreenletExit(f"{self.name} has not ended, but {why}")
-        self._args = (self._func, self._args)  # kept
-        self._func = None
+        # Kept. (It may have a result already: what its arguments knew is being freed, which may take its time.)
+        self._args = (self._func, self._args, self._result)
+        self._func = self._result = None
         after = self._after
         self._after = None
         for what in after or ():

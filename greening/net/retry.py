@@ -142,6 +142,8 @@ def registration(sock: Any, hub: Hub) -> Registration:
     fd = _fileno(sock)
     reg = hub.regs.get(fd)
     if reg is None or reg.owner is None or reg.owner() is not sock:
+        if fd < 0:  # closed by a finaliser or a signal handler, between the try and the wait
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         # SCTP's streams end a read at the end of a message: they are not the streams that may be trusted.
         tcp = type_of(sock) == STREAM and family_of(sock) in INET and proto_of(sock) in TCP
         return hub.registry.socket(fd, sock, tcp)

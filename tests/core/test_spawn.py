@@ -640,3 +640,11 @@ def test_ten_thousand_spawns_and_kills_leave_no_objects() -> None:
     round_of(1000)
     gc.collect()
     assert len(gc.get_objects()) - before < 50
+
+
+def test_a_thread_that_is_lost_after_its_function_returned_tells_its_waiters() -> None:
+    thread = spawn(int)
+    thread._result = 5  # the function has returned, and the thread has not been settled yet
+    thread.lose("its OS thread has ended")
+    with pytest.raises(GreenletExit, match="has not ended"):
+        thread.wait()

@@ -213,3 +213,10 @@ def test_forgetting_a_descriptor_for_another_hub_spares_the_numbers_next_owner(t
     registry.forget(server.fileno(), Registration(server.fileno(), None, False, False))
     client.send(b"x")
     assert reader.wait(5) == b"x"
+
+
+def test_a_socket_that_was_closed_before_the_wait_is_a_bad_descriptor() -> None:
+    sock = GreenSocket()
+    sock.close()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        retry.registration(sock, get_hub())
