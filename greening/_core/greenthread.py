@@ -299,7 +299,11 @@ def _strike(thread: Task, error: BaseException) -> bool:
             never_start(thread, error)
             return False
     ready = hub.ready
-    if thread.state == READY:
+    # The look and the step are one for every OS thread: see Task.wake.
+    if thread.state == PARKED:
+        thread.state = READY
+        thread.error = error
+    elif thread.state == READY:
         thread.error = error
         try:
             ready.remove(thread)
@@ -309,10 +313,8 @@ def _strike(thread: Task, error: BaseException) -> bool:
         # Suspended by a switch that is not ours (a foreign greenlet, a signal handler).
         ready.appendleft(Thrower(hub, thread, error))
         return True
-    elif not thread.interrupt(error):
-        return False
     else:
-        ready.pop()
+        return False
     ready.appendleft(thread)
     return True
 

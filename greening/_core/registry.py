@@ -249,7 +249,8 @@ class Registry:
 
     def waiting(self) -> bool:
         """True when anybody waits for any descriptor."""
-        for reg in self.regs.values():  # no generator: this is asked before every sleep, and the first one mostly is
+        # No generator: this is asked before every sleep, and the first one mostly is.
+        for reg in self.regs.values():  # noqa: SIM110  # see above
             if reg.readers is not None or reg.writers is not None:
                 return True
         return False

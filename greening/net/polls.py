@@ -17,7 +17,7 @@ from greening.threads.locks import Look
 
 Events = list[tuple[int, int]]
 
-# Milliseconds are a C int to poll(2) and epoll_wait(2). From 3.15 on poll objects call ppoll(2): 64 bits of nanoseconds.
+# Milliseconds are a C int to poll(2) and epoll_wait(2). From 3.15 on polls call ppoll(2): 64 bits of nanoseconds.
 _INT_MAX = 2**31 - 1
 _POLL_MAX = _INT_MAX if sys.version_info < (3, 15) else (2**63 - 1) // 10**6
 _DEFAULT_MASK = 7  # POLLIN | POLLPRI | POLLOUT

@@ -208,10 +208,10 @@ class LightQueue(Generic[T]):
                 waiter.task.park()
                 in_time = waiter.done is True or self._parked(waiter)
         except BaseException:
+            # First leave: until then another OS thread may serve us.
+            self._leave(waiter, self._getters)
             if waiter.done is True:
                 self._put_back(waiter.item)
-            elif not waiter.done:
-                self._leave(waiter, self._getters)
             raise
         if not in_time:
             raise Empty

@@ -67,7 +67,7 @@ def hubs_and_descriptors_go_with_their_threads() -> None:
         assert in_os_thread(lambda: spawn(sleep, 0.001).wait()).wait() is None
     until(lambda: len(hubs) == 1)
     gc.collect()
-    assert descriptors() == before, (descriptors(), before)
+    until(lambda: descriptors() <= before)  # the last hub before may have been closing when they were counted
 
 
 def what_was_parked_in_a_thread_that_ends_is_lost_but_takes_nothing_with_it() -> None:
