@@ -1,5 +1,5 @@
 """The members of tasks, hubs and registrations: in Python, or in C where the accelerator is there, which reads them
-without asking. What is done with them stands in task.py, hub.py and registry.py.
+without asking. What is done with them stands in task.py, greenthread.py, hub.py and registry.py.
 """
 
 from collections import deque

@@ -1,7 +1,7 @@
 """Lock and RLock with the interface of `_thread`'s, between green threads, hubs and plain OS threads alike.
 
-A real lock inside is the state: taking it without waiting is one atomic step on every OS thread. Waiters queue up
-beside it; a release hands the lock to the first of them without opening it (FIFO, no barging).
+A real lock inside (or the accelerator's cell) is the state: taking it without waiting is one atomic step on every OS
+thread. Waiters queue up beside it; a release hands the lock to the first of them without opening it (FIFO, no barging).
 """
 
 from collections.abc import Callable
