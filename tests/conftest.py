@@ -203,10 +203,3 @@ def _tell(writer: int, seconds: int, nodeid: str) -> None:
     name = nodeid.encode("unicode_escape").decode("ascii")
     with suppress(BrokenPipeError):  # the guard was killed: the tests go on without it
         write(writer, f"{seconds} {name}\n".encode())
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What looks through the whole heap comes first: tests of the engine leave suspended finalisers behind, and with
-    some of those in the heap CPython 3.12.1's `gc.get_referents` was seen not to end.
-    """
-    items.sort(key=lambda item: "patcher" not in item.path.parts)

@@ -5,6 +5,7 @@
 descriptors of the built-in types themselves.
 """
 
+import gc
 from collections.abc import Iterator
 from types import FunctionType, GetSetDescriptorType, MappingProxyType, MemberDescriptorType, ModuleType
 
@@ -36,6 +37,15 @@ def module_dict(module: object) -> Namespace:
     """A module's dictionary; a lazy module stays lazy."""
     namespace: Namespace = _module_dict(module)
     return namespace
+
+
+def parts_of(thing: object) -> list[object]:
+    """What an object refers to; of a module its dictionary only, not what the C code behind it keeps to itself.
+
+    gc.get_referents() hands out even that, and on CPython 3.12 `_asyncio` keeps iterators there that have been freed:
+    they are freed again when the answer goes, and the next garbage collection does not end.
+    """
+    return [module_dict(thing)] if type(thing) is ModuleType else gc.get_referents(thing)
 
 
 def class_dict(owner: object) -> MappingProxyType[str, object]:

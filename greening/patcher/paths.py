@@ -9,7 +9,7 @@ import sys
 from types import FrameType, FunctionType
 from typing import cast
 
-from greening.patcher.look import is_class, is_kept, is_module, module_dict
+from greening.patcher.look import is_class, is_kept, is_module, module_dict, parts_of
 from greening.patcher.places import anonymous, is_part, module_name, places
 
 
@@ -38,7 +38,7 @@ class Paths:
         while level:
             found = []
             for parent in level:
-                for child in gc.get_referents(parent):
+                for child in parts_of(parent):
                     if id(child) not in parents and gc.is_tracked(child) and type(child) is not FrameType:
                         parents[id(child)] = parent
                         if not is_module(child) and not is_kept(_home(child)):

@@ -25,6 +25,7 @@ from greening.patcher.look import (
     is_module,
     module_dict,
     module_of,
+    parts_of,
     slots_of,
 )
 
@@ -108,7 +109,7 @@ def owners_of(containers: Iterable[object]) -> Objects:
     for referrer in gc.get_referrers(*parts):
         if type(referrer) in (dict, list, tuple, FrameType):
             continue
-        for part in gc.get_referents(referrer):
+        for part in parts_of(referrer):
             if id(part) in wanted and is_part(part, referrer):
                 owners[id(part)] = referrer
     return owners
@@ -170,7 +171,7 @@ def _places_in_tuple(container: tuple[object, ...], owner: object, wanted: Objec
 
 
 def _places_in_instance(container: object, wanted: Objects) -> Iterator[Holder]:
-    direct = {id(value): value for value in gc.get_referents(container) if id(value) in wanted}
+    direct = {id(value): value for value in parts_of(container) if id(value) in wanted}
     direct.pop(id(type(container)), None)
     for name, slot, value in slots_of(container):
         if id(value) in direct:

@@ -8,10 +8,10 @@ running functions, and what only C extensions hold.
 import functools
 import gc
 from collections.abc import Callable, Collection, Iterable, Iterator
-from types import BuiltinMethodType, CellType, FrameType, MethodType
+from types import BuiltinMethodType, CellType, FrameType, MethodType, ModuleType
 from typing import cast
 
-from greening.patcher.look import is_kept
+from greening.patcher.look import is_kept, parts_of
 from greening.patcher.paths import Paths
 from greening.patcher.places import Holder, Objects, module_name, owners_of, places
 
@@ -62,11 +62,9 @@ def holders(
 
 
 def _referents(things: list[object]) -> list[object]:
-    """What the things refer to. One by one: asked about many at once, 3.12 was seen not to end."""
-    found: list[object] = []
-    for thing in things:
-        found.extend(gc.get_referents(thing))
-    return found
+    modules = [thing for thing in things if type(thing) is ModuleType]
+    others = [thing for thing in things if type(thing) is not ModuleType]
+    return [part for module in modules for part in parts_of(module)] + gc.get_referents(*others)
 
 
 def _holders_of(wanted: Objects, ours: Collection[int]) -> list[Holder]:
@@ -111,7 +109,7 @@ def _kept(containers: list[object], ours: Collection[int]) -> set[int]:
         for referrer in _referrers(frontier) if wanted else ():
             if id(referrer) in ours or referrer is containers or referrer is above:
                 continue
-            for part in gc.get_referents(referrer):
+            for part in parts_of(referrer):
                 if id(part) in wanted:
                     holders_of.setdefault(id(part), []).append(referrer)
             if type(referrer) in _ANYBODYS:

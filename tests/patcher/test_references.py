@@ -151,3 +151,26 @@ def test_paths_of_things_that_nobody_holds() -> None:
     assert paths.of(gc) == "gc"
     assert paths.of([]) == "a list"
     assert paths.of(paths) == "an instance of greening.patcher.paths.Paths"
+
+
+def test_what_c_code_keeps_behind_a_module_is_left_alone(run_program) -> None:
+    # CPython 3.12: `_asyncio` shows the garbage collector iterators that are free; who takes hold of one frees it twice.
+    run_program("""
+import asyncio
+import gc
+
+from greening.patcher.references import holders
+
+
+async def wait() -> None:
+    future = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_soon(future.set_result, 1)
+    await future
+
+
+marker = type("Marker", (), {})()
+asyncio.run(wait())
+for _ in range(3):
+    assert [holder.where for holder in holders(lambda value: value is marker)] == ["__main__.marker"]
+gc.collect()
+""")
