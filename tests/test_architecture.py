@@ -26,7 +26,7 @@ FLOORS = (
     {"greening.net"},
     {"greening.patches"},
     {"greening.monkey", "greening.debug", "greening.testing", "greening.aio", "greening.tpool"},
-    {"greening.green"},
+    {"greening.green", "greening.backdoor", "greening.ext", "greening.websocket", "greening.wsgi"},
     {"greening", "greening.__main__", "greening._cli"},
 )
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -1,0 +1,1 @@
+"""WebSocket (RFC 6455), server and client, over green sockets."""
