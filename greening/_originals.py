@@ -8,6 +8,7 @@ patching (`threading`, `logging`, `ssl`, `subprocess`, `asyncio`).
 import _signal
 import _socket
 import _thread
+import builtins
 import os
 import select as _select
 import time
@@ -29,6 +30,7 @@ select = _select.select
 poll = _select.poll
 epoll = getattr(_select, "epoll", None)
 
+builtin_open = builtins.open
 os_open = os.open
 os_read = os.read
 os_write = os.write

@@ -9,6 +9,7 @@ CATALOGUE: tuple[Entry, ...] = (
     # `time` and `os` first: they are always loaded, and the others' fallbacks may use them.
     Entry("time", "time", "greening.patches.time"),
     Entry("os", "os", "greening.patches.os"),
+    Entry("io", "os", "greening.patches.io"),
     # Locks before everything that makes one when it is imported: `threading` before `queue`, `signal` and the rest.
     Entry("_thread", "thread", "greening.patches._thread"),
     Entry("threading", "thread", "greening.patches.threading"),

@@ -19,6 +19,7 @@ from greening._core.current import current
 from greening._core.poller import IN
 from greening._core.task import PARKED, Task
 from greening._core.waiting import forget_fd
+from greening._originals import builtin_open
 from greening.net.pipe import attempt, octets_of, read_now, readinto_now, spend, write_now, write_some
 
 _NOT_NOW = (errno.EAGAIN, errno.EOPNOTSUPP, errno.ENOSYS)
@@ -247,11 +248,27 @@ def open_fd(
     Returns:
         The stdlib's layers (TextIOWrapper, Buffered...) over a GreenFileIO; for anything else what `io.open` returns.
     """
+    if type(file) is not int or not comes_and_goes(file):
+        return builtin_open(file, mode, buffering, encoding, errors, newline, closefd, opener)
+    return open_green(file, mode, buffering, encoding, errors, newline, closefd, opener)
+
+
+def open_green(
+    file: Any,
+    mode: str,
+    buffering: int,
+    encoding: str | None,
+    errors: str | None,
+    newline: str | None,
+    closefd: bool,
+    opener: Any,
+) -> Any:
+    """`io.open` of what comes and goes: cooperative, unless the arguments are odd."""
     kind = mode.replace("b", "", 1).replace("t", "", 1) if isinstance(mode, str) else ""
     binary = kind != mode and "b" in mode
     usual = kind in ("r", "w", "a") and (not binary or ("t" not in mode and (encoding, errors, newline) == _NOTHING))
-    if type(file) is not int or not usual or (not buffering and not binary) or not comes_and_goes(file):
-        return io.open(file, mode, buffering, encoding, errors, newline, closefd, opener)  # noqa: UP020  # ours is not a builtin
+    if not usual or (not buffering and not binary):
+        return builtin_open(file, mode, buffering, encoding, errors, newline, closefd, opener)
     raw = GreenFileIO(file, kind, closefd, opener)
     try:
         return _layers(raw, mode, kind, binary, buffering, (encoding, errors, newline))
@@ -273,7 +290,7 @@ def _layers(
     line_buffering = buffering == 1 or (buffering < 0 and raw.isatty())
     if buffering == 1 and binary:
         message = "line buffering (buffering=1) isn't supported in binary mode, the default buffer size will be used"
-        warnings.warn(message, RuntimeWarning, stacklevel=3)
+        warnings.warn(message, RuntimeWarning, stacklevel=5)  # the caller of `open` or `fdopen`
     raw.whole = False
     size = buffering if buffering > 1 else _default_size(raw)
     buffer = GreenReader(cast(io.RawIOBase, raw), size) if kind == "r" else GreenWriter(raw, size)

@@ -73,7 +73,7 @@ def splice(
 def open_file(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
     """`os.open`. A FIFO is opened in a native thread, while the caller parks until the other end is opened, too."""
     flags = index(flags)
-    if flags & _AT_ONCE or flags & os.O_ACCMODE == os.O_RDWR or not _is_fifo(path, flags, dir_fd) or hubless():
+    if flags & _AT_ONCE or flags & os.O_ACCMODE == os.O_RDWR or not is_fifo(path, flags, dir_fd) or hubless():
         return os_open(path, flags, mode, dir_fd=dir_fd)
     opened: list[int] = []
     given_up = False
@@ -101,7 +101,8 @@ def _close_all(fds: list[int]) -> None:
             return
 
 
-def _is_fifo(path: Any, flags: int, dir_fd: int | None) -> bool:
+def is_fifo(path: Any, flags: int = 0, dir_fd: int | None = None) -> bool:
+    """True if open(2) with these flags would open a FIFO."""
     try:
         found = os.stat(path, dir_fd=dir_fd, follow_symlinks=not flags & os.O_NOFOLLOW)
     except (OSError, ValueError, TypeError):

@@ -19,7 +19,8 @@ from greening.patcher.look import Namespace, class_dict, is_class, is_kept, is_m
 Replaced = Mapping[str, Mapping[str, tuple[object, object]]]
 Greens = dict[int, tuple[object, object]]
 
-_commonplace = frozenset(map(id, vars(builtins).values()))
+# Found everywhere, and hardly ever meant.
+_commonplace = frozenset(map(id, vars(builtins).values())) - {id(open)}
 
 
 def rebind(replaced: Replaced, targets: Collection[str], changes: Changes) -> None:

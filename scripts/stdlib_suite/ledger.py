@@ -10,7 +10,6 @@ from pathlib import Path
 from stdlib_suite.results import GOOD, Outcomes, Verdict
 
 _KEYS = {"id", "versions", "reason"}
-_OPTIONAL = {"hangs"}
 _MIN_REASON = 20  # characters: "implementation detail" alone is none, a sentence is
 
 
@@ -24,13 +23,11 @@ class Line:
     id: name of a test.
     versions: of Python, "3.13", where it differs.
     reason: why a green thread cannot do it.
-    hangs: it does not fail, it waits for ever. Without it no line excuses a hang.
     """
 
     id: str
     versions: tuple[str, ...]
     reason: str
-    hangs: bool = False
 
 
 @dataclass(slots=True)
@@ -38,7 +35,7 @@ class Judgement:
     """Attributes:
     new: differ each time, and are in no line.
     expected: differ, as the ledger says.
-    hangs: hang each time, and in no line that says so.
+    hangs: hang each time; no line excuses that.
     unsteady: differed, but not each time.
     stale: lines whose test passes.
     """
@@ -69,13 +66,13 @@ def read(path: Path) -> list[Line]:
     seen: set[tuple[str, str]] = set()
     for entry in entries:
         where = f"{path}: {entry.get('id', 'a line without id')}"
-        if set(entry) - _OPTIONAL != _KEYS:
+        if set(entry) != _KEYS:
             raise BadLedger(f"{where}: it needs {', '.join(sorted(_KEYS))}, and nothing else")
         if len(entry["reason"].strip()) < _MIN_REASON:
             raise BadLedger(f"{where}: give a reason, in a sentence")
         if not entry["versions"] or not all(isinstance(version, str) for version in entry["versions"]):
             raise BadLedger(f'{where}: versions are texts, ["3.13"]')
-        line = Line(entry["id"], tuple(entry["versions"]), entry["reason"].strip(), bool(entry.get("hangs")))
+        line = Line(entry["id"], tuple(entry["versions"]), entry["reason"].strip())
         again = seen.intersection((line.id, version) for version in line.versions)
         if again:
             raise BadLedger(f"{where}: twice for {', '.join(sorted(version for _, version in again))}")
@@ -95,7 +92,7 @@ def judge(lines: Iterable[Line], version: str, verdicts: Iterable[Verdict], outc
     differing: set[str] = set()
     for verdict in verdicts:
         name = verdict.difference.name
-        if verdict.hangs and not (name in valid and valid[name].hangs):
+        if verdict.hangs:
             result.hangs.append(verdict)
         elif name in valid:
             result.expected.append(verdict)

@@ -14,6 +14,7 @@ from greening._core.greenthread import GreenThread, kill, spawn
 from greening._core.waiting import sleep
 from greening.net import pipe
 from greening.net.fileio import GreenFileIO, open_fd
+from greening.patches.os import fdopen
 
 
 @pytest.fixture
@@ -104,7 +105,7 @@ def test_odd_arguments_fail_as_the_stdlibs(ends: tuple[int, int], args: Any) -> 
 
 def test_line_buffering_of_binary_files_warns_at_the_caller(ends: tuple[int, int]) -> None:
     with pytest.warns(RuntimeWarning, match="line buffering") as caught:
-        open_fd(ends[0], "rb", 1, closefd=False).close()
+        fdopen(ends[0], "rb", 1, closefd=False).close()
     assert caught[0].filename == __file__
 
 
