@@ -5,6 +5,7 @@ stale
 answer behind. The hub of an OS thread hangs on a real thread-local and closes its descriptors when the thread ends.
 """
 
+import gc
 import os
 from typing import Any, cast
 from weakref import ref
@@ -130,6 +131,21 @@ def in_hub() -> bool:
     return task is not None and task.hub.task is task
 
 
+# Whether the garbage collector was on, for each fork that is under way. It rests from before a fork until the child's hubs
+# are in order: a finaliser that parks would go to whoever was ready in the parent.
+_was_enabled: list[bool] = []
+
+
+def _before_fork() -> None:
+    _was_enabled.append(gc.isenabled())
+    gc.disable()
+
+
+def _after_fork_in_parent() -> None:
+    if _was_enabled.pop():
+        gc.enable()
+
+
 def _after_fork_in_child() -> None:
     guard._at_fork_reinit()  # another OS thread may have held it
     stuck.first_thread = get_ident()
@@ -144,9 +160,14 @@ def _after_fork_in_child() -> None:
     hubs[:] = [] if hub is None else [hub]
     if hub is not None:
         hub.after_fork(current())
+    if any(_was_enabled):
+        gc.enable()
+    _was_enabled.clear()
 
 
 # Hubs of OS threads that do not exist in this child. Kept: their greenlets must not be unwound here.
 _dead_hubs: list[Hub] = []
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+os.register_at_fork(
+    before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
+)

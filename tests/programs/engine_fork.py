@@ -1,9 +1,11 @@
 """fork in all places: the child sees only the greenlet that forked, and the parent notices nothing."""
 
+import gc
 import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 
 import greening
 from greening import Event, GreenletExit, Lock, Queue, Semaphore, Timeout, sleep, spawn
@@ -13,6 +15,17 @@ from greening._originals import start_new_thread
 
 PARENT = os.getpid()
 log_r, log_w = os.pipe()  # what children have to say, and what nobody may say in them
+
+
+about_to_fork: list[Callable[[], object]] = []
+
+
+def before_fork() -> None:
+    for call in about_to_fork:
+        call()
+
+
+os.register_at_fork(before=before_fork)
 
 
 def say(what: str) -> None:
@@ -187,6 +200,36 @@ def other_os_threads() -> None:
     assert status.wait() == 8
 
 
+def finalisers() -> None:
+    """Garbage whose finalisers park is there when the child begins: nobody of the parent runs meanwhile."""
+
+    class Parks:
+        def __init__(self) -> None:
+            self.me = self
+
+        def __del__(self) -> None:
+            sleep(0)
+
+    other = spawn(say, "other")
+    gc.collect()
+    gc.disable()
+    for _ in range(20):
+        Parks()
+    about_to_fork.append(lambda: gc.set_threshold(1))
+    about_to_fork.append(gc.enable)
+    pid = os.fork()
+    gc.set_threshold(700)
+    about_to_fork.clear()
+    if pid == 0:
+        assert gc.isenabled()
+        gc.collect()
+        os._exit(6)
+    assert reap(pid) == 6
+    other.wait()
+    assert gc.isenabled()
+    assert said() == ["parent:other"]
+
+
 def many() -> None:
     """50 waiters in the parent, woken after a child has cleaned up after itself."""
     pipes = [os.pipe() for _ in range(50)]
@@ -217,5 +260,6 @@ from_a_green_thread()
 a_timeout_goes_on_in_the_child()
 deadlock_in_the_child()
 other_os_threads()
+finalisers()
 many()
 assert said() == []
