@@ -71,10 +71,11 @@ extern PyObject *TIMED_OUT;  /* what a park returns when its deadline came first
 #define IS(object, type) ((object) != NULL && PyObject_TypeCheck((PyObject *)(object), type))
 
 /* Interned names of attributes and methods. */
-#define NAMES(X)                                                                                       \
-    X(_greening_task) X(gr_context) X(unparked) X(refuse) X(_alarm) X(_settle) X(busy) X(save)         \
-    X(restore) X(timers) X(add) X(cancel) X(when) X(leave) X(resume) X(_call_link) X(_keep_failure)        \
-    X(_leave) X(_acquire) X(_share) X(_hand_over) X(_release) X(release) X(locked) X(_wait) X(_real) X(execute) X(_failure) X(hub) X(park)
+#define NAMES(X)                                                                                    \
+    X(_greening_task) X(gr_context) X(unparked) X(refuse) X(_alarm) X(_settle) X(busy) X(save)      \
+    X(restore) X(timers) X(add) X(cancel) X(when) X(leave) X(resume) X(_call_link) X(_keep_failure) \
+    X(_leave) X(_acquire) X(_give_back) X(_share) X(_hand_over) X(_release) X(release) X(locked)    \
+    X(_wait) X(_real) X(execute) X(_failure) X(hub) X(park)
 #define DECLARE(name) extern PyObject *N_##name;
 NAMES(DECLARE)
 #undef DECLARE
@@ -101,6 +102,9 @@ PyObject *task_new(PyTypeObject *type, PyObject *args, PyObject *kwargs);
 int task_traverse(Task *self, visitproc visit, void *arg);
 int task_clear(Task *self);
 
+/* guard.c */
+int guard_is_free(void);                   /* no other OS thread is inside, as long as the caller keeps the GIL */
+
 /* thread.c */
 extern PyTypeObject *thread_class;         /* GreenThread; told by Python */
 PyObject *thread_execute(PyObject *thread, PyObject *unused);
@@ -113,6 +117,7 @@ int add_hubs(PyObject *module);
 int add_sockets(PyObject *module);
 int add_guards(PyObject *module);
 int add_locks(PyObject *module);
+int add_semaphores(PyObject *module);
 int add_locals(PyObject *module);
 
 PyTypeObject *make_type(PyObject *module, PyType_Spec *spec, PyTypeObject *base);

@@ -12,6 +12,15 @@ typedef struct {
     PyThread_type_lock gate; /* closed, but for a moment */
 } Guard;
 
+/* The engine's one. */
+static Guard *the_guard;
+
+int
+guard_is_free(void)
+{
+    return the_guard != NULL && (the_guard->count == 0 || the_guard->owner == PyThread_get_thread_ident());
+}
+
 static int
 make_gate(Guard *self)
 {
@@ -29,6 +38,8 @@ make_gate(Guard *self)
 static int
 init(Guard *self, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
 {
+    if (the_guard == NULL)
+        the_guard = self;
     return self->gate != NULL ? 0 : make_gate(self);
 }
 
@@ -82,6 +93,8 @@ static void
 dealloc(Guard *self)
 {
     PyTypeObject *type = TYPE(self);
+    if (the_guard == self)
+        the_guard = NULL;
     if (self->gate != NULL) {
         PyThread_release_lock(self->gate);
         PyThread_free_lock(self->gate);

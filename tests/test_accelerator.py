@@ -56,6 +56,20 @@ def lock() -> None:
     assert waiter.wait() and not held.acquire(timeout=0.0)
 
 
+def semaphore() -> None:
+    permits = greening.Semaphore(2)
+    with permits:
+        assert permits.acquire() and not permits.acquire(False)
+        waiter = greening.spawn(permits.acquire)
+        greening.sleep(0)
+        assert permits.balance == -1
+        assert permits.release() and waiter.wait()
+        permits.release()
+    assert permits.counter == 2
+    with pytest.raises(ValueError, match="timeout"):
+        permits.acquire(False, 1.0)
+
+
 def local() -> None:
     here = greening.local()
     here.x = object()
@@ -81,7 +95,7 @@ def echo() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("work", [spawn_and_wait, fail, kill, lock, local, echo])
+@pytest.mark.parametrize("work", [spawn_and_wait, fail, kill, lock, semaphore, local, echo])
 def test_nothing_is_left_behind(work: Callable[[], None]) -> None:
     def left(times: int) -> tuple[int, int]:
         for _ in range(times):

@@ -1,16 +1,31 @@
 """Semaphores: permits, handed out in order of arrival."""
 
+from typing import TYPE_CHECKING
+
+from greening._compiled import accelerator
 from greening._core.current import current
 from greening._core.lot import choose, enter, guard, wait_chosen
 from greening._core.task import Task
 
+if TYPE_CHECKING or accelerator is None:
 
-class Semaphore:
+    class SemaphoreMembers:
+        """See `Semaphore`."""
+
+        __slots__ = ("__weakref__", "_waiters", "counter")
+
+        counter: int
+        _waiters: list[Task]
+
+else:
+    SemaphoreMembers = accelerator.SemaphoreMembers
+
+
+class Semaphore(SemaphoreMembers):
     """A number of permits. eventlet's interface; usable across hubs and OS threads.
 
     Difference from `threading.Semaphore`: waiters are served first come, first served, and a permit that is released
-    while
-    somebody waits is handed to the first of them, never left for a passer-by to take.
+    while somebody waits is handed to the first of them, never left for a passer-by to take.
 
     Args:
         value: permits at the start.
@@ -18,7 +33,7 @@ class Semaphore:
         ValueError: `value` is negative. TypeError: it is not an integer.
     """
 
-    __slots__ = ("__weakref__", "_waiters", "counter")
+    __slots__ = ()
 
     def __init__(self, value: int = 1) -> None:
         if not isinstance(value, int):
@@ -26,7 +41,7 @@ class Semaphore:
         if value < 0:
             raise ValueError(f"semaphore must be initialized with a positive number, got {value}")
         self.counter = value
-        self._waiters: list[Task] = []
+        self._waiters = []
 
     @property
     def balance(self) -> int:
@@ -52,6 +67,9 @@ class Semaphore:
         Raises:
             ValueError: a timeout with `blocking=False`, or a negative one.
         """
+        return self._acquire(blocking, timeout)
+
+    def _acquire(self, blocking: bool, timeout: float | None) -> bool:
         if timeout == -1:
             timeout = None
         if timeout is not None and (not blocking or timeout < 0):
@@ -85,7 +103,7 @@ class Semaphore:
             if self.counter > 0:
                 self.counter -= 1
                 return
-        self.acquire()
+        self._acquire(True, None)
 
     def __exit__(self, *exc_info: object) -> None:
         with guard:
@@ -96,6 +114,11 @@ class Semaphore:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {id(self):#x} permits={self.counter} waiters={len(self._waiters)}>"
+
+
+if accelerator is not None:
+    # The compiled ones, which the members bring, are under them.
+    del Semaphore.acquire, Semaphore.release, Semaphore.__enter__, Semaphore.__exit__
 
 
 class BoundedSemaphore(Semaphore):

@@ -1,0 +1,128 @@
+/* Semaphores: what is done when nobody has to wait. Waiting is Python's (greening/sync/semaphore.py). */
+#include "accelerator.h"
+
+typedef struct {
+    PyObject_HEAD
+    Py_ssize_t counter;
+    PyObject *waiters; /* a list of tasks */
+    PyObject *weakrefs;
+} Semaphore;
+
+static PyObject *
+semaphore_acquire(Semaphore *self, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"blocking", "timeout", NULL};
+    PyObject *blocking = Py_True, *timeout = Py_None;
+    if ((kwargs != NULL || PyTuple_Size(args) > 0) &&
+        !PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:acquire", names, &blocking, &timeout))
+        return NULL;
+    if (timeout == Py_None && self->counter > 0 && guard_is_free()) {
+        self->counter--;
+        Py_RETURN_TRUE;
+    }
+    return PyObject_CallMethodObjArgs((PyObject *)self, N__acquire, blocking, timeout, NULL);
+}
+
+static PyObject *
+semaphore_enter(Semaphore *self, PyObject *Py_UNUSED(unused))
+{
+    if (self->counter > 0 && guard_is_free()) {
+        self->counter--;
+        Py_RETURN_NONE;
+    }
+    PyObject *taken = PyObject_CallMethodObjArgs((PyObject *)self, N__acquire, Py_True, Py_None, NULL);
+    if (taken == NULL)
+        return NULL;
+    Py_DECREF(taken);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+semaphore_release(Semaphore *self, PyObject *Py_UNUSED(unused))
+{
+    if (self->waiters != NULL && PyList_Size(self->waiters) == 0 && guard_is_free()) {
+        self->counter++;
+        Py_RETURN_TRUE;
+    }
+    PyObject *given = PyObject_CallMethodObjArgs((PyObject *)self, N__give_back, NULL);
+    if (given == NULL)
+        return NULL;
+    Py_DECREF(given);
+    Py_RETURN_TRUE;
+}
+
+static PyObject *
+semaphore_exit(Semaphore *self, PyObject *Py_UNUSED(args))
+{
+    PyObject *given = semaphore_release(self, NULL);
+    if (given == NULL)
+        return NULL;
+    Py_DECREF(given);
+    Py_RETURN_NONE;
+}
+
+static int
+semaphore_traverse(Semaphore *self, visitproc visit, void *arg)
+{
+    Py_VISIT(TYPE(self));
+    Py_VISIT(self->waiters);
+    return 0;
+}
+
+static int
+semaphore_clear(Semaphore *self)
+{
+    Py_CLEAR(self->waiters);
+    return 0;
+}
+
+static void
+semaphore_dealloc(Semaphore *self)
+{
+    PyTypeObject *type = TYPE(self);
+    PyObject_GC_UnTrack(self);
+    if (self->weakrefs != NULL)
+        PyObject_ClearWeakRefs((PyObject *)self);
+    semaphore_clear(self);
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
+    Py_DECREF(type);
+}
+
+static PyMethodDef methods[] = {
+    {"acquire", (PyCFunction)(void (*)(void))semaphore_acquire, METH_VARARGS | METH_KEYWORDS,
+     "acquire($self, blocking=True, timeout=None)\n--\n\nTake a permit; park while there is none.\n\n"
+     "See greening.sync.semaphore.Semaphore.acquire."},
+    {"release", (PyCFunction)semaphore_release, METH_NOARGS,
+     "release($self)\n--\n\nGive a permit back: to the first waiter, if any. Never switches."},
+    {"__enter__", (PyCFunction)semaphore_enter, METH_NOARGS, "__enter__($self)\n--\n\nTake a permit."},
+    {"__exit__", (PyCFunction)semaphore_exit, METH_VARARGS, "__exit__($self, *exc_info)\n--\n\nGive it back."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyMemberDef members[] = {
+    {"counter", T_PYSSIZET, offsetof(Semaphore, counter), 0, "Permits left."},
+    {"_waiters", T_OBJECT_EX, offsetof(Semaphore, waiters), 0, NULL},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(Semaphore, weakrefs), READONLY, NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot slots[] = {
+    {Py_tp_doc, "The members of a semaphore, and what is done when nobody has to wait."},
+    {Py_tp_methods, methods},
+    {Py_tp_members, members},
+    {Py_tp_traverse, semaphore_traverse},
+    {Py_tp_clear, semaphore_clear},
+    {Py_tp_dealloc, semaphore_dealloc},
+    {0, NULL},
+};
+
+static PyType_Spec spec = {
+    "greening._accelerator.SemaphoreMembers", sizeof(Semaphore), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots,
+};
+
+int
+add_semaphores(PyObject *module)
+{
+    return make_type(module, &spec, NULL) == NULL ? -1 : 0;
+}
