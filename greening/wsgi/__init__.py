@@ -1,1 +1,31 @@
-"""An HTTP/1.1 server for WSGI applications."""
+"""An HTTP/1.1 server for WSGI applications, with eventlet's interface. It needs the extra `wsgi` (httptools).
+
+| | |
+|---|---|
+| `server` | serve until killed, as eventlet's |
+| `Server` | the same as an object: start, stop, address |
+| `Limits` | octets and seconds that a client may cost |
+| `HttpProtocol` | a connection |
+| `FileWrapper` | `wsgi.file_wrapper` |
+| `BadBody` | what reading a body raises |
+| `DEFAULT_FORMAT`, `COMBINED_FORMAT` | of log lines |
+"""
+
+from greening.wsgi.files import FileWrapper
+from greening.wsgi.limits import Limits
+from greening.wsgi.log import COMBINED_FORMAT, DEFAULT_FORMAT
+from greening.wsgi.protocol import HttpProtocol
+from greening.wsgi.refusal import BadBody
+from greening.wsgi.serve import server
+from greening.wsgi.server import Server
+
+__all__ = [
+    "server",
+    "Server",
+    "Limits",
+    "HttpProtocol",
+    "FileWrapper",
+    "BadBody",
+    "DEFAULT_FORMAT",
+    "COMBINED_FORMAT",
+]

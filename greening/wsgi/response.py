@@ -1,0 +1,275 @@
+"""One response: `start_response`, `write`, and what an application returns, framed."""
+
+import socket as _stdlib
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from greening.wsgi.body import Input
+from greening.wsgi.fields import CLOSE, DATE, LENGTH, SERVER, SWITCH, known_lines, learn, status_line
+from greening.wsgi.files import FileWrapper, extent
+from greening.wsgi.head import Head
+
+if TYPE_CHECKING:
+    from greening.wsgi.protocol import HttpProtocol
+
+_WHOLE = 262144  # up to here the parts of a body are joined to its head
+
+
+class Response:
+    """Sends one response on its connection.
+
+    Attributes:
+        sent: the head is on its way. keep: the connection may go on afterwards. count: octets of body that were sent.
+    """
+
+    status = 0
+    _status_line = b""
+    _lines = b""
+    _bits = 0
+    _left = -1
+    _chunked = False
+    _bodyless = False
+    sent = False
+    count = 0
+    _cut = False
+
+    def __init__(self, connection: "HttpProtocol", head: Head, body: Input, keep: bool) -> None:
+        self._connection = connection
+        self._head = head
+        self._input = body
+        self.keep = keep
+
+    def start_response(
+        self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
+    ) -> Callable[[bytes], None]:
+        """PEP 3333's. Sends nothing yet.
+
+        Raises:
+            TypeError, ValueError: a status or a header that cannot be sent. AssertionError: called a second time
+            without `exc_info`. What is in `exc_info`: the head is on its way already.
+        """
+        if exc_info is not None:
+            try:
+                if self.sent:
+                    raise exc_info[1].with_traceback(exc_info[2])
+            finally:
+                exc_info = None
+        elif self._status_line:
+            raise AssertionError("start_response() was called before; a second call needs exc_info")
+        number, line = status_line(status)
+        if number == 101 and not self._head.upgrade:
+            raise ValueError("101 is no answer to a request that asks for no other protocol")
+        method = self._head.method
+        # RFC 9110 8.6, 9.3.6: these have neither a body nor a length.
+        lengthless = number == 204 or number == 101 or (method == "CONNECT" and number < 300)
+        capitalize = self._connection.server.capitalize
+        known = known_lines(capitalize)
+        bits, left = 0, -1
+        lines = []
+        for pair in headers:
+            octets, meaning = known.get(pair) or learn(pair, capitalize)
+            if meaning:
+                if meaning == LENGTH:
+                    if bits & LENGTH:
+                        raise ValueError("Content-Length twice")
+                    left = int(pair[1])
+                    if lengthless:
+                        continue
+                elif meaning == SWITCH and number != 101:
+                    continue
+                bits |= meaning
+            lines.append(octets)
+        self.status, self._status_line = number, line
+        self._lines = b"".join(lines)
+        self._bits = bits
+        self._bodyless = lengthless or number == 304 or method == "HEAD"
+        self._left = -1 if self._bodyless else left
+        return self.write
+
+    @property
+    def bodyless(self) -> bool:
+        """Whatever the answer to this request is, it has no body."""
+        return self._head.method == "HEAD"
+
+    def refuse(self, status: int) -> None:
+        """The server answers instead of the application."""
+        self.sent, self.status, self.keep = True, status, False
+
+    def proceed(self, fields: bytes) -> None:
+        """`100 Continue`, unless the answer is on its way already. Raises: OSError."""
+        if not self.sent:
+            self._connection.send(b"HTTP/1.1 100 Continue\r\n%b\r\n" % fields)
+
+    def _begin(self, whole: int) -> bytes:
+        """The head. `whole`: the length of all of the body, if it is known; -1: it is not."""
+        connection, bits = self._connection, self._bits
+        server = connection.server
+        self.sent = True
+        one = self._head.minor and server.one
+        parts = [b"HTTP/1.1 " if server.one else b"HTTP/1.0 ", self._status_line, self._lines]
+        if self.status == 101:
+            self.keep = False
+            parts.append(b"\r\n")
+            return b"".join(parts)
+        if not bits & (DATE | SERVER):
+            parts.append(server.stamp())
+        else:
+            parts.append(server.partial_stamp(not bits & DATE, not bits & SERVER))
+        if not bits & LENGTH and not self._bodyless:
+            if whole >= 0:
+                parts.append(b"Content-Length: %d\r\n" % whole)
+                self._left = whole
+            elif one:
+                parts.append(b"Transfer-Encoding: chunked\r\n")
+                self._chunked = True
+            else:
+                self.keep = False
+        if self.keep and (bits & CLOSE or server.closing or self._input.waited_for):
+            self.keep = False
+        if not self.keep:
+            parts.append(b"Connection: close\r\n\r\n")
+        elif one:
+            parts.append(b"\r\n")
+        else:
+            parts.append(b"Connection: keep-alive\r\n\r\n")
+        return b"".join(parts)
+
+    def write(self, data: bytes) -> None:
+        """PEP 3333's: send `data` now, the head before it.
+
+        Raises:
+            AssertionError: before `start_response`. TypeError: not bytes. OSError: the client is gone.
+        """
+        if not self._status_line:
+            raise AssertionError("write() before start_response()")
+        if not isinstance(data, bytes):
+            raise TypeError(f"a body consists of bytes, not {type(data).__name__}")
+        if data:
+            self._put(data, -1)
+
+    def _put(self, data: bytes, whole: int) -> None:
+        octets = b"" if self.sent else self._begin(whole)
+        if self._bodyless:
+            data = b""
+        elif self._left >= 0:
+            if len(data) > self._left:
+                data = data[: self._left]
+                self._cut = True
+            self._left -= len(data)
+        if data:
+            self.count += len(data)
+            if self._chunked:
+                data = b"%x\r\n%b\r\n" % (len(data), data)
+        if octets or data:
+            self._connection.send(octets + data if octets else data)
+
+    def respond(self, result: Iterable[bytes], minimum: int) -> None:
+        """Send what the application returned.
+
+        Args:
+            minimum: pieces are gathered until there is so much of them.
+        Raises:
+            what iterating raises, and what `write` does.
+        """
+        if (type(result) is list or type(result) is tuple) and not self.sent:
+            if len(result) == 1:
+                data = result[0]
+                if self._at_once(data):
+                    return
+            elif sum(map(len, result)) <= _WHOLE:
+                data = b"".join(result)
+            else:
+                data = None
+            if data is not None:
+                self._whole(data)
+                return
+        if isinstance(result, FileWrapper) and self._send_file(result):
+            return
+        pieces: list[bytes] = []
+        size = 0
+        for data in result:
+            if minimum and data:
+                pieces.append(data)
+                size += len(data)
+                if size < minimum:
+                    continue
+                data, pieces, size = b"".join(pieces), [], 0
+            self.write(data)
+        if pieces:
+            self.write(b"".join(pieces))
+        self.finish()
+
+    def _at_once(self, data: bytes) -> bool:
+        """The most frequent response of all, in fewer steps. False: it is another."""
+        connection = self._connection
+        server = connection.server
+        left = self._left
+        if (
+            self._bits & ~LENGTH
+            or self.status < 200
+            or self._bodyless
+            or type(data) is not bytes
+            or len(data) > _WHOLE
+            or left not in (-1, len(data))
+            or not self.keep
+            or not self._head.minor
+            or not server.one
+            or server.closing
+            or not self._input.ended
+        ):
+            return False
+        self.sent = True
+        self.count = len(data)
+        framing = b"\r\n" if left >= 0 else b"Content-Length: %d\r\n\r\n" % len(data)
+        self._left = 0
+        connection.send(b"".join((b"HTTP/1.1 ", self._status_line, self._lines, server.stamp(), framing, data)))
+        return True
+
+    def _whole(self, data: bytes) -> None:
+        if not isinstance(data, bytes):
+            raise TypeError(f"a body consists of bytes, not {type(data).__name__}")
+        if not self._status_line:
+            raise AssertionError("the application returned without calling start_response()")
+        if self._input.too_much(self._connection.server.limits.drain):
+            self.keep = False
+        self._put(data, len(data))
+        self.finish()
+
+    def finish(self) -> None:
+        """The application has given all there is.
+
+        Raises:
+            AssertionError: it never called `start_response`.
+        """
+        if not self._status_line:
+            raise AssertionError("the application returned without calling start_response()")
+        if not self.sent:
+            self._put(b"", 0)
+        if self._chunked:
+            self._connection.send(b"0\r\n\r\n")
+        if self._left > 0:
+            self.keep = False
+            self._connection.complain(f"the body is {self._left} octets shorter than its Content-Length")
+        elif self._cut:
+            self._connection.complain("the body is longer than its Content-Length; the rest was not sent")
+
+    def _send_file(self, wrapper: FileWrapper) -> bool:
+        """By sendfile(2). False: the file, or the connection, is not for that."""
+        found = extent(wrapper) if self._connection.plain and self._status_line and not self.sent else None
+        if found is None or self._bodyless:
+            return False
+        offset, size = found
+        octets = self._begin(size)
+        if self._chunked:  # never: the length is known
+            return False
+        count = min(size, self._left)
+        if count:
+            self._connection.send(octets, _stdlib.MSG_MORE)
+            sent = self._connection.send_file(wrapper.filelike, offset, count)
+            self.count += sent
+            self._left -= sent
+        else:
+            self._connection.send(octets)
+        self._cut = size > count
+        self.finish()
+        return True

@@ -1,0 +1,171 @@
+"""A server in this process, and a client that speaks raw octets to it over a real socket."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from io import StringIO
+from typing import Any
+
+import pytest
+
+from greening._core.waiting import sleep
+from greening.net.convenience import connect, listen
+from greening.net.socket import GreenSocket
+from greening.timeout import Timeout
+from greening.wsgi.server import Server
+
+
+def echo(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    """Says what it understood, as JSON."""
+    body = environ["wsgi.input"].read()
+    told = {key: value for key, value in environ.items() if isinstance(value, str)}
+    told["body"] = body.decode("latin-1")
+    octets = json.dumps(told).encode()
+    start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(octets)))])
+    return [octets]
+
+
+class Answer:
+    """One response: status, fields by their names in small letters, body."""
+
+    def __init__(self, status: int, fields: dict[str, str], body: bytes) -> None:
+        self.status = status
+        self.fields = fields
+        self.body = body
+
+    @property
+    def told(self) -> dict[str, Any]:
+        return json.loads(self.body)
+
+
+class Client:
+    """A connection. Everything that it waits for comes within seconds, or the test fails."""
+
+    def __init__(self, address: Any) -> None:
+        self.sock: Any = connect(address)
+        self.octets = b""
+
+    def send(self, octets: bytes) -> None:
+        self.sock.sendall(octets)
+
+    def _more(self) -> bool:
+        with Timeout(20):
+            try:
+                came = self.sock.recv(65536)
+            except ConnectionResetError:
+                return False
+        self.octets += came
+        return bool(came)
+
+    def until(self, mark: bytes) -> bytes:
+        while mark not in self.octets:
+            assert self._more(), f"the connection ended before {mark!r}; there was {self.octets!r}"
+        found, _, self.octets = self.octets.partition(mark)
+        return found + mark
+
+    def exactly(self, size: int) -> bytes:
+        while len(self.octets) < size:
+            assert self._more(), f"the connection ended {size - len(self.octets)} octets too early"
+        found, self.octets = self.octets[:size], self.octets[size:]
+        return found
+
+    def rest(self) -> bytes:
+        """All there is until the server closes."""
+        while self._more():
+            pass
+        found, self.octets = self.octets, b""
+        return found
+
+    def answer(self, head_only: bool = False) -> Answer:
+        head = self.until(b"\r\n\r\n")
+        line, *lines = head.decode("latin-1").split("\r\n")[:-2]
+        status = int(re.fullmatch(r"HTTP/1\.[01] (\d{3}) .*", line)[1])  # type: ignore[index]  # it matches
+        fields = {}
+        for one in lines:
+            name, _, value = one.partition(": ")
+            assert name.lower() not in fields, f"{name} twice"
+            fields[name.lower()] = value
+        if head_only or status in (100, 204, 304):
+            return Answer(status, fields, b"")
+        if "content-length" in fields:
+            return Answer(status, fields, self.exactly(int(fields["content-length"])))
+        if "transfer-encoding" in fields:
+            body = b""
+            while size := int(self.until(b"\r\n"), 16):
+                body += self.exactly(size)
+                assert self.exactly(2) == b"\r\n"
+            assert self.exactly(2) == b"\r\n"
+            return Answer(status, fields, body)
+        return Answer(status, fields, self.rest())
+
+    def ask(self, octets: bytes) -> Answer:
+        self.send(octets)
+        return self.answer()
+
+    def get(self, path: str = "/") -> Answer:
+        return self.ask(b"GET %s HTTP/1.1\r\nHost: a\r\n\r\n" % path.encode())
+
+    @property
+    def is_closed(self) -> bool:
+        """The server closes, and says nothing more before it does."""
+        return self.rest() == b""
+
+    def close(self) -> None:
+        self.sock.close()
+
+
+class Running:
+    """A server that was started, and what it logs."""
+
+    def __init__(self, app: Any, listener: GreenSocket, settings: dict[str, Any]) -> None:
+        self.log = StringIO()
+        self.server = Server(listener, app, **{"log": self.log, "log_output": False, **settings})
+        self.server.start()
+        self.address = self.server.address
+        self.clients: list[Client] = []
+
+    def connect(self) -> Client:
+        client = Client(self.address)
+        self.clients.append(client)
+        return client
+
+    def refuses(self, octets: bytes, status: int = 400) -> None:
+        """It answers with `status` and closes, and no application has seen anything."""
+        client = self.connect()
+        client.send(octets)
+        answer = client.answer()
+        assert answer.status == status, (octets, answer.body)
+        assert answer.fields["connection"] == "close"
+        assert client.is_closed
+
+    def accepts(self, octets: bytes) -> dict[str, Any]:
+        """It lets one request in. Returns what `echo` said of it."""
+        client = self.connect()
+        answer = client.ask(octets)
+        assert answer.status == 200, (octets, answer.body)
+        return answer.told
+
+    def stop(self) -> None:
+        for client in self.clients:
+            client.close()
+        with Timeout(20):
+            self.server.stop(10)
+
+
+Serve = Callable[..., Running]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Start a server for an application, with settings of `Server`; it is stopped after the test."""
+    running: list[Running] = []
+
+    def start(app: Any = echo, *, listener: Any = None, **settings: Any) -> Running:
+        one = Running(app, listener or listen(("127.0.0.1", 0), backlog=200), settings)
+        running.append(one)
+        return one
+
+    yield start
+    for one in running:
+        one.stop()
+    sleep(0)
