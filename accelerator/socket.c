@@ -109,7 +109,7 @@ deadline_of(Hub *hub, PyObject *sock, int fd)
     PyObject *raw = PyObject_CallFunctionObjArgs(get_timeout, sock, NULL);
     if (raw == NULL)
         return NULL;
-    if (raw != Py_None || PyDict_Size(timeouts) == 0)
+    if (PyDict_Size(timeouts) == 0)
         goto as_it_is;
     PyObject *key = PyLong_FromLong(fd);
     PyObject *entry = key == NULL ? NULL : PyDict_GetItemWithError(timeouts, key);
@@ -401,6 +401,29 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+/* See greening/net/tls.py. */
+static PyObject *
+await_data(PyObject *Py_UNUSED(module), PyObject *sock)
+{
+    int fd = fd_of(sock), answer = 0;
+    char octet;
+    if (fd < 0) {
+        PyErr_Clear();
+        return Py_NewRef(ZERO);
+    }
+    if (recv(fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK))
+        return PyLong_FromLong(1);
+    Task *task = running_task();
+    if (task != NULL && IS(task->hub, HubType)) {
+        PyObject *deadline = deadline_of((Hub *)task->hub, sock, fd);
+        Registration *reg = deadline == NULL ? NULL : registration_of((Hub *)task->hub, sock, fd);
+        answer = deadline == NULL && PyErr_Occurred() ? -1 : reg == NULL ? 0 : wait_readable(task, reg, deadline);
+        Py_XDECREF(deadline);
+    }
+    Py_XDECREF((PyObject *)task);
+    return answer < 0 ? NULL : PyLong_FromLong(2 * answer);
+}
+
 /* double_socket_methods(socket type, functions): the methods, by name. `functions` has what they need of Python. */
 static PyObject *
 double_socket_methods(PyObject *Py_UNUSED(module), PyObject *args)
@@ -446,6 +469,8 @@ set_tries(PyObject *Py_UNUSED(module), PyObject *number)
 }
 
 static PyMethodDef functions[] = {
+    {"await_data", await_data, METH_O,
+     "await_data(socket): park until there is something to read. 1: there was at once, 2: now there is, 0: Python's job."},
     {"set_tries", set_tries, METH_O, "set_tries(n): so many tries have been made since others had a turn. For tests."},
     {"double_socket_methods", double_socket_methods, METH_VARARGS,
      "double_socket_methods(type, functions): recv, recv_into, send, sendall for that socket type."},

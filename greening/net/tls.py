@@ -5,6 +5,9 @@ we park until the descriptor is ready and call again. Contexts, verification and
 
 Fact (SSL_write(3), "bad write retry"): a write that wants to be repeated must be repeated before any other write.
 Decision: while one green thread repeats its write, others queue up behind a lock that exists only then.
+
+Fact: an SSL_read that finds nothing costs a system call and, here, an exception with a formatted message.
+Decision: a reader that had to wait the last time looks into the socket first, where the accelerator makes that cheap.
 """
 
 import errno
@@ -13,9 +16,11 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
+from greening._compiled import accelerator
 from greening._core.poller import IN, OUT
+from greening._core.waiting import yield_now
 from greening._originals import raw_socket
-from greening.net.retry import deadline_of, set_tls_timeout, spend, timeout_of, wait_socket
+from greening.net.retry import BUDGET, deadline_of, set_tls_timeout, spend, tick, timeout_of, wait_socket
 from greening.net.socket import GreenSocket
 from greening.sync.lock import Lock
 
@@ -25,79 +30,152 @@ _raw_gettimeout = raw_socket.gettimeout
 _read = ssl.SSLSocket.read
 _write = ssl.SSLSocket.write
 _send = ssl.SSLSocket.send
+_sendall = ssl.SSLSocket.sendall
 _unwrap = ssl.SSLSocket.unwrap
 
+# Parks until there is something to read: 1: there was at once, 2: now there is, 0: do it yourself.
+_await_data: Callable[[Any], int] | None = None if accelerator is None else accelerator.await_data
+# What an SSL object says when it has to wait.
+_WANTS = {ssl.SSL_ERROR_WANT_READ: IN, ssl.SSL_ERROR_WANT_WRITE: OUT}
 
-def _repeat(sock: Any, what: str, call: Callable[..., Any], *args: Any) -> Any:
+
+def _repeat(sock: Any, what: str, call: Callable[..., Any], *args: Any, wants: int = 0) -> Any:
     """Call until OpenSSL wants nothing any more; parked in between. One deadline for the whole.
 
     Args:
         what: the operation, for the message of a timeout; "": that of what OpenSSL was waiting for.
+        wants: what it wants already (IN, OUT).
     Raises:
         TimeoutError: as the stdlib's, with the name of the operation. SSLWantReadError, SSLWantWriteError: the socket
             is non-blocking for its user.
     """
     if _raw_gettimeout(sock) != 0:
         set_tls_timeout(sock, timeout_of(sock))  # a socket that is older than the patch
-    deadline: float | None = None
-    asked = False
+    deadline = deadline_of(sock) if wants else None
+    asked = bool(wants)
     while True:
+        if wants:
+            _wait(sock, wants, deadline, what)
         try:
             return call(sock, *args)
-        except ssl.SSLWantReadError:
-            mask = IN
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
             if timeout_of(sock) == 0:
                 raise
-        except ssl.SSLWantWriteError:
-            mask = OUT
-            if timeout_of(sock) == 0:
-                raise
+            wants = _WANTS[error.args[0]]
         if not asked:
             deadline = deadline_of(sock)
             asked = True
-        try:
-            wait_socket(sock, mask, deadline)
-        except TimeoutError:
-            what = what or ("read" if mask == IN else "write")
-            raise TimeoutError(f"The {what} operation timed out") from None
-        if _fileno(sock) < 0:
-            # Closed after the event that woke us: what OpenSSL's object, which is gone, had to say does not matter.
-            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+
+def _wait(sock: Any, mask: int, deadline: float | None, what: str) -> None:
+    try:
+        wait_socket(sock, mask, deadline)
+    except TimeoutError:
+        raise _timed_out(what or ("read" if mask == IN else "write")) from None
+    _check_open(sock)
+
+
+def _timed_out(what: str) -> TimeoutError:
+    return TimeoutError(f"The {what} operation timed out")
+
+
+def _check_open(sock: Any) -> None:
+    """Closed after the event that woke us: what OpenSSL's object, which is gone, had to say does not matter."""
+    if _fileno(sock) < 0:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
 
 
 def read(self: Any, len: int = 1024, buffer: Any = None) -> Any:  # the stdlib's name
-    spend()
-    return _repeat(self, "read", _read, len, buffer)
+    if not tick() % BUDGET:
+        yield_now()
+    wants = 0
+    if _raw_gettimeout(self) == 0:
+        members = self.__dict__
+        if members.get("_greening_waits") and self._sslobj is not None and not self._sslobj.pending():
+            _look(self, members)
+        # What `_read` does, without the call.
+        engine = self._sslobj
+        if engine is not None:
+            try:
+                return engine.read(len) if buffer is None else engine.read(len, buffer)
+            except ssl.SSLWantReadError:
+                if timeout_of(self) == 0:
+                    raise
+                members["_greening_waits"] = _await_data is not None
+                wants = IN
+            except ssl.SSLError as error:
+                if error.args[0] == ssl.SSL_ERROR_EOF and self.suppress_ragged_eofs:
+                    return b"" if buffer is None else 0
+                if error.args[0] != ssl.SSL_ERROR_WANT_WRITE or timeout_of(self) == 0:
+                    raise
+                wants = OUT
+    return _repeat(self, "read", _read, len, buffer, wants=wants)
+
+
+def _look(sock: Any, members: dict[str, Any]) -> None:
+    assert _await_data is not None
+    try:
+        members["_greening_waits"] = _await_data(sock) != 1
+    except TimeoutError:
+        raise _timed_out("read") from None
+    _check_open(sock)
 
 
 def write(self: Any, data: Any) -> int:
-    return _in_turn(self, _write, data)
+    spend()
+    return _write_now(self, _write, data)
 
 
 def send(self: Any, data: Any, flags: int = 0) -> int:
-    if self._sslobj is None:
+    if not tick() % BUDGET:
+        yield_now()
+    engine = self._sslobj
+    if engine is None:
         return _send(self, data, flags)
-    return _in_turn(self, _send, data, flags)
+    if flags or _raw_gettimeout(self) != 0 or "_greening_write_lock" in self.__dict__:
+        return _write_now(self, _send, data, flags)
+    try:
+        return engine.write(data)  # type: ignore[no-any-return]  # octets written
+    except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
+        if timeout_of(self) == 0:
+            raise
+        return _in_turn(self, _WANTS[error.args[0]], _send, data)
 
 
-def _in_turn(sock: Any, call: Callable[..., int], *args: Any) -> int:
-    spend()
+def sendall(self: Any, data: Any, flags: int = 0) -> None:
+    if type(data) is not bytes or not data or flags or self._sslobj is None:
+        _sendall(self, data, flags)
+        return
+    sent = self.send(data)
+    if sent < len(data):
+        with memoryview(data) as octets, octets[sent:] as rest:
+            _sendall(self, rest)
+
+
+def _write_now(sock: Any, call: Callable[..., int], *args: Any) -> int:
+    """Write; unless others repeat their writes, without making a lock."""
+    wants = 0
+    if _raw_gettimeout(sock) == 0 and "_greening_write_lock" not in sock.__dict__:
+        try:
+            return call(sock, *args)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
+            if timeout_of(sock) == 0:
+                raise
+            wants = _WANTS[error.args[0]]
+    return _in_turn(sock, wants, call, *args)
+
+
+def _in_turn(sock: Any, wants: int, call: Callable[..., int], *args: Any) -> int:
     lock: Lock | None = sock.__dict__.get("_greening_write_lock")
     if lock is None:
-        if _raw_gettimeout(sock) == 0:
-            try:
-                return call(sock, *args)
-            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                if timeout_of(sock) == 0:
-                    raise
         lock = sock.__dict__["_greening_write_lock"] = Lock()
     timeout = timeout_of(sock)
     if not lock.acquire(timeout != 0, timeout or -1):
         if timeout:
-            raise TimeoutError("The write operation timed out")
+            raise _timed_out("write")
         raise ssl.SSLWantWriteError(ssl.SSL_ERROR_WANT_WRITE, "another write is under way")
     try:
-        return _repeat(sock, "write", call, *args)  # type: ignore[no-any-return]  # octets written
+        return _repeat(sock, "write", call, *args, wants=wants)  # type: ignore[no-any-return]  # octets written
     finally:
         lock.release()
         if not lock.locked():
@@ -137,6 +215,7 @@ METHODS: dict[str, Any] = {
     "do_handshake": do_handshake,
     "read": read,
     "send": send,
+    "sendall": sendall,
     "setblocking": setblocking,
     "settimeout": settimeout,
     "unwrap": unwrap,

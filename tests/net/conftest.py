@@ -9,7 +9,7 @@ import pytest
 import trustme
 
 from greening._compiled import accelerator
-from greening.net import retry
+from greening.net import retry, tls
 from greening.net import stream as net
 from greening.net.retry import BUDGET
 from greening.net.socket import GreenSocket
@@ -39,6 +39,7 @@ def set_tries(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     """So many tries have been made since others last had a turn."""
     monkeypatch.setattr(net, "tick", lambda: number)
     monkeypatch.setattr(retry, "tick", lambda: number)
+    monkeypatch.setattr(tls, "tick", lambda: number)
     if accelerator is not None:
         accelerator.set_tries(number)
 

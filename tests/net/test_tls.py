@@ -19,6 +19,7 @@ from greening._core.waiting import sleep, wait_readable
 from greening._originals import raw_socket
 from greening.errors import GreenletExit
 from greening.net import retry
+from greening.net import tls as green_tls
 from greening.net.socket import GreenSocket
 from greening.net.tls import GreenSSLSocket
 
@@ -404,7 +405,7 @@ def test_who_never_has_to_wait_lets_the_others_run_and_loses_nothing(tls: Tls, m
     client, server = tls
     server.sendall(b"precious")
     wait_readable(client.fileno())
-    monkeypatch.setattr(retry, "tick", lambda: 0)
+    monkeypatch.setattr(green_tls, "tick", lambda: 0)
     reader, writer = spawn(client.recv, 10), spawn(client.send, b"x")
     sleep(0)
     for thread in (reader, writer):
@@ -629,3 +630,64 @@ def _contexts_as_they_were(client_context: ssl.SSLContext, server_context: ssl.S
     yield
     for context in (client_context, server_context):
         context.sslsocket_class = ssl.SSLSocket
+
+
+def waited_once(client: GreenSSLSocket, server: GreenSSLSocket) -> None:
+    """The client's next read looks into the socket before it asks OpenSSL."""
+    reader = spawn(client.recv, 10)
+    sleep(0)
+    server.send(b"first")
+    assert reader.wait(5) == b"first"
+
+
+def test_a_reader_that_waited_the_last_time(tls: Tls) -> None:
+    client, server = tls
+    waited_once(client, server)
+    server.send(b"there already")
+    wait_readable(client.fileno())
+    assert client.recv(5) == b"there" and client.recv(20) == b" already"
+    waited_once(client, server)
+    buffer = bytearray(4)
+    reader = spawn(client.recv_into, buffer)
+    sleep(0)
+    server.send(b"abcd")
+    assert reader.wait(5) == 4 and buffer == b"abcd"
+
+
+def test_a_reader_that_waited_the_last_time_times_out_and_is_told_by_name(tls: Tls) -> None:
+    client, server = tls
+    waited_once(client, server)
+    client.settimeout(0.002)
+    with pytest.raises(TimeoutError, match="^The read operation timed out$"):
+        client.recv(10)
+    client.settimeout(0)
+    with pytest.raises(ssl.SSLWantReadError):
+        client.recv(10)
+    client.settimeout(None)
+    server.send(b"late")
+    assert client.recv(10) == b"late"
+
+
+def test_a_reader_that_waited_the_last_time_is_woken_by_close(tls: Tls) -> None:
+    client, server = tls
+    waited_once(client, server)
+    reader = spawn(client.recv, 10)
+    reader._quiet = True
+    sleep(0)
+    client.close()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        reader.wait(5)
+
+
+def test_sendall_of_other_things_than_bytes(tls: Tls) -> None:
+    client, server = tls
+    data = bytes(range(256)) * 2000
+    for thing in (data, bytearray(data), memoryview(data), memoryview(data).cast("I")):
+        reader = spawn(read_exactly, server, len(data))
+        client.sendall(thing)
+        assert reader.wait(5) == len(data)
+    client.sendall(b"")
+    with pytest.raises(TypeError):
+        client.sendall("text")  # type: ignore[arg-type]  # the mistake
+    with pytest.raises(ValueError, match="flags"):
+        client.sendall(b"x", 1)
