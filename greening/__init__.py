@@ -41,6 +41,7 @@ from greening.timeout import Timeout, with_timeout
 if TYPE_CHECKING:
     from greening import tpool
     from greening.net.convenience import connect, listen, serve
+    from greening.net.stream_server import StreamServer
     from greening.net.wrap_ssl import wrap_ssl
 
 __version__ = "0.1.0"
@@ -50,6 +51,7 @@ _LAZY = {
     "connect": "greening.net.convenience",
     "listen": "greening.net.convenience",
     "serve": "greening.net.convenience",
+    "StreamServer": "greening.net.stream_server",
     "wrap_ssl": "greening.net.wrap_ssl",
 }
 
@@ -87,6 +89,7 @@ __all__ = [
     "RLock",
     "Semaphore",
     "StopServe",
+    "StreamServer",
     "Timeout",
     "connect",
     "getcurrent",

@@ -3,7 +3,6 @@
 Their sockets are cooperative whether or not anything is patched.
 """
 
-import errno
 import socket as _stdlib
 from collections.abc import Callable
 from typing import Any
@@ -12,28 +11,10 @@ from greening._core.current import current
 from greening._core.greenthread import GreenThread, kill
 from greening._core.report import report
 from greening._core.task import Task
-from greening._core.waiting import sleep
 from greening.errors import StopServe
+from greening.net.accept import HANDSHAKE_TIMEOUT, Acceptor
 from greening.net.socket import GreenSocket
 from greening.pool.greenpool import GreenPool
-
-# accept(2): these belong to one connection that is gone already; the next one may be well.
-_GONE = {
-    errno.ECONNABORTED,
-    errno.EPROTO,
-    errno.ENETDOWN,
-    errno.ENOPROTOOPT,
-    errno.EHOSTDOWN,
-    errno.ENONET,
-    errno.EHOSTUNREACH,
-    errno.EOPNOTSUPP,
-    errno.ENETUNREACH,
-    errno.EPERM,
-    errno.ETIMEDOUT,
-}
-# These belong to the process or the machine, and pass: wait a moment. nginx pauses for half a second, trio for a tenth.
-_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
-_PAUSE = 0.1
 
 
 def connect(addr: Any, family: int = _stdlib.AF_INET, bind: Any = None) -> GreenSocket:
@@ -94,8 +75,8 @@ def serve(sock: Any, handle: Callable[[Any, Any], object], concurrency: int = 10
     of a handler ends `serve`, which raises it (eventlet's rule). Handlers that are at work then go on; what they raise
     is reported. Out of descriptors or memory, it pauses and goes on.
 
-    Over a TLS listener the handshake is the green thread's work, too: a client that is silent or talks nonsense costs a
-    place, and nothing else.
+    Over a TLS listener the handshake is the green thread's work, too, and has ten seconds: a client that is silent or
+    talks nonsense costs a place for so long, and nothing else.
 
     Args:
         sock: a listening socket.
@@ -103,11 +84,12 @@ def serve(sock: Any, handle: Callable[[Any, Any], object], concurrency: int = 10
     Raises:
         what a handler raised; OSError: `accept` failed for good, e.g. because `sock` was closed.
     """
-    serving = _Serving(sock, handle)
+    acceptor = Acceptor(sock, handshake_timeout=HANDSHAKE_TIMEOUT)
+    serving = _Serving(acceptor, handle)
     pool = GreenPool(concurrency)
     try:
         while True:
-            connection, address = serving.accept()
+            connection, address = acceptor.accept()
             try:
                 thread = pool.spawn(serving.handle, connection, address)
             except BaseException:
@@ -125,36 +107,18 @@ def serve(sock: Any, handle: Callable[[Any, Any], object], concurrency: int = 10
 class _Serving:
     """One call of `serve`. `task`: the green thread that is in it, None once somebody has ended it."""
 
-    def __init__(self, sock: Any, handle: Callable[[Any, Any], object]) -> None:
-        self.sock = sock
+    def __init__(self, acceptor: Acceptor, handle: Callable[[Any, Any], object]) -> None:
+        self.acceptor = acceptor
         self.handler = handle
         self.task: Task | None = current()
-        # `SSLSocket.accept` would shake hands before it returns.
-        self.tls = isinstance(sock, _stdlib.socket) and hasattr(sock, "do_handshake")
-
-    def accept(self) -> tuple[Any, Any]:
-        """The next connection, without its handshake."""
-        while True:
-            try:
-                return GreenSocket.accept(self.sock) if self.tls else self.sock.accept()
-            except OSError as error:
-                if error.errno in _EXHAUSTED:
-                    sleep(_PAUSE)
-                elif error.errno not in _GONE:
-                    raise
 
     def handle(self, connection: Any, address: Any) -> None:
         """Body of a connection's green thread."""
+        if self.acceptor.tls:
+            connection = self.acceptor.secure(connection)
+            if connection is None:
+                return
         try:
-            if self.tls:
-                try:
-                    connection = self.sock.context.wrap_socket(
-                        connection,
-                        server_side=True,
-                        suppress_ragged_eofs=self.sock.suppress_ragged_eofs,
-                    )
-                except OSError:
-                    return
             self.handler(connection, address)
         finally:
             try:

@@ -14,7 +14,7 @@ import trustme
 from greening._core.greenthread import spawn
 from greening._core.waiting import sleep
 from greening.errors import GreenletExit, StopServe
-from greening.net import convenience
+from greening.net import accept, convenience
 from greening.net.convenience import connect, listen, serve
 from greening.net.socket import GreenSocket
 from greening.net.tls import GreenSSLSocket
@@ -251,11 +251,12 @@ class Faulty:
 
 @pytest.mark.parametrize("errors", [(errno.EMFILE, errno.ENFILE, errno.ENOMEM), (errno.ECONNABORTED, errno.EPROTO)])
 def test_passing_troubles_of_accept_are_survived(
-    errors: tuple[int, ...], here: GreenSocket, monkeypatch: pytest.MonkeyPatch
+    errors: tuple[int, ...], here: GreenSocket, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(convenience, "_PAUSE", 0.001)
+    monkeypatch.setattr(accept, "_PAUSE", 0.001)
     serving = spawn(serve, Faulty(here, *errors), echo)
     assert ask(here, b"alive") == b"alive"
+    assert len(caplog.records) == (errno.EMFILE in errors)  # once for the episode
     serving.kill()
     sleep(0.001)
 

@@ -1,0 +1,175 @@
+"""`StreamServer`: `serve` as an object that can be started and stopped."""
+
+import os
+import ssl
+from _socket import AF_INET, AF_INET6, AF_UNIX
+from collections.abc import Callable
+from typing import Any
+
+from greening._core.current import current
+from greening._core.greenthread import GreenThread, spawn
+from greening._core.report import report
+from greening.errors import GreenletExit, StopServe
+from greening.net.accept import HANDSHAKE_TIMEOUT, Acceptor
+from greening.net.convenience import listen
+from greening.pool.greenpool import GreenPool
+from greening.sync.event import Event
+from greening.timeout import Timeout
+
+
+class StreamServer:
+    """Accepts connections and runs `handle(connection, address)` for each in a green thread of its own.
+
+    A handler's return closes its connection; so does an exception, which is reported, and the server goes on. A handler
+    that raises `StopServe` stops the server. With TLS the handshake is made before `handle` is called.
+
+    Args:
+        listener: a listening socket, or what `greening.listen` takes to make one: (host, port), or a path for a Unix
+            socket.
+        handle: gets a connection and the address of its peer.
+        concurrency: connections at once; further ones wait in the backlog.
+        pool: a GreenPool to run them in, in place of `concurrency`. Others may use it, too.
+        ssl_context: TLS for all connections. Certificates loaded into it later are those of later connections; an
+            `sni_callback` of its own is asked as always.
+        handshake_timeout: seconds for a whole handshake; None: however long it takes.
+    Raises:
+        OSError: as `greening.listen`.
+    Thread-safety: use it in one OS thread.
+    """
+
+    def __init__(
+        self,
+        listener: Any,
+        handle: Callable[[Any, Any], object],
+        *,
+        concurrency: int = 1000,
+        pool: Any = None,
+        ssl_context: ssl.SSLContext | None = None,
+        handshake_timeout: float | None = HANDSHAKE_TIMEOUT,
+    ) -> None:
+        self.listener = _listening(listener)
+        self.address: Any = self.listener.getsockname()
+        self.closed = False
+        self._handle = handle
+        self._pool = GreenPool(concurrency) if pool is None else pool
+        self._acceptor = Acceptor(self.listener, ssl_context, handshake_timeout)
+        self._accepting: GreenThread[None] | None = None
+        self._connections: set[Any] = set()
+        self._stopped = Event()
+        self._failure: OSError | None = None
+        self._drained: Event | None = None
+
+    def start(self) -> None:
+        """Begin to accept. Returns at once; again: nothing.
+
+        Raises:
+            RuntimeError: it was stopped.
+        """
+        if self.closed:
+            raise RuntimeError("a server that was stopped cannot be started again")
+        if self._accepting is None:
+            self._accepting = spawn(self._accept)
+            self._accepting.name = "accept"
+
+    def serve_forever(self) -> None:
+        """`start`, and park until somebody stops the server.
+
+        Raises:
+            OSError: accept failed for good.
+        """
+        self.start()
+        self._stopped.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self, timeout: float | None = None) -> None:
+        """Accept no more, close the listener, and wait until the handlers have returned. Again: waits, too.
+
+        Args:
+            timeout: seconds; handlers that still run then are killed. None: however long it takes. 0: they are killed
+                at once. A handler that stops its own server is not waited for.
+        """
+        self.close()
+        others = self._connections - {current()}
+        if others and timeout != 0:
+            self._wait_for(timeout)
+        left = self._connections - {current()}
+        for thread in left:
+            thread._quiet = True
+            thread.interrupt(GreenletExit())
+        if left:
+            self._wait_for(None)
+
+    def close(self) -> None:
+        """Accept no more, and close the listener. Connections go on."""
+        if self.closed:
+            return
+        self.closed = True
+        accepting, self._accepting = self._accepting, None
+        if accepting is not None and accepting is not current():
+            accepting._quiet = True
+            accepting.interrupt(GreenletExit())
+        self.listener.close()
+        self._stopped.send()
+
+    def _wait_for(self, timeout: float | None) -> None:
+        """Until no handlers are left but the caller, or the time is up."""
+        with Timeout(timeout, False):
+            while self._connections - {current()}:
+                self._drained = self._drained or Event()
+                self._drained.wait()
+
+    def _accept(self) -> None:
+        acceptor, pool = self._acceptor, self._pool
+        body = self._secured if acceptor.tls else self._served
+        try:
+            while True:
+                connection, address = acceptor.accept()
+                try:
+                    thread = pool.spawn(body, connection, address)
+                except BaseException:
+                    connection.close()
+                    raise
+                self._connections.add(thread)
+                thread._quiet = True
+                thread.link(self._ended)
+                del connection, thread
+        except OSError as error:
+            self._failure = error
+            self.close()
+
+    def _secured(self, connection: Any, address: Any) -> None:
+        secured = self._acceptor.secure(connection)
+        if secured is not None:
+            del connection
+            self._served(secured, address)
+
+    def _served(self, connection: Any, address: Any) -> None:
+        """Body of a connection's green thread."""
+        try:
+            self._handle(connection, address)
+        finally:
+            try:
+                connection.close()
+            except OSError:
+                pass
+
+    def _ended(self, thread: GreenThread[Any]) -> None:
+        self._connections.discard(thread)
+        drained, self._drained = self._drained, None
+        if drained is not None:
+            drained.send()
+        error = thread._failure
+        if isinstance(error, StopServe):
+            self.close()
+        elif isinstance(error, Exception):
+            report(error, thread)
+
+
+def _listening(listener: Any) -> Any:
+    if isinstance(listener, tuple):
+        family = AF_INET6 if ":" in listener[0] else AF_INET
+        return listen(listener, family, backlog=1024)
+    if isinstance(listener, (str, os.PathLike)):
+        return listen(os.fspath(listener), AF_UNIX, backlog=1024)
+    return listener

@@ -1,0 +1,199 @@
+"""StreamServer: start, stop, and what handlers and clients do to it."""
+
+import socket
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from greening._core.greenthread import spawn
+from greening._core.waiting import sleep
+from greening.errors import GreenletExit, StopServe
+from greening.net import stream_server
+from greening.net.convenience import connect, listen
+from greening.net.stream_server import StreamServer
+from greening.net.tls import GreenSSLSocket
+from greening.pool.greenpool import GreenPool
+from greening.sync.event import Event
+
+Keep = Callable[[Any], Any]
+HERE = ("127.0.0.1", 0)
+
+
+def echo(connection: Any, address: Any) -> None:
+    while data := connection.recv(100):
+        connection.sendall(data)
+
+
+def ask(address: Any, what: bytes) -> bytes:
+    with connect(address) as client:
+        client.sendall(what)
+        return client.recv(100)
+
+
+def test_serves_after_start_and_not_after_stop(keep: Keep) -> None:
+    server = StreamServer(HERE, echo)
+    server.start()
+    server.start()
+    assert ask(server.address, b"hello") == b"hello"
+    server.stop()
+    assert server.closed and server.listener.fileno() < 0
+    with pytest.raises(ConnectionRefusedError):
+        connect(server.address)
+    with pytest.raises(RuntimeError):
+        server.start()
+    server.stop()
+
+
+def test_a_unix_socket_and_a_listener_of_the_callers(tmp_path: Path) -> None:
+    server = StreamServer(tmp_path / "socket", echo)
+    server.start()
+    with connect(server.address, socket.AF_UNIX) as client:
+        client.sendall(b"x")
+        assert client.recv(1) == b"x"
+    server.stop()
+    server = StreamServer(listen(HERE), echo)
+    server.start()
+    assert ask(server.address, b"x") == b"x"
+    server.stop()
+
+
+def test_stop_waits_for_handlers(keep: Keep) -> None:
+    go_on = Event()
+    served: list[bytes] = []
+
+    def handle(connection: Any, address: Any) -> None:
+        go_on.wait()
+        served.append(connection.recv(10))
+
+    server = StreamServer(HERE, handle)
+    server.start()
+    client = keep(connect(server.address))
+    client.sendall(b"in flight")
+    sleep(0.001)
+    stopping = spawn(server.stop)
+    sleep(0.001)
+    assert not stopping.dead
+    go_on.send()
+    stopping.wait(5)
+    assert served == [b"in flight"]
+
+
+@pytest.mark.parametrize("timeout", [0, 0.002])
+def test_stop_kills_who_takes_too_long(timeout: float, keep: Keep) -> None:
+    ends: list[BaseException] = []
+
+    def handle(connection: Any, address: Any) -> None:
+        try:
+            Event().wait()
+        except BaseException as end:
+            ends.append(end)
+            raise
+
+    server = StreamServer(HERE, handle)
+    server.start()
+    client = keep(connect(server.address))
+    sleep(0.001)
+    server.stop(timeout)
+    assert [type(end) for end in ends] == [GreenletExit]
+    assert client.recv(1) == b""
+
+
+def test_a_handlers_exception_is_reported_and_ends_its_connection_only(
+    keep: Keep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reported: list[BaseException] = []
+    monkeypatch.setattr(stream_server, "report", lambda error, thread: reported.append(error))
+
+    def handle(connection: Any, address: Any) -> None:
+        if connection.recv(10) == b"fail":
+            raise ValueError("as asked")
+        connection.sendall(b"well")
+
+    server = StreamServer(HERE, handle)
+    server.start()
+    assert ask(server.address, b"fail") == b""
+    assert ask(server.address, b"x") == b"well"
+    assert [str(error) for error in reported] == ["as asked"]
+    server.stop()
+
+
+def test_stop_serve_and_stop_in_a_handler_end_it(keep: Keep) -> None:
+    def handle(connection: Any, address: Any) -> None:
+        if connection.recv(10) == b"stop":
+            server.stop()
+        else:
+            raise StopServe
+
+    for what in (b"stop", b"raise"):
+        server = StreamServer(HERE, handle)
+        serving = spawn(server.serve_forever)
+        sleep(0)
+        assert ask(server.address, what) == b""
+        serving.wait(5)
+        assert server.closed
+
+
+def test_serve_forever_raises_when_accept_fails_for_good(keep: Keep) -> None:
+    server = StreamServer(HERE, echo)
+    serving = spawn(server.serve_forever)
+    serving._quiet = True
+    sleep(0.001)
+    server.listener.close()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        serving.wait(5)
+
+
+def test_no_more_connections_at_once_than_asked(keep: Keep) -> None:
+    pool = GreenPool(1)
+    server = StreamServer(HERE, echo, pool=pool)
+    server.start()
+    first, second = keep(connect(server.address)), keep(connect(server.address))
+    first.sendall(b"1")
+    second.sendall(b"2")
+    assert first.recv(1) == b"1" and pool.running() == 1
+    first.close()
+    assert second.recv(1) == b"2"
+    second.close()
+    server.stop()
+
+
+@pytest.fixture
+def contexts(authority: trustme.CA) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    client, server = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    client.sslsocket_class = GreenSSLSocket
+    authority.configure_trust(client)
+    authority.issue_cert("localhost").configure_cert(server)
+    return client, server
+
+
+def test_tls_with_its_handshake_in_the_connections_own_green_thread(
+    contexts: tuple[ssl.SSLContext, ssl.SSLContext], authority: trustme.CA, keep: Keep
+) -> None:
+    context, server_context = contexts
+    context.set_alpn_protocols(["http/1.1"])
+    server_context.set_alpn_protocols(["http/1.1"])
+    names: list[str | None] = []
+    server_context.sni_callback = lambda sock, name, context: names.append(name)
+    server = StreamServer(HERE, echo, ssl_context=server_context, handshake_timeout=0.1)
+    server.start()
+    silent, nonsense = keep(connect(server.address)), keep(connect(server.address))
+    nonsense.sendall(b"GET / HTTP/1.0\r\n\r\n")
+    with context.wrap_socket(connect(server.address), server_hostname="localhost") as client:
+        assert client.selected_alpn_protocol() == "http/1.1"
+        client.sendall(b"hello")
+        assert client.recv(10) == b"hello"
+        before = client.getpeercert(True)
+    assert names == ["localhost"]
+    assert server_context.sslsocket_class is ssl.SSLSocket  # it is the caller's
+    assert silent.recv(1) == b""  # the deadline
+    # Another certificate, for those who come from now on.
+    other = trustme.CA()
+    other.issue_cert("localhost").configure_cert(server_context)
+    other.configure_trust(context)
+    with context.wrap_socket(connect(server.address), server_hostname="localhost") as client:
+        assert client.getpeercert(True) not in (before, None)
+    server.stop(1)
