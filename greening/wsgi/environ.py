@@ -1,4 +1,7 @@
-"""The environ of a request: PEP 3333, and eventlet's extras."""
+"""The environ of a request: PEP 3333, and eventlet's extras.
+
+Difference from eventlet: its `headers_raw` is `eventlet.headers_raw`, since names without a dot are for strings.
+"""
 
 import sys
 from typing import Any

@@ -19,6 +19,8 @@ TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"  # RFC 9110 5.6.2
 _TARGET = rb"[!$-;=?-\[\]-~]++"
 FIELD_LINES = TOKEN + rb":[\t -~\x80-\xff]*+\r\n"  # RFC 9112 5, RFC 9110 5.5: no blank before the colon, no folding
 HEAD = re.compile(rb"(?:\r\n)?(%s) (%s) HTTP/1\.([01])\r\n(?:%s)*+\r\n" % (TOKEN, _TARGET, FIELD_LINES))
+# From the first blank only: from each, it would be the square of them.
+_BLANKS_AT_END = re.compile(rb"(?<![ \t])[ \t]++\r\n")
 _ANY_VERSION = re.compile(rb"(?:\r\n)?%s %s HTTP/[0-9]\.[0-9]\r\n" % (TOKEN, _TARGET))
 _FIELDS = re.compile(rb"(?:%s)*+" % FIELD_LINES)
 _BEGUN = re.compile(rb"(?:\r\n)?%s [^\r\n ]++" % TOKEN)
@@ -86,6 +88,9 @@ def read_head(octets: bytes, limits: Limits) -> Head:
         raise _why_not(octets)
     head = Head()
     method, target, minor = match.groups()
+    if b" \r\n" in octets or b"\t\r\n" in octets:
+        # Blanks behind a value are no part of it, but llhttp takes some for one.
+        octets = _BLANKS_AT_END.sub(b"\r\n", octets)
     if len(target) > limits.target:
         raise Refused(414, "target too long")
     lines = octets.count(b"\n", match.end(3)) - 2
@@ -102,7 +107,7 @@ def read_head(octets: bytes, limits: Limits) -> Head:
     for name, value in found:
         known = _names.get(name) or _learn(name)
         key = known[0]
-        text = value.decode("latin-1").rstrip(" \t")
+        text = value.decode("latin-1")
         raw.append((known[1], text))
         if key in fields:
             text = _joined(key, fields[key], text)
@@ -126,7 +131,7 @@ def read_head(octets: bytes, limits: Limits) -> Head:
     head.plain = plain and environ.keys().isdisjoint(_SECRET)
     environ["REQUEST_METHOD"] = head.method
     environ["SERVER_PROTOCOL"] = "HTTP/1.1" if head.minor else "HTTP/1.0"
-    environ["headers_raw"] = tuple(raw)
+    environ["eventlet.headers_raw"] = tuple(raw)
     return head
 
 
@@ -290,3 +295,5 @@ def check_partial(octets: bytearray, start: int, limits: Limits) -> None:
         first = max(end + 2, octets.rfind(b"\r\n", 0, start) + 2)
         if first < last and _FIELDS.fullmatch(octets, first, last) is None:
             raise Refused(400, "malformed field line")
+        if octets.startswith((b" ", b"\t"), last):
+            raise Refused(400, "folded field line")

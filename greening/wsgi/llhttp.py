@@ -29,7 +29,7 @@ _MAX_IDLE = 8
 
 
 def take_apart(head: bytes, lines: int) -> tuple[Taker, list[tuple[bytes, bytes]]]:
-    """The field lines of a whole head that has been found to be well-formed; blanks may be left behind a value.
+    """The field lines of a whole head that has been found to be well-formed, and ends no line in blanks.
 
     Args:
         lines: how many there are.

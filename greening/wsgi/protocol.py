@@ -132,12 +132,16 @@ class HttpProtocol:
         result: Any = None
         try:
             result = server.app(environ, response.start_response)
-            if not self.taken:
+            if body.failed is not None and response.status >= 500 and not response.sent:
+                # Frameworks take a read that fails for a fault of their own. It was the client's.
+                self._failed(body.failed, response, body)
+            elif not self.taken:
                 minimum = environ.get("eventlet.minimum_write_chunk_size", server.minimum_chunk_size)
                 response.respond(result, int(minimum))
         except (Exception, Timeout) as error:  # noqa: BLE001  # an application may raise anything; it is answered and told
             self._failed(error, response, body)
         finally:
+            response.over = True
             if hasattr(result, "close"):
                 self._close(result)
             if environ["eventlet.posthooks"]:

@@ -20,6 +20,7 @@ class Response:
 
     Attributes:
         sent: the head is on its way. keep: the connection may go on afterwards. count: octets of body that were sent.
+        over: the next request has the connection, or nobody; nothing more may be written here.
     """
 
     status = 0
@@ -30,6 +31,7 @@ class Response:
     _chunked = False
     _bodyless = False
     sent = False
+    over = False
     count = 0
     _cut = False
 
@@ -54,7 +56,7 @@ class Response:
                     raise exc_info[1].with_traceback(exc_info[2])
             finally:
                 exc_info = None
-        elif self._status_line:
+        elif self._status_line or self.over:
             raise AssertionError("start_response() was called before; a second call needs exc_info")
         number, line = status_line(status)
         if number == 101 and not self._head.upgrade:
@@ -140,8 +142,8 @@ class Response:
         Raises:
             AssertionError: before `start_response`. TypeError: not bytes. OSError: the client is gone.
         """
-        if not self._status_line:
-            raise AssertionError("write() before start_response()")
+        if not self._status_line or self.over:
+            raise AssertionError("write() " + ("after the request" if self.over else "before start_response()"))
         if not isinstance(data, bytes):
             raise TypeError(f"a body consists of bytes, not {type(data).__name__}")
         if data:
@@ -176,10 +178,11 @@ class Response:
                 data = result[0]
                 if self._at_once(data):
                     return
-            elif sum(map(len, result)) <= _WHOLE:
-                data = b"".join(result)
             else:
-                data = None
+                bad = next((part for part in result if not isinstance(part, bytes)), None)
+                if bad is not None:
+                    raise TypeError(f"a body consists of bytes, not {type(bad).__name__}")
+                data = b"".join(result) if sum(map(len, result)) <= _WHOLE else None
             if data is not None:
                 self._whole(data)
                 return

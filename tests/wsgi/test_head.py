@@ -264,11 +264,11 @@ def test_a_second_content_type_is_refused(serve: Any) -> None:
     serve().refuses(GET + HOST + b"Content-Type: a/b\r\nContent-Type: c/d\r\n\r\n")
 
 
-def test_fields_that_came_are_in_headers_raw(serve: Any) -> None:
+def test_fields_are_there_as_they_came_too(serve: Any) -> None:
     seen = []
 
     def app(environ: Any, start_response: Any) -> list[bytes]:
-        seen.append(environ["headers_raw"])
+        seen.append(environ["eventlet.headers_raw"])
         start_response("204 No Content", [])
         return []
 

@@ -1,0 +1,290 @@
+"""A connection's life: deadlines, clients that go away, other protocols, the log."""
+
+import logging
+from typing import Any
+
+import pytest
+
+from greening._core.greenthread import spawn
+from greening._core.waiting import sleep
+from greening.net.convenience import listen
+from greening.wsgi.limits import Limits
+from greening.wsgi.log import COMBINED_FORMAT
+from greening.wsgi.protocol import HttpProtocol
+from greening.wsgi.server import Server
+
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+UPGRADE = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: x\r\n\r\n"
+
+
+def test_a_client_that_says_nothing_is_cut_off(serve: Any) -> None:
+    assert serve(limits=Limits(head_timeout=0.05)).connect().is_closed
+
+
+def test_a_head_that_comes_slowly_is_cut_off(serve: Any) -> None:
+    """The deadline is for the head as a whole: drip by drip does not help."""
+    client = serve(limits=Limits(head_timeout=0.1)).connect()
+    client.send(b"GET / HTTP/1.1\r\n")
+    for _ in range(30):
+        client.send(b"X: y\r\n")
+        sleep(0.01)
+    assert b" 408 " in client.rest()
+
+
+@pytest.mark.parametrize("settings", [{"limits": Limits(idle_timeout=0.05)}, {"keepalive": 0.05}])
+def test_an_idle_connection_is_closed_without_a_word(serve: Any, settings: Any) -> None:
+    client = serve(**settings).connect()
+    assert client.get().status == 200
+    assert client.is_closed
+
+
+@pytest.mark.parametrize("octets", [b"", b"GET / HT", b"POST / HTTP/1.1\r\nHost: a\r\n"])
+def test_a_client_that_goes_away_before_it_has_asked(serve: Any, octets: bytes) -> None:
+    running = serve()
+    client = running.connect()
+    client.send(octets)
+    client.sock.shutdown(1)
+    assert client.is_closed
+    assert running.log.getvalue() == ""
+
+
+def test_a_client_may_close_its_half(serve: Any) -> None:
+    client = serve().connect()
+    client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc")
+    client.sock.shutdown(1)
+    assert client.answer().told["body"] == "abc"
+    assert client.is_closed
+
+
+def test_keepalive_can_be_switched_off(serve: Any) -> None:
+    client = serve(keepalive=False).connect()
+    assert client.get().fields["connection"] == "close"
+    assert client.is_closed
+
+
+def test_slow_clients_cost_the_others_nothing(serve: Any) -> None:
+    running = serve()
+    for _ in range(200):
+        running.connect().send(b"GET / HTTP/1.1\r\nHo")
+    assert running.connect().get().status == 200
+
+
+def test_heads_that_come_again_are_understood_again(serve: Any) -> None:
+    """They are remembered by their octets; what an application does to its environ stays its own."""
+    seen = []
+
+    def app(environ: Any, start_response: Any) -> Any:
+        seen.append(environ.get("HTTP_X"))
+        environ["HTTP_X"] = "changed"
+        environ["PATH_INFO"] = "/changed"
+        start_response("200 OK", [])
+        return [b"ok"]
+
+    running = serve(app)
+    for _ in range(2):
+        client = running.connect()
+        for number in range(300):
+            assert client.ask(b"GET / HTTP/1.1\r\nHost: a\r\nX: %d\r\n\r\n" % (number % 150)).status == 200
+    assert seen == [str(number % 150) for number in range(300)] * 2
+    assert len(running.server.heads) <= 128
+
+
+def test_secrets_are_not_remembered(serve: Any) -> None:
+    running = serve()
+    client = running.connect()
+    for secret in (b"Cookie: a=b", b"Authorization: Basic eA==", b"Proxy-Authorization: x"):
+        assert client.ask(b"GET / HTTP/1.1\r\nHost: a\r\n" + secret + b"\r\n\r\n").status == 200
+    assert not running.server.heads
+
+
+@pytest.mark.parametrize("how", ["greening.upgrade", "werkzeug.socket", "gunicorn.socket", "eventlet.input"])
+def test_an_application_may_speak_another_protocol(serve: Any, how: str) -> None:
+    def app(environ: Any, start_response: Any) -> Any:
+        given = environ[how]
+        sock = given() if how == "greening.upgrade" else given.get_socket() if how == "eventlet.input" else given
+        assert sock.gettimeout() is None
+        sock.sendall(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
+        while data := sock.recv(100):
+            sock.sendall(data.upper())
+        start_response("200 OK", [])
+        if how == "gunicorn.socket":
+            raise StopIteration
+        return [b"not sent"]
+
+    running = serve(app, limits=Limits(idle_timeout=0.01, head_timeout=1))
+    client = running.connect()
+    client.send(UPGRADE)
+    assert client.until(b"\r\n\r\n").startswith(b"HTTP/1.1 101")
+    for word in (b"one", GET):
+        sleep(0.02)
+        client.send(word)
+        assert client.exactly(len(word)) == word.upper()
+    client.sock.shutdown(1)
+    assert client.rest() == b""
+    assert running.log.getvalue() == ""
+
+
+def test_errors_of_an_application_that_took_the_connection_are_told(serve: Any) -> None:
+    def app(environ: Any, start_response: Any) -> Any:
+        environ["greening.upgrade"]()
+        raise ValueError("oops")
+
+    running = serve(app)
+    client = running.connect()
+    client.send(UPGRADE)
+    assert client.rest() == b""
+    assert "ValueError: oops" in running.log.getvalue()
+
+
+def test_an_upgrade_may_be_declined(serve: Any) -> None:
+    client = serve().connect()
+    answer = client.ask(UPGRADE)
+    assert answer.status == 200
+    assert client.is_closed
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        GET,
+        UPGRADE.replace(b", Upgrade", b""),
+        UPGRADE.replace(b"Upgrade: x\r\n", b""),
+        UPGRADE.replace(b"/1.1", b"/1.0"),
+        UPGRADE.replace(b"Upgrade: x\r\n", b"Upgrade: x\r\nContent-Length: 3\r\n") + b"abc",
+        UPGRADE.replace(b"Upgrade: x\r\n", b"Upgrade: h2c\r\n"),
+        UPGRADE + b"too early",
+        UPGRADE.replace(b"GET / ", b"CONNECT a:1 "),
+    ],
+)
+def test_others_cannot_have_the_connection(serve: Any, octets: bytes) -> None:
+    def app(environ: Any, start_response: Any) -> Any:
+        assert not environ.keys() & {"greening.upgrade", "werkzeug.socket", "gunicorn.socket"}
+        with pytest.raises(RuntimeError):
+            environ["eventlet.input"].get_socket()
+        start_response("204 No Content", [])
+        return []
+
+    assert serve(app).connect().ask(octets).status == 204
+
+
+def test_what_follows_an_upgrade_is_never_a_request(serve: Any) -> None:
+    client = serve().connect()
+    client.send(UPGRADE + GET)
+    assert client.answer().status == 200
+    assert client.is_closed
+
+
+def test_a_101_of_the_application_s_own(serve: Any) -> None:
+    def app(environ: Any, start_response: Any) -> Any:
+        write = start_response("101 Switching Protocols", [("Upgrade", "x"), ("Connection", "Upgrade")])
+        write(b"")
+        return []
+
+    client = serve(app).connect()
+    client.send(UPGRADE)
+    assert client.rest() == b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"
+    assert serve(app).connect().get().status == 500
+
+
+def test_posthooks_are_called_after_the_response(serve: Any) -> None:
+    seen = []
+
+    def hook(environ: Any, *args: Any, **kwargs: Any) -> None:
+        seen.append((environ["PATH_INFO"], args, kwargs))
+        raise ValueError("hook")
+
+    def app(environ: Any, start_response: Any) -> Any:
+        environ["eventlet.posthooks"] += [(hook, (1,), {"a": 2}), (hook, (), {})]
+        start_response("200 OK", [])
+        return [b"ok"]
+
+    running = serve(app)
+    client = running.connect()
+    assert client.get("/1").body == b"ok"
+    assert client.get("/2").body == b"ok"
+    assert seen[:2] == [("/1", (1,), {"a": 2}), ("/1", (), {})]
+    assert "ValueError: hook" in running.log.getvalue()
+
+
+def test_access_log(serve: Any) -> None:
+    running = serve(log_output=True, log_format="%(client_ip)s|%(request_line)s|%(status_code)s|%(body_length)s")
+    client = running.connect()
+    client.get("/a?b")
+    client.send(b"HEAD / HTTP/1.0\r\n\r\n")
+    client.rest()
+    lines = running.log.getvalue().splitlines()
+    assert "wsgi starting up on" in lines[0]
+    assert lines[1].startswith("127.0.0.1|GET /a?b HTTP/1.1|200|")
+    assert lines[2] == "127.0.0.1|HEAD / HTTP/1.0|200|0"
+
+
+def test_log_lines_are_one_line_each(serve: Any) -> None:
+    running = serve(log_output=True, log_format=COMBINED_FORMAT)
+    running.connect().ask(b'GET / HTTP/1.1\r\nHost: a\r\nReferer: "\x9b\\ \xe9\t\r\nUser-Agent: x\ty\r\n\r\n')
+    line = running.log.getvalue().splitlines()[-1]
+    assert '"GET / HTTP/1.1" 200 ' in line and line.endswith(r' "\x22\x9b\x5c \xe9" "x\x09y"')
+    assert line.isascii() and line.isprintable()
+
+
+def test_a_logger_as_the_log(serve: Any, caplog: pytest.LogCaptureFixture) -> None:
+    def app(environ: Any, start_response: Any) -> Any:
+        raise ValueError("100% wrong")
+
+    caplog.set_level(logging.INFO)
+    running = serve(app, log=logging.getLogger("wsgi"), log_output=True)
+    running.connect().get("/100%25")
+    levels = [(record.levelname, record.getMessage()) for record in caplog.records]
+    assert any(level == "ERROR" and "100% wrong" in message for level, message in levels)
+    assert any(level == "INFO" and '"GET /100%25 HTTP/1.1" 500' in message for level, message in levels)
+
+
+def test_forwarded_addresses_are_believed_only_when_asked(serve: Any) -> None:
+    octets = b'GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 1.2.3.4, "x\r\n\r\n'
+    for believed, expected in ((False, "127.0.0.1"), (True, "1.2.3.4,\\x22x,127.0.0.1")):
+        running = serve(log_output=True, log_format="%(client_ip)s", log_x_forwarded_for=believed)
+        running.connect().ask(octets)
+        assert running.log.getvalue().splitlines()[-1] == expected
+
+
+def test_a_log_format_is_looked_at_when_the_server_is_made() -> None:
+    with listen(("127.0.0.1", 0)) as listener, pytest.raises(KeyError):
+        Server(listener, None, log_format="%(nonsense)s")
+
+
+def test_refusals_are_told_to_who_debugs(serve: Any) -> None:
+    running = serve(debug=True)
+    running.refuses(b"GET / HTTP/1.1\r\n\r\n")
+    assert "no Host" in running.log.getvalue()
+
+
+def test_a_protocol_of_one_s_own(serve: Any) -> None:
+    seen = []
+
+    class Mine(HttpProtocol):
+        def run(self) -> None:
+            seen.append(self.address)
+            super().run()
+
+    client = serve(protocol=Mine).connect()
+    assert client.get().status == 200
+    assert seen == [client.sock.getsockname()]
+
+
+def test_many_at_once(serve: Any) -> None:
+    def app(environ: Any, start_response: Any) -> Any:
+        sleep(0.001)
+        body = environ["PATH_INFO"].encode() + environ["wsgi.input"].read()
+        start_response("200 OK", [])
+        return [body]
+
+    running = serve(app)
+
+    def client(number: int) -> bool:
+        one = running.connect()
+        return all(
+            one.ask(b"POST /%d HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n%03d" % (number, turn)).body
+            == b"/%d%03d" % (number, turn)
+            for turn in range(20)
+        )
+
+    assert all(thread.wait() for thread in [spawn(client, number) for number in range(50)])

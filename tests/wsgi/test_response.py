@@ -1,0 +1,432 @@
+"""What an application may answer, and what becomes of it: PEP 3333, RFC 9112."""
+
+import sys
+from typing import Any
+
+import pytest
+
+from greening._core.waiting import sleep
+from greening.sync.event import Event
+from greening.wsgi.limits import Limits
+
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+GET_1_0 = b"GET / HTTP/1.0\r\n\r\n"
+HEAD = b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+def answering(status: str, headers: Any, body: Any) -> Any:
+    def app(environ: Any, start_response: Any) -> Any:
+        start_response(status, headers)
+        return body() if callable(body) else body
+
+    return app
+
+
+def pieces(*parts: bytes) -> Any:
+    return lambda: iter(parts)
+
+
+@pytest.mark.parametrize("body", [[b"hello"], (b"hello",), [b"he", b"llo"], [b"", b"hello", b""]])
+def test_a_list_has_a_length(serve: Any, body: Any) -> None:
+    client = serve(answering("200 OK", [("X-A", "b")], body)).connect()
+    for _ in range(2):
+        answer = client.ask(GET)
+        assert (answer.status, answer.body) == (200, b"hello")
+        assert answer.fields.pop("date").endswith(" GMT")
+        assert answer.fields == {"x-a": "b", "server": "greening", "content-length": "5"}
+
+
+@pytest.mark.parametrize("body", [[], (), [b""], pieces(), pieces(b"", b"")])
+def test_an_empty_body(serve: Any, body: Any) -> None:
+    client = serve(answering("200 OK", [], body)).connect()
+    for _ in range(2):
+        answer = client.ask(GET)
+        assert (answer.body, answer.fields["content-length"]) == (b"", "0")
+
+
+def test_an_iterable_is_chunked(serve: Any) -> None:
+    client = serve(answering("200 OK", [], pieces(b"he", b"", b"llo"))).connect()
+    for _ in range(2):
+        answer = client.ask(GET)
+        assert (answer.body, answer.fields["transfer-encoding"]) == (b"hello", "chunked")
+        assert "content-length" not in answer.fields
+
+
+def test_an_iterable_with_a_length_is_not(serve: Any) -> None:
+    client = serve(answering("200 OK", [("content-length", "5")], pieces(b"he", b"llo"))).connect()
+    for _ in range(2):
+        answer = client.ask(GET)
+        assert (answer.body, answer.fields["content-length"]) == (b"hello", "5")
+        assert "transfer-encoding" not in answer.fields
+
+
+def test_an_http_1_0_client_gets_no_chunks(serve: Any) -> None:
+    running = serve(answering("200 OK", [], pieces(b"he", b"llo")))
+    assert running.connect().ask(GET_1_0).fields.keys() == {"date", "server", "connection"}
+    client = running.connect()
+    client.send(GET_1_0)
+    assert client.rest().endswith(b"\r\n\r\nhello")
+
+
+def test_a_server_may_pretend_to_be_http_1_0(serve: Any) -> None:
+    client = serve(answering("200 OK", [], pieces(b"hello")), max_http_version="HTTP/1.0").connect()
+    client.send(GET)
+    said = client.rest()
+    assert said.startswith(b"HTTP/1.0 200 OK\r\n") and said.endswith(b"Connection: close\r\n\r\nhello")
+
+
+@pytest.mark.parametrize("body", [[b"hello"], pieces(b"he", b"llo")])
+@pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
+def test_some_statuses_have_no_body(serve: Any, status: str, body: Any) -> None:
+    client = serve(answering(status, [], body)).connect()
+    for _ in range(2):
+        assert client.ask(GET).fields.keys() == {"date", "server"}
+
+
+def test_204_has_no_length(serve: Any) -> None:
+    client = serve(answering("204 No Content", [("Content-Length", "5")], [])).connect()
+    assert "content-length" not in client.ask(GET).fields
+    assert "content-length" not in client.ask(GET).fields
+
+
+def test_head_has_a_length_and_no_body(serve: Any) -> None:
+    client = serve(answering("200 OK", [("Content-Length", "5")], [b"hello"])).connect()
+    for _ in range(2):
+        client.send(HEAD)
+        assert client.answer(head_only=True).fields["content-length"] == "5"
+    assert client.ask(GET).body == b"hello"
+
+
+def test_never_more_than_content_length(serve: Any) -> None:
+    for body in ([b"hello, world"], pieces(b"hel", b"lo, ", b"world"), [b"hello, ", b"world"]):
+        running = serve(answering("200 OK", [("Content-Length", "5")], body))
+        client = running.connect()
+        assert client.ask(GET).body == b"hello"
+        assert client.ask(GET).body == b"hello"
+        assert "longer than its Content-Length" in running.log.getvalue()
+
+
+def test_less_than_content_length_ends_the_connection(serve: Any) -> None:
+    for body in ([b"hell"], pieces(b"he", b"ll"), [], pieces()):
+        running = serve(answering("200 OK", [("Content-Length", "5")], body))
+        client = running.connect()
+        client.send(GET)
+        client.until(b"\r\n\r\n")
+        assert len(client.rest()) < 5
+        assert "shorter than its Content-Length" in running.log.getvalue()
+
+
+BAD_HEADERS = [
+    ("X", "a\r\nInjected: b"),
+    ("X", "a\nb"),
+    ("X", "a\rb"),
+    ("X", "a\x00b"),
+    ("X", "a\x1bb"),
+    ("X", "a\x7fb"),
+    ("X", "\u20ac"),
+    ("X", b"a"),
+    ("X", 1),
+    ("X", None),
+    ("X:", "a"),
+    ("X ", "a"),
+    ("", "a"),
+    ("X\r\nInjected", "a"),
+    ("\xe9", "a"),
+    (b"X", "a"),
+    ("Content-Length", "5, 5"),
+    ("Content-Length", "-1"),
+    ("Content-Length", "+1"),
+    ("Content-Length", ""),
+    ("X",),
+    ("X", "a", "b"),
+    ["X", "a"],
+    "X",
+]
+
+
+@pytest.mark.parametrize("header", BAD_HEADERS)
+def test_headers_that_cannot_be_sent(serve: Any, header: Any) -> None:
+    running = serve(answering("200 OK", [("A", "b"), header], [b"hello"]))
+    client = running.connect()
+    client.send(GET)
+    said = client.rest()
+    assert said.startswith(b"HTTP/1.1 500 ") and b"njected" not in said
+    assert "Traceback" in running.log.getvalue()
+
+
+@pytest.mark.parametrize(
+    "status",
+    ["", "200\r\nX: y", "200 OK\nX: y", "200 \x00", "20 OK", "2000 OK", "OK", "200OK", "099 X", "100 Continue", "101 X",
+     "199 X", b"200 OK", 200, None, "200 \u20ac"],
+)  # fmt: skip
+def test_statuses_that_cannot_be_sent(serve: Any, status: Any) -> None:
+    running = serve(answering(status, [], [b"hello"]))
+    client = running.connect()
+    client.send(GET)
+    assert client.rest().startswith(b"HTTP/1.1 500 ")
+    assert "Traceback" in running.log.getvalue()
+
+
+def test_statuses(serve: Any) -> None:
+    for status, line in (("200", b"200 "), ("299 \xe9 !", b"299 \xe9 !"), ("999 X", b"999 X"), ("404 ", b"404 ")):
+        client = serve(answering(status, [], [])).connect()
+        client.send(GET)
+        assert client.until(b"\r\n") == b"HTTP/1.1 " + line + b"\r\n"
+
+
+def test_two_lengths_are_an_error(serve: Any) -> None:
+    app = answering("200 OK", [("Content-Length", "5"), ("content-length", "5")], [b"hello"])
+    assert serve(app).connect().get().status == 500
+
+
+def test_the_names_of_headers_are_capitalized(serve: Any) -> None:
+    app = answering("200 OK", [("x-FOO-bar", "aB"), ("ETag", "1")], [])
+    for capitalize, names in ((True, (b"X-Foo-Bar: aB", b"Etag: 1")), (False, (b"x-FOO-bar: aB", b"ETag: 1"))):
+        client = serve(app, capitalize_response_headers=capitalize).connect()
+        client.send(GET)
+        head = client.until(b"\r\n\r\n")
+        assert all(b"\r\n" + name + b"\r\n" in head for name in names)
+
+
+def test_an_application_may_have_its_own_date_and_server(serve: Any) -> None:
+    for own, given in ((("Date", "now"), "server"), (("Server", "mine"), "date")):
+        fields = serve(answering("200 OK", [own], [])).connect().get().fields
+        assert fields[own[0].lower()] == own[1] and given in fields
+    both = serve(answering("200 OK", [("Date", "now"), ("Server", "mine")], [])).connect().get().fields
+    assert (both["date"], both["server"]) == ("now", "mine")
+
+
+def test_connections_are_the_server_s_business(serve: Any) -> None:
+    headers = [
+        ("Transfer-Encoding", "chunked"),
+        ("Keep-Alive", "1"),
+        ("Upgrade", "x"),
+        ("Connection", "keep-alive, upgrade"),
+    ]
+    client = serve(answering("200 OK", headers, [b"5\r\nhello\r\n0\r\n\r\n"])).connect()
+    for _ in range(2):
+        answer = client.ask(GET)
+        assert answer.fields.keys() == {"date", "server", "content-length"}
+        assert answer.body == b"5\r\nhello\r\n0\r\n\r\n"
+    client = serve(answering("200 OK", [("connection", "Close")], [b"x"])).connect()
+    assert client.ask(GET).fields["connection"] == "close"
+    assert client.is_closed
+
+
+def test_write(serve: Any) -> None:
+    def app(environ: Any, start_response: Any) -> Any:
+        write = start_response("200 OK", [])
+        write(b"")
+        write(b"he")
+        write(b"ll")
+        return [b"", b"o"]
+
+    client = serve(app).connect()
+    for _ in range(2):
+        assert client.ask(GET).body == b"hello"
+
+
+def test_what_is_written_is_sent_at_once(serve: Any) -> None:
+    more = Event()
+
+    def app(environ: Any, start_response: Any) -> Any:
+        write = start_response("200 OK", [])
+        write(b"first")
+        more.wait()
+        yield b"second"
+
+    client = serve(app).connect()
+    client.send(GET)
+    client.until(b"first")
+    more.send()
+    client.until(b"second")
+
+
+def test_small_pieces_may_be_gathered(serve: Any) -> None:
+    app = answering("200 OK", [], pieces(b"a", b"b", b"c", b"d", b"e"))
+
+    def asking(environ: Any, start_response: Any) -> Any:
+        environ["eventlet.minimum_write_chunk_size"] = 2
+        return app(environ, start_response)
+
+    for running in (serve(app, minimum_chunk_size=2), serve(asking)):
+        client = running.connect()
+        client.send(GET)
+        client.until(b"\r\n\r\n")
+        assert client.until(b"0\r\n\r\n") == b"2\r\nab\r\n2\r\ncd\r\n1\r\ne\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize("bad", ["hello", bytearray(b"x"), 1, None])
+@pytest.mark.parametrize("how", ["list", "iterator", "write", "first"])
+def test_bodies_consist_of_bytes(serve: Any, bad: Any, how: str) -> None:
+    def app(environ: Any, start_response: Any) -> Any:
+        write = start_response("200 OK", [])
+        if how == "write":
+            write(bad)
+        return {"list": [bad], "first": [bad, b"x"]}.get(how) or iter([bad])
+
+    assert serve(app).connect().get().status == 500
+
+
+def test_start_response_has_to_be_called_once(serve: Any) -> None:
+    def never(environ: Any, start_response: Any) -> Any:
+        return [b"x"]
+
+    def never_and_nothing(environ: Any, start_response: Any) -> Any:
+        return iter(())
+
+    def twice(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [])
+        start_response("200 OK", [])
+        return []
+
+    for app in (never, never_and_nothing, twice):
+        assert serve(app).connect().get().status == 500
+
+
+def test_start_response_may_be_called_by_the_iterable(serve: Any) -> None:
+    def app(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [])
+        yield b"hello"
+
+    assert serve(app).connect().get().body == b"hello"
+
+
+def test_an_error_may_replace_a_response_that_has_not_begun(serve: Any) -> None:
+    def app(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [("X-Old", "1")])
+        try:
+            raise ValueError("oops")
+        except ValueError:
+            start_response("503 Later", [("X-New", "1")], sys.exc_info())
+        return [b"sorry"]
+
+    answer = serve(app).connect().get()
+    assert (answer.status, answer.body) == (503, b"sorry")
+    assert "x-new" in answer.fields and "x-old" not in answer.fields
+
+
+def test_an_error_cannot_replace_a_response_that_has_begun(serve: Any) -> None:
+    seen = []
+
+    def app(environ: Any, start_response: Any) -> Any:
+        write = start_response("200 OK", [])
+        write(b"begun")
+        try:
+            raise ValueError("oops")
+        except ValueError:
+            try:
+                start_response("500 Sorry", [], sys.exc_info())
+            except ValueError as error:
+                seen.append(str(error))
+                raise
+        return []
+
+    client = serve(app).connect()
+    client.send(GET)
+    assert client.rest().endswith(b"5\r\nbegun\r\n"), "no last chunk: it is not complete"
+    assert seen == ["oops"]
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_tracebacks_go_to_the_log(serve: Any, debug: bool) -> None:
+    def app(environ: Any, start_response: Any) -> Any:
+        raise ValueError("secret \x1b[31m\nPOST")
+
+    running = serve(app, debug=debug)
+    answer = running.connect().get()
+    assert answer.status == 500
+    assert (b"secret" in answer.body) is debug
+    assert "ValueError: secret \\x1b[31m" in running.log.getvalue()
+    assert "\x1b" not in running.log.getvalue()
+
+
+class Closing:
+    def __init__(self, parts: Any) -> None:
+        self.parts = iter(parts)
+        self.closed = 0
+
+    def __iter__(self) -> Any:
+        return self.parts
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def fails() -> Any:
+    yield b"x"
+    raise ValueError("oops")
+
+
+@pytest.mark.parametrize("octets", [GET, HEAD])
+@pytest.mark.parametrize("parts", [lambda: [b"x"], fails, lambda: ["x"], list])
+def test_iterables_are_closed(serve: Any, octets: bytes, parts: Any) -> None:
+    body = Closing(parts())
+    client = serve(answering("200 OK", [], body)).connect()
+    client.send(octets.replace(b"a\r\n", b"a\r\nConnection: close\r\n"))
+    client.rest()
+    assert body.closed == 1
+
+
+def test_an_iterable_is_closed_when_the_client_is_gone(serve: Any) -> None:
+    def forever() -> Any:
+        while True:
+            yield b"x" * 65536
+
+    body = Closing(forever())
+    running = serve(answering("200 OK", [], body))
+    client = running.connect()
+    client.send(GET)
+    client.until(b"xxx")
+    client.close()
+    while not body.closed:
+        sleep(0.001)
+    assert "Traceback" not in running.log.getvalue()
+
+
+def test_a_client_that_takes_nothing_is_cut_off(serve: Any) -> None:
+    def forever() -> Any:
+        while True:
+            yield b"x" * 65536
+
+    body = Closing(forever())
+    client = serve(answering("200 OK", [], body), limits=Limits(write_timeout=0.05)).connect()
+    client.send(GET)
+    while not body.closed:
+        sleep(0.001)
+
+
+def test_an_error_in_close_is_told(serve: Any) -> None:
+    class Broken(Closing):
+        def close(self) -> None:
+            raise ValueError("broken close")
+
+    running = serve(answering("200 OK", [], Broken([b"x"])))
+    client = running.connect()
+    assert client.get().body == b"x"
+    assert client.get().body == b""
+    assert "broken close" in running.log.getvalue()
+
+
+def test_big_bodies(serve: Any) -> None:
+    body = bytes(range(256)) * 20000
+    for given in ([body], [body, body], pieces(body, body)):
+        client = serve(answering("200 OK", [], given)).connect()
+        for _ in range(2):
+            assert client.ask(GET).body == (body if given == [body] else body + body)
+
+
+def test_a_write_of_a_past_request_reaches_nobody(serve: Any) -> None:
+    """The connection has gone on: what is written late would be part of another response."""
+    kept = []
+
+    def app(environ: Any, start_response: Any) -> Any:
+        kept.append(start_response("200 OK", []))
+        if len(kept) > 1:
+            with pytest.raises(AssertionError):
+                kept[0](b"late")
+        return iter([b"ok"])
+
+    client = serve(app).connect()
+    assert client.get().body == b"ok"
+    assert client.get().body == b"ok"

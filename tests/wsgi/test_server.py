@@ -1,0 +1,235 @@
+"""The server as a whole: starting and stopping, eventlet's function and its arguments."""
+
+import inspect
+from pathlib import Path
+from socket import AF_UNIX
+from typing import Any
+
+import pytest
+from greenlet import GreenletExit
+
+import greening.wsgi
+from greening._core.greenthread import kill, spawn
+from greening._core.waiting import sleep
+from greening.net.convenience import connect, listen
+from greening.pool.greenpool import GreenPool
+from greening.sync.event import Event
+from greening.timeout import Timeout
+from greening.wsgi.environ import template
+from greening.wsgi.limits import Limits
+from greening.wsgi.server import Server, http_date
+
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+def hello(environ: Any, start_response: Any) -> list[bytes]:
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"hello"]
+
+
+def test_stop_finishes_what_is_under_way(serve: Any) -> None:
+    entered, go_on = Event(), Event()
+
+    def app(environ: Any, start_response: Any) -> Any:
+        entered.send()
+        go_on.wait()
+        start_response("200 OK", [])
+        return [b"finished"]
+
+    running = serve(app)
+    idle, busy = running.connect(), running.connect()
+    busy.send(GET)
+    entered.wait()
+    stopping = spawn(running.server.stop)
+    assert idle.is_closed
+    with pytest.raises(ConnectionRefusedError):
+        connect(running.address)
+    assert not stopping.dead
+    go_on.send()
+    answer = busy.answer()
+    assert (answer.body, answer.fields["connection"]) == (b"finished", "close")
+    assert busy.is_closed
+    stopping.wait()
+
+
+def test_stop_closes_connections_that_wait_for_their_next_request(serve: Any) -> None:
+    running = serve(hello)
+    clients = [running.connect() for _ in range(3)]
+    assert all(client.get().status == 200 for client in clients)
+    with Timeout(5):
+        running.server.stop()
+    assert all(client.is_closed for client in clients)
+    running.server.stop()
+
+
+def test_stop_kills_what_does_not_end(serve: Any) -> None:
+    seen = []
+
+    def app(environ: Any, start_response: Any) -> Any:
+        try:
+            sleep(60)
+        except GreenletExit:
+            seen.append("killed")
+            raise
+        return []
+
+    running = serve(app)
+    client = running.connect()
+    client.send(GET)
+    while not running.server.connections or next(iter(running.server.connections)).idle:
+        sleep(0.001)
+    with Timeout(5):
+        running.server.stop(0.01)
+    assert seen == ["killed"]
+    assert client.is_closed
+
+
+def test_what_says_it_is_idle_is_not_waited_for(serve: Any) -> None:
+    def app(environ: Any, start_response: Any) -> Any:
+        sock = environ["greening.upgrade"]()
+        environ["eventlet.set_idle"]()
+        sock.sendall(b"taken")
+        assert sock.recv(1) == b""
+        return []
+
+    running = serve(app)
+    client = running.connect()
+    client.send(GET.replace(b"\r\n\r\n", b"\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"))
+    client.until(b"taken")
+    with Timeout(5):
+        running.server.stop()
+
+
+def test_the_address_is_the_listener_s(serve: Any) -> None:
+    running = serve(hello)
+    assert running.address[0] == "127.0.0.1"
+    assert running.address[1] > 0
+
+
+def test_a_unix_socket(serve: Any, tmp_path: Path) -> None:
+    path = str(tmp_path / "socket")
+    running = serve(listener=listen(path, family=AF_UNIX), log_output=True)
+    with connect(path, family=AF_UNIX) as client:
+        client.sendall(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        said = b""
+        while data := client.recv(65536):
+            said += data
+    assert b'"SERVER_NAME": "unix"' in said and b'"REMOTE_ADDR": "unix"' in said
+    assert running.log.getvalue().splitlines()[-1].startswith("unix - - [")
+
+
+def test_the_function_has_eventlet_s_arguments() -> None:
+    names = (
+        "sock site log environ max_size max_http_version protocol server_event minimum_chunk_size log_x_forwarded_for "
+        "custom_pool keepalive log_output log_format url_length_limit debug socket_timeout capitalize_response_headers"
+    ).split()
+    assert list(inspect.signature(greening.wsgi.server).parameters)[: len(names)] == names
+    assert inspect.signature(greening.wsgi.server).parameters["debug"].default is False
+
+
+def test_the_function_serves_until_it_is_killed() -> None:
+    listener = listen(("127.0.0.1", 0))
+    address = listener.getsockname()
+    told: Event = Event()
+    pool = GreenPool(10)
+    serving = spawn(
+        greening.wsgi.server, listener, hello, log_output=False, server_event=told, custom_pool=pool, max_size=1
+    )
+    server = told.wait()
+    assert isinstance(server, Server)
+    clients = [connect(address) for _ in range(3)]
+    for client in clients:
+        client.sendall(GET)
+        assert client.recv(1000).endswith(b"hello")
+    assert pool.running() == 3
+    kill(serving)
+    with pytest.raises(GreenletExit), Timeout(5):
+        serving.wait()
+    assert listener.fileno() == -1
+    for client in clients:
+        assert client.recv(1) == b""
+        client.close()
+
+
+def test_the_function_returns_when_its_server_is_stopped() -> None:
+    listener = listen(("127.0.0.1", 0))
+    told: Event = Event()
+    serving = spawn(greening.wsgi.server, listener, hello, log_output=False, server_event=told)
+    server = told.wait()
+    sleep(0)
+    with Timeout(5):
+        server.stop()
+        serving.wait()
+
+
+def test_no_more_connections_than_max_size(serve: Any) -> None:
+    running = serve(hello, max_size=2)
+    first, second, third = (running.connect() for _ in range(3))
+    assert first.get().status == second.get().status == 200
+    third.send(GET)
+    sleep(0.02)
+    assert len(running.server.connections) == 2
+    first.close()
+    assert third.answer().status == 200
+
+
+def test_an_environ_of_one_s_own(serve: Any) -> None:
+    told = serve(environ={"SCRIPT_NAME": "/mounted", "wsgi.url_scheme": "https", "mine": "x"}).accepts(GET)
+    assert (told["SCRIPT_NAME"], told["wsgi.url_scheme"], told["mine"]) == ("/mounted", "https", "x")
+
+
+def test_every_environ_has_what_pep_3333_asks_for(serve: Any) -> None:
+    seen = []
+
+    def app(environ: Any, start_response: Any) -> Any:
+        seen.append(environ)
+        return hello(environ, start_response)
+
+    running = serve(app)
+    client = running.connect()
+    client.get()
+    environ = seen[0]
+    assert environ["wsgi.version"] == (1, 0)
+    assert environ["wsgi.multithread"] is True
+    assert environ["wsgi.multiprocess"] is environ["wsgi.run_once"] is False
+    assert environ["wsgi.input_terminated"] is True
+    assert environ["SERVER_PORT"] == str(running.address[1])
+    assert environ["REMOTE_PORT"] == str(client.sock.getsockname()[1])
+    assert environ["SERVER_PROTOCOL"] == "HTTP/1.1"
+    assert environ["wsgi.input"] is environ["eventlet.input"]
+    assert template(("h", 1), True, None)["HTTPS"] == "on"
+
+
+def test_socket_timeout_is_for_bodies_and_responses(serve: Any) -> None:
+    server = serve(hello, socket_timeout=3, limits=Limits(head_timeout=2)).server
+    assert (server.limits.body_timeout, server.limits.write_timeout, server.limits.head_timeout) == (3, 3, 2)
+
+
+@pytest.mark.parametrize("bad", [{"head": 0}, {"body_timeout": -1}, {"fields": 0}, {"linger_timeout": -1}])
+def test_limits_that_are_none(bad: Any) -> None:
+    with pytest.raises(ValueError):
+        Limits(**bad)
+
+
+def test_versions_that_are_none() -> None:
+    with listen(("127.0.0.1", 0)) as listener, pytest.raises(ValueError):
+        Server(listener, hello, max_http_version="HTTP/2")
+
+
+def test_dates() -> None:
+    assert http_date(784111777) == b"Sun, 06 Nov 1994 08:49:37 GMT"
+
+
+def test_without_httptools_the_extra_is_named(run_program: Any) -> None:
+    run_program(
+        """
+        import sys
+        sys.modules["httptools"] = None
+        try:
+            import greening.wsgi
+        except ImportError as error:
+            assert "greening-toolkit[wsgi]" in str(error)
+        else:
+            raise SystemExit("imported")
+        """.replace("\n        ", "\n")
+    )
