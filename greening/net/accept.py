@@ -80,7 +80,7 @@ class Acceptor:
                     raise
             else:
                 self._exhausted = False
-                return found  # type: ignore[no-any-return]  # a socket and an address
+                return found
 
     def _rest(self, error: OSError) -> None:
         if not self._exhausted:
