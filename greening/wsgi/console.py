@@ -1,0 +1,93 @@
+"""What the command says: access lines on standard output, everything else on standard error.
+
+Facts: a write for each line costs more than the line; a reader of standard output that rests would stop the writer.
+Decision: access lines are gathered for a tenth of a second, and written in whole lines by a green thread, in pieces
+that a pipe takes at once, so that those of several processes do not mix. What SIGKILL finds gathered is lost.
+"""
+
+import os
+import sys
+from typing import Any
+
+from greening._core.later import spawn_after
+from greening.sync.lock import Lock
+from greening.wsgi.log import Log
+
+DELAY = 0.1  # seconds
+_FULL = 10_000  # lines; then whoever has one more waits until they are written
+_PIECE = 4096  # octets: PIPE_BUF
+
+
+def say(text: str) -> None:
+    """A line on standard error, as everything that is not an access line."""
+    if sys.stderr is not None:
+        sys.stderr.write(f"greening.wsgi: {text}\n")
+        sys.stderr.flush()
+
+
+def descriptor_of(stream: Any) -> int | None:
+    """The number under a file such as `sys.stdout`; None: there is none."""
+    try:
+        return int(stream.fileno())
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+class Output(Log):
+    """The `Log` of a server that the command runs.
+
+    Args:
+        access: False: no access lines. debug: see `Log`.
+        descriptor: where they go; None: nowhere.
+    """
+
+    def __init__(self, access: bool = True, debug: bool = False, descriptor: int | None = 1) -> None:
+        super().__init__(None, access and descriptor is not None, debug)
+        self._descriptor = descriptor
+        self._lines: list[str] = []
+        self._writing = Lock()
+
+    def access(self, line: str) -> None:
+        """A request was answered. Written a little later."""
+        lines = self._lines
+        lines.append(line)
+        if len(lines) == 1:
+            spawn_after(DELAY, self.flush)
+        elif len(lines) > _FULL:
+            self.flush()
+
+    def info(self, line: str) -> None:
+        """Started, stopped: the supervisor says that."""
+
+    def flush(self) -> None:
+        """Write what was gathered. Parks while the reader rests."""
+        with self._writing:
+            lines, self._lines = self._lines, []
+            if self._descriptor is None or not lines:
+                return
+            try:
+                for piece in _pieces(lines):
+                    _write(self._descriptor, piece)
+            except OSError as error:
+                self._descriptor, self.output = None, False
+                say(f"no more access lines: standard output: {os.strerror(error.errno or 0)}")
+
+
+def _pieces(lines: list[str]) -> list[bytes]:
+    pieces: list[bytes] = []
+    gathered: list[bytes] = []
+    size = 0
+    for line in lines:
+        octets = line.encode("utf-8", "backslashreplace") + b"\n"
+        if size + len(octets) > _PIECE and gathered:
+            pieces.append(b"".join(gathered))
+            gathered, size = [], 0
+        gathered.append(octets)
+        size += len(octets)
+    pieces.append(b"".join(gathered))
+    return pieces
+
+
+def _write(descriptor: int, octets: bytes) -> None:
+    while octets:
+        octets = octets[os.write(descriptor, octets) :]

@@ -1,0 +1,154 @@
+"""One worker process of `python -m greening.wsgi`: patched, with the application, serving until it is told to end.
+
+It and its supervisor hold the ends of a pair of sockets. Told to it: STOP, QUIT; told by it: READY, FAILED, CHANGED.
+When the other end is gone, the supervisor is dead, whatever killed it, and the worker finishes what it is at and ends.
+"""
+
+import os
+import signal
+import ssl
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from greening._core.greenthread import spawn
+from greening._core.waiting import sleep
+from greening.monkey import monkey_patch
+from greening.net.socket import GreenSocket
+from greening.sync.event import Event
+from greening.wsgi.application import Unloadable, load
+from greening.wsgi.console import Output, descriptor_of, say
+from greening.wsgi.log import COMBINED_FORMAT
+from greening.wsgi.reload import Watch
+from greening.wsgi.server import Server
+
+STOP, QUIT = b"s", b"q"
+READY, FAILED, CHANGED = b"r", b"f", b"c"
+
+LOAD_FAILED = 4  # exit status
+_WATCH_INTERVAL = 0.5  # seconds
+_LAST_SECONDS = 5  # for the end of the interpreter when nobody is left who would kill it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the command line says about workers. `graceful`: seconds."""
+
+    app: str
+    workers: int = 1
+    graceful: float = 30.0
+    connections: int = 1024
+    access_log: bool = True
+    reload: bool = False
+    debug: bool = False
+
+
+def work(settings: Settings, listener: Any, context: ssl.SSLContext | None, channel: Any) -> None:
+    """Be a worker. For a process that was forked for it; returns when everything is over.
+
+    Args:
+        listener, channel: sockets, which are taken over.
+    Raises:
+        SystemExit: the application could not be loaded, or accept failed for good.
+    """
+    monkey_patch()
+    worker = _Worker(settings, GreenSocket(fileno=channel.detach()))
+    try:
+        app = load(settings.app)
+    except Unloadable as error:
+        say(str(error))
+        worker.wait_for_change(error.files)
+        raise SystemExit(LOAD_FAILED) from None
+    worker.serve(GreenSocket(fileno=listener.detach()), app, context)
+
+
+class _Worker:
+    def __init__(self, settings: Settings, channel: GreenSocket) -> None:
+        self._settings = settings
+        self._channel = channel
+        self._began = time.time()
+        self._told = Event()
+        self._quick = False
+        self._server: Server | None = None
+
+    def wait_for_change(self, files: tuple[str, ...]) -> None:
+        """The application cannot be loaded. With `--reload`, watch it until somebody comes with a newer one."""
+        self._tell(FAILED)
+        if self._settings.reload:
+            spawn(self._obey)
+            spawn(self._watch, files)
+            self._told.wait()
+
+    def serve(self, listener: GreenSocket, app: Any, context: ssl.SSLContext | None) -> None:
+        """Until STOP, QUIT, SIGTERM, or the supervisor's death."""
+        settings = self._settings
+        server = self._server = Server(
+            listener,
+            app,
+            environ={"wsgi.multiprocess": settings.workers > 1},
+            max_size=settings.connections,
+            log_format=COMBINED_FORMAT,
+            debug=settings.debug,
+            ssl_context=context,
+        )
+        log = server.log = Output(settings.access_log, settings.debug, descriptor_of(sys.stdout))
+        signal.signal(signal.SIGTERM, self._terminated)
+        serving = spawn(server.serve_forever)
+        serving.link(lambda _: self._end())
+        spawn(self._obey)
+        if settings.reload:
+            spawn(self._watch, ())
+        self._tell(READY)
+        self._told.wait()
+        server.stop(0 if self._quick else settings.graceful)
+        log.flush()
+        serving.wait()
+
+    def _terminated(self, *_: Any) -> None:
+        spawn(self._end)
+
+    def _end(self) -> None:
+        if not self._told.ready():
+            self._told.send()
+
+    def _obey(self) -> None:
+        """Body of the green thread that listens to the supervisor."""
+        while True:
+            try:
+                command = self._channel.recv(1)
+            except OSError:
+                command = b""
+            if command == QUIT:
+                self._quick = True
+                self._end()
+                if self._server is not None:
+                    self._server.stop(0)
+            elif command == STOP:
+                self._end()
+            elif not command:
+                self._orphaned()
+                return
+
+    def _orphaned(self) -> None:
+        if not self._told.ready():
+            say(f"worker {os.getpid()}: the supervisor is gone; finishing")
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(int(self._settings.graceful) + _LAST_SECONDS)
+        self._end()
+
+    def _watch(self, files: tuple[str, ...]) -> None:
+        """Body of the green thread that looks at the application's files."""
+        watch = Watch(self._began, files)
+        while not self._told.ready():
+            changed = watch.changed()
+            if changed is not None:
+                self._tell(CHANGED)
+                say(f"{os.path.relpath(changed)} has changed")
+            sleep(_WATCH_INTERVAL)
+
+    def _tell(self, what: bytes) -> None:
+        try:
+            self._channel.sendall(what)
+        except OSError:
+            pass  # the supervisor is dead; `_obey` sees that, too
