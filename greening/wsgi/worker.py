@@ -28,6 +28,7 @@ READY, FAILED, CHANGED = b"r", b"f", b"c"
 
 LOAD_FAILED = 4  # exit status
 _WATCH_INTERVAL = 0.5  # seconds
+_DRAIN = 0.3  # seconds
 _LAST_SECONDS = 5  # for the end of the interpreter when nobody is left who would kill it
 
 
@@ -69,7 +70,7 @@ class _Worker:
         self._channel = channel
         self._began = time.time()
         self._told = Event()
-        self._quick = False
+        self._hurry = Event()
         self._server: Server | None = None
 
     def wait_for_change(self, files: tuple[str, ...]) -> None:
@@ -94,16 +95,33 @@ class _Worker:
         )
         log = server.log = Output(settings.access_log, settings.debug, descriptor_of(sys.stdout))
         signal.signal(signal.SIGTERM, self._terminated)
-        serving = spawn(server.serve_forever)
-        serving.link(lambda _: self._end())
+        serving = spawn(self._accept, server)
         spawn(self._obey)
         if settings.reload:
             spawn(self._watch, ())
         self._tell(READY)
         self._told.wait()
-        server.stop(0 if self._quick else settings.graceful)
+        self._drain(server, listener)
+        server.stop(0 if self._hurry.ready() else settings.graceful)
         log.flush()
         serving.wait()
+
+    def _accept(self, server: Server) -> None:
+        """Body of the green thread that accepts. A worker that cannot do so any more ends."""
+        try:
+            server.serve_forever()
+        except OSError:
+            if not self._told.ready():  # else it was us who closed the listener
+                raise
+        finally:
+            self._end()
+
+    def _drain(self, server: Server, listener: GreenSocket) -> None:
+        """A request may be on its way on a connection that looks idle: let it come, and answer it as the last one."""
+        server.closing = True
+        listener.close()
+        if any(connection.idle for connection in server.connections):
+            self._hurry.wait(min(_DRAIN, self._settings.graceful))
 
     def _terminated(self, *_: Any) -> None:
         spawn(self._end)
@@ -120,7 +138,8 @@ class _Worker:
             except OSError:
                 command = b""
             if command == QUIT:
-                self._quick = True
+                if not self._hurry.ready():
+                    self._hurry.send()
                 self._end()
                 if self._server is not None:
                     self._server.stop(0)
