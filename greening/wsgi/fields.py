@@ -1,7 +1,10 @@
 """The application's status and field lines, as octets: checked, so that nothing in them ends a line, and remembered."""
 
 import re
+from collections.abc import Sequence
 from typing import Final
+
+from greening.wsgi.head import Head
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++")
 # RFC 9110 5.5. Blanks around a value are let pass; they are not part of it.
@@ -9,7 +12,7 @@ _VALUE = re.compile(r"[\t -~\x80-\xff]*+")
 _STATUS = re.compile(r"([1-9][0-9]{2}) [\t -~\x80-\xff]*+|([1-9][0-9]{2})")
 _LENGTH = re.compile(r"[0-9]{1,18}")
 
-# What a field line means to the server, as bits.
+# Of field lines, what they mean to the server, as bits.
 PLAIN: Final = 0
 LENGTH: Final = 1
 DATE: Final = 2
@@ -28,12 +31,42 @@ _as_given: dict[tuple[str, str], tuple[bytes, int]] = {}
 _statuses: dict[str, tuple[int, bytes]] = {}
 
 
-def known_lines(capitalize: bool) -> dict[tuple[str, str], tuple[bytes, int]]:
-    """What `learn` remembers: (name, value) -> (line, bits)."""
-    return _lines if capitalize else _as_given
+# A status and its fields, ready to be sent: number, status line behind the version, field lines, bits, the body's length or
+# -1, and whether it has none.
+Answer = tuple[int, bytes, bytes, int, int, bool]
 
 
-def learn(pair: tuple[str, str], capitalize: bool) -> tuple[bytes, int]:
+def compose(status: str, headers: Sequence[tuple[str, str]], head: Head, capitalize: bool) -> Answer:
+    """What an application gave to `start_response`, in answer to `head`.
+
+    Raises:
+        TypeError, ValueError: it cannot be sent.
+    """
+    number, line = status_line(status)
+    if number == 101 and not head.upgrade:
+        raise ValueError("101 is no answer to a request that asks for no other protocol")
+    # RFC 9110 8.6, 9.3.6: these have neither a body nor a length.
+    lengthless = number in (101, 204) or (head.method == "CONNECT" and number < 300)
+    known = _lines if capitalize else _as_given
+    bits, length = 0, -1
+    lines = []
+    for pair in headers:
+        octets, meaning = known.get(pair) or _learn(pair, capitalize)
+        if meaning == LENGTH:
+            if bits & LENGTH:
+                raise ValueError("Content-Length twice")
+            length = int(pair[1])
+            if lengthless:
+                continue
+        elif meaning == SWITCH and number != 101:
+            continue
+        bits |= meaning
+        lines.append(octets)
+    bodyless = lengthless or number == 304 or head.method == "HEAD"
+    return number, line, b"".join(lines), bits, -1 if bodyless else length, bodyless
+
+
+def _learn(pair: tuple[str, str], capitalize: bool) -> tuple[bytes, int]:
     """A field line of the application's, b"" for one that is not its business, and what it means.
 
     Raises:
@@ -56,7 +89,7 @@ def learn(pair: tuple[str, str], capitalize: bool) -> tuple[bytes, int]:
     elif lower in _HOP:
         line = b""
     known = _lines if capitalize else _as_given
-    if len(line) <= _LONG:
+    if len(line) <= _LONG and lower != "set-cookie":
         if len(known) >= _KNOWN:
             known.clear()
         known[pair] = line, bits
@@ -69,7 +102,7 @@ def field_line(name: str, value: str, capitalize: bool) -> bytes:
     Args:
         capitalize: each part of the name.
     Raises:
-        TypeError, ValueError: see `learn`.
+        TypeError, ValueError: characters that do not belong into a head, or no `str`.
     """
     # Exactly `str`: what a subclass says of itself when it is looked at need not be what it says when it is sent.
     if type(name) is not str or type(value) is not str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from greening._core.current import current
+from greening._originals import raw_socket
 from greening.net.retry import timeouts
 from greening.timeout import Timeout
 from greening.wsgi.body import Input
@@ -27,6 +28,8 @@ _SLICE = 65536  # of a response, that one write timeout is for
 # Clients repeat themselves: heads of up to so many octets are remembered, so many of them, by what they were read as.
 _SHORT = 1024
 _REMEMBERED = 128
+
+_shutdown = raw_socket.shutdown
 
 
 class _Gone(Exception):
@@ -73,13 +76,14 @@ class HttpProtocol:
                     octets = recv(BLOCK)
                     self.idle = False
                     if not octets:
-                        return
+                        break
                     head = heads.get(octets)
                     if head is None:
                         self.octets = octets
                     del octets
                 if not self._serve(head or self._read_head()):
-                    return
+                    break
+                head = None  # a connection that idles holds nothing of the past
                 timeouts[fd] = idle_entry
         except Refused as refused:
             self._refuse(refused)
@@ -87,6 +91,7 @@ class HttpProtocol:
             pass
         except OSError as error:  # silent too long, or gone
             server.log.debug(f"{self._who()}: {escaped(str(error))}")
+        self._farewell()
 
     def _read_head(self) -> Head:
         """From the octets that are there, and more if it takes more.
@@ -135,14 +140,14 @@ class HttpProtocol:
             if body.failed is not None and response.status >= 500 and not response.sent:
                 # Frameworks take a read that fails for a fault of their own. It was the client's.
                 self._failed(body.failed, response, body)
-            elif not self.taken:
+            elif not (self.taken or (type(result) is list and len(result) == 1 and response.at_once(result[0]))):
                 minimum = environ.get("eventlet.minimum_write_chunk_size", server.minimum_chunk_size)
                 response.respond(result, int(minimum))
         except (Exception, Timeout) as error:  # noqa: BLE001  # an application may raise anything; it is answered and told
             self._failed(error, response, body)
         finally:
             response.over = True
-            if hasattr(result, "close"):
+            if type(result) is not list and hasattr(result, "close"):
                 self._close(result)
             if environ["eventlet.posthooks"]:
                 self._run_hooks(environ)
@@ -242,12 +247,22 @@ class HttpProtocol:
         now = current().hub.now
         end = now() + self.server.limits.linger_timeout
         try:
-            self.sock.shutdown(SHUT_WR)
+            self._farewell()
+            _shutdown(self.sock, SHUT_WR)
             while (left := end - now()) > 0:
                 self._wait_at_most(left)
                 if not self.sock.recv(BLOCK):
                     return
         except OSError:
+            pass
+
+    def _farewell(self) -> None:
+        """TLS's own end of what we send: without it, a body that ends with the connection might have been cut off."""
+        if self.plain or self.gone or self.taken:
+            return
+        try:
+            self.sock._sslobj.shutdown()
+        except (OSError, AttributeError):  # it is sent, and the client's has not come yet; or the client is gone
             pass
 
     def send(self, data: bytes, flags: int = 0) -> None:
@@ -295,7 +310,8 @@ class HttpProtocol:
     def hang_up(self) -> None:
         """End the connection, whoever waits for something on it. Its green thread closes it."""
         try:
-            self.sock.shutdown(SHUT_RDWR)
+            # Below TLS, too: `SSLSocket.shutdown` would take the session from under whoever reads.
+            _shutdown(self.sock, SHUT_RDWR)
         except OSError:
             pass
 

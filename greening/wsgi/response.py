@@ -5,13 +5,15 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from greening.wsgi.body import Input
-from greening.wsgi.fields import CLOSE, DATE, LENGTH, SERVER, SWITCH, known_lines, learn, status_line
+from greening.wsgi.fields import CLOSE, DATE, LENGTH, SERVER, compose
 from greening.wsgi.files import FileWrapper, extent
 from greening.wsgi.head import Head
 
 if TYPE_CHECKING:
     from greening.wsgi.protocol import HttpProtocol
 
+# What is answered to these depends on them.
+_SPECIAL = {"HEAD", "CONNECT"}
 _WHOLE = 262144  # up to here the parts of a body are joined to its head
 
 
@@ -58,34 +60,17 @@ class Response:
                 exc_info = None
         elif self._status_line or self.over:
             raise AssertionError("start_response() was called before; a second call needs exc_info")
-        number, line = status_line(status)
-        if number == 101 and not self._head.upgrade:
-            raise ValueError("101 is no answer to a request that asks for no other protocol")
-        method = self._head.method
-        # RFC 9110 8.6, 9.3.6: these have neither a body nor a length.
-        lengthless = number == 204 or number == 101 or (method == "CONNECT" and number < 300)
-        capitalize = self._connection.server.capitalize
-        known = known_lines(capitalize)
-        bits, left = 0, -1
-        lines = []
-        for pair in headers:
-            octets, meaning = known.get(pair) or learn(pair, capitalize)
-            if meaning:
-                if meaning == LENGTH:
-                    if bits & LENGTH:
-                        raise ValueError("Content-Length twice")
-                    left = int(pair[1])
-                    if lengthless:
-                        continue
-                elif meaning == SWITCH and number != 101:
-                    continue
-                bits |= meaning
-            lines.append(octets)
-        self.status, self._status_line = number, line
-        self._lines = b"".join(lines)
-        self._bits = bits
-        self._bodyless = lengthless or number == 304 or method == "HEAD"
-        self._left = -1 if self._bodyless else left
+        head = self._head
+        server = self._connection.server
+        if head.method in _SPECIAL:
+            answer = compose(status, headers, head, server.capitalize)
+        else:
+            try:
+                known = server.answers.get((status, *headers))
+            except TypeError:  # something in it that is no string; it will be told
+                known = None
+            answer = known or server.learn_answer(status, headers, head)
+        self.status, self._status_line, self._lines, self._bits, self._left, self._bodyless = answer
         return self.write
 
     @property
@@ -176,8 +161,6 @@ class Response:
         if (type(result) is list or type(result) is tuple) and not self.sent:
             if len(result) == 1:
                 data = result[0]
-                if self._at_once(data):
-                    return
             else:
                 bad = next((part for part in result if not isinstance(part, bytes)), None)
                 if bad is not None:
@@ -202,29 +185,33 @@ class Response:
             self.write(b"".join(pieces))
         self.finish()
 
-    def _at_once(self, data: bytes) -> bool:
-        """The most frequent response of all, in fewer steps. False: it is another."""
+    def at_once(self, data: bytes) -> bool:
+        """Send the most frequent response of all, in fewer steps. False: it is another, and nothing was sent."""
+        head, left = self._head, self._left
         connection = self._connection
         server = connection.server
-        left = self._left
         if (
             self._bits & ~LENGTH
-            or self.status < 200
+            or self.sent
             or self._bodyless
             or type(data) is not bytes
             or len(data) > _WHOLE
-            or left not in (-1, len(data))
+            or (left != len(data) and left != -1)
+            or not self._status_line
             or not self.keep
-            or not self._head.minor
+            or head.length
+            or not head.minor
             or not server.one
             or server.closing
-            or not self._input.ended
         ):
             return False
         self.sent = True
         self.count = len(data)
-        framing = b"\r\n" if left >= 0 else b"Content-Length: %d\r\n\r\n" % len(data)
-        self._left = 0
+        if left < 0:
+            self._left = 0
+            framing = b"Content-Length: %d\r\n\r\n" % len(data)
+        else:
+            framing = b"\r\n"
         connection.send(b"".join((b"HTTP/1.1 ", self._status_line, self._lines, server.stamp(), framing, data)))
         return True
 

@@ -7,10 +7,15 @@ from typing import Any
 
 from greening.net.stream_server import StreamServer
 from greening.wsgi.environ import template
+from greening.wsgi.fields import Answer, compose
 from greening.wsgi.head import Head
 from greening.wsgi.limits import Limits
 from greening.wsgi.log import DEFAULT_FORMAT, Entry, Log
 from greening.wsgi.protocol import HttpProtocol
+
+# Applications repeat themselves: answers whose field lines have up to so many octets are remembered, so many of them.
+_SHORT = 1024
+_REMEMBERED = 256
 
 
 class Server:
@@ -71,6 +76,7 @@ class Server:
         self.environ = template(self.address, tls, environ)
         self.closing = False
         self.heads: dict[bytes, Head] = {}
+        self.answers: dict[tuple[Any, ...], Answer] = {}
         self.connections: set[HttpProtocol] = set()
         self._protocol = protocol
         self._stamped = 0
@@ -112,6 +118,15 @@ class Server:
             connection.run()
         finally:
             self.connections.discard(connection)
+
+    def learn_answer(self, status: str, headers: list[tuple[str, str]], head: Head) -> Answer:
+        """`compose`, and remember it, for what is no secret and not too long. Raises: as `compose`."""
+        answer = compose(status, headers, head, self.capitalize)
+        if len(answer[2]) <= _SHORT and answer[0] != 101 and b"\r\nset-cookie:" not in b"\r\n" + answer[2].lower():
+            if len(self.answers) >= _REMEMBERED:
+                self.answers.clear()
+            self.answers[status, *headers] = answer
+        return answer
 
     def stamp(self) -> bytes:
         """Date and Server, as field lines."""
