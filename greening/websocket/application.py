@@ -1,0 +1,130 @@
+"""`WebSocketWSGI`: a handler of WebSocket connections as a WSGI application."""
+
+from collections.abc import Callable, Collection
+from socket import IPPROTO_TCP, TCP_NODELAY
+from typing import Any
+
+from greening.websocket.connection import WebSocket
+from greening.websocket.failures import ConnectionClosedError
+from greening.websocket.request import OriginChecker, Refused, examine
+from greening.websocket.settings import DEFAULT_MAX_FRAME_LENGTH, Settings
+from greening.websocket.takeover import leave, take
+
+Handler = Callable[[WebSocket], object]
+
+
+class WebSocketWSGI:
+    """A WSGI application that answers WebSocket handshakes and calls `handler(ws)` for each connection.
+
+        @WebSocketWSGI
+        def echo(ws):
+            for message in ws:
+                ws.send(message)
+
+    The connection is closed when the handler returns: with code 1000, or 1011 when it raises, which then goes to the
+    server. That the client has gone (ConnectionClosedError) is no error. A request that is no handshake gets 400, one
+    for another version of the protocol 426, one from an origin that is not welcome 403.
+
+    It runs on a server that lets go of the connection: greening.wsgi, or one that has its socket in the environ under
+    `eventlet.input`, `gunicorn.socket` or `werkzeug.socket`.
+
+    Args:
+        handler: gets a `WebSocket`.
+        max_frame_length, max_message_length, compression, close_timeout: see `Settings`.
+        supported_protocols: subprotocols; of those that the client names the first one of these is taken.
+        origin_checker: called with the Host and the Origin ("": there is none); false: the client is refused. Browsers
+            let any page connect anywhere: check it where cookies count.
+    Thread-safety: as the handler.
+    Difference from eventlet: `max_frame_length` limits messages, too, inflated.
+    """
+
+    def __init__(
+        self,
+        handler: Handler,
+        max_frame_length: int = DEFAULT_MAX_FRAME_LENGTH,
+        *,
+        supported_protocols: Collection[str] | None = None,
+        origin_checker: OriginChecker | None = None,
+        max_message_length: int | None = None,
+        compression: bool = True,
+        close_timeout: float = 5.0,
+    ) -> None:
+        self.handler = handler
+        self.supported_protocols = supported_protocols or []
+        self.origin_checker = origin_checker
+        self.settings = Settings(max_frame_length, max_message_length, compression, close_timeout)
+
+    @classmethod
+    def configured(
+        cls,
+        handler: Handler | None = None,
+        supported_protocols: Collection[str] | None = None,
+        origin_checker: OriginChecker | None = None,
+        support_legacy_versions: bool = False,
+        **settings: Any,
+    ) -> Any:
+        """One with settings, or, without a handler, a decorator that makes one.
+
+        Args:
+            support_legacy_versions: without effect: what came before RFC 6455 is spoken by nobody any more.
+            settings: the others of the class.
+        """
+
+        def decorate(handler: Handler) -> "WebSocketWSGI":
+            return cls(handler, supported_protocols=supported_protocols, origin_checker=origin_checker, **settings)
+
+        return decorate if handler is None else decorate(handler)
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        """WSGI."""
+        try:
+            accepted = examine(environ, self.supported_protocols, self.origin_checker, self.settings.compression)
+            sock = take(environ)
+        except Refused as refused:
+            return _refuse(start_response, refused.status, refused.why, *refused.headers)
+        except LookupError as error:
+            return _refuse(start_response, "400 Bad Request", str(error))
+        if "eventlet.set_idle" in environ:
+            environ["eventlet.set_idle"]()
+        try:
+            at_once(sock)
+            sock.sendall(accepted.answer)
+        except OSError:
+            return leave(environ, start_response)
+        ws = WebSocket(
+            sock,
+            environ,
+            self.settings,
+            path=environ.get("PATH_INFO", ""),
+            origin=accepted.origin,
+            protocol=accepted.protocol,
+            agreement=accepted.agreement,
+        )
+        self._handle(ws)
+        return leave(environ, start_response)
+
+    def _handle(self, ws: WebSocket) -> None:
+        try:
+            self.handler(ws)
+        except BaseException as error:
+            gone = isinstance(error, ConnectionClosedError) and ws.websocket_closed
+            ws.finish(None if gone else error)
+            if not gone:
+                raise
+        else:
+            ws.finish(None)
+
+
+def at_once(sock: Any) -> None:
+    """Small messages do not wait for company. A Unix socket has no such option, and no need of it."""
+    try:
+        sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+    except OSError:
+        pass
+
+
+def _refuse(start_response: Any, status: str, why: str, *headers: tuple[str, str]) -> list[bytes]:
+    body = why.encode() + b"\n"
+    fields = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body))), *headers]
+    start_response(status, fields)
+    return [body]

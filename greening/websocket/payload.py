@@ -1,0 +1,128 @@
+"""What happens to the payload of frames on its way: limits and, if agreed on, (de)compression. An extension of wsproto.
+
+wsproto's own inflates whatever comes to whatever size. This one stops zlib at the limit.
+"""
+
+import zlib
+from typing import Any
+
+from greening.websocket.deflate import Agreement
+from greening.websocket.library import CloseReason, Extension, FrameDecoder, FrameProtocol, Opcode, RsvBits
+
+_TAIL = b"\x00\x00\xff\xff"  # RFC 7692 7.2.1: the end of every message, not sent
+_NOT_WORTH_IT = 48  # octets: shorter messages go as they are
+_LEVEL, _MEMORY = 6, 5  # zlib's default effort; 16 KiB of tables in place of 128
+
+_TOO_BIG = CloseReason.MESSAGE_TOO_BIG
+_BAD_DATA = CloseReason.INVALID_FRAME_PAYLOAD_DATA
+_BAD_PROTOCOL = CloseReason.PROTOCOL_ERROR
+_NO_BITS = RsvBits(False, False, False)
+_COMPRESSED = RsvBits(True, False, False)
+
+
+class Payload(Extension):
+    """Of one connection.
+
+    Args:
+        client: our side. agreement: None: nothing is compressed.
+        max_frame: octets of a frame as it is sent. max_message: octets of a message, inflated, all frames together.
+    """
+
+    name = "payload"
+
+    def __init__(self, client: bool, agreement: Agreement | None, max_frame: int, max_message: int) -> None:
+        self._agreement = agreement
+        self._max_frame = max_frame
+        self._max_message = max_message
+        self._left = max_message  # of the message that is coming in
+        self._control = False  # the frame that is coming in is one
+        self._begins = False  # it is a message's first one, and nothing of it has come yet
+        self._compressed = False  # it says that the message is compressed
+        self._inside = False  # a message is coming in
+        self._inflating = False  # it is compressed
+        self._inflater: Any = None
+        self._deflater: Any = None
+        if agreement is not None:
+            bits = agreement.server_bits, agreement.client_bits
+            resets = agreement.server_reset, agreement.client_reset
+            self._in_bits, self._out_bits = bits if client else bits[::-1]
+            self._in_reset, self._out_reset = resets if client else resets[::-1]
+
+    def enabled(self) -> bool:
+        return True
+
+    def offer(self) -> bool | str:
+        return False  # handshakes are not wsproto's work here
+
+    def frame_inbound_header(
+        self, proto: FrameDecoder | FrameProtocol, opcode: Opcode, rsv: RsvBits, payload_length: int
+    ) -> CloseReason | RsvBits:
+        # wsproto asks again when the header came in pieces: nothing may change here that the second time depends on.
+        self._control = opcode >= Opcode.CLOSE
+        if self._control:
+            return _NO_BITS
+        if payload_length > self._max_frame:
+            return _TOO_BIG
+        self._begins = opcode is not Opcode.CONTINUATION
+        if self._begins == self._inside:
+            return _BAD_PROTOCOL
+        compressed = self._inflating
+        if self._begins:
+            compressed = self._compressed = rsv.rsv1 and self._agreement is not None
+        if not compressed and payload_length > (self._max_message if self._begins else self._left):
+            return _TOO_BIG
+        return _COMPRESSED if self._begins and self._agreement is not None else _NO_BITS
+
+    def frame_inbound_payload_data(self, proto: FrameDecoder | FrameProtocol, data: bytes) -> bytes | CloseReason:
+        if self._control:
+            return data
+        if self._begins:
+            self._begins, self._inside = False, True
+            self._left = self._max_message
+            self._inflating = self._compressed
+        if self._inflating:
+            return self._inflate(data)
+        self._left -= len(data)
+        return data
+
+    def frame_inbound_complete(self, proto: FrameDecoder | FrameProtocol, fin: bool) -> bytes | CloseReason | None:
+        if self._control or not fin:
+            return None
+        self._inside = False
+        if not self._inflating:
+            return None
+        self._inflating = False
+        rest = b"" if self._inflater.eof else self._inflate(_TAIL)
+        if self._in_reset or self._inflater.eof:
+            self._inflater = None
+        return rest
+
+    def _inflate(self, data: bytes) -> bytes | CloseReason:
+        """At most as much as may come; what is more ends the connection."""
+        inflater = self._inflater
+        if inflater is None:
+            inflater = self._inflater = zlib.decompressobj(-self._in_bits)
+        if inflater.eof:
+            return _BAD_DATA if data.strip(b"\0") else b""
+        try:
+            inflated: bytes = inflater.decompress(data, self._left + 1)
+        except zlib.error:
+            return _BAD_DATA
+        self._left -= len(inflated)
+        if self._left < 0:
+            return _TOO_BIG
+        if inflater.unused_data.strip(b"\0") and data is not _TAIL:
+            return _BAD_DATA  # RFC 7692 7.2.3.4: a final block may end a message. Behind it is nothing but padding
+        return inflated
+
+    def frame_outbound(
+        self, proto: FrameDecoder | FrameProtocol, opcode: Opcode, rsv: RsvBits, data: bytes, fin: bool
+    ) -> tuple[RsvBits, bytes]:
+        if self._agreement is None or opcode >= Opcode.CLOSE or len(data) < _NOT_WORTH_IT:
+            return rsv, data
+        deflater = self._deflater
+        if deflater is None:
+            deflater = zlib.compressobj(_LEVEL, zlib.DEFLATED, -self._out_bits, _MEMORY)
+        deflated: bytes = deflater.compress(data) + deflater.flush(zlib.Z_SYNC_FLUSH)
+        self._deflater = None if self._out_reset else deflater
+        return _COMPRESSED, deflated[:-4]

@@ -1,0 +1,203 @@
+"""`connect`: URLs, fields, TLS, and servers that do not do their part."""
+
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+from socket import AF_UNIX
+from typing import Any
+
+import pytest
+import trustme
+
+from greening._core.greenthread import kill, spawn
+from greening._core.waiting import sleep
+from greening.net import convenience
+from greening.net.convenience import listen
+from greening.timeout import Timeout
+from greening.websocket.application import WebSocketWSGI
+from greening.websocket.client import connect
+from greening.websocket.failures import HandshakeError
+from greening.websocket.fields import accept_of
+from greening.wsgi.server import Server
+
+
+@pytest.fixture
+def answering() -> Any:
+    """A server that answers one request with given octets, in which ACCEPT is replaced, and keeps the request."""
+    listeners = []
+
+    def start(octets: bytes) -> tuple[str, list[bytes]]:
+        listener = listen(("127.0.0.1", 0))
+        listeners.append(listener)
+        requests: list[bytes] = []
+
+        def serve() -> None:
+            sock, _ = listener.accept()
+            with sock:
+                request = sock.recv(65536)
+                requests.append(request)
+                key = request.partition(b"Sec-WebSocket-Key: ")[2].partition(b"\r\n")[0].decode()
+                sock.sendall(octets.replace(b"ACCEPT", accept_of(key).encode()))
+
+        spawn(serve)
+        return f"ws://127.0.0.1:{listener.getsockname()[1]}", requests
+
+    yield start
+    for listener in listeners:
+        listener.close()
+
+
+YES = b"HTTP/1.1 101 Fine\r\nUpgrade: WebSocket\r\nConnection: x, upgrade\r\nSec-WebSocket-Accept: ACCEPT\r\n"
+
+
+def test_frames_behind_the_answer_are_not_lost(answering: Any) -> None:
+    url, _ = answering(YES + b"\r\n\x81\x05early\x88\x00")
+    with connect(url) as ws:
+        assert list(ws) == ["early"]
+        assert ws.close_code == 1005
+
+
+def test_the_request_is_what_was_asked_for(answering: Any) -> None:
+    url, requests = answering(YES + b"\r\n\x88\x00")
+    where = url.replace("//", "//user:p%40ss@") + "/path?q=1"
+    with connect(where, origin="http://o", headers={"Cookie": "a=b"}, subprotocols=["x", "y"], compression=False):
+        pass
+    line, *fields = requests[0].decode().split("\r\n")[:-2]
+    assert line == "GET /path?q=1 HTTP/1.1"
+    told = dict(field.split(": ", 1) for field in fields)
+    assert told["Host"] == url.removeprefix("ws://")
+    assert told["Origin"] == "http://o"
+    assert told["Cookie"] == "a=b"
+    assert told["Sec-WebSocket-Protocol"] == "x, y"
+    assert told["Authorization"] == "Basic dXNlcjpwQHNz"
+    assert "Sec-WebSocket-Extensions" not in told
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        (b"HTTP/1.1 403 Forbidden\r\nX: y\r\n\r\nno", 403),
+        (b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n", 302),
+        (YES.replace(b"ACCEPT", b"x") + b"\r\n", 101),
+        (YES.replace(b"WebSocket\r", b"h2c\r") + b"\r\n", 101),
+        (YES.replace(b"upgrade", b"close") + b"\r\n", 101),
+        (YES + b"Sec-WebSocket-Protocol: other\r\n\r\n", 101),
+        (YES + b"Sec-WebSocket-Extensions: x-other\r\n\r\n", 101),
+        (b"SSH-2.0-OpenSSH\r\n\r\n", None),
+        (b"HTTP/1.1 101 Fine\r\nno colon\r\n\r\n", None),
+        (b"HTTP/1.1 101 Fine\r\n", None),
+        (b"", None),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 200_000, None),
+    ],
+)
+def test_other_answers_are_handshake_errors(answering: Any, answer: bytes, status: int | None) -> None:
+    url, _ = answering(answer)
+    with pytest.raises(HandshakeError) as caught:
+        connect(url)
+    assert caught.value.status == status
+
+
+def test_a_refusal_says_what_the_server_said(answering: Any) -> None:
+    url, _ = answering(b"HTTP/1.1 403 Forbidden\r\nX: y\r\n\r\nno")
+    with pytest.raises(HandshakeError, match="403") as caught:
+        connect(url)
+    assert (caught.value.headers, caught.value.body) == ((("X", "y"),), b"no")
+
+
+@pytest.mark.parametrize("url", ["http://a", "ws://", "a", "ws://a/#b", "ws://a/b c", "ws://a/\r\nX: y", "ws://a:x/"])
+def test_faulty_urls_are_mistakes(url: str) -> None:
+    with pytest.raises(ValueError):
+        connect(url)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"headers": {"X": "a\r\nY: b"}},
+        {"headers": [("a b", "c")]},
+        {"origin": "\n"},
+        {"subprotocols": ["a,b"]},
+        {"subprotocols": "a"},
+    ],
+)
+def test_fields_that_cannot_be_sent_are_mistakes(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValueError):
+        connect("ws://127.0.0.1:1", **settings)
+
+
+def test_a_server_that_says_nothing_is_given_up() -> None:
+    with listen(("127.0.0.1", 0)) as listener:
+        with pytest.raises(TimeoutError):
+            connect(f"ws://127.0.0.1:{listener.getsockname()[1]}", timeout=0.05)
+
+
+def test_nobody_there_is_an_oserror() -> None:
+    with listen(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(ConnectionRefusedError):
+        connect(f"ws://127.0.0.1:{port}")
+
+
+def test_who_is_killed_while_it_connects_leaves_nothing_open() -> None:
+    with listen(("127.0.0.1", 0)) as listener:
+        connecting = spawn(connect, f"ws://127.0.0.1:{listener.getsockname()[1]}")
+        sock, _ = listener.accept()
+        kill(connecting)
+        with sock, Timeout(5):
+            while sock.recv(1000):
+                pass
+
+
+@pytest.fixture
+def contexts() -> Callable[[], tuple[ssl.SSLContext, ssl.SSLContext]]:
+    def make() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+        authority = trustme.CA()
+        server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+        authority.issue_cert("127.0.0.1", "localhost").configure_cert(server)
+        authority.configure_trust(client)
+        return server, client
+
+    return make
+
+
+def test_over_tls(serve: Any, contexts: Any) -> None:
+    server, client = contexts()
+    running = serve(server={"ssl_context": server})
+    with connect(running.url, ssl_context=client) as ws:
+        for message in ("x", bytes(3 << 20)):
+            ws.send(message)
+            assert ws.wait() == message
+        ws.close((4000, "done"))
+    assert (ws.close_code, ws.close_reason) == (4000, "done")
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(serve: Any, contexts: Any) -> None:
+    running = serve(server={"ssl_context": contexts()[0]})
+    with pytest.raises(ssl.SSLCertVerificationError):
+        connect(running.url)
+
+
+def test_over_a_socket_of_ones_own(tmp_path: Path) -> None:
+    path = str(tmp_path / "socket")
+    server = Server(listen(path, AF_UNIX), WebSocketWSGI(lambda ws: ws.send(ws.wait())), log_output=False)
+    server.start()
+    with connect("ws://whoever/", sock=convenience.connect(path, AF_UNIX)) as ws:
+        ws.send("x")
+        assert ws.wait() == "x"
+    server.stop(5)
+
+
+def test_without_wsproto_the_extra_is_named(run_program: Any) -> None:
+    done = run_program(
+        "import sys\nsys.modules['wsproto'] = None\ntry:\n    import greening.websocket\n"
+        "except ImportError as error:\n    print(error)\n"
+    )
+    assert "pip install greening-toolkit[websocket]" in done.stdout
+
+
+def test_loops_run_on_while_a_connection_waits(serve: Any) -> None:
+    with connect(serve().url) as ws:
+        waiting = spawn(ws.wait)
+        sleep(0.01)
+        ws.send("x")
+        assert waiting.wait() == "x"

@@ -1,0 +1,152 @@
+"""RFC 6455 with raw octets: what is answered, what is refused, and with which code."""
+
+import zlib
+from typing import Any
+
+import pytest
+
+from tests.websocket.wire import BINARY, CLOSE, FIN, PING, PONG, RSV1, RSV2, RSV3, TEXT, close_frame, frame
+
+DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate"
+
+
+def deflated(data: bytes) -> bytes:
+    deflater = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return (deflater.compress(data) + deflater.flush(zlib.Z_SYNC_FLUSH))[:-4]
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 65535, 65536, 100_000])
+def test_messages_of_every_kind_of_length_come_back(serve: Any, size: int) -> None:
+    client = serve().open()
+    client.send(frame(FIN | TEXT, b"*" * size))
+    assert client.frame() == (FIN | TEXT, b"*" * size)
+    client.send(frame(FIN | BINARY, b"\xfe" * size))
+    assert client.frame() == (FIN | BINARY, b"\xfe" * size)
+
+
+def test_fragments_are_one_message_and_pings_between_them_are_answered(serve: Any) -> None:
+    client = serve().open()
+    client.send(frame(TEXT, b"gr\xc3") + frame(FIN | PING, b"there?") + frame(0, b"\xbc") + frame(FIN, b"n"))
+    assert client.frame() == (FIN | PONG, b"there?")
+    assert client.frame() == (FIN | TEXT, "grün".encode())
+
+
+def test_octets_may_come_one_by_one(serve: Any) -> None:
+    client = serve().open(DEFLATE)
+    octets = frame(RSV1 | TEXT, deflated(b"one " * 50)[:9]) + frame(FIN, deflated(b"one " * 50)[9:])
+    for octet in octets + frame(FIN | BINARY, b"x" * 200):
+        client.send(bytes([octet]))
+    first, payload = client.frame()
+    assert first == FIN | RSV1 | TEXT
+    assert zlib.decompressobj(-15).decompress(payload + b"\0\0\xff\xff") == b"one " * 50
+    assert client.frame()[0] == FIN | RSV1 | BINARY
+
+
+def test_pongs_are_ignored(serve: Any) -> None:
+    client = serve().open()
+    client.send(frame(FIN | PONG, b"by the way") + frame(FIN | TEXT, b"x"))
+    assert client.frame() == (FIN | TEXT, b"x")
+
+
+def test_messages_ahead_of_a_violation_are_delivered(serve: Any) -> None:
+    client = serve().open()
+    client.send(frame(FIN | TEXT, b"good") + frame(FIN | 3))
+    assert client.frame() == (FIN | TEXT, b"good")
+    assert client.closed_with == 1002
+
+
+VIOLATIONS = {
+    "reserved bit 1": frame(FIN | RSV1 | TEXT, b"x"),
+    "reserved bit 2": frame(FIN | RSV2 | TEXT, b"x"),
+    "reserved bit 3": frame(FIN | RSV3 | BINARY, b"x"),
+    "reserved bit in a ping": frame(FIN | RSV1 | PING),
+    "opcode 3": frame(FIN | 3, b"x"),
+    "opcode 7": frame(FIN | 7),
+    "opcode 11": frame(FIN | 11),
+    "opcode 15": frame(FIN | 15, b"x"),
+    "not masked": frame(FIN | TEXT, b"x", mask=None),
+    "nothing to continue": frame(FIN, b"x"),
+    "two messages at once": frame(TEXT, b"x") + frame(FIN | TEXT, b"y"),
+    "a new message of the other kind": frame(TEXT, b"x") + frame(FIN | BINARY, b"y"),
+    "a ping in two": frame(PING, b"x"),
+    "a close in two": frame(CLOSE),
+    "a long ping": frame(FIN | PING, b"x" * 126),
+    "a long pong": frame(FIN | PONG, b"x" * 126),
+    "a long close": close_frame(1000, b"x" * 124),
+    "a close of one octet": frame(FIN | CLOSE, b"x"),
+    "length in two octets without need": bytes((FIN | TEXT, 128 | 126, 0, 5)) + b"\0\0\0\0hello",
+    "length in eight octets without need": bytes((FIN | TEXT, 128 | 127, 0, 0, 0, 0, 0, 0, 0, 5)) + b"\0\0\0\0hello",
+    "close with 0": close_frame(0),
+    "close with 999": close_frame(999),
+    "close with 1004": close_frame(1004),
+    "close with 1005": close_frame(1005),
+    "close with 1006": close_frame(1006),
+    "close with 1015": close_frame(1015),
+    "close with 1016": close_frame(1016),
+    "close with 2999": close_frame(2999),
+    "close with 5000": close_frame(5000),
+}
+
+
+@pytest.mark.parametrize("what", VIOLATIONS)
+def test_violations_of_the_protocol_are_answered_with_1002(serve: Any, what: str) -> None:
+    client = serve().open()
+    client.send(VIOLATIONS[what])
+    assert client.closed_with == 1002
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        frame(FIN | RSV1 | PING),
+        frame(FIN | RSV2 | TEXT, b"x"),
+        frame(RSV1 | TEXT, deflated(b"x")) + frame(FIN | RSV1, b""),
+    ],
+)
+def test_reserved_bits_that_compression_does_not_use_are_violations(serve: Any, octets: bytes) -> None:
+    client = serve().open(DEFLATE)
+    client.send(octets)
+    assert client.closed_with == 1002
+
+
+BAD_TEXT = [b"\xff", b"\xc3(", b"\xed\xa0\x80", b"\xc0\xaf", b"\xf4\x90\x80\x80", b"cut\xc3"]
+
+
+@pytest.mark.parametrize("text", BAD_TEXT)
+def test_text_that_is_not_utf8_is_answered_with_1007(serve: Any, text: bytes) -> None:
+    client = serve().open()
+    client.send(frame(FIN | TEXT, text))
+    assert client.closed_with == 1007
+
+
+@pytest.mark.parametrize("text", BAD_TEXT[:-1])
+def test_text_that_is_not_utf8_fails_before_its_end_has_come(serve: Any, text: bytes) -> None:
+    client = serve().open()
+    client.send(frame(TEXT, b"so far so good") + frame(FIN, text + b"...", length=1000))
+    assert client.closed_with == 1007
+
+
+def test_reasons_must_be_utf8(serve: Any) -> None:
+    client = serve().open()
+    client.send(close_frame(1000, b"\xff"))
+    assert client.closed_with == 1007
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1003, 1007, 1011, 1012, 1013, 3000, 3999, 4000, 4999])
+def test_a_close_is_answered_with_its_own_code(serve: Any, code: int) -> None:
+    client = serve().open()
+    client.send(close_frame(code, "größer".encode()) + frame(FIN | TEXT, b"too late"))
+    assert client.closed_with == code
+
+
+def test_a_close_without_a_code_is_answered_without_one(serve: Any) -> None:
+    client = serve().open()
+    client.send(frame(FIN | CLOSE))
+    assert client.closed_with is None
+
+
+def test_many_pings_at_once_cost_nothing_but_their_answers(serve: Any) -> None:
+    client = serve().open()
+    client.send(b"".join(frame(FIN | PING, b"%d" % number) for number in range(60)) + frame(FIN | TEXT, b"x"))
+    assert [client.frame() for _ in range(60)] == [(FIN | PONG, b"%d" % number) for number in range(60)]
+    assert client.frame() == (FIN | TEXT, b"x")

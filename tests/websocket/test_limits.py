@@ -1,0 +1,131 @@
+"""What a hostile peer can make a connection cost."""
+
+import struct
+import zlib
+from typing import Any
+
+import pytest
+
+from greening.sync.event import Event
+from greening.websocket.client import connect
+from tests.websocket.wire import BINARY, FIN, RSV1, TEXT, frame, resident
+
+DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate"
+MEGABYTE = 1 << 20
+
+
+def bomb(size: int, level: int = 9) -> bytes:
+    """So many zeros, deflated as a message."""
+    deflater = zlib.compressobj(level, zlib.DEFLATED, -15)
+    block = bytes(MEGABYTE)
+    octets = b"".join(deflater.compress(block) for _ in range(size // MEGABYTE))
+    return (octets + deflater.flush(zlib.Z_SYNC_FLUSH))[:-4]
+
+
+def test_a_bomb_costs_about_the_limit_and_is_answered_with_1009(serve: Any) -> None:
+    octets = frame(FIN | RSV1 | BINARY, bomb(256 * MEGABYTE), mask=b"\0\0\0\0")
+    client = serve(max_frame_length=8 * MEGABYTE).open(DEFLATE)
+    before = resident()
+    client.send(octets)
+    assert client.closed_with == 1009
+    assert resident() - before < 20 * MEGABYTE
+
+
+def test_a_bomb_in_fragments_is_no_better(serve: Any) -> None:
+    octets = bomb(16 * MEGABYTE)
+    parts = [octets[at : at + 2000] for at in range(0, len(octets), 2000)]
+    client = serve(max_frame_length=8 * MEGABYTE).open(DEFLATE)
+    client.send(frame(RSV1 | BINARY, parts[0]) + b"".join(frame(0, part) for part in parts[1:]))
+    assert client.closed_with == 1009
+
+
+def test_a_message_of_the_size_of_the_limit_passes_and_one_octet_more_does_not(serve: Any) -> None:
+    running = serve(max_frame_length=1000)
+    for compression in (True, False):
+        with connect(running.url, compression=compression) as ws:
+            ws.send(b"\0" * 1000)
+            assert ws.wait() == b"\0" * 1000
+            ws.send(b"\0" * 1001)
+            assert ws.wait() is None
+            assert ws.close_code == 1009
+
+
+def test_a_frame_that_claims_too_much_is_refused_at_once(serve: Any) -> None:
+    for size in (1001, 1 << 40, (1 << 63) - 1):
+        client = serve(max_frame_length=1000).open()
+        client.send(frame(FIN | BINARY, b"", length=size))
+        assert client.closed_with == 1009
+
+
+def test_fragments_together_may_not_be_more_than_a_message_may_be(serve: Any) -> None:
+    client = serve(max_frame_length=1000, max_message_length=1500).open()
+    client.send(frame(BINARY, b"x" * 1000) + frame(0, b"x" * 500))
+    client.send(frame(FIN, b"", length=1))
+    assert client.closed_with == 1009
+
+
+def test_a_million_empty_fragments_take_no_memory(serve: Any) -> None:
+    client = serve().open()
+    client.send(frame(TEXT, "ü".encode()))
+    before = resident()
+    for _ in range(20):
+        client.send(frame(0, b"", mask=b"\0\0\0\0") * 2000)
+    for _ in range(10):
+        client.send(frame(0, "€".encode(), mask=b"\0\0\0\0") * 2000)
+    client.send(frame(FIN))
+    assert client.frame()[1] == ("ü" + "€" * 20000).encode()
+    assert resident() - before < 8 * MEGABYTE
+
+
+def test_a_client_has_limits_too(serve: Any) -> None:
+    def handler(ws: Any) -> None:
+        ws.send(bytes(10 * MEGABYTE))
+        ws.wait()
+
+    running = serve(handler)
+    with connect(running.url, max_message_length=MEGABYTE) as ws:
+        assert ws.wait() is None
+        assert ws.close_code == 1009
+
+
+def test_what_cannot_be_inflated_is_answered_with_1007(serve: Any) -> None:
+    client = serve().open(DEFLATE)
+    client.send(frame(FIN | RSV1 | TEXT, b"\x07 nonsense"))
+    assert client.closed_with == 1007
+
+
+def test_many_small_messages_that_inflate_are_inflated_one_at_a_time(serve: Any) -> None:
+    got, go_on = Event(), Event()
+
+    def handler(ws: Any) -> None:
+        ws.wait()
+        got.send()
+        go_on.wait()
+        assert all(message == bytes(4 * MEGABYTE) for message in ws)
+
+    client = serve(handler).open(DEFLATE + "; client_no_context_takeover")
+    octets = frame(FIN | RSV1 | BINARY, bomb(4 * MEGABYTE), mask=b"\0\0\0\0") * 12
+    before = resident()
+    client.send(octets)
+    got.wait()
+    assert resident() - before < 24 * MEGABYTE
+    go_on.send()
+    client.send(frame(FIN | 8, struct.pack("!H", 1000)))
+    assert client.closed_with == 1000
+
+
+def test_a_final_block_ends_a_message_and_nothing_may_follow_it(serve: Any) -> None:
+    # RFC 7692 7.2.3.4: "Hello" in a block that says it is the last one, and padding.
+    hello = bytes([0xF3, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00, 0x00])
+    client = serve().open(DEFLATE)
+    for _ in range(2):
+        client.send(frame(FIN | RSV1 | TEXT, hello))
+        assert client.frame() == (FIN | TEXT, b"Hello")
+    client.send(frame(FIN | RSV1 | TEXT, hello + b"more"))
+    assert client.closed_with == 1007
+
+
+@pytest.mark.parametrize("settings", [{"max_frame_length": 0}, {"max_message_length": 0}, {"close_timeout": -1}])
+def test_limits_that_let_nothing_through_are_mistakes(serve: Any, settings: dict[str, Any]) -> None:
+    with pytest.raises(ValueError):
+        serve(**settings)

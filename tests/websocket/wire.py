@@ -1,0 +1,51 @@
+"""Handshakes and frames, octet by octet."""
+
+import os
+import struct
+
+KEY = "dGhlIHNhbXBsZSBub25jZQ=="  # RFC 6455's example, and what belongs to it
+ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+
+TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
+FIN, RSV1, RSV2, RSV3 = 128, 64, 32, 16
+
+
+def frame(
+    first: int, payload: bytes = b"", mask: bytes | None = b"\x01\x02\x03\x04", length: int | None = None
+) -> bytes:
+    """Octets of a frame. first: its first octet. length: the one that it claims."""
+    size = len(payload) if length is None else length
+    bit = 0 if mask is None else 128
+    if size < 126:
+        head = bytes((first, bit | size))
+    elif size < 65536:
+        head = struct.pack("!BBH", first, bit | 126, size)
+    else:
+        head = struct.pack("!BBQ", first, bit | 127, size)
+    if mask is None:
+        return head + payload
+    return head + mask + bytes(octet ^ mask[at % 4] for at, octet in enumerate(payload))
+
+
+def close_frame(code: int, reason: bytes = b"") -> bytes:
+    return frame(FIN | CLOSE, struct.pack("!H", code) + reason)
+
+
+def handshake(*lines: str, drop: str = "", path: str = "/") -> bytes:
+    """A request. lines: further fields, in place of those of the same name. drop: the name of a field to leave out."""
+    fields = {
+        "Host": "Host: a",
+        "Connection": "Connection: Upgrade",
+        "Upgrade": "Upgrade: websocket",
+        "Sec-WebSocket-Version": "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key": f"Sec-WebSocket-Key: {KEY}",
+    }
+    fields |= {line.partition(":")[0]: line for line in lines}
+    fields.pop(drop, None)
+    return "\r\n".join([f"GET {path} HTTP/1.1", *fields.values(), "", ""]).encode("latin-1")
+
+
+def resident() -> int:
+    """Octets of memory that this process has now."""
+    with open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
