@@ -59,7 +59,7 @@ def parse(arguments: list[str]) -> Options:
     except ValueError as error:
         parser.error(str(error))
     rounds = given.rounds or (3 if given.quick else 9)
-    return Options(rows, peers, rounds, 0.08 if given.quick else 0.4, given.json, given.plot, given.list)
+    return Options(rows, peers, rounds, 0.05 if given.quick else 0.4, given.json, given.plot, given.list)
 
 
 def _choose(patterns: str, known: dict[str, T], groups: dict[str, str], what: str) -> tuple[T, ...]:
