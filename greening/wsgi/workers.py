@@ -98,7 +98,7 @@ class Supervisor:
         self._not_before = 0.0
         self._ending = 0  # signals to end so far
         self._status = 0
-        self._wakeups: tuple[int, int] = (-1, -1)
+        self._wakeups: tuple[int, int] | None = None
         self._handlers: dict[int, Any] = {}
 
     def run(self) -> socket.socket | int:
@@ -107,28 +107,27 @@ class Supervisor:
         Returns:
             In the supervisor: the exit status, when the last worker has gone. In each worker, just forked: its channel.
         """
-        self._wakeups = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        wakeups = self._wakeups = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._handlers = {number: signal.signal(number, _ignore) for number in _SIGNALS}
-        signal.set_wakeup_fd(self._wakeups[1], warn_on_full_buffer=False)
+        signal.set_wakeup_fd(wakeups[1], warn_on_full_buffer=False)
         try:
             while self._workers or not self._ending:
                 channel = self._fill()
                 if channel is not None:
                     return channel
-                self._wait()
+                self._wait(wakeups[0])
                 self._bury()
                 self._enforce()
         finally:
-            self._restore_signals()
+            # The handlers stay: one more signal at this moment must not change the exit status.
+            self._close_wakeups()
         return self._status
 
-    def _restore_signals(self) -> None:
-        if self._handlers:
+    def _close_wakeups(self) -> None:
+        wakeups, self._wakeups = self._wakeups, None
+        if wakeups is not None:
             signal.set_wakeup_fd(-1)
-            for number, handler in self._handlers.items():
-                signal.signal(number, handler)
-            self._handlers = {}
-            for fd in self._wakeups:
+            for fd in wakeups:
                 os.close(fd)
 
     # Births
@@ -165,7 +164,9 @@ class Supervisor:
 
     def _forget(self) -> None:
         """In a new worker: nothing of what the supervisor had."""
-        self._restore_signals()
+        self._close_wakeups()
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
         for number in (signal.SIGINT, signal.SIGHUP):
             # A terminal sends them to all processes; the supervisor decides. Not SIG_IGN: programs that the application
             # starts would inherit it.
@@ -182,10 +183,10 @@ class Supervisor:
 
     # What happens
 
-    def _wait(self) -> None:
-        """Until something happens or is due; then do what signals and workers say."""
+    def _wait(self, wakeup: int) -> None:
+        """Until something happens or is due; then do what signals (which write to `wakeup`) and workers say."""
         poll = select.poll()
-        poll.register(self._wakeups[0], select.POLLIN)
+        poll.register(wakeup, select.POLLIN)
         by_fd = {w.channel.fileno(): w for w in self._workers.values() if w.channel.fileno() >= 0}
         for fd in by_fd:
             poll.register(fd, select.POLLIN)
@@ -194,7 +195,7 @@ class Supervisor:
             due.append(self._not_before)
         milliseconds = None if not due else max(0, int((min(due) - monotonic()) * 1000) + 1)
         for fd, _ in poll.poll(milliseconds):
-            if fd == self._wakeups[0]:
+            if fd == wakeup:
                 self._signalled(os.read(fd, 512))
             else:
                 self._listen_to(by_fd[fd])
@@ -310,6 +311,8 @@ class Supervisor:
         """The first time: finish what is in flight. From the second time on: at once."""
         self._ending += 1
         if self._ending == 1:
+            if self._workers:
+                say("finishing what is in flight; another signal ends it at once")
             self._listener.close()
             for worker in self._workers.values():
                 if worker.deadline is None:
