@@ -11,14 +11,14 @@ from greening.sync.lock import Lock
 from greening.timeout import Timeout
 from greening.websocket.deflate import Agreement
 from greening.websocket.failures import ConnectionClosedError
-from greening.websocket.library import CloseReason, Frame, FrameProtocol, Opcode, ParseFailed
+from greening.websocket.frames import Frames, Message
+from greening.websocket.library import CloseReason, Frame, Opcode, ParseFailed
 from greening.websocket.outlet import Outlet
 from greening.websocket.payload import Payload
 from greening.websocket.settings import Settings
 
 _BLOCK = 65536
 _MAX_CONTROL = 125
-Message = str | bytes
 
 
 class WebSocket:
@@ -71,8 +71,7 @@ class WebSocket:
         self._client = client
         self._close_timeout = settings.close_timeout
         payload = Payload(client, agreement, settings.max_frame_length, settings.message_limit)
-        self._frames = FrameProtocol(client, [payload])
-        self._frames.receive_bytes(begun)
+        self._frames = Frames(client, payload, begun)
         self._outlet = Outlet(sock)
         self._reading = Lock()
         self._inbox: deque[Message] = deque()
@@ -182,9 +181,9 @@ class WebSocket:
             self._lost()
             raise ConnectionClosedError(self.close_code, self.close_reason) from error
 
-    def _message_frame(self, message: Any) -> bytearray:
+    def _message_frame(self, message: Any) -> bytes:
         self._check_open()
-        return self._frames.send_data(message)
+        return self._frames.message(message)
 
     def _ping_frame(self, payload: bytes) -> bytearray:
         self._check_open()
@@ -219,7 +218,7 @@ class WebSocket:
         if self._ended:
             return
         if data:
-            self._frames.receive_bytes(data)
+            self._frames.feed(data)
         else:
             self._lost()
 
@@ -227,13 +226,14 @@ class WebSocket:
         """The next complete message among the octets that were read. What is not needed for it stays as it is: of a
         block that inflates to many messages only one takes up memory."""
         try:
-            for frame in self._frames.received_frames():
+            while (message := self._frames.quick()) is not None:
+                if not self.websocket_closed:
+                    return message
+            for frame in self._frames.others():
                 opcode = frame.opcode
                 if opcode is Opcode.TEXT or opcode is Opcode.BINARY:
                     if self.websocket_closed:
                         continue
-                    if self._partial is None and frame.message_finished:
-                        return frame.payload  # type: ignore[return-value]  # of these two it is
                     message = self._add(frame)
                     if message is not None:
                         return message

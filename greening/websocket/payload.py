@@ -26,11 +26,17 @@ class Payload(Extension):
     Args:
         client: our side. agreement: None: nothing is compressed.
         max_frame: octets of a frame as it is sent. max_message: octets of a message, inflated, all frames together.
+    Attributes:
+        taken: octets of the frames that wsproto has done with. inside: it is in the midst of a message.
     """
 
     name = "payload"
 
     def __init__(self, client: bool, agreement: Agreement | None, max_frame: int, max_message: int) -> None:
+        self.taken = 0
+        self.inside = False
+        self._least_head = 2 if client else 6
+        self._size = 0  # of the frame that is coming in
         self._agreement = agreement
         self._max_frame = max_frame
         self._max_message = max_message
@@ -38,8 +44,7 @@ class Payload(Extension):
         self._control = False  # the frame that is coming in is one
         self._begins = False  # it is a message's first one, and nothing of it has come yet
         self._compressed = False  # it says that the message is compressed
-        self._inside = False  # a message is coming in
-        self._inflating = False  # it is compressed
+        self._inflating = False  # the message that is coming in is compressed
         self._inflater: Any = None
         self._deflater: Any = None
         if agreement is not None:
@@ -58,13 +63,14 @@ class Payload(Extension):
         self, proto: FrameDecoder | FrameProtocol, opcode: Opcode, rsv: RsvBits, payload_length: int
     ) -> CloseReason | RsvBits:
         # wsproto asks again when the header came in pieces: nothing may change here that the second time depends on.
+        self._size = payload_length
         self._control = opcode >= Opcode.CLOSE
         if self._control:
             return _NO_BITS
         if payload_length > self._max_frame:
             return _TOO_BIG
         self._begins = opcode is not Opcode.CONTINUATION
-        if self._begins == self._inside:
+        if self._begins == self.inside:
             return _BAD_PROTOCOL
         compressed = self._inflating
         if self._begins:
@@ -77,7 +83,7 @@ class Payload(Extension):
         if self._control:
             return data
         if self._begins:
-            self._begins, self._inside = False, True
+            self._begins, self.inside = False, True
             self._left = self._max_message
             self._inflating = self._compressed
         if self._inflating:
@@ -86,18 +92,23 @@ class Payload(Extension):
         return data
 
     def frame_inbound_complete(self, proto: FrameDecoder | FrameProtocol, fin: bool) -> bytes | CloseReason | None:
+        size = self._size
+        self.taken += size + self._least_head + (0 if size < 126 else 2 if size < 65536 else 8)
         if self._control or not fin:
             return None
-        self._inside = False
+        self.inside = False
         if not self._inflating:
             return None
         self._inflating = False
+        return self._end_of_message()
+
+    def _end_of_message(self) -> bytes | CloseReason:
         rest = b"" if self._inflater.eof else self._inflate(_TAIL)
         if self._in_reset or self._inflater.eof:
             self._inflater = None
         return rest
 
-    def _inflate(self, data: bytes) -> bytes | CloseReason:
+    def _inflate(self, data: bytes | bytearray) -> bytes | CloseReason:
         """At most as much as may come; what is more ends the connection."""
         inflater = self._inflater
         if inflater is None:
@@ -118,11 +129,32 @@ class Payload(Extension):
     def frame_outbound(
         self, proto: FrameDecoder | FrameProtocol, opcode: Opcode, rsv: RsvBits, data: bytes, fin: bool
     ) -> tuple[RsvBits, bytes]:
-        if self._agreement is None or opcode >= Opcode.CLOSE or len(data) < _NOT_WORTH_IT:
-            return rsv, data
+        return rsv, data  # only control frames go this way
+
+    def admits(self, size: int, compressed: int) -> bool:
+        """Whether a message in one frame of `size` octets may be read, as far as one can know without inflating it."""
+        if compressed:
+            return self._agreement is not None and size <= self._max_frame
+        return size <= self._max_frame and size <= self._max_message
+
+    def inflate_all(self, data: bytes | bytearray) -> bytes | CloseReason:
+        """A whole compressed message."""
+        self._left = self._max_message
+        inflated = self._inflate(data)
+        if not isinstance(inflated, bytes):
+            return inflated
+        rest = self._end_of_message()
+        return inflated + rest if isinstance(rest, bytes) else rest
+
+    def is_worth_it(self, size: int) -> bool:
+        """Whether to compress a message that is to be sent."""
+        return self._agreement is not None and size >= _NOT_WORTH_IT
+
+    def deflate(self, data: bytes) -> bytes:
+        """A whole message. It must be sent: later ones build on it."""
         deflater = self._deflater
         if deflater is None:
             deflater = zlib.compressobj(_LEVEL, zlib.DEFLATED, -self._out_bits, _MEMORY)
         deflated: bytes = deflater.compress(data) + deflater.flush(zlib.Z_SYNC_FLUSH)
         self._deflater = None if self._out_reset else deflater
-        return _COMPRESSED, deflated[:-4]
+        return deflated[:-4]

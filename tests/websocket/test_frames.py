@@ -145,6 +145,28 @@ def test_a_close_without_a_code_is_answered_without_one(serve: Any) -> None:
     assert client.closed_with is None
 
 
+@pytest.mark.parametrize("second", [frame(FIN | TEXT, b"y"), frame(BINARY, b"y")])
+def test_a_message_inside_another_is_a_violation_also_if_it_comes_later(serve: Any, second: bytes) -> None:
+    client = serve().open()
+    client.send(frame(TEXT, b"x") + frame(FIN | PING))
+    assert client.frame() == (FIN | PONG, b"")  # everything up to here has been read
+    client.send(second)
+    assert client.closed_with == 1002
+
+
+def test_short_and_long_ways_through_the_code_keep_the_order(serve: Any) -> None:
+    whole = frame(FIN | TEXT, b"whole")
+    parts = frame(TEXT, b"pa") + frame(FIN | PING, b"?") + frame(FIN, b"rts")
+    packed = frame(FIN | RSV1 | TEXT, deflated(b"packed"))
+    expected = [b"whole", b"?", b"parts", b"whole", b"packed", b"whole", b"?", b"parts"]
+    octets = whole + parts + whole + packed + whole + parts
+    for size in (1, 2, 3, 7, 50, len(octets)):
+        client = serve().open(DEFLATE + "; client_no_context_takeover")
+        for at in range(0, len(octets), size):
+            client.send(octets[at : at + size])
+        assert [client.frame()[1] for _ in expected] == expected
+
+
 def test_many_pings_at_once_cost_nothing_but_their_answers(serve: Any) -> None:
     client = serve().open()
     client.send(b"".join(frame(FIN | PING, b"%d" % number) for number in range(60)) + frame(FIN | TEXT, b"x"))
