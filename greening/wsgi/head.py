@@ -44,6 +44,7 @@ _SECRET = {"HTTP_AUTHORIZATION", "HTTP_PROXY_AUTHORIZATION", "HTTP_COOKIE"}
 CHUNKED: Final = -1
 
 _KNOWN = 512  # entries of each memory below: more names than anybody sends
+_LONG = 64  # a longer name is not remembered
 _names: dict[bytes, tuple[str, str]] = {}
 _hosts: set[str] = set()
 _methods: dict[bytes, str] = {}
@@ -143,10 +144,11 @@ def _learn(name: bytes) -> tuple[str, str]:
     if b"_" in name or key == "HTTP_PROXY":
         # X_Y would pass for X-Y, and `Proxy` for the variable of the environment that http clients obey.
         key = ""
-    if len(_names) >= _KNOWN:
-        _names.clear()
-    known = _names[name] = (key, text)
-    return known
+    if len(name) <= _LONG:
+        if len(_names) >= _KNOWN:
+            _names.clear()
+        _names[name] = key, text
+    return key, text
 
 
 def _learn_method(method: bytes) -> str:

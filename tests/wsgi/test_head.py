@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from greening.wsgi import head as head_module
+
 HOST = b"Host: a\r\n"
 GET = b"GET / HTTP/1.1\r\n"
 
@@ -307,6 +309,16 @@ def test_a_head_that_can_become_none_is_refused_before_it_is_complete(serve: Any
     client.send(octets)
     assert client.answer().status in (400, 505)
     assert client.is_closed
+
+
+def test_what_is_remembered_is_bounded(serve: Any) -> None:
+    """Names and hosts are the client's: many, and long ones, must not stay."""
+    running = serve()
+    for number in range(30):
+        names = b"".join(b"N%d-%d: x\r\n" % (number, name) for name in range(50))
+        running.accepts(b"GET / HTTP/1.1\r\nHost: a%d\r\n%bL%b: y\r\n\r\n" % (number, names, b"o" * 20000))
+        assert sum(map(len, head_module._names)) < 512 * 64
+        assert len(head_module._hosts) <= 512
 
 
 def test_expectations(serve: Any) -> None:
