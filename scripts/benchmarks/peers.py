@@ -32,7 +32,7 @@ class Peer:
 
 
 SERVERS = ("echo", "stream", "churn", "memory")
-GREEN = (*SERVERS, "green", "patched", "client", "patched-asyncio", "startup")
+GREEN = (*SERVERS, "green", "patched", "client", "patched-asyncio", "startup", "http")
 
 _GREENING = Peer(
     BASE,
@@ -40,7 +40,7 @@ _GREENING = Peer(
     GREEN,
     style="eventlet_style",
     module="greening",
-    requires=("greenlet", "wrapt"),
+    requires=("greenlet", "wrapt", "httptools"),
     probe="import greening; greening.spawn",
     start=("-c", "import greening; greening.monkey_patch()"),
     run=("-m", "greening", "-c", "pass"),
@@ -101,5 +101,14 @@ PEERS: tuple[Peer, ...] = (
         module="threading",
         start=("-c", "pass"),
         run=("-c", "pass"),
+    ),
+    Peer("granian", "WSGI server in Rust", ("http",), requires=("granian",), probe="import granian"),
+    Peer("uvicorn", "ASGI on asyncio", ("http",), requires=("uvicorn", "httptools", "uvloop"), probe="import uvicorn"),
+    Peer(
+        "gunicorn",
+        "WSGI server, workers of the class gthread",
+        ("http",),
+        requires=("gunicorn",),
+        probe="import gunicorn",
     ),
 )

@@ -10,6 +10,7 @@ import ctypes
 import json
 import os
 import select
+import signal
 import subprocess
 import tempfile
 import time
@@ -31,8 +32,12 @@ class CannotDo(BenchError):
 class Child:
     """One process of ours. Not thread-safe. As a context manager it is gone when the block ends."""
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str], core: int) -> None:
-        """Start `command` pinned to `core`; raises BenchError when it cannot be started."""
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], core: int, family: bool = False) -> None:
+        """Start `command` pinned to `core`; raises BenchError when it cannot be started.
+
+        With `family` the CPU of its living children counts, too, and they end with it.
+        """
+        self._family = family
         self.command = command
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the process; not a pipe: nobody reads it
         try:
@@ -53,8 +58,11 @@ class Child:
         return self._process.pid
 
     def cpu(self) -> float:
-        """Seconds of CPU (user + system, all threads, without children) since the process started."""
-        return time.clock_gettime(self._clock)
+        """Seconds of CPU (user + system, all threads) since the process started."""
+        used = time.clock_gettime(self._clock)
+        if self._family:
+            used += sum(time.clock_gettime(_cpu_clock(pid)) for pid in _descendants(self.pid))
+        return used
 
     def tell(self, line: str) -> None:
         """Send one line; a process that is gone is noticed by the next `answer`."""
@@ -109,6 +117,8 @@ class Child:
         """End the process and reap it."""
         process = self._process
         if process.returncode is None:
+            for pid in _descendants(process.pid) if self._family else ():
+                os.kill(pid, signal.SIGKILL)
             process.kill()
             process.wait(PATIENCE)
         for stream in (process.stdin, process.stdout):
@@ -131,6 +141,14 @@ class Child:
         self._errors.seek(0)
         lines = self._errors.read().decode(errors="replace").strip().splitlines()
         return f": {lines[-1]}" if lines else ""
+
+
+def _descendants(pid: int) -> list[int]:
+    found: list[int] = []
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as children:
+        for child in map(int, children.read().split()):
+            found += [child, *_descendants(child)]
+    return found
 
 
 def _cpu_clock(pid: int) -> int:

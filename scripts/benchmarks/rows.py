@@ -243,6 +243,37 @@ CLIENT = (
     ),
 )
 
+NO_WRAPPER = dict.fromkeys(("gevent", "eventlet", "granian", "uvicorn"), "has no wsgi.file_wrapper")
+
+HTTP = (
+    Row(
+        "http-hello",
+        "HTTP/1.1 hello world, kept alive, 64 connections",
+        "http",
+        REQUEST,
+        {"app": "hello", "connections": 64},
+        {"gevent": 0.25, "eventlet": 0.25, "granian": 1.0, "uvicorn": 1.0},
+    ),
+    Row(
+        "http-file",
+        "HTTP/1.1 file of 1 MiB by wsgi.file_wrapper, 4 connections",
+        "http",
+        REQUEST,
+        {"app": "file", "connections": 4},
+        {"gunicorn": 1.0},
+        without=NO_WRAPPER,
+    ),
+    Row(
+        "http-idle-10000",
+        "HTTP/1.1, 10,000 idle connections, kept alive",
+        "http",
+        "KiB resident per connection",
+        {"app": "hello", "connections": 10_000, "idle": 1},
+        without={"granian": "works in a child", "gunicorn": "works in a child"},
+        slow=True,
+    ),
+)
+
 STARTUP = (
     Row("startup", "start-up: import + monkey_patch", "startup", "ms of CPU", {"way": "start"}, {"gevent": 1.0}),
     Row(
@@ -255,4 +286,4 @@ STARTUP = (
     ),
 )
 
-ROWS: tuple[Row, ...] = (*ECHO, *STREAM, *CHURN, *GREEN, *PATCHED, *CLIENT, *STARTUP)
+ROWS: tuple[Row, ...] = (*ECHO, *STREAM, *CHURN, *GREEN, *PATCHED, *CLIENT, *HTTP, *STARTUP)

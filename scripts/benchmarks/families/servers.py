@@ -25,15 +25,23 @@ def start_server(machine: Machine, peer: Peer, job: Job) -> tuple[Child, int]:
         raise BenchError(f"server: {error}") from error
 
 
-def start_load(machine: Machine, port: int, connections: int, ask: int, answer: int, tls: bool = False) -> Child:
-    """Open `connections` to `port`, to send `ask` bytes for `answer`; each has been served once when this returns."""
+def start_load(
+    machine: Machine, port: int, connections: int, ask: int, answer: int, tls: bool = False, text: str = ""
+) -> Child:
+    """Open `connections` to `port`, to send `ask` bytes for `answer`; each has been served once when this returns.
+
+    `text` is what is sent, if it matters.
+    """
     if connections > most_connections():
         raise CannotDo(f"the limit of open files (ulimit -Hn) is too low for {connections} connections")
     try:
         command = [str(machine.program("load", tls=tls))]
     except CannotDo:
+        if text:
+            raise
         command = [sys.executable, str(ROOM / "load.py")]
     command += [str(port), str(connections), str(ask), str(answer)]
+    command += [text] if text else []
     if tls:
         in_c = command[0] != sys.executable
         machine.say(

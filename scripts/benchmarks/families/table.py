@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchmarks.families.client import ClientSampler
 from benchmarks.families.common import Open
 from benchmarks.families.echo import open_churn, open_echo, open_patched_asyncio, open_stream
+from benchmarks.families.http import open_http
 from benchmarks.families.loops import LoopSampler
 from benchmarks.families.memory import MemorySampler
 from benchmarks.families.startup import StartupSampler
@@ -18,5 +19,6 @@ FAMILIES: dict[str, Open] = {
     "green": LoopSampler,
     "patched": LoopSampler,
     "client": ClientSampler,
+    "http": open_http,
     "startup": StartupSampler,
 }
