@@ -31,8 +31,8 @@ _as_given: dict[tuple[str, str], tuple[bytes, int]] = {}
 _statuses: dict[str, tuple[int, bytes]] = {}
 
 
-# A status and its fields, ready to be sent: number, status line behind the version, field lines, bits, the length of the
-# body or -1, and whether it has none.
+# A status and its fields, ready to be sent: number, status line behind the version, field lines, bits, the length of
+# the body or -1, and whether it has none.
 Answer = tuple[int, bytes, bytes, int, int, bool]
 
 
