@@ -7,6 +7,7 @@ from socket import SHUT_RDWR, SHUT_WR
 from types import TracebackType
 from typing import Any
 
+from greening.net.retry import spend
 from greening.sync.lock import Lock
 from greening.timeout import Timeout
 from greening.websocket.deflate import Agreement
@@ -79,6 +80,7 @@ class WebSocket:
         self._ended = False  # nothing more comes in
         self._failed = False  # because of what the peer sent
         self._answer: tuple[int | None, str] | None = None  # what our close frame says, if the peer was first
+        self._closing = False  # nobody wants messages any more
         self._cut = False  # the connection underneath is done with
 
     def wait(self) -> Message | None:
@@ -162,10 +164,10 @@ class WebSocket:
         return f"<WebSocket {'to' if self._client else 'from'} {self.path or '/'} {state}>"
 
     def finish(self, error: BaseException | None) -> None:
-        """`close`, as it befits the end of who used the connection: 1011 for an exception, in a hurry when killed."""
+        """`close`, as befits the end of who used the connection: 1011 for an error; 1001, in a hurry, when killed."""
         if error is None:
             self._close(1000, "", self._close_timeout)
-        elif isinstance(error, Exception):
+        elif isinstance(error, (Exception, Timeout)):
             self._close(1011, "", self._close_timeout)
         else:
             self._close(1001, "", min(0.1, self._close_timeout))
@@ -178,7 +180,8 @@ class WebSocket:
         except (ConnectionClosedError, TimeoutError):
             raise
         except OSError as error:
-            self._lost()
+            # What the peer sent before it went is still there to be read, its reasons perhaps among it.
+            self.websocket_closed = True
             raise ConnectionClosedError(self.close_code, self.close_reason) from error
 
     def _message_frame(self, message: Any) -> bytes:
@@ -227,26 +230,29 @@ class WebSocket:
         block that inflates to many messages only one takes up memory."""
         try:
             while (message := self._frames.quick()) is not None:
-                if not self.websocket_closed:
+                if not self._closing:
                     return message
+                spend()
             for frame in self._frames.others():
-                opcode = frame.opcode
-                if opcode is Opcode.TEXT or opcode is Opcode.BINARY:
-                    if self.websocket_closed:
-                        continue
-                    message = self._add(frame)
-                    if message is not None:
-                        return message
-                elif opcode is Opcode.PING:
-                    if not self.websocket_closed:
-                        self._outlet.pongs.append(self._frames.pong(frame.payload))  # type: ignore[arg-type]
-                elif opcode is Opcode.CLOSE:
-                    self._peer_closes(*frame.payload)
-                    return None
+                message = self._take(frame)
+                if message is not None or self._ended:
+                    return message
+                spend()  # a block of tiny fragments is half a second's work
         except ParseFailed as error:
             self._failed = True
             self._end(error.code, str(error))
             self._answer_close(error.code, str(error))
+        return None
+
+    def _take(self, frame: Frame) -> Message | None:
+        """What wsproto found. Returns the message that is complete by it."""
+        opcode = frame.opcode
+        if opcode is Opcode.TEXT or opcode is Opcode.BINARY:
+            return None if self._closing else self._add(frame)
+        if opcode is Opcode.CLOSE:
+            self._peer_closes(*frame.payload)
+        elif opcode is Opcode.PING and not self.websocket_closed:
+            self._outlet.pongs.append(self._frames.pong(frame.payload))  # type: ignore[arg-type]  # of this one it is
         return None
 
     def _add(self, frame: Frame) -> Message | None:
@@ -295,10 +301,13 @@ class WebSocket:
     def _close(self, code: int, reason: str, seconds: float) -> None:
         if self._cut:
             return
+        self._closing = True
         try:
             with Timeout(seconds, False):
                 self._say_close(*(self._answer or (code, reason)))
                 self._drain()
+        except TimeoutError:  # the socket's own time limit came first
+            pass
         finally:
             self._cut = True
             self._lost()

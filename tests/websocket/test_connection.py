@@ -132,6 +132,37 @@ def test_a_client_that_does_not_close_is_cut_off(serve: Any) -> None:
     assert client.sock.recv(1) == b""
 
 
+def test_what_the_peer_said_before_it_went_can_be_read_after_a_send_has_failed(serve: Any) -> None:
+    gone, ended = Event(), Event()
+
+    def handler(ws: Any) -> None:
+        gone.wait()
+        with pytest.raises(ConnectionClosedError):
+            while True:
+                ws.send("x" * 1000)
+                sleep(0)
+        ended.send([*ws, ws.close_code])
+
+    client = serve(handler).open()
+    client.send(frame(FIN | TEXT, b"last words") + close_frame(4004))
+    client.sock.close()
+    gone.send()
+    assert ended.wait() == ["last words", 4004]
+
+
+def test_a_time_limit_of_the_socket_loses_nothing(serve: Any) -> None:
+    with connect(serve(lambda ws: ws.send(ws.wait())).url) as ws:
+        ws.socket.settimeout(0.02)
+        with pytest.raises(TimeoutError):
+            ws.wait()
+        ws.send("x")
+        ws.socket.settimeout(None)
+        assert ws.wait() == "x"
+    with connect(serve(lambda ws: sleep(0.2)).url) as ws:
+        ws.socket.settimeout(0.02)
+    assert ws.close_code == 1006
+
+
 @pytest.mark.parametrize("code", [0, 999, 1004, 1005, 1006, 1015, 2000, 5000])
 def test_codes_that_may_not_be_sent_are_mistakes(serve: Any, code: int) -> None:
     with connect(serve().url) as ws:

@@ -24,6 +24,8 @@ def frame(
         head = struct.pack("!BBQ", first, bit | 127, size)
     if mask is None:
         return head + payload
+    if not any(mask):
+        return head + mask + payload
     return head + mask + bytes(octet ^ mask[at % 4] for at, octet in enumerate(payload))
 
 

@@ -1,0 +1,114 @@
+"""The short way of `Frames` gives what wsproto alone gives: seeded streams, right and wrong ones, cut anywhere."""
+
+import random
+import zlib
+from typing import Any
+
+import pytest
+
+from greening.websocket.deflate import Agreement
+from greening.websocket.frames import Frames
+from greening.websocket.library import FrameProtocol, Opcode, ParseFailed
+from greening.websocket.payload import Payload
+from tests.websocket.wire import BINARY, CLOSE, FIN, PING, PONG, RSV1, TEXT, close_frame, frame
+
+LIMIT = 400
+
+
+def stream(chance: random.Random, compressed: bool) -> list[bytes]:
+    """Frames, most of them right."""
+    deflater = zlib.compressobj(6, zlib.DEFLATED, -15)
+    frames = []
+    for _ in range(chance.randint(1, 12)):
+        text = chance.choice(["", "ä", "plain", "x" * 130, "🌱" * 40, "y" * chance.choice([LIMIT, LIMIT + 1])]).encode()
+        if chance.random() < 0.05:
+            text += b"\xff"
+        mask = chance.randbytes(4) if chance.random() < 0.98 else None
+        kind, bit = chance.choice([TEXT, BINARY]), 0
+        if compressed and chance.random() < 0.5:
+            text = (deflater.compress(text) + deflater.flush(zlib.Z_SYNC_FLUSH))[:-4]
+            bit = RSV1
+        roll = chance.random()
+        if roll < 0.6:
+            frames.append(frame(FIN | bit | kind, text, mask))
+        elif roll < 0.85:
+            cut = chance.randint(0, len(text))
+            frames.append(frame(bit | kind, text[:cut], mask))
+            if chance.random() < 0.5:
+                frames.append(frame(FIN | PING, b"!"))
+            frames.append(frame(FIN, text[cut:], mask))
+        elif roll < 0.95:
+            frames.append(frame(FIN | chance.choice([PING, PONG]), text[:125], mask))
+        else:
+            frames.append(
+                chance.choice([close_frame(1000), frame(FIN | 3), frame(TEXT, b"x"), frame(FIN | CLOSE | RSV1)])
+            )
+    return frames
+
+
+def pieces(chance: random.Random, octets: bytes) -> list[bytes]:
+    found = []
+    while octets:
+        size = chance.choice([1, 2, 5, 30, 500, 5000])
+        found.append(octets[:size])
+        octets = octets[size:]
+    return found
+
+
+def agreed(compressed: bool) -> Payload:
+    return Payload(False, Agreement() if compressed else None, LIMIT, LIMIT)
+
+
+class Told:
+    """What came out of a stream: messages, control frames, and how it ended."""
+
+    def __init__(self) -> None:
+        self.events: list[Any] = []
+        self._parts: list[Any] = []
+
+    def frame(self, one: Any) -> None:
+        if one.opcode not in (Opcode.TEXT, Opcode.BINARY):
+            self.events.append((one.opcode, one.payload))
+            return
+        self._parts.append(one.payload)
+        if one.message_finished:
+            self.events.append(self._parts[0][:0].join(self._parts))
+            self._parts = []
+
+
+def by_wsproto(parts: list[bytes], compressed: bool) -> list[Any]:
+    told, protocol = Told(), FrameProtocol(False, [agreed(compressed)])
+    try:
+        for part in parts:
+            protocol.receive_bytes(part)
+            for one in protocol.received_frames():
+                told.frame(one)
+    except ParseFailed as error:
+        told.events.append(int(error.code))
+    return told.events
+
+
+def by_us(parts: list[bytes], compressed: bool) -> list[Any]:
+    told, frames = Told(), Frames(False, agreed(compressed))
+    try:
+        for part in parts:
+            frames.feed(part)
+            while (message := frames.quick()) is not None:
+                told.events.append(message)
+            for one in frames.others():
+                told.frame(one)
+    except ParseFailed as error:
+        told.events.append(int(error.code))
+    return told.events
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_the_short_way_is_the_same_as_the_long_one(compressed: bool) -> None:
+    endings = set()
+    for seed in range(120):
+        chance = random.Random(seed)
+        parts = pieces(chance, b"".join(stream(chance, compressed)))
+        expected = by_wsproto(parts, compressed)
+        assert by_us(parts, compressed) == expected, seed
+        endings.add(expected[-1] if expected and isinstance(expected[-1], int) else 0)
+    assert endings >= {0, 1002, 1007, 1009}
