@@ -1,7 +1,6 @@
 """greening: ordinary blocking Python, cooperative and massively concurrent.
 
-Call `greening.monkey_patch()` first thing, or run a script with `python -m greening script.py`, or import single
-modules
+Call `greening.monkey_patch()` first thing, or run a script with `python -m greening script.py`, or import single modules
 green: `from greening.green import socket`.
 
 The house, from the ground up:
@@ -12,6 +11,8 @@ The house, from the ground up:
     net                        cooperative I/O
     patches                    what is patched: one file per module of the stdlib
     monkey debug green         the patcher's face; instruments; green imports
+    wsgi websocket             servers, and a client
+    ext backdoor               a worker for gunicorn; a prompt inside a running process
 """
 
 import os as _os
