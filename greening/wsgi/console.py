@@ -19,10 +19,14 @@ _PIECE = 4096  # octets: PIPE_BUF
 
 
 def say(text: str) -> None:
-    """A line on standard error, as everything that is not an access line."""
-    if sys.stderr is not None:
-        sys.stderr.write(f"greening.wsgi: {text}\n")
-        sys.stderr.flush()
+    """A line on standard error, as everything that is not an access line. When nobody reads that, life goes on."""
+    descriptor = descriptor_of(sys.stderr)
+    if descriptor is not None:
+        try:
+            # Past `sys.stderr`: what it could not write would be tried again at the end, and change the exit status.
+            _write(descriptor, f"greening.wsgi: {text}\n".encode("utf-8", "backslashreplace"))
+        except OSError:
+            pass
 
 
 def descriptor_of(stream: Any) -> int | None:
@@ -58,6 +62,20 @@ class Output(Log):
 
     def info(self, line: str) -> None:
         """Started, stopped: the supervisor says that."""
+
+    def error(self, line: str) -> None:
+        """Something is wrong with the application, or with us: standard error."""
+        try:
+            super().error(line)
+        except (OSError, ValueError):
+            pass  # nobody reads it, or the application has closed it: no reason to break a connection
+
+    def debug(self, line: str) -> None:
+        """A client was refused, or went away: the same."""
+        try:
+            super().debug(line)
+        except (OSError, ValueError):
+            pass
 
     def flush(self) -> None:
         """Write what was gathered. Parks while the reader rests."""

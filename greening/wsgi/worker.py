@@ -104,17 +104,20 @@ class _Worker:
         self._drain(server, listener)
         server.stop(0 if self._hurry.ready() else settings.graceful)
         log.flush()
-        serving.wait()
+        if serving.wait():
+            raise SystemExit(1)
 
-    def _accept(self, server: Server) -> None:
-        """Body of the green thread that accepts. A worker that cannot do so any more ends."""
+    def _accept(self, server: Server) -> bool:
+        """Body of the green thread that accepts. A worker that cannot do so any more ends. True: for that reason."""
         try:
             server.serve_forever()
-        except OSError:
+        except OSError as error:
             if not self._told.ready():  # else it was us who closed the listener
-                raise
+                say(f"worker {os.getpid()} cannot accept: {error.strerror}")
+                return True
         finally:
             self._end()
+        return False
 
     def _drain(self, server: Server, listener: GreenSocket) -> None:
         """A request may be on its way on a connection that looks idle: let it come, and answer it as the last one."""

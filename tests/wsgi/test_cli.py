@@ -43,7 +43,8 @@ class Site:
 
 number = 5
 application = app
-print("loaded", os.getpid(), file=sys.stderr, flush=True)
+if "QUIET" not in os.environ:
+    print("loaded", os.getpid(), file=sys.stderr, flush=True)
 """
 
 
@@ -55,7 +56,7 @@ class Command:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "greening.wsgi", *arguments],
             cwd=folder,
-            env={**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
+            env={**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", **options.get("env", {})},
             stdin=subprocess.DEVNULL,
             stdout=options.get("stdout", subprocess.PIPE),
             stderr=subprocess.PIPE,
@@ -217,6 +218,21 @@ def test_serves_on_when_nobody_reads_its_standard_output(start: Start) -> None:
     command.listening().get()
     command.until("no more access lines: standard output: Broken pipe")
     command.get()
+    command.signal(signal.SIGTERM)
+    assert command.process.wait() == 0
+
+
+@pytest.mark.slow
+def test_serves_on_when_nobody_reads_its_standard_error(start: Start) -> None:
+    command = start("site1:app", env={"QUIET": "1"}).listening()
+    assert command.process.stderr is not None
+    command.process.stderr.close()
+    pid = command.get()["pid"]
+    os.kill(pid, signal.SIGKILL)
+    now = pid
+    while now == pid:
+        with suppress(ConnectionResetError, http.client.BadStatusLine):  # taken by the one that is dying
+            now = command.get()["pid"]
     command.signal(signal.SIGTERM)
     assert command.process.wait() == 0
 
