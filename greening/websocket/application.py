@@ -1,6 +1,7 @@
 """`WebSocketWSGI`: a handler of WebSocket connections as a WSGI application."""
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from socket import IPPROTO_TCP, TCP_NODELAY
 from typing import Any
 
@@ -74,6 +75,15 @@ class WebSocketWSGI:
             return cls(handler, supported_protocols=supported_protocols, origin_checker=origin_checker, **settings)
 
         return decorate if handler is None else decorate(handler)
+
+    @property
+    def max_frame_length(self) -> int:
+        """Of later connections. It can be set."""
+        return self.settings.max_frame_length
+
+    @max_frame_length.setter
+    def max_frame_length(self, octets: int) -> None:
+        self.settings = replace(self.settings, max_frame_length=octets)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
         """WSGI."""

@@ -42,7 +42,9 @@ class Outlet:
         """
         with self._lock:
             frame = make(*args)
-            self._write(b"".join((self._rest, frame)) if self._rest else frame)
+            if self._rest:
+                frame = b"".join((self._rest, frame))
+            self._write(frame)
             while self.pongs:
                 self._write(self.pongs.popleft())
 

@@ -12,12 +12,7 @@ from greening.net.convenience import connect, listen
 from greening.timeout import Timeout
 from greening.websocket.application import WebSocketWSGI
 from greening.wsgi.server import Server
-from tests.websocket.wire import CLOSE, FIN, handshake
-
-
-def echo(ws: Any) -> None:
-    for message in ws:
-        ws.send(message)
+from tests.websocket.wire import CLOSE, FIN, echo, handshake
 
 
 class Raw:

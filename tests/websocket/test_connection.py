@@ -13,7 +13,7 @@ from greening.sync.event import Event
 from greening.timeout import Timeout
 from greening.websocket.client import connect
 from greening.websocket.failures import ConnectionClosedError
-from tests.websocket.wire import CLOSE, FIN, PING, PONG, TEXT, close_frame, frame, handshake
+from tests.websocket.wire import CLOSE, FIN, PING, PONG, TEXT, close_frame, echo, frame, handshake
 
 BIG = bytes(4 << 20)  # more than buffers take
 
@@ -161,6 +161,42 @@ def test_a_time_limit_of_the_socket_loses_nothing(serve: Any) -> None:
     with connect(serve(lambda ws: sleep(0.2)).url) as ws:
         ws.socket.settimeout(0.02)
     assert ws.close_code == 1006
+
+
+def test_who_waits_or_sends_is_let_go_when_another_closes_and_the_peer_does_nothing(serve: Any) -> None:
+    ended = Event()
+
+    def handler(ws: Any) -> None:
+        waiting, sending = spawn(ws.wait), spawn(pytest.raises, ConnectionClosedError, ws.send, BIG)
+        sleep(0)
+        ws.close()
+        assert waiting.wait() is None
+        sending.wait()
+        ended.send()
+
+    client = serve(handler, close_timeout=0.05).open()
+    with Timeout(5):
+        ended.wait()
+    assert client
+
+
+def test_a_client_that_waits_is_let_go_when_another_closes(serve: Any) -> None:
+    for handler in (echo, lambda ws: sleep(0.3)):
+        ws = connect(serve(handler).url, close_timeout=0.05)
+        waiting = spawn(ws.wait)
+        sleep(0)
+        ws.close()
+        with Timeout(5):
+            assert waiting.wait() is None
+        assert ws.socket.fileno() == -1
+
+
+def test_a_timeout_that_leaves_the_handler_is_its_error(serve: Any) -> None:
+    def handler(ws: Any) -> None:
+        with Timeout(0.01):
+            ws.wait()
+
+    assert serve(handler).open().closed_with == 1011
 
 
 @pytest.mark.parametrize("code", [0, 999, 1004, 1005, 1006, 1015, 2000, 5000])

@@ -145,4 +145,7 @@ def test_configured_is_a_decorator_too() -> None:
     assert isinstance(decorated, WebSocketWSGI) and isinstance(direct, WebSocketWSGI)
     assert (decorated.supported_protocols, decorated.settings.max_frame_length) == (["a"], 5)
     assert direct.handler is print
-    assert WebSocketWSGI(print, 7).settings.message_limit == 7
+    limited = WebSocketWSGI(print, 7)
+    assert (limited.max_frame_length, limited.settings.message_limit) == (7, 7)
+    limited.max_frame_length = 9
+    assert limited.settings.message_limit == 9

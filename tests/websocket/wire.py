@@ -2,12 +2,18 @@
 
 import os
 import struct
+from typing import Any
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="  # RFC 6455's example, and what belongs to it
 ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 FIN, RSV1, RSV2, RSV3 = 128, 64, 32, 16
+
+
+def echo(ws: Any) -> None:
+    for message in ws:
+        ws.send(message)
 
 
 def frame(
