@@ -1,7 +1,7 @@
 """greening: ordinary blocking Python, cooperative and massively concurrent.
 
-Call `greening.monkey_patch()` first thing, or run a script with `python -m greening script.py`, or import single modules
-green: `from greening.green import socket`.
+Call `greening.monkey_patch()` first thing, or run a script with `python -m greening script.py`, or import single
+modules green: `from greening.green import socket`.
 
 The house, from the ground up:
     _originals errors          the stdlib before patching; every exception

@@ -131,8 +131,8 @@ def in_hub() -> bool:
     return task is not None and task.hub.task is task
 
 
-# Whether the garbage collector was on, for each fork that is under way. It rests from before a fork until the child's hubs
-# are in order: a finaliser that parks would go to whoever was ready in the parent.
+# Whether the garbage collector was on, for each fork that is under way. It rests from before a fork until the child's
+# hubs are in order: a finaliser that parks would go to whoever was ready in the parent.
 _was_enabled: list[bool] = []
 
 
@@ -168,6 +168,4 @@ def _after_fork_in_child() -> None:
 # Hubs of OS threads that do not exist in this child. Kept: their greenlets must not be unwound here.
 _dead_hubs: list[Hub] = []
 
-os.register_at_fork(
-    before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
-)
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

@@ -658,7 +658,7 @@ def test_a_reader_that_waited_the_last_time_times_out_and_is_told_by_name(tls: T
     client, server = tls
     waited_once(client, server)
     client.settimeout(0.002)
-    with pytest.raises(TimeoutError, match="^The read operation timed out$"):
+    with pytest.raises(TimeoutError, match="The read operation timed out"):
         client.recv(10)
     client.settimeout(0)
     with pytest.raises(ssl.SSLWantReadError):

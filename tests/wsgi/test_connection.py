@@ -1,6 +1,7 @@
 """A connection's life: deadlines, clients that go away, other protocols, the log."""
 
 import logging
+import time
 from typing import Any
 
 import pytest
@@ -288,3 +289,25 @@ def test_many_at_once(serve: Any) -> None:
         )
 
     assert all(thread.wait() for thread in [spawn(client, number) for number in range(50)])
+
+
+def test_after_a_long_request_others_have_their_turn(serve: Any) -> None:
+    """Two clients that always have another request ready take turns."""
+    order: list[str] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        order.append(environ["PATH_INFO"])
+        began = time.perf_counter()
+        while time.perf_counter() - began < 0.002:
+            pass
+        start_response("200 OK", [("Content-Length", "0")])
+        return []
+
+    server = serve(app)
+    clients = {"a": server.connect(), "b": server.connect()}
+    for name, one in clients.items():
+        one.send(f"GET /{name} HTTP/1.1\r\nHost: a\r\n\r\n".encode() * 5)
+    for one in clients.values():
+        for _ in range(5):
+            assert one.answer().status == 200
+    assert order.index("/b") < 4, order
