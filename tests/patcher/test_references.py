@@ -154,7 +154,7 @@ def test_paths_of_things_that_nobody_holds() -> None:
 
 
 def test_what_c_code_keeps_behind_a_module_is_left_alone(run_program) -> None:
-    # CPython 3.12: `_asyncio` shows the garbage collector iterators that are free; who takes hold of one frees it twice.
+    # CPython 3.12: `_asyncio` shows the garbage collector iterators that are free; who takes one frees it twice.
     run_program("""
 import asyncio
 import gc
