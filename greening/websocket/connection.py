@@ -111,8 +111,8 @@ class WebSocket:
     def send(self, message: Message | bytearray | memoryview) -> None:
         """Send one message: text for a str, binary for anything else. Parks while the peer does not take it.
 
-        A green thread that is killed in it while others send has sent nothing. Once its turn has come the message goes
-        out as a whole, at the latest in front of the next one.
+        A green thread that is killed in it, or runs into a `Timeout`, has sent nothing if others were still at it; a
+        message that was begun is finished, at the latest in front of the next one.
 
         Raises:
             ConnectionClosedError: the connection is closed, or closing. UnicodeEncodeError: a lone surrogate.

@@ -1,6 +1,6 @@
 """The way out: frames of several green threads, one after the other, each of them whole.
 
-Whoever is killed, or times out, while it waits for its turn has sent nothing. Once a frame is begun it is finished,
+Whoever is killed, or times out, before it is its turn has sent nothing. Once a frame is begun it is finished,
 though perhaps by the next one who sends, or who waits for a message: half a frame would end the connection, and the
 compression of later messages builds on it.
 """
@@ -41,10 +41,9 @@ class Outlet:
             OSError: the connection is lost. TimeoutError: the socket's own time limit; the rest will follow.
         """
         with self._lock:
-            frame = make(*args)
             if self._rest:
-                frame = b"".join((self._rest, frame))
-            self._write(frame)
+                self._write(self._rest)
+            self._write(make(*args))
             while self.pongs:
                 self._write(self.pongs.popleft())
 

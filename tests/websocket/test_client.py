@@ -13,6 +13,7 @@ from greening._core.greenthread import kill, spawn
 from greening._core.waiting import sleep
 from greening.net import convenience
 from greening.net.convenience import listen
+from greening.sync.event import Event
 from greening.timeout import Timeout
 from greening.websocket.application import WebSocketWSGI
 from greening.websocket.client import connect
@@ -169,6 +170,41 @@ def test_over_tls(serve: Any, contexts: Any) -> None:
             assert ws.wait() == message
         ws.close((4000, "done"))
     assert (ws.close_code, ws.close_reason) == (4000, "done")
+
+
+def test_over_tls_too_a_message_whose_sender_is_killed_is_finished_by_the_next_one(serve: Any, contexts: Any) -> None:
+    big = bytes(range(256)) * 20_000
+    killed, read = Event(), Event()
+
+    def handler(ws: Any) -> None:
+        for _ in range(3):
+            with pytest.raises(Timeout):
+                with Timeout(0.02):
+                    ws.send(big)
+        killed.send()
+        read.wait()
+        ws.send("next")
+
+    server, client = contexts()
+    running = serve(handler, compression=False, server={"ssl_context": server})
+    with connect(running.url, ssl_context=client) as ws:
+        killed.wait()
+        read.send()
+        assert list(ws) == [big, "next"]
+
+
+def test_both_directions_at_once_over_tls(serve: Any, contexts: Any) -> None:
+    def handler(ws: Any) -> None:
+        sending = spawn(lambda: [ws.send(bytes([number]) * 100_000) for number in range(20)])
+        for number in range(20):
+            assert ws.wait() == bytes([number]) * 100_000
+        sending.wait()
+
+    server, client = contexts()
+    with connect(serve(handler, compression=False, server={"ssl_context": server}).url, ssl_context=client) as ws:
+        sending = spawn(lambda: [ws.send(bytes([number]) * 100_000) for number in range(20)])
+        assert list(ws) == [bytes([number]) * 100_000 for number in range(20)]
+        sending.wait()
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(serve: Any, contexts: Any) -> None:

@@ -283,9 +283,10 @@ def test_a_message_whose_sender_is_killed_midway_is_finished_by_the_next_one(ser
     killed, read = Event(), Event()
 
     def handler(ws: Any) -> None:
-        with pytest.raises(Timeout):
-            with Timeout(0.05):
-                ws.send(BIG)
+        for message in (BIG, "not begun", "nor this"):
+            with pytest.raises(Timeout):
+                with Timeout(0.05):
+                    ws.send(message)
         killed.send()
         read.wait()
         ws.send("next")
