@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Callable, Iterator
 from io import StringIO
+from socket import SO_RCVBUF, SOL_SOCKET
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ class Raw:
     def __init__(self, address: Any) -> None:
         self.sock: Any = connect(address)
         self.octets = b""
+        self.sock.setsockopt(SOL_SOCKET, SO_RCVBUF, 65536)  # so that a sender has to wait for us
 
     def send(self, octets: bytes) -> None:
         self.sock.sendall(octets)
@@ -35,10 +37,15 @@ class Raw:
         return bool(came)
 
     def exactly(self, size: int) -> bytes:
-        while len(self.octets) < size:
-            assert self._more(), f"the connection ended; there was {self.octets!r}"
-        found, self.octets = self.octets[:size], self.octets[size:]
-        return found
+        parts, there = [self.octets], len(self.octets)
+        while there < size:
+            self.octets = b""
+            assert self._more(), f"the connection ended {size - there} octets too early"
+            parts.append(self.octets)
+            there += len(self.octets)
+        octets = b"".join(parts)
+        self.octets = octets[size:]
+        return octets[:size]
 
     def ask(self, request: bytes) -> tuple[int, dict[str, str]]:
         """Status and fields of the answer to a handshake."""

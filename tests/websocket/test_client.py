@@ -173,7 +173,7 @@ def test_over_tls(serve: Any, contexts: Any) -> None:
 
 
 def test_over_tls_too_a_message_whose_sender_is_killed_is_finished_by_the_next_one(serve: Any, contexts: Any) -> None:
-    big = bytes(range(256)) * 20_000
+    big = bytes(range(256)) * 50_000
     killed, read = Event(), Event()
 
     def handler(ws: Any) -> None:
@@ -187,7 +187,7 @@ def test_over_tls_too_a_message_whose_sender_is_killed_is_finished_by_the_next_o
 
     server, client = contexts()
     running = serve(handler, compression=False, server={"ssl_context": server})
-    with connect(running.url, ssl_context=client) as ws:
+    with connect(running.url, ssl_context=client, max_frame_length=len(big)) as ws:
         killed.wait()
         read.send()
         assert list(ws) == [big, "next"]

@@ -15,7 +15,7 @@ from greening.websocket.client import connect
 from greening.websocket.failures import ConnectionClosedError
 from tests.websocket.wire import CLOSE, FIN, PING, PONG, TEXT, close_frame, echo, frame, handshake
 
-BIG = bytes(4 << 20)  # more than buffers take
+BIG = bytes(12 << 20)  # more than buffers take
 
 
 def test_the_handler_learns_what_was_asked(serve: Any) -> None:
