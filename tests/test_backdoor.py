@@ -4,6 +4,7 @@ import builtins
 import io
 import logging
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from greening import tpool
 from greening._core.greenthread import kill, spawn
 from greening._core.waiting import sleep
 from greening.backdoor import backdoor, backdoor_server
@@ -19,6 +21,7 @@ from greening.net.convenience import connect, listen
 from greening.sync.event import Event
 from greening.timeout import Timeout
 
+ROOT = Path(__file__).resolve().parent.parent
 FIRST = b">>> "
 
 
@@ -81,7 +84,7 @@ def server() -> Iterator[Callable[..., Connect]]:
     for client in clients:
         client.sock.close()
     with Timeout(20):
-        while type(sys.stdin).__module__ == "greening.backdoor":  # until the last prompt has seen that
+        while type(sys.stdin).__module__ == "greening.backdoor.streams":  # until the last prompt has seen that
             sleep(0)
 
 
@@ -191,7 +194,7 @@ def test_tracebacks_begin_with_the_command_and_show_its_source(server: Any, caps
     assert told.startswith('Traceback (most recent call last):\n  File "<backdoor-')
     assert "return 1 / 0" in told
     assert told.endswith("ZeroDivisionError: division by zero\n")
-    assert "backdoor.py" not in told
+    assert "greening" not in told
     assert "SyntaxError" in client.ask("1 +")
     assert "KeyboardInterrupt" in client.ask("raise KeyboardInterrupt")
     assert client.ask("1") == "1\n"
@@ -340,3 +343,62 @@ def test_a_server_that_is_killed_leaves_its_prompts_alone() -> None:
         client.say("exit()")
         client.rest()
         client.sock.close()
+
+
+CLIENT = """
+import os, pty, sys
+import greening
+greening.monkey_patch()
+from greening.backdoor import backdoor_server
+
+listener = greening.listen(("127.0.0.1", 0))
+greening.spawn(backdoor_server, listener, {})
+address = "127.0.0.1:%d" % listener.getsockname()[1]
+client, terminal = pty.fork()
+if client == 0:
+    os.environ["TERM"] = "dumb"
+    os.execv(sys.executable, [sys.executable, "-m", "greening.backdoor", address])
+
+seen = b""
+
+
+def until(mark):
+    global seen
+    while mark not in seen:
+        seen += os.read(terminal, 1000)
+    seen = seen.partition(mark)[2]
+
+
+until(b">>> ")
+os.write(terminal, b"6 * 7\\n")
+until(b"42")
+until(b">>> ")
+os.write(terminal, b"name = input('who? ')\\n")
+until(b"\\nwho? ")
+os.write(terminal, b"Ann\\n")
+until(b">>> ")
+os.write(terminal, b"\\x10\\x10\\n")  # up, twice: the history has commands, not what they read
+until(b"42")
+until(b">>> ")
+os.write(terminal, b"\\x04")
+assert os.waitpid(client, 0)[1] == 0
+assert open(os.path.expanduser("~/.greening_history")).read().splitlines()[-2:] == ["name = input('who? ')", "6 * 7"]
+"""
+
+
+@pytest.mark.slow
+def test_the_client_has_a_history(run_program: Any, tmp_path: Path) -> None:
+    pytest.importorskip("readline")
+    run_program(CLIENT, env={"HOME": str(tmp_path)})
+
+
+@pytest.mark.slow
+def test_the_client_sends_what_is_piped_into_it(server: Any) -> None:
+    address = server({"x": 41})().sock.getpeername()
+    command = [sys.executable, "-m", "greening.backdoor", f"127.0.0.1:{address[1]}"]
+    ran = tpool.execute(subprocess.run, command, input="x + 1\nprint('é')\n", capture_output=True, text=True, cwd=ROOT)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ">>> 42\n>>> é\n>>> \n" in ran.stdout
+    ran = tpool.execute(subprocess.run, [*command[:-1], "/nowhere"], capture_output=True, text=True, cwd=ROOT)
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr.startswith("/nowhere: ")

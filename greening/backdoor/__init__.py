@@ -1,0 +1,20 @@
+"""A Python prompt inside a running process, over a socket: look at it, call its functions, change it.
+
+    greening.spawn(backdoor_server, greening.listen(("127.0.0.1", 3000)), {"app": app})
+
+    $ python -m greening.backdoor 127.0.0.1:3000
+    >>> app.sessions
+
+That client has line editing and a history; nc and telnet do, too.
+
+Facts: who reaches the prompt owns the process; TCP on loopback is reached by every user of the machine, a Unix socket
+by those whom the permissions of its file let. `sys.stdout`, `sys.stderr`, `sys.stdin` and `sys.displayhook` belong to
+the whole process.
+Decisions: anything but loopback and Unix sockets must be asked for. While there are prompts, those four are stand-ins
+that ask which green thread wants them: a prompt's own gets its connection, all others get what was there before. What
+a command prints in green threads or OS threads that it starts is therefore not the prompt's.
+"""
+
+from greening.backdoor.server import backdoor, backdoor_server
+
+__all__ = ["backdoor", "backdoor_server"]

@@ -1,0 +1,98 @@
+"""The client: `python -m greening.backdoor ADDRESS`."""
+
+import os
+import socket
+import sys
+from codecs import getincrementaldecoder
+from importlib import import_module
+from select import select
+from typing import Any
+
+from greening.backdoor.prompt import FIRST, INTERRUPT, NEXT
+
+
+def talk(address: str) -> None:
+    """Talk to a prompt from this terminal until either side ends it. `python -m greening.backdoor ADDRESS`.
+
+    Args:
+        address: HOST:PORT, or the path of a Unix socket.
+    Raises:
+        OSError: nobody can be reached there, or the connection broke.
+    """
+    host, colon, port = address.rpartition(":")
+    if colon and "/" not in address:
+        connection = socket.create_connection((host.strip("[]"), int(port)))
+    else:
+        connection = socket.socket(socket.AF_UNIX)
+    with connection:
+        if connection.family == socket.AF_UNIX:
+            connection.connect(address)
+        _Terminal(connection).run()
+
+
+class _Terminal:
+    """Shows what comes, and asks for a line when a prompt has come."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._decode = getincrementaldecoder("utf-8")(errors="replace").decode
+        # A command may read, too, and then there is no prompt. (What is no terminal has been read ahead.)
+        self._sources = [connection, sys.stdin] if sys.stdin.isatty() else [connection]
+
+    def run(self) -> None:
+        while prompt := self._until_prompt():
+            try:
+                self._send(input(prompt) + "\n")
+            except EOFError:
+                self._connection.shutdown(socket.SHUT_WR)
+                while self._until_prompt():
+                    pass
+                return
+            except KeyboardInterrupt:
+                self._connection.sendall(INTERRUPT + b"\n")
+
+    def _send(self, text: str) -> None:
+        self._connection.sendall(text.encode(errors="replace"))
+
+    def _until_prompt(self) -> str:
+        """The prompt that has come. Empty: the connection has ended."""
+        while True:
+            ready = select(self._sources, [], [])[0]
+            if self._connection not in ready:
+                self._send(sys.stdin.readline())
+                continue
+            octets = self._connection.recv(65536)
+            text = self._decode(octets)
+            prompt = text[-4:] if octets and text.endswith((FIRST, NEXT)) else ""
+            sys.stdout.write(text.removesuffix(prompt))
+            sys.stdout.flush()
+            if prompt or not octets:
+                return prompt
+
+
+def main() -> None:
+    """Exits with a message when something is wrong. The history is ~/.greening_history."""
+    try:
+        _main()
+    except (OSError, ValueError) as error:
+        sys.exit(f"{sys.argv[-1]}: {error}")
+
+
+def _main() -> None:
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m greening.backdoor HOST:PORT | PATH")
+    if not sys.stdin.isatty():
+        talk(sys.argv[1])
+        return
+    readline: Any = import_module("readline")  # only here: it is not for a server's process
+    history = os.path.expanduser("~/.greening_history")
+    try:
+        readline.read_history_file(history)
+    except OSError:
+        pass  # the first time
+    try:
+        talk(sys.argv[1])
+    except KeyboardInterrupt:
+        pass
+    finally:
+        readline.write_history_file(history)
