@@ -164,6 +164,9 @@ _guard_pipe = pytest.StashKey[int]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell's background jobs ignore these, and so would all programs under test.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     if config.option.usepdb or config.option.collectonly or sys.gettrace() is not None:
         return  # somebody is thinking, not hanging
     reader, writer = os.pipe()

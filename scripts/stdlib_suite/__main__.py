@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import resource
+import signal
 import sys
 import time
 from pathlib import Path
@@ -48,6 +49,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 def main() -> int:
     """Run it."""
+    # A shell's background jobs ignore these, and so would all tests.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     options = parse(sys.argv[1:])
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     try:
