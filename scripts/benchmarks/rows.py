@@ -264,6 +264,14 @@ HTTP = (
         without=NO_WRAPPER,
     ),
     Row(
+        "http-slow-200",
+        "HTTP/1.1, a fast client beside 200 that send their heads line by line",
+        "http",
+        "ms for an answer, 99 of 100",
+        {"app": "hello", "slow": 200},
+        without={"gunicorn": "eight threads cannot wait for 200 heads"},
+    ),
+    Row(
         "http-idle-10000",
         "HTTP/1.1, 10,000 idle connections, kept alive",
         "http",

@@ -22,6 +22,8 @@ def open_http(machine: Machine, row: Row, peer: Peer, seconds: float) -> Sampler
     """By what the row asks about: `connections` under load, or idle with `idle`."""
     if row.options.get("idle"):
         return KeptAlive(machine, row, peer)
+    if row.options.get("slow"):
+        return BesideSlowOnes(machine, row, peer)
     server, port, size = _start(machine, row, peer)
     try:
         load = start_load(machine, port, int(row.options["connections"]), len(REQUEST), size, text=REQUEST)
@@ -55,6 +57,40 @@ class KeptAlive:
 
     def close(self) -> None:
         """Nothing lives between samples."""
+
+
+class BesideSlowOnes:
+    """A fast client, while others send their heads a field line at a time and never come to an end."""
+
+    def __init__(self, machine: Machine, row: Row, peer: Peer) -> None:
+        self._server, port, self._size = _start(machine, row, peer)
+        self._fast = socket.create_connection(("127.0.0.1", port), PATIENCE)
+        self._slow = [socket.create_connection(("127.0.0.1", port), PATIENCE) for _ in range(int(row.options["slow"]))]
+        for one in self._slow:
+            one.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n")
+
+    def sample(self) -> Sample:
+        """Milliseconds that the slowest but one of a hundred answers took; the slow ones say something meanwhile."""
+        took = []
+        for number in range(100):
+            for one in self._slow[number % 2 :: 2][number // 2 :: 50]:
+                one.sendall(b"X: y\r\n")
+            began = time.perf_counter()
+            self._fast.sendall(REQUEST.encode())
+            left = self._size
+            while left > 0:
+                data = self._fast.recv(left)
+                if not data:
+                    raise BenchError("it closed the connection")
+                left -= len(data)
+            took.append(time.perf_counter() - began)
+        return Sample(sorted(took)[-2] * 1e3)
+
+    def close(self) -> None:
+        """End the server."""
+        for one in (self._fast, *self._slow):
+            one.close()
+        self._server.close()
 
 
 def _start(machine: Machine, row: Row, peer: Peer) -> tuple[Child, int, int]:
