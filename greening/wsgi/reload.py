@@ -23,7 +23,6 @@ class Watch:
 
     def changed(self) -> str | None:
         """A file that has changed since the last call, or None. All changes up to now count as seen."""
-        now = time.time()
         found = None
         for file in self._files():
             try:
@@ -34,8 +33,9 @@ class Watch:
             before = self._seen.get(file)
             self._seen[file] = state
             if before is None:
-                # Later than now: a clock is wrong, and it would look new for ever.
-                if self._since < status.st_mtime <= now:
+                # Later than now: a clock is wrong, and it would look new for ever. Not later than when this call began:
+                # it may have been written since then.
+                if self._since < status.st_mtime <= time.time():
                     found = file
             elif before != state:
                 found = file

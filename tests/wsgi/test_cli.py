@@ -8,6 +8,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +20,7 @@ import trustme
 from greening.wsgi.cli import parse
 
 ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 40.0  # seconds, for a whole test
 
 # `/hold` says that it is there and finishes when the test opens the FIFO `go`.
 APP = """
@@ -63,6 +65,10 @@ class Command:
             text=True,
             start_new_session=True,
         )
+        # Who waits in vain for a line fails then, and says what there was.
+        self.patience = threading.Timer(PATIENCE, self.kill)
+        self.patience.daemon = True
+        self.patience.start()
         self.errors = ""
         self.address: Any = None
         self.context: ssl.SSLContext | None = None
@@ -117,9 +123,13 @@ class Command:
         self.errors += errors
         return self.process.returncode, output
 
-    def close(self) -> None:
+    def kill(self) -> None:
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        self.patience.cancel()
+        self.kill()
         with self.process:
             pass
 

@@ -44,6 +44,29 @@ def test_a_file_from_the_future_does_not_look_new_for_ever(tmp_path: Path) -> No
     assert watch.changed() is None
 
 
+def test_a_file_that_is_written_while_files_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write(tmp_path / "a.py", "1", 2001.5)
+
+    class Clock:
+        now = 2000
+
+        def time(self) -> int:
+            self.now += 1
+            return self.now
+
+    clock = Clock()
+    watch = Watch(2000, [file])
+    monkeypatch.setattr("greening.wsgi.reload.time", clock)
+    real = os.stat
+
+    def stat(path: str) -> os.stat_result:
+        clock.now += 1
+        return real(path)
+
+    monkeypatch.setattr("greening.wsgi.reload.os", SimpleNamespace(stat=stat))
+    assert watch.changed() == file
+
+
 def test_a_file_that_is_away_for_a_moment(tmp_path: Path) -> None:
     file = write(tmp_path / "a.py", "1", 1000)
     watch = Watch(2000, [file])
