@@ -61,7 +61,8 @@ run_task(PyObject *carrier, Hub *hub)
     Py_XDECREF(done);
     /* What this frees may run finalisers. They find no task here, and one that blocks makes the carrier a task. */
     Py_XDECREF(task);
-    return done == NULL ? -1 : PyObject_DelAttr(carrier, N__greening_task);
+    /* Not PyObject_DelAttr: 3.13 has made a function of it, which older ones lack. */
+    return done == NULL ? -1 : PyObject_SetAttr(carrier, N__greening_task, NULL);
 }
 
 static PyObject *
@@ -88,7 +89,7 @@ run(PyObject *self, PyObject *Py_UNUSED(unused))
         if (came == NULL || take_context(self) < 0)
             goto failed;
     }
-    if (PySet_Discard(hub->carriers, self) < 0 || PyObject_DelAttr(self, N_resume) < 0)
+    if (PySet_Discard(hub->carriers, self) < 0 || PyObject_SetAttr(self, N_resume, NULL) < 0)
         goto failed;
     Py_DECREF(of);
     Py_RETURN_NONE;

@@ -216,3 +216,8 @@ def test_whoever_waits_for_much_holds_no_memory_for_it() -> None:
             assert reader.wait() == b"x" * 100_000
     finally:
         tracemalloc.stop()
+
+
+def test_a_library_that_was_built_runs_on_this_python() -> None:
+    """One that a newer Python has built may ask for functions that this one does not have."""
+    assert "does not fit" not in debug.info()["accelerator"]
