@@ -16,6 +16,14 @@
 #include <Python.h>
 #include <structmember.h>
 
+/* Headers from 3.12 on return these without counting, which 3.11, where they are not immortal, does not survive. */
+#undef Py_RETURN_NONE
+#undef Py_RETURN_TRUE
+#undef Py_RETURN_FALSE
+#define Py_RETURN_NONE return Py_NewRef(Py_None)
+#define Py_RETURN_TRUE return Py_NewRef(Py_True)
+#define Py_RETURN_FALSE return Py_NewRef(Py_False)
+
 /* Members that Python sees are objects, never NULL once made: CPython reads those fastest. */
 typedef struct {
     PyObject_HEAD
