@@ -15,7 +15,7 @@ from typing import Any
 
 from greening._core.waiting import sleep
 from greening.net.socket import GreenSocket
-from greening.net.tls import GreenSSLSocket
+from greening.net.tls import shake_hands
 
 # accept(2): these belong to one connection that is gone already; the next one may be well.
 _GONE = {
@@ -93,31 +93,12 @@ class Acceptor:
         assert self._context is not None
         try:
             connection.settimeout(self._handshake_timeout)
-            secured = _wrap(self._context, connection, self._ragged)
+            secured = shake_hands(self._context, connection, server_side=True, suppress_ragged_eofs=self._ragged)
         except OSError:  # nonsense, a reset, a deadline: ssl.SSLError and TimeoutError are among them
             connection.close()
             return None
         secured.settimeout(None)
         return secured
-
-
-def _wrap(context: ssl.SSLContext, connection: Any, ragged: bool) -> Any:
-    """`context.wrap_socket`, cooperative also where the stdlib's class has not been patched."""
-    before = context.sslsocket_class
-    if isinstance(connection, GreenSocket) and before is ssl.SSLSocket:
-        context.sslsocket_class = GreenSSLSocket
-    try:
-        secured = context.wrap_socket(
-            connection, server_side=True, do_handshake_on_connect=False, suppress_ragged_eofs=ragged
-        )
-    finally:
-        context.sslsocket_class = before
-    try:
-        secured.do_handshake()
-    except BaseException:
-        secured.close()
-        raise
-    return secured
 
 
 def server_context(certfile: str | os.PathLike[str], keyfile: str | os.PathLike[str] | None = None) -> ssl.SSLContext:

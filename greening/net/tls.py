@@ -232,3 +232,24 @@ class GreenSSLSocket(ssl.SSLSocket, GreenSocket):
 
 for _name, _method in METHODS.items():
     setattr(GreenSSLSocket, _name, _method)
+
+
+def shake_hands(context: ssl.SSLContext, sock: Any, **how: Any) -> Any:
+    """`context.wrap_socket(sock, **how)` and the handshake, cooperative also where the stdlib's class is not patched.
+
+    Raises:
+        OSError: it failed (ssl.SSLError, TimeoutError); the connection is closed.
+    """
+    before = context.sslsocket_class
+    if isinstance(sock, GreenSocket) and before is ssl.SSLSocket:
+        context.sslsocket_class = GreenSSLSocket
+    try:
+        secured = context.wrap_socket(sock, do_handshake_on_connect=False, **how)
+    finally:
+        context.sslsocket_class = before
+    try:
+        secured.do_handshake()
+    except BaseException:
+        secured.close()
+        raise
+    return secured

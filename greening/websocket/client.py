@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from greening.net.dns import getaddrinfo
 from greening.net.socket import GreenSocket
-from greening.net.tls import GreenSSLSocket
+from greening.net.tls import shake_hands
 from greening.timeout import Timeout
 from greening.websocket.answer import Answer, agree, read_answer
 from greening.websocket.application import at_once
@@ -64,7 +64,7 @@ def connect(
             if sock is None:
                 sock = _dial(parts)
             if parts.scheme == "wss":
-                sock = _secure(sock, ssl_context or _default_context(), parts.hostname)
+                sock = shake_hands(ssl_context or _default_context(), sock, server_hostname=parts.hostname)
             at_once(sock)
             sock.sendall(request)
             answer = read_answer(sock)
@@ -140,23 +140,6 @@ def _default_context() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
     return context
-
-
-def _secure(sock: Any, context: ssl.SSLContext, name: str | None) -> Any:
-    """TLS over a connection, cooperative also where the stdlib's class has not been patched."""
-    before = context.sslsocket_class
-    if isinstance(sock, GreenSocket) and before is ssl.SSLSocket:
-        context.sslsocket_class = GreenSSLSocket
-    try:
-        secured = context.wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False)
-    finally:
-        context.sslsocket_class = before
-    try:
-        secured.do_handshake()
-    except BaseException:
-        secured.close()
-        raise
-    return secured
 
 
 def _request(
