@@ -34,8 +34,16 @@ typedef struct {
 
 typedef struct {
     Task task;
-    PyObject *func, *args, *kwargs, *result, *failure, *after, *start_timer, *quiet;
+    PyObject *func, *args, *kwargs, *result, *failure, *waiters, *links, *start_timer, *quiet;
 } Thread;
+
+/* A queue of parked tasks. */
+typedef struct {
+    PyObject_HEAD
+    PyObject **tasks;
+    PyObject *one; /* room for the first: most lots never have more */
+    Py_ssize_t size, capacity;
+} Lot;
 
 typedef struct {
     PyObject_HEAD
@@ -48,6 +56,8 @@ typedef struct {
     PyObject *ready, *idle, *carriers, *regs, *now, *enter, *post, *main, *task;
     Py_ssize_t turns, carrier_refs;
     unsigned long awake;
+    unsigned long long round_end; /* in ticks */
+    char timed;
     PyObject *dict, *weakrefs;
 } Hub;
 
@@ -55,10 +65,10 @@ typedef struct {
     PyObject_HEAD
     PyObject *owner, *readers, *writers;
     int fd;
-    char drained, edge, stream;
+    char drained, edge, stream, read_news, write_news;
 } Registration;
 
-extern PyTypeObject *TaskType, *ThreadType, *RingType, *HubType, *RegistrationType;
+extern PyTypeObject *TaskType, *ThreadType, *RingType, *HubType, *RegistrationType, *LotType;
 
 /* The states of a task: small integers, which CPython keeps one of each. */
 extern PyObject *RUNNING, *PARKED, *READY, *DEAD;
@@ -80,9 +90,9 @@ extern PyObject *TIMED_OUT;  /* what a park returns when its deadline came first
 
 /* Interned names of attributes and methods. */
 #define NAMES(X)                                                                                    \
-    X(_greening_task) X(gr_context) X(unparked) X(refuse) X(_alarm) X(_settle) X(busy) X(save)      \
-    X(restore) X(timers) X(add) X(cancel) X(when) X(leave) X(resume) X(_call_link) X(_keep_failure) \
-    X(_leave) X(_acquire) X(_give_back) X(_share) X(_hand_over) X(_release) X(release) X(locked)    \
+    X(_greening_task) X(gr_context) X(cancel_park) X(_alarm) X(_settle) X(busy) X(save)             \
+    X(restore) X(timers) X(add) X(cancel) X(when) X(resume) X(_call_link) X(_keep_failure)          \
+    X(_acquire) X(_hand_over) X(_slow_acquire) X(_slow_release) X(release) X(locked)                \
     X(_wait) X(_real) X(execute) X(_failure) X(hub) X(park)
 #define DECLARE(name) extern PyObject *N_##name;
 NAMES(DECLARE)
@@ -90,6 +100,7 @@ NAMES(DECLARE)
 
 /* module.c */
 PyObject *running_greenlet(void);          /* new reference */
+int is_greenlet(PyObject *object);
 PyObject *resume_greenlet(PyObject *resume);
 PyObject *learn_carrier(PyObject *module, PyObject *carrier);
 Task *running_task(void);                  /* new reference; NULL without an error: the engine does not know it */
@@ -104,14 +115,35 @@ int ring_appendleft(Ring *ring, PyObject *item);
 PyObject *task_park(Task *task, PyObject *deadline);
 PyObject *task_park_running(Task *task, PyObject *deadline);
 int task_wake(Task *task, PyObject *value);   /* 1: woken, 0: not, -1: error */
+int task_resume(Task *task);                  /* have a task that is READY run when its turn comes; -1: error */
+void task_cancel_park(Task *task);            /* nothing of a park may stay behind; the error that is set stays set */
 PyObject *hub_switch(Hub *hub);
 
 PyObject *task_new(PyTypeObject *type, PyObject *args, PyObject *kwargs);
 int task_traverse(Task *self, visitproc visit, void *arg);
 int task_clear(Task *self);
 
+/* lot.c: under the GIL each is one step on every OS thread. -1: error. */
+extern PyTypeObject *lot_class;            /* ParkingLot; told by Python */
+Lot *lot_new(void);
+int lot_append(Lot *lot, PyObject *task);
+int lot_leave(Lot *lot, PyObject *task);   /* 1: it was in there */
+Task *lot_choose(Lot *lot, PyObject *value);  /* new reference; NULL without an error: none waits */
+int lot_unpark(Lot *lot, PyObject *value);    /* 1: a task was resumed, 0: none waits */
+int lot_unpark_all(Lot *lot, PyObject *value);
+
 /* guard.c */
-int guard_is_free(void);                   /* no other OS thread is inside, as long as the caller keeps the GIL */
+void rest_collector(void);
+void wake_collector(void);
+Py_ssize_t guard_give_away(void);          /* how often the calling OS thread had it */
+void guard_take_back(Py_ssize_t depth);
+
+/* fairness.c */
+extern __thread unsigned long long slice_end;
+extern unsigned long long round_ticks, slice_ticks;
+unsigned long long ticks(void);
+int spend(void);                           /* a call that may wait is about to be tried. -1: error */
+void calibrate(void);
 
 /* thread.c */
 extern PyTypeObject *thread_class;         /* GreenThread; told by Python */
@@ -126,6 +158,8 @@ int add_sockets(PyObject *module);
 int add_guards(PyObject *module);
 int add_locks(PyObject *module);
 int add_semaphores(PyObject *module);
+int add_lots(PyObject *module);
+int add_fairness(PyObject *module);
 int add_locals(PyObject *module);
 
 PyTypeObject *make_type(PyObject *module, PyType_Spec *spec, PyTypeObject *base);

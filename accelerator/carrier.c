@@ -65,6 +65,17 @@ run_task(PyObject *carrier, Hub *hub)
     return done == NULL ? -1 : PyObject_SetAttr(carrier, N__greening_task, NULL);
 }
 
+/* Whether it has not been given a task yet. */
+static int
+is_idle(PyObject *carrier, Hub *hub)
+{
+    PyObject *task = PyObject_GetAttr(carrier, N__greening_task);
+    if (task == NULL)
+        PyErr_Clear();
+    Py_XDECREF(task); /* the carrier has it */
+    return task == hub->task;
+}
+
 static PyObject *
 run(PyObject *self, PyObject *Py_UNUSED(unused))
 {
@@ -86,6 +97,11 @@ run(PyObject *self, PyObject *Py_UNUSED(unused))
             goto failed;
         PyObject *came = hub_switch(hub);
         Py_XDECREF(came);
+        while (came != NULL && is_idle(self, hub)) {
+            /* Nothing was switched to, or the result of a foreign greenlet came up here. */
+            came = resume_greenlet(hub->enter);
+            Py_XDECREF(came);
+        }
         if (came == NULL || take_context(self) < 0)
             goto failed;
     }

@@ -1,7 +1,8 @@
-/* Guard: the engine's process-wide lock (greening/_core/lot.py), an RLock that costs two stores when nobody else has it.
+/* Guard: critical steps (greening/_core/critical.py): an RLock that costs two stores when no other OS thread has it, and
+   a garbage collector that rests.
 
-   Under the GIL looking at the count and setting it is one step. Whoever finds another OS thread inside waits at the
-   gate, without the GIL; who leaves opens the gate once if anybody waits. */
+   Under the GIL looking at the count and setting it is one step. An OS thread that finds another one inside waits at the
+   gate, without the GIL; the one that leaves opens the gate once if any waits. */
 #include "accelerator.h"
 #include <pythread.h>
 
@@ -15,10 +16,25 @@ typedef struct {
 /* The engine's one. */
 static Guard *the_guard;
 
-int
-guard_is_free(void)
+/* How many have the collector rest, and whether it is to be switched on again. */
+static Py_ssize_t resting;
+static int was_enabled;
+
+void
+rest_collector(void)
 {
-    return the_guard != NULL && (the_guard->count == 0 || the_guard->owner == PyThread_get_thread_ident());
+    resting++;
+    if (PyGC_Disable())
+        was_enabled = 1;
+}
+
+void
+wake_collector(void)
+{
+    if (--resting == 0 && was_enabled) {
+        was_enabled = 0;
+        PyGC_Enable();
+    }
 }
 
 static int
@@ -43,8 +59,8 @@ init(Guard *self, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
     return self->gate != NULL ? 0 : make_gate(self);
 }
 
-static PyObject *
-enter(Guard *self, PyObject *Py_UNUSED(unused))
+static void
+take(Guard *self)
 {
     unsigned long me = PyThread_get_thread_ident();
     while (self->count != 0 && self->owner != me) {
@@ -55,29 +71,85 @@ enter(Guard *self, PyObject *Py_UNUSED(unused))
         self->waiting--;
     }
     self->owner = me;
-    self->count++;
-    Py_RETURN_TRUE;
+    if (self->count++ == 0)
+        rest_collector();
+}
+
+static PyObject *
+enter(Guard *self, PyObject *Py_UNUSED(unused))
+{
+    take(self);
+    Py_RETURN_NONE;
+}
+
+static void
+let_go(Guard *self)
+{
+    if (--self->count > 0)
+        return;
+    wake_collector();
+    if (self->waiting > 0) {
+        /* Open it once. It may be open already, for an OS thread that has not got the GIL yet. */
+        PyThread_acquire_lock(self->gate, NOWAIT_LOCK);
+        PyThread_release_lock(self->gate);
+    }
+}
+
+static int
+owned(Guard *self)
+{
+    return self->count != 0 && self->owner == PyThread_get_thread_ident();
+}
+
+Py_ssize_t
+guard_give_away(void)
+{
+    if (the_guard == NULL || the_guard->count == 0 || !owned(the_guard))
+        return 0;
+    Py_ssize_t depth = the_guard->count;
+    while (the_guard->count > 0)
+        let_go(the_guard);
+    return depth;
+}
+
+void
+guard_take_back(Py_ssize_t depth)
+{
+    while (depth-- > 0)
+        take(the_guard);
 }
 
 static PyObject *
 leave(Guard *self, PyObject *Py_UNUSED(args))
 {
-    if (self->count == 0 || self->owner != PyThread_get_thread_ident()) {
+    if (!owned(self)) {
         PyErr_SetString(PyExc_RuntimeError, "cannot release un-acquired lock");
         return NULL;
     }
-    if (--self->count == 0 && self->waiting > 0) {
-        /* Open it once. It may be open already, for somebody who has not got the GIL yet. */
-        PyThread_acquire_lock(self->gate, NOWAIT_LOCK);
-        PyThread_release_lock(self->gate);
-    }
+    let_go(self);
     Py_RETURN_NONE;
 }
 
 static PyObject *
 is_owned(Guard *self, PyObject *Py_UNUSED(unused))
 {
-    return PyBool_FromLong(self->count != 0 && self->owner == PyThread_get_thread_ident());
+    return PyBool_FromLong(owned(self));
+}
+
+static PyObject *
+give_away(Guard *Py_UNUSED(self), PyObject *Py_UNUSED(unused))
+{
+    return PyLong_FromSsize_t(guard_give_away());
+}
+
+static PyObject *
+take_back(Guard *Py_UNUSED(self), PyObject *depth)
+{
+    Py_ssize_t count = PyLong_AsSsize_t(depth);
+    if (count == -1 && PyErr_Occurred())
+        return NULL;
+    guard_take_back(count);
+    Py_RETURN_NONE;
 }
 
 /* In the child of a fork: the threads that had it, or waited, are not here. The old gate may be in any state. */
@@ -106,9 +178,16 @@ dealloc(Guard *self)
 static PyMethodDef methods[] = {
     {"__enter__", (PyCFunction)enter, METH_NOARGS, "Take it, once more if this OS thread has it."},
     {"__exit__", (PyCFunction)leave, METH_VARARGS, "Undo one taking."},
-    {"_is_owned", (PyCFunction)is_owned, METH_NOARGS, "Whether this OS thread has it."},
-    {"_at_fork_reinit", (PyCFunction)at_fork, METH_NOARGS, "In the child of a fork: nobody has it."},
+    {"is_owned", (PyCFunction)is_owned, METH_NOARGS, "Whether this OS thread has it."},
+    {"give_away", (PyCFunction)give_away, METH_NOARGS, "Leave all critical steps; returns what `take_back` needs."},
+    {"take_back", (PyCFunction)take_back, METH_O, "Undo `give_away`."},
+    {"after_fork", (PyCFunction)at_fork, METH_NOARGS, "In the child of a fork: it is free."},
     {NULL, NULL, 0, NULL},
+};
+
+static PyMemberDef members[] = {
+    {"depth", T_PYSSIZET, offsetof(Guard, count), READONLY, "How often it is held."},
+    {NULL, 0, 0, 0, NULL},
 };
 
 static PyType_Slot slots[] = {
@@ -116,13 +195,43 @@ static PyType_Slot slots[] = {
     {Py_tp_init, init},
     {Py_tp_methods, methods},
     {Py_tp_dealloc, dealloc},
+    {Py_tp_members, members},
     {0, NULL},
 };
 
 static PyType_Spec spec = {"greening._accelerator.Guard", sizeof(Guard), 0, Py_TPFLAGS_DEFAULT, slots};
 
+static PyObject *
+rest(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unused))
+{
+    rest_collector();
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+wake(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unused))
+{
+    wake_collector();
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+wake_in_child(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unused))
+{
+    resting = 1;
+    wake_collector();
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef functions[] = {
+    {"rest_collector", rest, METH_NOARGS, "Have the garbage collector rest until `wake_collector` was called as often."},
+    {"wake_collector", wake, METH_NOARGS, "Undo one `rest_collector`."},
+    {"wake_collector_in_child", wake_in_child, METH_NOARGS, "What had it rest stayed behind in the parent of a fork."},
+    {NULL, NULL, 0, NULL},
+};
+
 int
 add_guards(PyObject *module)
 {
-    return make_type(module, &spec, NULL) == NULL ? -1 : 0;
+    return make_type(module, &spec, NULL) == NULL ? -1 : PyModule_AddFunctions(module, functions);
 }

@@ -99,7 +99,8 @@ hub_switch(Hub *hub)
 {
     PyObject *resume = hub->enter;
     Ring *ready = (Ring *)hub->ready;
-    if (hub->turns > 0) {
+    unsigned long long now = ticks();
+    if (hub->turns > 0 && now < hub->round_end) {
         Task *task = (Task *)ring_first(ready);
         if (task != NULL) {
             int has = task->resume != Py_None ? 1 : give_carrier(hub, task);
@@ -107,6 +108,7 @@ hub_switch(Hub *hub)
                 return NULL;
             if (has) {
                 hub->turns--;
+                slice_end = hub->timed ? now + slice_ticks : ~0ULL;
                 resume = task->resume;
                 Py_INCREF(resume);
                 Py_DECREF(ring_popleft(ready));
@@ -179,28 +181,18 @@ dispatch_one(Registration *reg, PyObject *event, long mask)
 {
     if ((mask & NVAL) || !reg->edge)
         return 0;
-    int reads = reg->readers != Py_None && (mask & (IN | PRI | RDHUP | HUP | ERR));
-    int writes = reg->writers != Py_None && (mask & (OUT | HUP | ERR));
-    if ((reads && !IS(reg->readers, TaskType)) || (writes && !IS(reg->writers, TaskType)))
-        return 0;
     reg->drained = 0;
     if (mask & (PRI | RDHUP | HUP | ERR))
         reg->stream = 0;
     PyObject *value = PyTuple_GetItem(event, 1);
-    if (reads) {
-        PyObject *task = reg->readers;
-        reg->readers = Py_NewRef(Py_None);
-        int woken = task_wake((Task *)task, value);
-        Py_DECREF(task);
-        if (woken < 0)
+    if (mask & (IN | PRI | RDHUP | HUP | ERR)) {
+        reg->read_news = 1;
+        if (IS(reg->readers, LotType) && lot_unpark_all((Lot *)reg->readers, value) < 0)
             return -1;
     }
-    if (writes) {
-        PyObject *task = reg->writers;
-        reg->writers = Py_NewRef(Py_None);
-        int woken = task_wake((Task *)task, value);
-        Py_DECREF(task);
-        if (woken < 0)
+    if (mask & (OUT | HUP | ERR)) {
+        reg->write_news = 1;
+        if (IS(reg->writers, LotType) && lot_unpark_all((Lot *)reg->writers, value) < 0)
             return -1;
     }
     return 1;
@@ -237,8 +229,9 @@ dispatch(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t count)
             return NULL;
         if (!done) {
             PyObject *one = PyList_New(1);
-            if (one == NULL || PyList_SetItem(one, 0, Py_NewRef(event)) < 0)
+            if (one == NULL)
                 return NULL;
+            PyList_SetItem(one, 0, Py_NewRef(event)); /* it cannot fail: the list is new, and has room */
             PyObject *result = PyObject_CallFunctionObjArgs(slow, registry, one, NULL);
             Py_DECREF(one);
             if (result == NULL)
@@ -249,7 +242,29 @@ dispatch(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t count)
     Py_RETURN_NONE;
 }
 
+static PyObject *
+begin_round(Hub *self, PyObject *args)
+{
+    Py_ssize_t turns;
+    PyObject *now;
+    if (!PyArg_ParseTuple(args, "nO", &turns, &now))
+        return NULL;
+    calibrate();
+    self->turns = turns;
+    self->round_end = self->timed ? ticks() + round_ticks : ~0ULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+begin_slice(Hub *self, PyObject *Py_UNUSED(now))
+{
+    slice_end = self->timed ? ticks() + slice_ticks : ~0ULL;
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef hub_methods[] = {
+    {"begin_round", (PyCFunction)begin_round, METH_VARARGS, "See greening._core.hub.Hub.begin_round."},
+    {"begin_slice", (PyCFunction)begin_slice, METH_O, "See greening._core.hub.Hub.begin_slice."},
     {"switch", switch_, METH_NOARGS, "See greening._core.hub.Hub.switch."},
     {NULL, NULL, 0, NULL},
 };
@@ -262,6 +277,7 @@ static PyMemberDef hub_members[] = {
     {"ready", T_OBJECT_EX, offsetof(Hub, ready), READONLY, NULL},
     {"carrier_refs", T_PYSSIZET, offsetof(Hub, carrier_refs), 0, NULL},
     {"turns", T_PYSSIZET, offsetof(Hub, turns), 0, NULL},
+    {"timed", T_BOOL, offsetof(Hub, timed), 0, NULL},
     {"awake", T_ULONG, offsetof(Hub, awake), 0, NULL},
     {"__dictoffset__", T_PYSSIZET, offsetof(Hub, dict), READONLY, NULL},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(Hub, weakrefs), READONLY, NULL},
@@ -288,7 +304,7 @@ static PyType_Spec hub_spec = {
 
 static PyMemberDef reg_members[] = {
     REG(owner, T_OBJECT_EX), REG(readers, T_OBJECT_EX), REG(writers, T_OBJECT_EX), REG(fd, T_INT),
-    REG(drained, T_BOOL), REG(edge, T_BOOL), REG(stream, T_BOOL),
+    REG(drained, T_BOOL), REG(edge, T_BOOL), REG(stream, T_BOOL), REG(read_news, T_BOOL), REG(write_news, T_BOOL),
     {NULL, 0, 0, 0, NULL},
 };
 

@@ -3,10 +3,6 @@
 
 static PyTypeObject *CellType, *LockType, *RLockType;
 
-/* A call that may wait and never has to lets others run once in so many times: see greening/sync/lock.py. */
-enum { SHARE_EVERY = 1024 };
-static unsigned calls;
-
 /* Cell: the state of a lock. Under the GIL its methods are single steps on every OS thread. */
 
 typedef struct {
@@ -68,7 +64,7 @@ static PyType_Spec cell_spec = {"greening._accelerator.Cell", sizeof(Cell), 0, P
 
 typedef struct {
     PyObject_HEAD
-    PyObject *real, *waiters; /* a Cell, or an adopted real lock; a list of tasks */
+    PyObject *real, *waiters; /* a Cell, or an adopted real lock; a lot */
     PyObject *weakrefs;
 } Lock;
 
@@ -97,16 +93,23 @@ call_real(Lock *lock, PyObject *method)
 
 static PyObject *MINUS_ONE;
 
+/* Whether a task waits. A lot that a user's class has taken away counts as one: Python has the error. */
+static int
+has_waiters(PyObject *waiters)
+{
+    return !IS(waiters, LotType) || ((Lot *)waiters)->size > 0;
+}
+
 static PyObject *
 lock_enter(Lock *self, PyObject *Py_UNUSED(unused))
 {
+    if (spend() < 0)
+        return NULL;
     Cell *cell = cell_of(self);
     if (cell == NULL || cell->locked)
         return call_acquire((PyObject *)self, Py_True, MINUS_ONE);
     cell->locked = 1;
-    if (++calls % SHARE_EVERY)
-        Py_RETURN_TRUE;
-    return PyObject_CallMethodObjArgs((PyObject *)self, N__share, NULL);
+    Py_RETURN_TRUE;
 }
 
 static PyObject *
@@ -117,19 +120,14 @@ lock_acquire(Lock *self, PyObject *args, PyObject *kwargs)
     if ((kwargs != NULL || PyTuple_Size(args) > 0) &&
         !PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:acquire", names, &blocking, &timeout))
         return NULL;
-    if (timeout == MINUS_ONE) {
-        Cell *cell = cell_of(self);
-        int waits = PyObject_IsTrue(blocking);
-        if (waits < 0)
-            return NULL;
-        if (waits)
-            return lock_enter(self, NULL);
-        if (cell != NULL) {
-            if (cell->locked)
-                Py_RETURN_FALSE;
-            cell->locked = 1;
-            Py_RETURN_TRUE;
-        }
+    int waits = PyObject_IsTrue(blocking);
+    if (waits < 0 || spend() < 0)
+        return NULL;
+    Cell *cell = timeout == MINUS_ONE ? cell_of(self) : NULL;
+    if (cell != NULL && (!cell->locked || !waits)) {
+        int taken = !cell->locked;
+        cell->locked = 1;
+        return PyBool_FromLong(taken);
     }
     return call_acquire((PyObject *)self, blocking, timeout);
 }
@@ -138,8 +136,15 @@ static PyObject *
 lock_release(Lock *self, PyObject *Py_UNUSED(unused))
 {
     Cell *cell = cell_of(self);
-    if (self->waiters == NULL || PyList_Size(self->waiters) != 0)
+    if (has_waiters(self->waiters)) {
+        int unparked = cell != NULL && cell->locked && IS(self->waiters, LotType)
+                           ? lot_unpark((Lot *)self->waiters, Py_None) : 0;
+        if (unparked < 0)
+            return NULL;
+        if (unparked > 0)
+            Py_RETURN_NONE;
         return PyObject_CallMethodObjArgs((PyObject *)self, N__hand_over, NULL);
+    }
     if (cell != NULL)
         return cell_release(cell, NULL);
     return call_real(self, N_release);
@@ -231,7 +236,7 @@ static PyType_Spec lock_spec = {
 
 typedef struct {
     PyObject_HEAD
-    PyObject *block, *owner; /* a Lock; the greenlet that has it, or None */
+    PyObject *owner, *waiters; /* the greenlet that has it, or None; a lot */
     Py_ssize_t count;
     PyObject *weakrefs;
 } RLock;
@@ -245,43 +250,44 @@ rlock_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwa
     return (PyObject *)self;
 }
 
-/* Take it without waiting, but for a turn of the others that is due when the caller may wait. 1: taken, 0: Python has to
-   do it, -1: error. */
-static int
-rlock_take(RLock *self, int waits)
+/* The running greenlet, which runs, and so lives: borrowed. NULL without an error: there are no greenlets any more. */
+static PyObject *
+me_(void)
 {
     PyObject *me = running_greenlet();
-    if (me == NULL) {
+    if (me == NULL)
         PyErr_Clear();
-        return 0;
-    }
-    Py_DECREF(me); /* it runs, and so lives */
+    Py_XDECREF(me);
+    return me;
+}
+
+/* `waits`: False is answered at once where it is not MINUS_ONE's time limit. */
+static PyObject *
+rlock_take(RLock *self, PyObject *blocking, PyObject *timeout)
+{
+    PyObject *me = me_();
+    if (me == NULL)
+        return PyObject_CallMethodObjArgs((PyObject *)self, N__slow_acquire, blocking, timeout, NULL);
     if (self->owner == me) {
         self->count++;
-        return 1;
+        Py_RETURN_TRUE;
     }
-    Cell *cell = self->block != NULL && IS(self->block, LockType) ? cell_of((Lock *)self->block) : NULL;
-    if (cell == NULL || cell->locked)
-        return 0;
-    cell->locked = 1;
-    if (waits && ++calls % SHARE_EVERY == 0) {
-        PyObject *taken = PyObject_CallMethodObjArgs(self->block, N__share, NULL);
-        if (taken == NULL)
-            return -1;
-        Py_DECREF(taken);
+    if (spend() < 0)
+        return NULL;
+    if (timeout == MINUS_ONE && self->owner == Py_None) {
+        SET(self->owner, me);
+        self->count = 1;
+        Py_RETURN_TRUE;
     }
-    SET(self->owner, me);
-    self->count = 1;
-    return 1;
+    if (timeout == MINUS_ONE && blocking == Py_False)
+        Py_RETURN_FALSE;
+    return PyObject_CallMethodObjArgs((PyObject *)self, N__acquire, me, blocking, timeout, NULL);
 }
 
 static PyObject *
 rlock_enter(RLock *self, PyObject *Py_UNUSED(unused))
 {
-    int taken = rlock_take(self, 1);
-    if (taken == 0)
-        return call_acquire((PyObject *)self, Py_True, MINUS_ONE);
-    return taken < 0 ? NULL : Py_NewRef(Py_True);
+    return rlock_take(self, Py_True, MINUS_ONE);
 }
 
 static PyObject *
@@ -293,21 +299,39 @@ rlock_acquire(RLock *self, PyObject *args, PyObject *kwargs)
         !PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:acquire", names, &blocking, &timeout))
         return NULL;
     int waits = PyObject_IsTrue(blocking);
-    int taken = waits < 0 ? -1 : timeout == MINUS_ONE ? rlock_take(self, waits) : 0;
-    if (taken == 0)
-        return call_acquire((PyObject *)self, blocking, timeout);
-    return taken < 0 ? NULL : Py_NewRef(Py_True);
+    return waits < 0 ? NULL : rlock_take(self, waits ? Py_True : Py_False, timeout);
+}
+
+/* Hand it to the first that waits, in one step. 1: done, 0: Python has to do it, -1: error. */
+static int
+rlock_hand_over(RLock *self)
+{
+    if (!IS(self->waiters, LotType))
+        return 0;
+    Lot *waiters = (Lot *)self->waiters;
+    if (waiters->size > 0) {
+        Task *first = (Task *)waiters->tasks[0];
+        PyObject *glet = PyCFunction_Check(first->resume) ? PyCFunction_GetSelf(first->resume) : NULL;
+        if (first->state != PARKED || glet == NULL || !is_greenlet(glet))
+            return 0;
+        Task *task = lot_choose(waiters, Py_None);
+        SET(self->owner, glet);
+        self->count = 1;
+        int resumed = task_resume(task);
+        Py_DECREF((PyObject *)task);
+        return resumed < 0 ? -1 : 1;
+    }
+    self->count = 0;
+    SET(self->owner, Py_None);
+    return 1;
 }
 
 static PyObject *
 rlock_release(RLock *self, PyObject *Py_UNUSED(unused))
 {
-    PyObject *me = running_greenlet();
-    if (me == NULL) {
-        PyErr_Clear();
-        return PyObject_CallMethodObjArgs((PyObject *)self, N__release, NULL);
-    }
-    Py_DECREF(me);
+    PyObject *me = me_();
+    if (me == NULL)
+        return PyObject_CallMethodObjArgs((PyObject *)self, N__slow_release, NULL);
     if (self->owner != me) {
         PyErr_SetString(PyExc_RuntimeError, "cannot release un-acquired lock");
         return NULL;
@@ -316,11 +340,12 @@ rlock_release(RLock *self, PyObject *Py_UNUSED(unused))
         self->count--;
         Py_RETURN_NONE;
     }
-    self->count = 0;
-    SET(self->owner, Py_None);
-    if (IS(self->block, LockType))
-        return lock_release((Lock *)self->block, NULL);
-    return PyObject_CallMethodObjArgs(self->block, N_release, NULL);
+    int done = rlock_hand_over(self);
+    if (done < 0)
+        return NULL;
+    if (done > 0)
+        Py_RETURN_NONE;
+    return PyObject_CallMethodObjArgs((PyObject *)self, N__hand_over, NULL);
 }
 
 static PyObject *
@@ -332,20 +357,15 @@ rlock_exit(RLock *self, PyObject *Py_UNUSED(args))
 static PyObject *
 rlock_is_owned(RLock *self, PyObject *Py_UNUSED(unused))
 {
-    PyObject *me = running_greenlet();
-    if (me == NULL) {
-        PyErr_Clear();
-        return PyBool_FromLong(self->count > 0);
-    }
-    Py_DECREF(me);
-    return PyBool_FromLong(self->owner == me);
+    PyObject *me = me_();
+    return PyBool_FromLong(me == NULL ? self->count > 0 : self->owner == me);
 }
 
 static int
 rlock_traverse(RLock *self, visitproc visit, void *arg)
 {
     Py_VISIT(TYPE(self));
-    Py_VISIT(self->block);
+    Py_VISIT(self->waiters);
     Py_VISIT(self->owner);
     return 0;
 }
@@ -353,7 +373,7 @@ rlock_traverse(RLock *self, visitproc visit, void *arg)
 static int
 rlock_clear(RLock *self)
 {
-    Py_CLEAR(self->block);
+    Py_CLEAR(self->waiters);
     Py_CLEAR(self->owner);
     return 0;
 }
@@ -383,7 +403,7 @@ static PyMethodDef rlock_methods[] = {
 };
 
 static PyMemberDef rlock_members[] = {
-    {"_block", T_OBJECT_EX, offsetof(RLock, block), 0, NULL},
+    {"_waiters", T_OBJECT_EX, offsetof(RLock, waiters), 0, NULL},
     {"_owner", T_OBJECT_EX, offsetof(RLock, owner), 0, NULL},
     {"_count", T_PYSSIZET, offsetof(RLock, count), 0, NULL},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(RLock, weakrefs), READONLY, NULL},

@@ -13,6 +13,12 @@ running_greenlet(void)
     return (PyObject *)PyGreenlet_GetCurrent();
 }
 
+int
+is_greenlet(PyObject *object)
+{
+    return PyObject_TypeCheck(object, &PyGreenlet_Type);
+}
+
 /* Call `resume`, the bound `switch` of a greenlet. What is held meanwhile is the method object, and not its greenlet (see
    carrier). Directly, since everything that is on the C stack now is copied at every switch, and kept as long as we are
    parked. */
@@ -119,7 +125,7 @@ PyInit__accelerator(void)
     PyObject *module = PyModule_Create(&definition);
     if (module == NULL)
         return NULL;
-    if (add_ring(module) < 0 || add_tasks(module) < 0 || add_threads(module) < 0 || add_guards(module) < 0 ||
+    if (add_ring(module) < 0 || add_tasks(module) < 0 || add_lots(module) < 0 || add_fairness(module) < 0 || add_threads(module) < 0 || add_guards(module) < 0 ||
         add_locks(module) < 0 || add_semaphores(module) < 0 || add_locals(module) < 0 || add_carriers(module) < 0 ||
         add_hubs(module) < 0 || add_sockets(module) < 0)
         Py_CLEAR(module);

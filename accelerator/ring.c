@@ -110,20 +110,44 @@ pop(Ring *self, PyObject *Py_UNUSED(unused))
     return *slot(self, self->length);
 }
 
+/* Take out the item at `index`: the ring's reference is the caller's. */
+static PyObject *
+take_out(Ring *self, Py_ssize_t index)
+{
+    PyObject *item = *slot(self, index);
+    if (index == 0)
+        return ring_popleft(self);
+    for (; index < self->length - 1; index++)
+        *slot(self, index) = *slot(self, index + 1);
+    self->length--;
+    return item;
+}
+
 static PyObject *
 ring_remove(Ring *self, PyObject *item)
 {
     for (Py_ssize_t i = 0; i < self->length; i++) {
         if (*slot(self, i) == item) {
-            for (; i < self->length - 1; i++)
-                *slot(self, i) = *slot(self, i + 1);
-            self->length--;
-            Py_DECREF(item);
+            Py_DECREF(take_out(self, i)); /* the caller has it as well */
             Py_RETURN_NONE;
         }
     }
     PyErr_SetString(PyExc_ValueError, "it is not in the ring");
     return NULL;
+}
+
+static PyObject *
+rotate(Ring *self, PyObject *number)
+{
+    Py_ssize_t steps = PyLong_AsSsize_t(number);
+    if (steps == -1 && PyErr_Occurred())
+        return NULL;
+    for (; steps > 0 && self->length > 1; steps--) {
+        PyObject *last = *slot(self, self->length - 1);
+        self->first = (self->first - 1) & (self->capacity - 1);
+        self->items[self->first] = last;
+    }
+    Py_RETURN_NONE;
 }
 
 static int
@@ -159,6 +183,17 @@ ring_item(Ring *self, Py_ssize_t index)
 }
 
 static int
+ring_delete(Ring *self, Py_ssize_t index, PyObject *value)
+{
+    if (value != NULL || index < 0 || index >= self->length) {
+        PyErr_SetString(value != NULL ? PyExc_TypeError : PyExc_IndexError, "only a task that is there can be taken out");
+        return -1;
+    }
+    Py_DECREF(take_out(self, index));
+    return 0;
+}
+
+static int
 ring_traverse(Ring *self, visitproc visit, void *arg)
 {
     Py_VISIT(TYPE(self));
@@ -184,6 +219,7 @@ static PyMethodDef methods[] = {
     {"popleft", (PyCFunction)popleft, METH_NOARGS, "Take the first. IndexError: there is none."},
     {"pop", (PyCFunction)pop, METH_NOARGS, "Take the last. IndexError: there is none."},
     {"remove", (PyCFunction)ring_remove, METH_O, "Take out the first that is this very task. ValueError: none is."},
+    {"rotate", (PyCFunction)rotate, METH_O, "Move the last tasks, so many, to the head."},
     {"clear", (PyCFunction)clear, METH_NOARGS, "Take out all."},
     {NULL, NULL, 0, NULL},
 };
@@ -196,6 +232,7 @@ static PyType_Slot slots[] = {
     {Py_tp_dealloc, ring_dealloc},
     {Py_sq_length, ring_length},
     {Py_sq_item, ring_item},
+    {Py_sq_ass_item, ring_delete},
     {0, NULL},
 };
 

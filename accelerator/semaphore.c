@@ -4,7 +4,7 @@
 typedef struct {
     PyObject_HEAD
     Py_ssize_t counter;
-    PyObject *waiters; /* a list of tasks */
+    PyObject *waiters; /* a lot */
     PyObject *weakrefs;
 } Semaphore;
 
@@ -16,7 +16,9 @@ semaphore_acquire(Semaphore *self, PyObject *args, PyObject *kwargs)
     if ((kwargs != NULL || PyTuple_Size(args) > 0) &&
         !PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:acquire", names, &blocking, &timeout))
         return NULL;
-    if (timeout == Py_None && self->counter > 0 && guard_is_free()) {
+    if (spend() < 0)
+        return NULL;
+    if (timeout == Py_None && self->counter > 0) {
         self->counter--;
         Py_RETURN_TRUE;
     }
@@ -26,7 +28,9 @@ semaphore_acquire(Semaphore *self, PyObject *args, PyObject *kwargs)
 static PyObject *
 semaphore_enter(Semaphore *self, PyObject *Py_UNUSED(unused))
 {
-    if (self->counter > 0 && guard_is_free()) {
+    if (spend() < 0)
+        return NULL;
+    if (self->counter > 0) {
         self->counter--;
         Py_RETURN_NONE;
     }
@@ -40,14 +44,11 @@ semaphore_enter(Semaphore *self, PyObject *Py_UNUSED(unused))
 static PyObject *
 semaphore_release(Semaphore *self, PyObject *Py_UNUSED(unused))
 {
-    if (self->waiters != NULL && PyList_Size(self->waiters) == 0 && guard_is_free()) {
-        self->counter++;
-        Py_RETURN_TRUE;
-    }
-    PyObject *given = PyObject_CallMethodObjArgs((PyObject *)self, N__give_back, NULL);
-    if (given == NULL)
+    int unparked = IS(self->waiters, LotType) ? lot_unpark((Lot *)self->waiters, Py_None) : 0;
+    if (unparked < 0)
         return NULL;
-    Py_DECREF(given);
+    if (unparked == 0)
+        self->counter++;
     Py_RETURN_TRUE;
 }
 

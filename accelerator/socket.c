@@ -7,18 +7,15 @@
 #include <sys/socket.h>
 
 
-/* Tries after which a green thread lets others run: see greening/net/retry.py. */
-enum { BUDGET = 128 };
 /* Up to here a read goes through a buffer of ours, and makes an object of just the right size. */
 enum { ROOM = 65536 };
 /* From here on the GIL is given away for the call. */
 enum { LONG_CALL = 262144 };
 
-static unsigned ticks;
 static char room[ROOM];
 
 /* Told by Python: see `double_socket_methods`. */
-static PyObject *get_fileno, *get_timeout, *timeouts, *yield_now;
+static PyObject *get_fileno, *get_timeout, *timeouts;
 static PyObject *slow_recv, *slow_recv_into, *slow_send, *slow_sendall, *send_rest, *sendall_rest;
 
 /* The descriptor is the first member of the interpreter's socket object. That is no promise of anybody's: it is looked
@@ -39,17 +36,6 @@ fd_of(PyObject *sock)
     if (first_member_is_fd == UNKNOWN && fd > 2)
         first_member_is_fd = *member == fd ? HOLDS : HOLDS_NOT;
     return fd;
-}
-
-/* After a number of tries, let others run first. -1: error. */
-static int
-spend(void)
-{
-    if (++ticks % BUDGET)
-        return 0;
-    PyObject *done = PyObject_CallNoArgs(yield_now);
-    Py_XDECREF(done);
-    return done == NULL ? -1 : 0;
 }
 
 /* The registration of a socket with its hub, if it is armed and this socket's; borrowed from `regs`, or NULL. */
@@ -140,33 +126,38 @@ as_it_is:
 static int
 wait_readable(Task *task, Registration *reg, PyObject *deadline)
 {
-    if (task->state != RUNNING || reg->readers != Py_None || !reg->edge)
+    if (task->state != RUNNING || !reg->edge)
         return 0;
-    SET(task->state, PARKED);
-    SET(reg->readers, (PyObject *)task);
-    Py_INCREF((PyObject *)reg);
-    PyObject *events = task_park_running(task, deadline);
-    if (events == NULL || events == TIMED_OUT) {
-        PyObject *type, *value, *trace;
-        PyErr_Fetch(&type, &value, &trace);
-        PyObject *left = PyObject_CallMethodObjArgs((PyObject *)reg, N_leave, (PyObject *)task, NULL);
-        Py_XDECREF(left);
-        if (left != NULL)
-            PyErr_Restore(type, value, trace);
-        else {
-            Py_XDECREF(type);
-            Py_XDECREF(value);
-            Py_XDECREF(trace);
-        }
-        if (events != NULL && left != NULL)
-            PyErr_SetString(PyExc_TimeoutError, "timed out");
-        Py_XDECREF(events);
-        Py_DECREF((PyObject *)reg);
-        return -1;
+    if (!IS(reg->readers, LotType)) {
+        Lot *made = lot_new();
+        if (made == NULL)
+            return -1;
+        if (!IS(reg->readers, LotType))
+            SET(reg->readers, (PyObject *)made);
+        Py_DECREF((PyObject *)made);
     }
-    Py_DECREF(events);
+    if (reg->read_news) { /* an event has come since the try */
+        reg->read_news = 0;
+        return 1;
+    }
+    Lot *readers = (Lot *)Py_NewRef(reg->readers);
+    Py_INCREF((PyObject *)reg);
+    PyObject *events = NULL;
+    if (lot_append(readers, (PyObject *)task) == 0) {
+        SET(task->state, PARKED);
+        events = task_park_running(task, deadline);
+        if (events == NULL || events == TIMED_OUT)
+            lot_leave(readers, (PyObject *)task);
+        if (events == TIMED_OUT) {
+            Py_CLEAR(events);
+            PyErr_SetString(PyExc_TimeoutError, "timed out");
+        }
+    }
+    reg->read_news = 0; /* the caller tries now */
+    Py_DECREF((PyObject *)readers);
     Py_DECREF((PyObject *)reg);
-    return 1;
+    Py_XDECREF(events);
+    return events == NULL ? -1 : 1;
 }
 
 /* The same into an object that is made for it: none is held while the caller is parked, of which there may be
@@ -211,10 +202,13 @@ read_into(PyObject *sock, void *buffer, size_t size, PyObject **made)
             PyErr_Clear(); /* closed by somebody while we let others run: Python has the right error */
             goto end;
         }
+        if (reg != NULL)
+            reg->read_news = 0;
         got = buffer != NULL ? receive(fd, buffer, size) : receive_bytes(fd, made, size);
         if (got != -2) {
             /* A short read has said that there is nothing more: see Registration.drained. */
-            if (got >= 0 && (size_t)got < size && (reg = registration_of(hub, sock, fd)) != NULL && reg->stream)
+            if (got >= 0 && (size_t)got < size && (reg = registration_of(hub, sock, fd)) != NULL && reg->stream &&
+                !reg->read_news)
                 reg->drained = 1;
             goto end;
         }
@@ -238,7 +232,7 @@ read_into(PyObject *sock, void *buffer, size_t size, PyObject **made)
         }
         got = buffer != NULL ? receive(fd, buffer, size) : receive_bytes(fd, made, size);
     } while (got == -2);
-    if (got > 0 && (size_t)got < size && (reg = registration_of(hub, sock, fd)) != NULL && reg->stream)
+    if (got > 0 && (size_t)got < size && (reg = registration_of(hub, sock, fd)) != NULL && reg->stream && !reg->read_news)
         reg->drained = 1;
 end:
     Py_XDECREF(deadline);
@@ -435,8 +429,7 @@ double_socket_methods(PyObject *Py_UNUSED(module), PyObject *args)
         const char *name;
         PyObject **place;
     } wanted[] = {
-        {"fileno", &get_fileno}, {"gettimeout", &get_timeout}, {"timeouts", &timeouts}, {"yield_now", &yield_now},
-        {"recv", &slow_recv}, {"recv_into", &slow_recv_into}, {"send", &slow_send}, {"sendall", &slow_sendall},
+        {"fileno", &get_fileno}, {"gettimeout", &get_timeout}, {"timeouts", &timeouts}, {"recv", &slow_recv}, {"recv_into", &slow_recv_into}, {"send", &slow_send}, {"sendall", &slow_sendall},
         {"send_rest", &send_rest}, {"sendall_rest", &sendall_rest}, {NULL, NULL},
     };
     for (int i = 0; wanted[i].name != NULL; i++) {
@@ -457,21 +450,9 @@ double_socket_methods(PyObject *Py_UNUSED(module), PyObject *args)
     return found;
 }
 
-/* set_tries(n): so many have been made since others last had a turn. For tests. */
-static PyObject *
-set_tries(PyObject *Py_UNUSED(module), PyObject *number)
-{
-    long value = PyLong_AsLong(number);
-    if (value == -1 && PyErr_Occurred())
-        return NULL;
-    ticks = (unsigned)value;
-    Py_RETURN_NONE;
-}
-
 static PyMethodDef functions[] = {
     {"await_data", await_data, METH_O,
      "await_data(socket): park until there is something to read. 1: there was at once, 2: now there is, 0: Python's job."},
-    {"set_tries", set_tries, METH_O, "set_tries(n): so many tries have been made since others had a turn. For tests."},
     {"double_socket_methods", double_socket_methods, METH_VARARGS,
      "double_socket_methods(type, functions): recv, recv_into, send, sendall for that socket type."},
     {NULL, NULL, 0, NULL},

@@ -111,13 +111,12 @@ set_alarm(Task *task, PyObject *deadline)
 
 static PyObject *slots_object; /* core.slots.SLOTS */
 
-/* Nothing of the park may stay behind; the error that is set stays set. */
-static void
-unparked(Task *task)
+void
+task_cancel_park(Task *task)
 {
     PyObject *type, *value, *trace;
     PyErr_Fetch(&type, &value, &trace);
-    PyObject *done = PyObject_CallMethodObjArgs((PyObject *)task, N_unparked, NULL);
+    PyObject *done = PyObject_CallMethodObjArgs((PyObject *)task, N_cancel_park, NULL);
     if (done == NULL)
         PyErr_WriteUnraisable((PyObject *)task);
     Py_XDECREF(done);
@@ -169,25 +168,37 @@ task_park(Task *task, PyObject *deadline)
         return NULL;
     }
     Hub *hub = (Hub *)task->hub;
+    if (task->error != Py_None && task->state == PARKED) {
+        /* Thrown while it let others run although it need not have waited. */
+        PyObject *error = Py_NewRef(task->error);
+        task_cancel_park(task);
+        PyErr_SetObject((PyObject *)Py_TYPE(error), error);
+        Py_DECREF(error);
+        return NULL;
+    }
     if (deadline != Py_None && set_alarm(task, deadline) < 0) {
-        unparked(task);
+        task_cancel_park(task);
         return NULL;
     }
     PyObject *saved = save_slots();
     if (saved == NULL) {
-        unparked(task);
+        task_cancel_park(task);
         return NULL;
     }
+    Py_ssize_t depth = guard_give_away();
     PyObject *came = hub_switch(hub);
     while (came != NULL && came != SWITCHED) {
-        /* Not one of ours: a foreign greenlet has ended whose parent we are, and its result came up here. */
+        /* Not one of ours: a foreign greenlet has ended whose parent we are, and its result came up here. Or the next
+           task is held by a stand-in, and nothing was switched. */
         Py_DECREF(came);
         came = hub_switch(hub);
     }
     if (came == NULL)
-        unparked(task);
+        task_cancel_park(task);
     int restored = restore_slots(saved);
     Py_DECREF(saved);
+    if (depth > 0)
+        guard_take_back(depth);
     if (came == NULL || restored < 0) {
         Py_XDECREF(came);
         return NULL;
@@ -199,7 +210,6 @@ task_park(Task *task, PyObject *deadline)
     if (task->error != Py_None) {
         PyObject *error = task->error;
         task->error = Py_NewRef(Py_None);
-        SET(task->value, Py_None);
         PyErr_SetObject((PyObject *)Py_TYPE(error), error);
         Py_DECREF(error);
         return NULL;
@@ -231,29 +241,33 @@ park(PyObject *self, PyObject *const *args, Py_ssize_t count)
 /* Wake */
 
 int
-task_wake(Task *task, PyObject *value)
+task_resume(Task *task)
 {
-    if (task->state != PARKED)
-        return 0;
     if (!IS(task->hub, HubType)) {
         PyErr_SetString(PyExc_TypeError, "this task has no hub");
         return -1;
     }
     Hub *hub = (Hub *)task->hub;
-    /* Of this very step: what is freed and made below may let other OS threads, and finalisers, go on. */
-    PyObject *generation = Py_NewRef(task->generation);
-    SET(task->state, READY);
-    SET(task->value, value);
-    if (hub->awake == PyThread_get_thread_ident()) {
-        Py_DECREF(generation);
-        return ring_append((Ring *)hub->ready, (PyObject *)task) < 0 ? -1 : 1;
-    }
-    PyObject *item = PyTuple_Pack(2, task, generation);
-    Py_DECREF(generation);
+    if (hub->awake == PyThread_get_thread_ident())
+        return ring_append((Ring *)hub->ready, (PyObject *)task);
+    /* Until the other hub has been told, no finaliser may run here: it could wait for this very task. */
+    rest_collector();
+    PyObject *item = PyTuple_Pack(2, task, task->generation);
     PyObject *done = item == NULL ? NULL : PyObject_CallFunctionObjArgs(hub->post, item, NULL);
+    wake_collector();
     Py_XDECREF(item);
     Py_XDECREF(done);
-    return done == NULL ? -1 : 1;
+    return done == NULL ? -1 : 0;
+}
+
+int
+task_wake(Task *task, PyObject *value)
+{
+    if (task->state != PARKED)
+        return 0;
+    SET(task->state, READY);
+    SET(task->value, value);
+    return task_resume(task) < 0 ? -1 : 1;
 }
 
 static PyObject *

@@ -15,7 +15,8 @@ thread_traverse(Thread *self, visitproc visit, void *arg)
     Py_VISIT(self->kwargs);
     Py_VISIT(self->result);
     Py_VISIT(self->failure);
-    Py_VISIT(self->after);
+    Py_VISIT(self->waiters);
+    Py_VISIT(self->links);
     Py_VISIT(self->start_timer);
     return task_traverse(&self->task, visit, arg);
 }
@@ -28,7 +29,8 @@ thread_clear(Thread *self)
     Py_CLEAR(self->kwargs);
     Py_CLEAR(self->result);
     Py_CLEAR(self->failure);
-    Py_CLEAR(self->after);
+    Py_CLEAR(self->waiters);
+    Py_CLEAR(self->links);
     Py_CLEAR(self->start_timer);
     Py_CLEAR(self->quiet);
     return task_clear(&self->task);
@@ -56,7 +58,8 @@ thread_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         self->kwargs = Py_NewRef(Py_None);
         self->result = Py_NewRef(Py_None);
         self->failure = Py_NewRef(Py_None);
-        self->after = Py_NewRef(Py_None);
+        self->waiters = Py_NewRef(Py_None);
+        self->links = Py_NewRef(Py_None);
         self->start_timer = Py_NewRef(Py_None);
         self->quiet = Py_NewRef(Py_False);
     }
@@ -113,23 +116,17 @@ spawn(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
 /* The end */
 
 static int
-tell(Thread *self, PyObject *after)
+call_links(Thread *self, PyObject *links)
 {
-    for (Py_ssize_t i = 0; i < PyList_Size(after); i++) {
-        PyObject *what = PyList_GetItem(after, i);
-        if (IS(what, TaskType)) {
-            if (task_wake((Task *)what, Py_None) < 0)
-                return -1;
-        } else {
-            Py_INCREF(what);
-            PyObject *method = PyObject_GetAttr((PyObject *)self, N__call_link);
-            PyObject *done = method == NULL ? NULL : PyObject_Call(method, what, NULL);
-            Py_XDECREF(method);
-            Py_XDECREF(done);
-            Py_DECREF(what);
-            if (done == NULL)
-                return -1;
-        }
+    for (Py_ssize_t i = 0; i < PyList_Size(links); i++) {
+        PyObject *link = Py_NewRef(PyList_GetItem(links, i));
+        PyObject *method = PyObject_GetAttr((PyObject *)self, N__call_link);
+        PyObject *done = method == NULL ? NULL : PyObject_Call(method, link, NULL);
+        Py_XDECREF(method);
+        Py_XDECREF(done);
+        Py_DECREF(link);
+        if (done == NULL)
+            return -1;
     }
     return 0;
 }
@@ -138,17 +135,21 @@ static PyObject *
 settle(PyObject *thread, PyObject *Py_UNUSED(unused))
 {
     Thread *self = (Thread *)thread;
+    /* From here on there are no new waiters and links. What is let go of may have finalisers, which may park: the waiters
+       come first. */
+    PyObject *func = self->func;
+    self->func = Py_NewRef(Py_None);
+    int told = IS(self->waiters, LotType) ? lot_unpark_all((Lot *)self->waiters, Py_None) : 0;
+    Py_DECREF(func);
     SET(self->args, Py_None);
     SET(self->kwargs, Py_None);
     SET(self->task.error, Py_None);
     SET(self->task.context, Py_None);
-    /* One step for every OS thread: see Task.wake. */
-    PyObject *func = self->func, *after = self->after;
-    self->func = Py_NewRef(Py_None);
-    self->after = Py_NewRef(Py_None);
-    Py_DECREF(func);
-    int told = after == Py_None ? 0 : tell(self, after);
-    Py_DECREF(after);
+    PyObject *links = self->links;
+    self->links = Py_NewRef(Py_None);
+    if (told >= 0 && PyList_Check(links))
+        told = call_links(self, links);
+    Py_DECREF(links);
     if (told < 0)
         return NULL;
     SET(self->task.locals, Py_None);
@@ -207,54 +208,66 @@ thread_execute(PyObject *thread, PyObject *Py_UNUSED(unused))
     return PyObject_CallMethodObjArgs(thread, N__settle, NULL);
 }
 
-/* GreenThread.wait, for whoever waits without a limit */
+/* The lot of those that wait for its end, borrowed; made when there is none. NULL with an error. */
+static Lot *
+waiters_of(Thread *self)
+{
+    if (!IS(self->waiters, LotType)) {
+        Lot *made = lot_new(); /* that may run the garbage collector, and a finaliser that waits for this very thread */
+        if (made == NULL)
+            return NULL;
+        if (!IS(self->waiters, LotType))
+            SET(self->waiters, (PyObject *)made);
+        Py_DECREF((PyObject *)made);
+    }
+    return (Lot *)self->waiters;
+}
+
+/* Park `me`, the running task, until the thread has ended. -1: error. */
+static int
+wait_for_end(Thread *self, Task *me)
+{
+    Lot *waiters = waiters_of(self);
+    if (waiters == NULL)
+        return -1;
+    if (self->func == Py_None)
+        return 0;
+    Py_INCREF((PyObject *)waiters);
+    PyObject *woken = NULL;
+    if (lot_append(waiters, (PyObject *)me) == 0) {
+        SET(me->state, PARKED);
+        woken = task_park_running(me, Py_None);
+        if (woken == NULL)
+            lot_leave(waiters, (PyObject *)me);
+    }
+    Py_DECREF((PyObject *)waiters);
+    Py_XDECREF(woken);
+    return woken == NULL ? -1 : 0;
+}
+
+/* GreenThread.wait, for a wait without a limit. */
 static PyObject *
 wait(PyObject *thread, PyObject *args, PyObject *kwargs)
 {
     Thread *self = (Thread *)thread;
-    if (self->func != Py_None) {
+    if (self->func == Py_None) {
+        if (spend() < 0)
+            return NULL;
+    } else {
         Task *me = kwargs == NULL && PyTuple_Size(args) == 0 ? running_task() : NULL;
-        if (me == NULL || (PyObject *)me == thread || me->state != RUNNING)
-            goto unusual;
-        PyObject *mine = PyList_New(1); /* before the step: making it may run the garbage collector */
-        if (mine == NULL || PyList_SetItem(mine, 0, Py_NewRef((PyObject *)me)) < 0)
-            goto failed;
-        if (self->func != Py_None) {
-            SET(me->state, PARKED);
-            if (self->after == Py_None)
-                SET(self->after, mine);
-            else if (PyList_Append(self->after, (PyObject *)me) < 0)
-                goto failed;
-            PyObject *woken = task_park_running(me, Py_None);
-            if (self->func != Py_None) {
-                PyObject *type, *value, *trace;
-                PyErr_Fetch(&type, &value, &trace);
-                PyObject *left = PyObject_CallMethodObjArgs(thread, N__leave, (PyObject *)me, NULL);
-                Py_XDECREF(left);
-                PyErr_Restore(type, value, trace);
-            }
-            if (woken == NULL)
-                goto failed;
-            Py_DECREF(woken);
+        if (me == NULL || (PyObject *)me == thread || me->state != RUNNING) {
+            Py_XDECREF((PyObject *)me);
+            PyObject *slow = PyObject_GetAttr(thread, N__wait);
+            PyObject *result = slow == NULL ? NULL : PyObject_Call(slow, args, kwargs);
+            Py_XDECREF(slow);
+            return result;
         }
-        Py_DECREF(mine);
+        int waited = wait_for_end(self, me);
         Py_DECREF((PyObject *)me);
-        if (self->func != Py_None)
-            return PyObject_CallMethodObjArgs(thread, N__wait, NULL);
-        goto ended;
-    failed:
-        Py_XDECREF(mine);
-        Py_DECREF((PyObject *)me);
-        return NULL;
-    unusual:
-        Py_XDECREF((PyObject *)me);
-        PyObject *slow = PyObject_GetAttr(thread, N__wait);
-        PyObject *result = slow == NULL ? NULL : PyObject_Call(slow, args, kwargs);
-        Py_XDECREF(slow);
-        return result;
+        if (waited < 0)
+            return NULL;
     }
-ended:
-    if (self->failure == Py_None)
+    if (self->func == Py_None && self->failure == Py_None)
         return Py_NewRef(self->result);
     return PyObject_CallMethodObjArgs(thread, N__wait, NULL);
 }
@@ -273,7 +286,7 @@ static PyMethodDef methods[] = {
 #define MEMBER(name) {"_" #name, T_OBJECT_EX, offsetof(Thread, name), 0, NULL}
 
 static PyMemberDef members[] = {
-    MEMBER(func), MEMBER(args), MEMBER(kwargs), MEMBER(result), MEMBER(failure), MEMBER(after), MEMBER(start_timer),
+    MEMBER(func), MEMBER(args), MEMBER(kwargs), MEMBER(result), MEMBER(failure), MEMBER(waiters), MEMBER(links), MEMBER(start_timer),
     MEMBER(quiet), {NULL, 0, 0, 0, NULL},
 };
 

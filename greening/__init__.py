@@ -26,7 +26,7 @@ if not _os.path.isdir(_os.path.join(__path__[0], "patches")):
 from greening._core.greenthread import GreenThread, getcurrent, kill, spawn, spawn_n
 from greening._core.later import spawn_after, spawn_after_local
 from greening._core.waiting import sleep
-from greening.errors import BlockingInHub, Deadlock, GreeningError, GreenletExit, PatchError, StopServe
+from greening.errors import Deadlock, GreeningError, GreenletExit, PatchError, StopServe
 from greening.monkey import import_patched, is_monkey_patched, monkey_patch, original, unpatch
 from greening.pool.greenpile import GreenPile
 from greening.pool.greenpool import GreenPool
@@ -71,7 +71,6 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
-    "BlockingInHub",
     "BoundedSemaphore",
     "Condition",
     "Deadlock",

@@ -9,20 +9,6 @@ class GreeningError(Exception):
     """Base of the errors below. Errors of the stdlib's own kind (OSError, ValueError) stay what they are."""
 
 
-class BlockingInHub(GreeningError, RuntimeError):
-    """A blocking call was made from the hub, which runs nobody's code: a finaliser (`__del__`, weakref callback) that
-    the garbage collector ran there, or a signal handler that was installed before patching.
-
-    You do not get it for calls that can be answered at once (an uncontended lock, `poll(0)`).
-    """
-
-    def __init__(self, what: str = "block") -> None:
-        super().__init__(
-            f"cannot {what} here: this is the hub, which every green thread of this OS thread depends on. The call is "
-            "that of a finaliser or a signal handler; hand the work to a green thread: greening.spawn(func, ...)"
-        )
-
-
 class Deadlock(GreeningError, RuntimeError):
     """Every green thread of this OS thread waits for another: nothing is runnable, no timer is set, no descriptor is
     waited for, no native thread is at work. Raised in the main greenlet; the message lists who waits where.

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from greening._core.current import current
-from greening._core.task import Task
+from greening._core.task import RUNNING, Task
 from greening._core.thrower import Thrower
 from greening._core.timers import Timer
 
@@ -50,6 +50,8 @@ class Timeout(BaseException):
         self.seconds = seconds
         self.exception = exception
         self._timer: Timer | None = None
+        # What it has raised, or is about to, and in which task.
+        self._raised: tuple[Task, BaseException] | None = None
         self.start()
 
     @property
@@ -80,6 +82,7 @@ class Timeout(BaseException):
                 error = self.exception() if isinstance(self.exception, type) else self.exception
             except Exception as failure:  # noqa: BLE001  # it is raised where the class was given, not in the hub
                 error = failure
+        self._raised = (task, error)
         if not task.interrupt(error):
             timer = self._timer
             task.hub.ready.append(Thrower(task.hub, task, error, lambda: self._timer is timer))
@@ -90,6 +93,12 @@ class Timeout(BaseException):
         if timer is not None:
             timer.cancel()
             self._timer = None
+        if self._raised is not None:
+            task, error = self._raised
+            self._raised = None
+            if task.error is error and task.state == RUNNING:
+                # It fired while the task let others run in a call that need not wait: nothing has been interrupted.
+                task.error = None
 
     def __enter__(self) -> "Timeout":
         if self._timer is None:

@@ -20,14 +20,13 @@ import sys
 from asyncio import events, tasks
 from collections.abc import Callable
 from functools import wraps
-from itertools import count
 from types import ModuleType
 from typing import Any
 
 from greening._core.clock import MonotonicClock
 from greening._core.current import current
+from greening._core.fairness import spend
 from greening._core.slots import SLOTS
-from greening._core.waiting import yield_now
 from greening.errors import GreenletExit
 from greening.net.guest import GUESTS
 from greening.patcher.spec import Patch, Undo
@@ -101,10 +100,6 @@ class _Run:
             return timer is not None and error.seconds is not None and timer.when - error.seconds < self.began
         return isinstance(error, GreenletExit)
 
-
-# Rounds of loops after which the green threads have a turn: a look with timeout 0, as busy loops have, never switches.
-_ROUNDS = 16
-_rounds = count(1).__next__
 
 _clock = MonotonicClock()
 # The runs that are under way, by loop.
@@ -180,8 +175,7 @@ def _bind(module: ModuleType) -> Patch:
 
     def _run_once(self: Any) -> None:
         """One round of the loop; now and then the green threads come first."""
-        if not _rounds() % _ROUNDS:
-            yield_now()
+        spend()
         real_once(self)
 
     run_forever = ending(module.BaseEventLoop.run_forever)

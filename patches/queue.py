@@ -5,16 +5,16 @@ interrupts another call of the same queue. So nothing here is a step of several 
 consumer first says that it waits and then looks again, and whoever puts an item looks for waiters afterwards.
 """
 
-import os
 import queue
 from collections import deque
 from functools import partial
 from types import GenericAlias, ModuleType
 from typing import Any
 
-from greening._core.current import current
-from greening._core.lot import guard
-from greening._core.task import PARKED, RUNNING, Task
+from greening._core.critical import guard
+from greening._core.fairness import spend
+from greening._core.parking_lot import ParkingLot
+from greening._core.task import TIMED_OUT
 from greening._core.waiting import sleep
 from greening.patcher.references import holders
 from greening.patcher.spec import Patch, Undo
@@ -27,33 +27,6 @@ try:
     import _queue
 except ImportError:  # the pure Python queue of an interpreter without it, or of CPython's own tests
     _queue = None  # type: ignore[assignment]  # as above
-
-_NOTHING = object()
-
-
-class _Claim:
-    """A consumer that waits, and what it was given. `forks` tells whether it waits in this process or in the parent."""
-
-    __slots__ = ("forks", "item", "task")
-
-    def __init__(self, task: Task) -> None:
-        self.task = task
-        self.item: Any = _NOTHING
-        self.forks = _process.forks
-
-
-class _Process:
-    __slots__ = ("forks",)
-
-    def __init__(self) -> None:
-        self.forks = 0
-
-    def forked(self) -> None:
-        self.forks += 1
-
-
-_process = _Process()
-os.register_at_fork(after_in_child=_process.forked)
 
 
 class SimpleQueue:
@@ -69,7 +42,7 @@ class SimpleQueue:
 
     def __init__(self) -> None:
         self._items: deque[Any] = deque()
-        self._waiters: deque[_Claim] = deque()
+        self._waiters = ParkingLot()
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
         """Append `item`. The other arguments are there for `Queue`'s sake."""
@@ -92,6 +65,7 @@ class SimpleQueue:
             ValueError, OverflowError: `timeout` is negative, or too large.
         """
         seconds = _seconds(timeout) if block and timeout is not None else None
+        spend()
         try:
             return self._items.popleft()
         except IndexError:
@@ -115,50 +89,32 @@ class SimpleQueue:
     __class_getitem__: Any = classmethod(GenericAlias)
 
     def _wait(self, seconds: float | None) -> Any:
-        task = current()
-        if task.state != RUNNING:
-            task.refuse()
-        claim = _Claim(task)
         with guard:
-            task.state = PARKED
-            self._waiters.append(claim)
+            task = self._waiters.enter()
             if self._items:
                 self._match()
-        try:
-            task.park(None if seconds is None else task.hub.now() + seconds)
-        except BaseException:
-            if not self._leave(claim):
-                self._items.appendleft(claim.item)
-                self._match()
-            raise
-        if self._leave(claim):
+        item = self._waiters.wait(task, seconds, self._put_back)
+        if item is TIMED_OUT:
             raise self._Empty
-        return claim.item
+        return item
 
-    def _leave(self, claim: _Claim) -> bool:
-        """False: it has been given an item."""
-        if claim.item is not _NOTHING:
-            return False
-        with guard:
-            if claim.item is not _NOTHING:
-                return False
-            self._waiters.remove(claim)
-            return True
+    def _put_back(self, item: Any) -> None:
+        """A consumer was given `item`, and is interrupted."""
+        self._items.appendleft(item)
+        self._match()
 
     def _match(self) -> None:
         """Give items to waiters while there are both. It may be interrupted by another `put` anywhere."""
         items, waiters = self._items, self._waiters
         with guard:
             while items and waiters:
-                claim = waiters.popleft()
-                if claim.forks != _process.forks:
-                    continue
                 try:
-                    claim.item = items.popleft()
-                except IndexError:
-                    waiters.appendleft(claim)
+                    item = items.popleft()
+                except IndexError:  # another OS thread was quicker
                     return
-                claim.task.wake()
+                if waiters.unpark(item) is None:
+                    items.appendleft(item)
+                    return
 
 
 def _seconds(timeout: float) -> float:

@@ -11,12 +11,12 @@ import selectors as _selectors
 from types import ModuleType
 from typing import Any
 
+from greening._core.fairness import spend
 from greening._core.waiting import forget_fd
 from greening._originals import epoll as _real_epoll
 from greening._originals import poll as _real_poll
 from greening.net.polls import wait_epoll, wait_poll
 from greening.net.select import select as _green_select
-from greening.net.select import spend
 from greening.patcher.spec import Patch
 
 _READ = _selectors.EVENT_READ
@@ -42,15 +42,13 @@ def poll_select(self: Any, timeout: float | None = None) -> list[tuple[Any, int]
     """Wait for events. `timeout`: seconds; None: no limit; zero or less: do not wait."""
     real = self._selector
     known = self._fd_to_key
+    spend()
     events = real.poll(0)
-    if timeout is None or timeout > 0:
-        if events:
-            spend()
-        else:
-            wants = [
-                (fd, (key.events & _READ and _POLLIN) | (key.events & _WRITE and _POLLOUT)) for fd, key in known.items()
-            ]
-            events = wait_poll(real, wants, timeout)
+    if not events and (timeout is None or timeout > 0):
+        wants = [
+            (fd, (key.events & _READ and _POLLIN) | (key.events & _WRITE and _POLLOUT)) for fd, key in known.items()
+        ]
+        events = wait_poll(real, wants, timeout)
     return _report(known, events)
 
 
@@ -59,12 +57,10 @@ def _epoll_select(self: Any, timeout: float | None = None) -> list[tuple[Any, in
     real = self._selector
     known = self._fd_to_key
     most = len(known) or 1
+    spend()
     events = real.poll(0, most)
-    if timeout is None or timeout > 0:
-        if events:
-            spend()
-        else:
-            events = wait_epoll(self, real, most, timeout)
+    if not events and (timeout is None or timeout > 0):
+        events = wait_epoll(self, real, most, timeout)
     return _report(known, events)
 
 

@@ -33,14 +33,15 @@ from typing import Any, TypeVar
 from greenlet import GreenletExit
 from greenlet import getcurrent as _getcurrent
 
-from greening._core.current import current, get_hub, has_hub, hubs
+from greening._core.current import get_hub, has_hub, hubs
+from greening._core.fairness import spend
 from greening._core.greenthread import GreenThread
 from greening._core.hub import Hub
-from greening._core.lot import choose, enter, guard, wait_chosen
+from greening._core.parking_lot import ParkingLot
+from greening._core.stand_in import StandIn
 from greening._core.task import READY, RUNNING, Task
+from greening._core.uninterruptible import is_uninterruptible
 from greening._originals import get_ident as _native_ident
-from greening.errors import BlockingInHub
-from greening.net.retry import spend
 from greening.patcher.spec import Patch, Undo
 from greening.threads.sigmask import change
 from greening.threads.sigwait import is_awaited, wait_for
@@ -76,14 +77,14 @@ class _Handler:
             return
         hub = get_hub()
         task: Any = getattr(_getcurrent(), "_greening_task", None)  # None: a greenlet that the engine does not know
-        if task is hub.task or _in_engine(frame) or (task is not None and task.state != RUNNING):
+        if task is hub.task or (task is not None and task.state != RUNNING) or is_uninterruptible(frame):
             main = hub.main.greenlet
             if task is hub.task and main is not None:
                 frame = main.gr_frame  # where the main thread is: nobody wants to see the hub
             thread = _HandlerThread(hub, self.handler, (signum, frame), {})
             hub.post(lambda: hub.ready.appendleft(thread))
         elif isinstance(task, GreenThread) and task is not hub.main:
-            _go_first(_HandlerThread(hub, self.handler, (signum, frame), {}))
+            _go_first(_HandlerThread(hub, self.handler, (signum, frame), {}), task)
         else:
             self._run_here(signum, frame)
 
@@ -91,17 +92,7 @@ class _Handler:
         try:
             self.handler(signum, frame)
         finally:
-            _end_pauses()
-
-
-# The rooms whose code may be half-way through something. The patches are not among them: they call, like their users.
-_ENGINE = tuple(f"greening.{room}." for room in ("_core", "net", "pool", "sync", "threads", "timeout"))
-
-
-def _in_engine(frame: FrameType | None) -> bool:
-    if guard._is_owned():
-        return True
-    return frame is not None and f"{frame.f_globals.get('__name__')}.".startswith(_ENGINE)
+            _pausing.unpark_all()
 
 
 class _HandlerThread(GreenThread[object]):
@@ -132,15 +123,15 @@ class _HandlerThread(GreenThread[object]):
     def _settle(self) -> None:
         super()._settle()
         self.thread_object = None
-        _end_pauses()
+        _pausing.unpark_all()
 
 
-def _go_first(thread: _HandlerThread) -> None:
-    """Run `thread` until it parks or ends, then the caller, then whoever was next."""
+def _go_first(thread: _HandlerThread, task: Task) -> None:
+    """Run `thread` until it parks or ends, then the caller, then whatever was next."""
     hub = thread.hub
     # The caller's own task stays as it is, RUNNING, so that a timeout or a kill that comes meanwhile waits until it
     # parks.
-    again = Task(hub, _getcurrent())
+    again = StandIn(hub, task)
     again.state = READY
     hub.ready.appendleft(again)
     hub.ready.appendleft(thread)
@@ -241,28 +232,17 @@ def _enumerated(signum: int) -> Any:
 
 # Waiting
 
-_pausing: list[Task] = []
+_pausing = ParkingLot()
 
 
 @_of_stdlib
 def pause() -> None:
-    task = current()
-    hub = task.hub
-    if task is hub.task:
-        raise BlockingInHub("wait for a signal")
+    hub = get_hub()
     hub.pending += 1  # a signal may come without a handler, too, and end the program: this is no deadlock
     try:
-        with guard:
-            enter(_pausing, task)
-        wait_chosen(_pausing, task, None, _end_pauses)
+        _pausing.park()
     finally:
         hub.pending -= 1
-
-
-def _end_pauses() -> None:
-    with guard:
-        while choose(_pausing):
-            pass
 
 
 @_of_stdlib
@@ -285,8 +265,6 @@ def sigtimedwait(sigset: Iterable[int], timeout: float, /) -> Any:
         raise ValueError("timeout must be non-negative")
     return wait_for(sigset, timeout)
 
-
-os.register_at_fork(after_in_child=_pausing.clear)
 
 _GREEN = (signal, getsignal, raise_signal, pthread_kill, pthread_sigmask, pause, sigwait, sigwaitinfo, sigtimedwait)
 

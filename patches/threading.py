@@ -2,9 +2,8 @@
 
 `Thread`, `Condition`, `Event`, `Semaphore`, `Barrier`, `Timer` and `_shutdown` are the stdlib's Python code, and so
 are their classes: existing instances and subclasses stay what they are. Replaced are the names that `threading` takes
-out of `_thread`, `Condition.wait` (a waiter that is killed passes its notification on, and has the lock again),
-entering and leaving a `Condition`, and the making of `_DummyThread` (a green thread that `threading` did not start is
-known to its task only: nothing leaks).
+out of `_thread`, `Condition.wait` (a waiter that is killed passes its notification on, and has the lock again), and the
+making of `_DummyThread` (a green thread that `threading` did not start is known to its task only: nothing leaks).
 
 When `threading` was there before: real locks, the handles of real threads and the like are replaced wherever they are.
 """
@@ -17,9 +16,9 @@ from types import ModuleType
 from typing import Any, TypeVar
 from weakref import ref
 
-from greening._core.current import current
-from greening._core.lot import guard
-from greening._core.task import DEAD, PARKED, RUNNING, Task
+from greening._core.critical import guard
+from greening._core.parking_lot import ParkingLot
+from greening._core.task import DEAD, Task
 from greening._originals import LockType as RealLock
 from greening._originals import RLock as RealRLock
 from greening._originals import real_local, thread_count
@@ -28,7 +27,7 @@ from greening.patcher.look import is_made_by_keeper, is_module, module_dict
 from greening.patcher.references import holders
 from greening.patcher.spec import Patch, Undo
 from greening.patches import _thread as green
-from greening.sync.lock import Lock, RLock, acquire_anyway, check_timeout, take_turns
+from greening.sync.lock import Lock, RLock, acquire_anyway, check_timeout
 from greening.threads import identity, locks
 from greening.threads.handle import (
     Handle,
@@ -48,43 +47,33 @@ F = TypeVar("F", bound=Callable[..., object])
 
 
 class _Waiter:
-    """A claim in `Condition._waiters`: what `notify` releases. Wakes its task once, while that waits here only."""
+    """What `notify` releases: a lot for one task, which remembers that it was notified."""
 
-    __slots__ = ("notified", "task")
+    __slots__ = ("lot", "notified")
 
     def __init__(self) -> None:
-        self.task: Task | None = None
+        self.lot = ParkingLot()
         self.notified = False
 
     def release(self) -> None:
         """Called by `notify`, under the condition's lock."""
         with guard:
-            if self.notified or (self.task is not None and self.task.state == DEAD):
+            if self.notified or (self.lot and self.lot[0].state == DEAD):
                 raise RuntimeError("release unlocked lock")  # `notify` goes on to the next
             self.notified = True
-            if self.task is not None:
-                self.task.wake()
+            self.lot.unpark()
 
-    def wait(self, task: Task, timeout: float | None) -> None:
+    def wait(self, timeout: float | None) -> None:
         """Park until released, or for `timeout` seconds."""
-        deadline = None
         if timeout is not None:
             if timeout <= 0:
                 return
             check_timeout(True, timeout)
-            deadline = task.hub.now() + timeout
-        if task.state != RUNNING:
-            task.refuse()
         with guard:
             if self.notified:
                 return
-            self.task = task
-            task.state = PARKED
-        try:
-            task.park(deadline)
-        finally:
-            # From here on the task may park elsewhere, where a notification must not wake it.
-            self.task = None
+            task = self.lot.enter()
+        self.lot.wait(task, timeout)
 
 
 def wait(self: Any, timeout: float | None = None) -> bool:
@@ -98,7 +87,7 @@ def wait(self: Any, timeout: float | None = None) -> bool:
     completed = False
     interruption: BaseException | None = None
     try:
-        waiter.wait(current(), timeout)
+        waiter.wait(timeout)
         completed = True
     finally:
         try:
@@ -117,25 +106,6 @@ def wait(self: Any, timeout: float | None = None) -> bool:
         if interruption is not None:
             raise interruption
     return waiter.notified
-
-
-# Both kinds of lock that a condition is made with.
-_OURS = frozenset({green.LockType, locks.lock, locks.RLock})
-
-
-def _enter(self: Any) -> Any:
-    """`Condition.__enter__`. It never switches when the lock is free, as a lock's own does now and then: `Event.set`,
-    `Semaphore.release` and `Queue.put` with room go through it."""
-    lock = self._lock
-    return lock._enter() if type(lock) in _OURS else lock.__enter__()
-
-
-def _exit(self: Any, kind: Any = None, error: Any = None, trace: Any = None, /) -> Any:
-    """`Condition.__exit__`. A loop around `Queue.get_nowait` in vain lets others run instead when it leaves."""
-    result = self._lock.__exit__(kind, error, trace)
-    if kind is not None and issubclass(kind, Exception):
-        take_turns()
-    return result
 
 
 # Starting
@@ -271,7 +241,7 @@ def _green_for(real: Any) -> Any:
 
 def _may_go_back(made: Any) -> bool:
     # What an adopted one knows, the real one knows as well; except which of its OS thread's green threads has an RLock.
-    return not isinstance(made, RLock) or not made._block.locked()
+    return not isinstance(made, locks.RLock) or not made.in_use()
 
 
 def _adopt_classes(undo: Undo) -> None:
@@ -366,8 +336,6 @@ _REPLACES.update((name, starter) for name, starter in _STARTERS.items() if name 
 
 _CONDITION: dict[str, object] = {
     "wait": _as_method(wait, "Condition.wait"),
-    "__enter__": _as_method(_enter, "Condition.__enter__"),
-    "__exit__": _as_method(_exit, "Condition.__exit__"),
 }
 
 

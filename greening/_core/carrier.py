@@ -20,6 +20,8 @@ from greenlet import GreenletExit, getcurrent, greenlet
 
 from greening._compiled import accelerator
 from greening._core.members import HubMembers
+from greening._core.slices import SLICE, SLICE_SECONDS
+from greening._core.task import DEAD
 
 if TYPE_CHECKING:
     from greening._core.hub import Hub
@@ -42,6 +44,7 @@ class Carrier(greenlet):
     def run(self) -> None:
         """Body of the greenlet: execute `_greening_task`, go idle, be given the next."""
         hub = self.hub
+        ready = hub.ready
         while True:
             task = self._greening_task
             task.execute()
@@ -58,17 +61,33 @@ class Carrier(greenlet):
             ):
                 break
             self.gr_context = None
-            # Whoever blocks from here on would be given the next green thread in place of what he waits for.
-            self._greening_task = hub.task
-            hub.idle.append(self)
-            # As in Task.park: the direct switch, without the frame.
-            ready = hub.ready
-            if ready and hub.turns > 0 and (resume := ready[0].resume) is not None:
+            now = hub.now()
+            in_time = hub.turns > 0 and now < hub.round_end
+            mine = (self,)
+            # From here to the switch nothing is called: a finaliser that blocks would resume as the next green thread.
+            resume = hub._enter
+            if in_time and ready and ready[0].state != DEAD:
+                following = ready[0]
+                del ready[0]
                 hub.turns -= 1
-                ready.popleft()
-                resume()
-            else:
-                hub.switch()
+                end = hub.slice_end = now + SLICE_SECONDS
+                SLICE.until = 0.0 if SLICE.shared else end
+                if following.resume is None:  # it has not begun: it runs here
+                    following.resume = self.resume
+                    self.gr_context = following.context
+                    self._greening_task = following
+                    del following, mine
+                    continue
+                resume = following.resume
+                del following
+            self._greening_task = hub.task
+            hub.idle += mine
+            del mine
+            resume()
+            del resume
+            while self._greening_task is hub.task:
+                # Nothing was switched to, or the result of a foreign greenlet came up here.
+                hub._enter()
         hub.carriers.discard(self)
         # Break the cycle with the bound method; the hub, our parent, takes over when we return.
         del self.resume

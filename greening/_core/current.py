@@ -5,7 +5,6 @@ stale
 answer behind. The hub of an OS thread hangs on a real thread-local and closes its descriptors when the thread ends.
 """
 
-import gc
 import os
 from typing import Any, cast
 from weakref import ref
@@ -15,9 +14,11 @@ from greenlet import greenlet
 
 from greening._core import stuck
 from greening._core.clock import MonotonicClock
+from greening._core.critical import guard, rest_collector, wake_collector, wake_collector_in_child
 from greening._core.hub import Hub
-from greening._core.lot import guard
 from greening._core.poller import default_poller
+from greening._core.running import ADOPTION, running_task
+from greening._core.slices import SLICE
 from greening._core.stuck import report_deadlock
 from greening._core.task import RUNNING, Task
 from greening._originals import get_ident, real_local
@@ -63,15 +64,11 @@ class _Closer:
     def __del__(self) -> None:
         if self.hub in hubs:
             hubs.remove(self.hub)
+            SLICE.shared = len(hubs) > 1
             self.hub.close()
 
 
-def current() -> Task:
-    """The running task. A greenlet that is not ours (SQLAlchemy's, say) becomes one the first time it asks."""
-    try:
-        return _getcurrent()._greening_task  # type: ignore[attr-defined, no-any-return]  # set by us
-    except AttributeError:
-        return _adopt(_getcurrent())
+current = running_task
 
 
 def _adopt(glet: greenlet) -> Task:
@@ -82,6 +79,9 @@ def _adopt(glet: greenlet) -> Task:
         hub.adopted.add(task)
         glet._greening_task = task  # type: ignore[attr-defined]  # greenlets have a __dict__
     return cast(Task, task)
+
+
+ADOPTION.adopt = _adopt
 
 
 def get_hub() -> Hub:
@@ -104,6 +104,7 @@ def _make_hub() -> Hub:
         # The first thread's hub lives as long as the process, and must not be taken apart while modules are.
         _thread.closer = _Closer(hub)
     hubs.append(hub)
+    SLICE.shared = len(hubs) > 1
     hub.begin()
     return hub
 
@@ -117,6 +118,7 @@ def use_hub(hub: Hub | None) -> Hub | None:
     if hub is not None:
         _thread.hub = hub
         hubs.append(hub)
+    SLICE.shared = len(hubs) > 1
     return before
 
 
@@ -131,23 +133,12 @@ def in_hub() -> bool:
     return task is not None and task.hub.task is task
 
 
-# Whether the garbage collector was on, for each fork that is under way. It rests from before a fork until the child's
-# hubs are in order: a finaliser that parks would go to whoever was ready in the parent.
-_was_enabled: list[bool] = []
-
-
-def _before_fork() -> None:
-    _was_enabled.append(gc.isenabled())
-    gc.disable()
-
-
-def _after_fork_in_parent() -> None:
-    if _was_enabled.pop():
-        gc.enable()
+# The garbage collector rests from before a fork until the child's hubs are in order: a finaliser that parks would go to
+# a task that was ready in the parent.
 
 
 def _after_fork_in_child() -> None:
-    guard._at_fork_reinit()  # another OS thread may have held it
+    guard.after_fork()  # another OS thread may have held it
     stuck.first_thread = get_ident()
     hub: Hub | None = getattr(_thread, "hub", None)
     for other in hubs:
@@ -158,14 +149,13 @@ def _after_fork_in_child() -> None:
             other.poller.close()
             other.bury(None, "its OS thread stayed behind in the parent of a fork")
     hubs[:] = [] if hub is None else [hub]
+    SLICE.shared = False
     if hub is not None:
         hub.after_fork(current())
-    if any(_was_enabled):
-        gc.enable()
-    _was_enabled.clear()
+    wake_collector_in_child()
 
 
 # Hubs of OS threads that do not exist in this child. Kept: their greenlets must not be unwound here.
 _dead_hubs: list[Hub] = []
 
-os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
+os.register_at_fork(before=rest_collector, after_in_parent=wake_collector, after_in_child=_after_fork_in_child)

@@ -10,14 +10,16 @@ from greenlet import GreenletExit
 from greenlet import getcurrent as _running
 
 from greening._compiled import accelerator
+from greening._core.critical import guard
 from greening._core.current import current, get_hub
+from greening._core.fairness import spend
 from greening._core.hub import Hub
 from greening._core.members import ThreadMembers
+from greening._core.parking_lot import ParkingLot
 from greening._core.report import report
 from greening._core.task import DEAD, NEW, PARKED, READY, RUNNING, Task
 from greening._core.thrower import Thrower
 from greening._core.thrown import exception_of
-from greening._core.timers import deadline_after
 from greening._originals import get_ident
 
 T = TypeVar("T")
@@ -45,8 +47,8 @@ class GreenThread(ThreadMembers, Task, Generic[T]):
         self._kwargs = kwargs
         # What it returned; the traceback, when there is a failure.
         self._result = self._failure = None
-        # What to do at the end, in order: tasks to wake, links to call. None: nothing yet.
-        self._after = self._start_timer = None
+        # At the end: tasks to wake, links to call. Made when they are needed.
+        self._waiters = self._links = self._start_timer = None
         self._quiet = False
 
     @classmethod
@@ -104,20 +106,17 @@ class GreenThread(ThreadMembers, Task, Generic[T]):
         """The function has ended: wake those who wait, call the links, free what is left. Links and finalisers may
         park.
         """
-        self._args = self._kwargs = self.error = self.context = None  # type: ignore[assignment]  # never read again
-        # One step for every OS thread: see Task.wake. (What `_func` knows may have finalisers: it is let go after
-        # that.)
-        func = self._func
+        # From here on there are no new waiters and links: see `wait` and `link`. What is let go of may have finalisers,
+        # which may park: the waiters come first.
+        known = (self._func, self._args, self._kwargs, self.context)
         self._func = None
-        after = self._after
-        self._after = None
-        del func
-        if after is not None:
-            for what in after:
-                if type(what) is tuple:
-                    self._call_link(*what)
-                else:
-                    what.wake()
+        if self._waiters is not None:
+            self._waiters.unpark_all()
+        self._args = self._kwargs = self.error = self.context = None  # type: ignore[assignment]  # never read again
+        del known
+        links, self._links = self._links, None
+        for link in links or ():
+            self._call_link(*link)
         if self._locals is not None:
             self._locals = None
         if self.timer is not None:
@@ -134,12 +133,9 @@ class GreenThread(ThreadMembers, Task, Generic[T]):
         self._failure = GreenletExit(f"{self.name} has not ended, but {why}")
         # Kept. (It may have a result already: what its arguments knew is being freed, which may take its time.)
         self._args = (self._func, self._args, self._result)
-        self._func = self._result = None
-        after = self._after
-        self._after = None
-        for what in after or ():
-            if type(what) is not tuple:
-                what.wake()
+        self._func = self._result = self._links = None
+        if self._waiters is not None:
+            self._waiters.unpark_all()
 
     def _call_link(self, func: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         try:
@@ -179,24 +175,21 @@ class GreenThread(ThreadMembers, Task, Generic[T]):
             task = current()
             if task is self:
                 raise RuntimeError(f"{self.name} would wait for itself for ever")
-            deadline = None if timeout is None else deadline_after(task.hub.now(), timeout)
-            if task.state != RUNNING:
-                task.refuse()
-            # One step for every OS thread, and for `_settle`: see Task.wake.
-            mine = [task]  # made here: a new list may set off the garbage collector, which runs anything
-            if self._func is not None:
-                task.state = PARKED
-                if self._after is None:
-                    self._after = mine
-                else:
-                    self._after.append(task)
-                try:
-                    task.park(deadline)
-                finally:
-                    if self._func is not None:
-                        self._leave(task)
+            waiters = self._waiters
+            if waiters is None:
+                waiters = ParkingLot()  # making it may run a finaliser, which may wait for this thread, too
+                waiters = self._waiters = self._waiters or waiters
+            with guard:
+                task = waiters.enter()
+                ended = self._func is None
+                if ended:
+                    waiters.withdraw(task)
+            if not ended:
+                waiters.wait(task, timeout)
                 if self._func is not None:
                     raise TimeoutError(f"{self.name} has not ended within {timeout} seconds")
+        else:
+            spend()
         failure = self._failure
         if failure is None:
             return self._result  # type: ignore[no-any-return]  # set by execute
@@ -206,30 +199,23 @@ class GreenThread(ThreadMembers, Task, Generic[T]):
         finally:
             del failure, self  # the traceback knows this frame, and both of them know the traceback
 
-    def _leave(self, task: Task) -> None:
-        """`task` waits no longer. (Once the thread has ended, nobody reads the list any more.)"""
-        try:
-            (self._after or []).remove(task)
-        except ValueError:
-            return
-
     def link(self, func: Callable[..., object], /, *args: Any, **kwargs: Any) -> None:
         """Have `func(self, *args, **kwargs)` called when it ends, in its own greenlet; at once when it has ended."""
         what = (func, args, kwargs)
         mine = [what]
-        # One step for every OS thread: see Task.wake.
+        # One step for every OS thread, and for `_settle`: no call but the last.
         if self._func is not None:
-            if self._after is None:
-                self._after = mine
+            if self._links is None:
+                self._links = mine
             else:
-                self._after.append(what)
+                self._links.append(what)
             return
         func(self, *args, **kwargs)
 
     def unlink(self, func: Callable[..., object], /, *args: Any, **kwargs: Any) -> bool:
         """Take back a `link` made with the same arguments. False: there is none."""
         try:
-            (self._after or []).remove((func, args, kwargs))
+            (self._links or []).remove((func, args, kwargs))
         except ValueError:
             return False
         return True
@@ -273,8 +259,9 @@ def kill(thread: Task, *throw_args: Any) -> None:
     me = current()
     if thread is me:
         raise error
-    if not _strike(thread, error) or me.state != RUNNING:
+    if not _strike(thread, error) or me is hub.task:
         return
+    me = me.waiter()
     me.state = READY
     hub.ready.append(me)
     me.park()
@@ -305,10 +292,11 @@ def _strike(thread: Task, error: BaseException) -> bool:
         thread.error = error
     elif thread.state == READY:
         thread.error = error
-        try:
-            ready.remove(thread)
-        except ValueError:  # another OS thread woke it, and it is still in the inbox: what lies there is stale now
-            thread.generation += 1
+        with guard:  # an OS thread that has chosen it, and has not told the hub yet, is there now
+            try:
+                ready.remove(thread)
+            except ValueError:  # it is in the inbox still: what lies there is stale now
+                thread.generation += 1
     elif thread.state == RUNNING:
         # Suspended by a switch that is not ours (a foreign greenlet, a signal handler).
         ready.appendleft(Thrower(hub, thread, error))

@@ -3,75 +3,56 @@ tasks.
 
 Facts: a greenlet switch costs 0.2 us, `epoll_wait` with nothing to report 0.5 us and more.
 Consequence: a task that parks switches straight to the next runnable task; it goes through the hub only when the
-round's
-budget is spent, so that descriptors and timers are looked at however busy the tasks are.
+round's budget is spent. The budget counts switches and time, so that descriptors and timers are looked at however
+busy the tasks are, and however long each of them computes.
 
-Law: the hub runs nobody's code. What it calls are wake-ups of the engine, which neither block nor raise.
+Laws:
+- What the hub calls are wake-ups of the engine, which neither block nor raise. Code of a user's that runs here all the
+  same - a finaliser, a signal handler - may wait: the loop moves on to another greenlet then (`move`).
+- Nothing is in the hub's hand at a moment at which such code may run, but what the interrupted loop itself hands out
+  later. The garbage collector rests in acts 1 to 3; act 4 calls nothing between taking a task and switching to it.
 """
 
 from collections.abc import Callable
 from typing import Any
 from weakref import WeakSet
 
-from greenlet import getcurrent, greenlet
+from greenlet import GreenletExit, getcurrent, greenlet
 
 from greening._compiled import accelerator
 from greening._core.carrier import Carrier, unshared_references
 from greening._core.clock import Clock
-from greening._core.lot import guard
-from greening._core.members import HubMembers
+from greening._core.critical import guard, rest_collector, wake_collector
+from greening._core.loop import HubGreenlet, HubTask
 from greening._core.poller import IN, Poller
 from greening._core.registry import Registry
-from greening._core.task import DEAD, Task
+from greening._core.stand_in import StandIn
+from greening._core.switching import HubOps
+from greening._core.task import DEAD, RUNNING, Task
 from greening._core.thrower import Thrower
 from greening._core.timers import Timer, TimerHeap
 from greening._core.wakeup import Wakeup
-from greening._originals import get_ident
-from greening.errors import BlockingInHub
+from greening._originals import get_ident, monotonic
 
 # Switches of a round, at least: with two tasks that wake each other, a round of only as many as are runnable when it
-# begins
-# would poll at every second switch. Measured: 16 takes the poll's share of a hand-off from 60 to 6 per cent.
-MIN_ROUND = 16
+# begins would poll at every second switch. Measured: 64 takes the poll's share of a hand-off from 60 to 2 per cent.
+MIN_ROUND = 64
 
 
-class HubTask(Task):
-    """Stands for the hub where the running task is asked for: it may not park, and is never RUNNING."""
-
-    __slots__ = ()
-
-    def __init__(self, hub: "Hub") -> None:
-        super().__init__(hub)
-        self.name = "hub"
-        self.state = DEAD
-
-    def park(self, deadline: float | None = None) -> Any:
-        self.unparked()
-        self.state = DEAD
-        raise BlockingInHub()
-
-
-class HubGreenlet(greenlet):
-    """The greenlet of the loop. Parent of every carrier."""
-
-    __slots__ = ("_greening_task",)
-
-    _greening_task: Task
-
-
-class Hub(HubMembers):
+class Hub(HubOps):
     """Scheduler of one OS thread.
 
     Attributes:
         ready: runnable tasks, in order.
-        turns: what is left of this round's budget.
+        turns: what is left of this round's budget, in switches.
         idle: carriers without work. carriers: all that live.
         adopted: tasks of greenlets that are not ours.
+        stand_ins: the innermost stand-in on each greenlet that has one.
         pending: native calls under way (tpool), each of which will post.
+        urgent: the last error that was meant for the main greenlet wherever it is: a signal handler's.
         thread: `get_ident()` of the OS thread, for comparison only.
         awake: the same while `ready` and `timers` may be touched directly, 0 while the hub sleeps: a signal handler
-        that
-            runs then is in the right OS thread, but the sleep has to be ended as for any other.
+            that runs then is in the right OS thread, but the sleep has to be ended as for any other.
     Thread-safety: `post` may be called from anywhere, everything else from the hub's own OS thread.
     """
 
@@ -79,13 +60,18 @@ class Hub(HubMembers):
         self.thread = self.awake = get_ident()
         self.closed = False
         self.now = clock.now
+        # Slices of a test's own clock have nothing to do with the processor's.
+        self.timed = clock.now is monotonic
         self._make_poller = make_poller
         self.turns = 0
+        self.round_end = self.slice_end = 0.0
         self.timers = TimerHeap()
         self.idle: list[Carrier] = []
         self.carriers: set[Carrier] = set()
         self.adopted: WeakSet[Task] = WeakSet()
+        self.stand_ins: dict[greenlet, StandIn] = {}
         self.pending = 0
+        self.urgent: BaseException | None = None
         self.wakeup = Wakeup()
         self.poller = make_poller()
         self.registry = Registry(self.poller, self.ready)
@@ -95,11 +81,19 @@ class Hub(HubMembers):
         self.main = Task(self, main, self.thread)
         self.main.name = "main greenlet"
         self.task = HubTask(self)
-        self.greenlet = HubGreenlet(self._run, main)
-        self.greenlet._greening_task = self.task
-        self._enter = self.greenlet.switch
+        self._resting = False
+        # The last round ran out of time; it began with what came meanwhile.
+        self._overdue = False
+        self._newest_first = False
+        self._make_loop(main)
         self._arm_wakeup()
         self.carrier_refs = _CARRIER_REFS
+
+    def _make_loop(self, parent: greenlet | None, depth: int = 0) -> None:
+        self.greenlet = HubGreenlet(self._run, parent)
+        self.greenlet.depth = depth
+        self.greenlet._greening_task = self.task
+        self._enter = self.greenlet.switch
 
     def _arm_wakeup(self) -> None:
         fd = self.registry.bell = self.wakeup.fileno()
@@ -110,27 +104,41 @@ class Hub(HubMembers):
 
     # What parking tasks call
 
-    def switch(self) -> Any:
-        """Leave the running greenlet for the next runnable task, or for the loop. Returns when it is resumed."""
-        ready = self.ready
-        if ready and self.turns > 0:
-            self.turns -= 1
-            task = ready.popleft()
-            resume = task.resume
-            if resume is not None:
-                del task
-                return resume()
-            if self.idle and task.state != DEAD:
-                # `_carry`, without its frame.
-                carrier = self.idle.pop()
-                carrier._greening_task = task
-                carrier.gr_context = task.context
-                resume = task.resume = carrier.resume
-                del carrier, task  # or they would live, with the result, as long as we are parked
-                return resume()
-            ready.appendleft(task)
-            del task
-        return self._enter()
+    def stand_in(self, task: Task) -> Task:
+        """What parks in the place of `task`, which runs, and is on its way to a park: see stand_in."""
+        innermost = self.stand_ins.get(getcurrent())
+        return StandIn(self, task) if innermost is None or innermost.state != RUNNING else innermost
+
+    def move(self) -> "HubGreenlet | None":
+        """The running greenlet is going to be parked: if it is the loop's, have another one go on with the loop.
+
+        Returns:
+            The loop that is moved from, for `move_back`; None: it is not the loop's.
+        """
+        loop = self.greenlet
+        if getcurrent() is not loop:
+            return None
+        self._work()
+        self.awake = self.thread
+        self.wakeup.sleeping = False
+        self._make_loop(loop.parent, loop.depth + 1)
+        # Events that the interrupted loop has been told of, and has not handed out yet, are reported again.
+        self.registry.rearm()
+        return loop
+
+    def move_back(self, loop: "HubGreenlet") -> None:
+        """`loop`, which runs, and from which the loop was moved, can go on with it.
+
+        Otherwise loops would be started from the stacks of others again and again, and inherit their depth.
+        """
+        other = self.greenlet
+        if loop.depth < other.depth:
+            self.greenlet = loop
+            self._enter = loop.switch
+            other.parent = loop
+            other.throw(GreenletExit)
+        # The interrupted loop may be about to sleep, with a time limit of the past.
+        self.wakeup.ring()
 
     def call_at(self, when: float, call: Callable[..., object], *args: Any) -> Timer:
         """Have `call(*args)` called in the hub at `when` (absolute hub time in seconds). It never blocks."""
@@ -144,8 +152,7 @@ class Hub(HubMembers):
     def begin(self) -> None:
         """Start the hub's greenlet here, where the stack is shallow, and come back.
 
-        It inherits the recursion depth of whoever starts it, and every carrier inherits the hub's: begun from the
-        depth of
+        It inherits the recursion depth of its starter, and every carrier inherits the hub's: begun from the depth of
         the first park, it would leave green threads that much less to recurse.
         """
         self.greenlet.switch(getcurrent().switch)
@@ -154,17 +161,45 @@ class Hub(HubMembers):
         if back is not None:
             back()
             del back
+        me = getcurrent()
         while not self.closed:
             try:
-                self._turn()
+                self._turn(me)
             except BaseException as error:  # noqa: BLE001  # a signal handler raised here; the loop itself does not
-                if not self.closed:
+                if not self.closed and not isinstance(error, GreenletExit):
                     self.raise_in_main(error)
+            if self.greenlet is not me:
+                # It was moved from, or to, and another one is the loop now.
+                if me.parent is not self.greenlet:
+                    me.parent = self.greenlet
+                return
 
-    def _turn(self) -> None:
+    def _turn(self, me: greenlet) -> None:
+        self._rest()
+        try:
+            self._look(me)
+        finally:
+            if self.greenlet is me:
+                self._work()
+        self._round(me)
+
+    def _rest(self) -> None:
+        self._resting = True
+        rest_collector()
+
+    def _work(self) -> None:
+        if self._resting:
+            self._resting = False
+            wake_collector()
+
+    def _look(self, me: greenlet) -> None:
         ready = self.ready
+        overdue = len(ready) if self._overdue else 0
         # Act 1: descriptors.
-        self.registry.dispatch(self.poller.wait(0) if ready or self.wakeup.inbox else self._sleep())
+        events = self.poller.wait(0) if ready or self.wakeup.inbox else self._sleep(me)
+        if self.greenlet is not me:
+            return
+        self.registry.dispatch(events)
         # Act 2: posts of other OS threads.
         if self.registry.rung:
             self._hear()
@@ -177,21 +212,59 @@ class Hub(HubMembers):
             now, mark = self.now(), timers.mark()
             while (timer := timers.pop_due(now, mark)) is not None:
                 timer.call(*timer.args)
-        # Act 4: a round of the runnable.
-        self.turns = max(len(ready), MIN_ROUND)
-        while ready and self.turns > 0:
-            self.turns -= 1
-            task = ready.popleft()
-            resume = task.resume
-            if resume is None:
-                if task.state == DEAD:
-                    continue
-                resume = self._carry(task)
-            del task  # or it would live, with its result, until the hub runs again
-            resume()
+        if overdue:
+            self._let_pass(len(ready) - overdue)
 
-    def _carry(self, task: Task) -> Callable[..., Any]:
-        """Give `task` a carrier. In the hub only, unless there is an idle one."""
+    def _let_pass(self, new: int) -> None:
+        """The last round ran out of time: every other time, what came meanwhile is before what was left over.
+
+        Thirty tasks that compute for 20 ms each keep a timer waiting for two of their slices, not for thirty.
+        """
+        self._newest_first = new > 0 and not self._newest_first
+        if self._newest_first:
+            self.ready.rotate(new)
+
+    def _round(self, me: greenlet) -> None:
+        # Act 4: a round of the runnable.
+        ready = self.ready
+        now = self.now()
+        if self.greenlet is not me:
+            return
+        self.begin_round(max(len(ready), MIN_ROUND), now)
+        while ready and self.turns > 0 and self.greenlet is me:
+            self.begin_slice(now)
+            # From here to the switch nothing is called that could run a finaliser.
+            if not ready:
+                break
+            resume = ready[0].resume
+            if resume is None:
+                self._carry_first()
+                continue
+            del ready[0]
+            self.turns -= 1
+            resume()
+            now = self.now()
+            if now >= self.round_end:
+                break
+        # Not what the count has ended: that is fair to all.
+        self._overdue = self.turns > 0 and len(ready) > 0
+
+    def _carry_first(self) -> None:
+        """Give the first runnable task, which has none, a carrier; or drop it, if it is dead."""
+        rest_collector()
+        try:
+            task = self.ready[0] if self.ready else None
+            if task is not None and task.resume is None:
+                if task.state == DEAD:
+                    self.ready.popleft()
+                else:
+                    self._carry(task)
+        finally:
+            del task  # or it would live, with its result, until the hub runs again
+            wake_collector()
+
+    def _carry(self, task: Task) -> None:
+        """Give `task` a carrier. In the hub only: a new one inherits its stack's depth."""
         carrier = self.idle.pop() if self.idle else None
         if carrier is None:
             carrier = Carrier(self)
@@ -200,8 +273,7 @@ class Hub(HubMembers):
         elif accelerator is None:  # a compiled carrier takes it for itself
             carrier.gr_context = task.context
         carrier._greening_task = task
-        resume = task.resume = carrier.resume
-        return resume
+        task.resume = carrier.resume
 
     def _patience(self) -> float | None:
         """How long nothing will happen by itself, in seconds; None: for ever."""
@@ -215,17 +287,22 @@ class Hub(HubMembers):
             deadline = self.timers.next_deadline()
         return None if deadline is None else max(0.0, deadline - self.now())
 
-    def _sleep(self) -> list[tuple[int, int]]:
-        # Whatever somebody else does from here on - an OS thread, or a signal handler in this one - rings the bell.
+    def _sleep(self, me: greenlet) -> list[tuple[int, int]]:
+        # Whatever is done from here on by another OS thread, or by a signal handler in this one, rings the bell.
         wakeup = self.wakeup
         wakeup.sleeping = True
         self.awake = 0
         try:
             timeout = self._patience()
-            return self.poller.wait(0 if wakeup.inbox or self.ready else timeout)
+            if wakeup.inbox or self.ready:
+                timeout = 0
+            self._work()  # the collector is for all OS threads
+            return self.poller.wait(timeout)
         finally:
-            self.awake = self.thread
-            wakeup.sleeping = False
+            if self.greenlet is me:
+                self._rest()
+                self.awake = self.thread
+                wakeup.sleeping = False
 
     def _hear(self) -> None:
         self.registry.rung = False
@@ -245,6 +322,7 @@ class Hub(HubMembers):
 
     def raise_in_main(self, error: BaseException) -> None:
         """Raise `error` in the main greenlet; when another error is on its way there, after that one."""
+        self.urgent = error
         if not self.main.interrupt(error):
             self.ready.append(Thrower(self, self.main, error))
 
@@ -259,6 +337,7 @@ class Hub(HubMembers):
         self.bury(current, "it stayed behind in the parent of a fork")
         self.thread = self.awake = get_ident()
         self.ready.clear()
+        self.stand_ins.clear()
         self.turns = 0
         self.pending = 0
         timers, self.timers = self.timers, TimerHeap()
@@ -296,6 +375,3 @@ class Hub(HubMembers):
 _CARRIER_REFS = unshared_references()
 
 _abandoned: list[Any] = []
-
-if accelerator is not None:
-    del Hub.switch  # the compiled one, which the members bring, is under it

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from greening._core.carrier import Carrier
     from greening._core.hub import Hub
+    from greening._core.parking_lot import ParkingLot
     from greening._core.task import Task
     from greening._core.timers import Timer
 
@@ -56,16 +57,17 @@ if TYPE_CHECKING or accelerator is None:
     class ThreadMembers(TaskMembers):
         """See `GreenThread`."""
 
-        __slots__ = ("_after", "_args", "_failure", "_func", "_kwargs", "_quiet", "_result", "_start_timer")
+        __slots__ = ("_args", "_failure", "_func", "_kwargs", "_links", "_quiet", "_result", "_start_timer", "_waiters")
 
-        _after: list[Any] | None
         _args: tuple[Any, ...]
         _failure: BaseException | None
         _func: "Callable[..., Any] | None"
         _kwargs: dict[str, Any]
+        _links: list[Any] | None
         _quiet: bool
         _result: Any
         _start_timer: "Timer | None"
+        _waiters: "ParkingLot | None"
 
     class HubMembers:
         """See `Hub`. `ready` is there from the start, and always the same."""
@@ -84,15 +86,17 @@ if TYPE_CHECKING or accelerator is None:
     class RegistrationMembers:
         """See `Registration`."""
 
-        __slots__ = ("drained", "edge", "fd", "owner", "readers", "stream", "writers")
+        __slots__ = ("drained", "edge", "fd", "owner", "read_news", "readers", "stream", "write_news", "writers")
 
         drained: bool
         edge: bool
         fd: int
         owner: "ref[Any] | None"
-        readers: "Task | list[Task] | None"
+        read_news: bool
+        readers: "ParkingLot | None"
         stream: bool
-        writers: "Task | list[Task] | None"
+        write_news: bool
+        writers: "ParkingLot | None"
 
 else:
     TaskMembers = accelerator.TaskMembers

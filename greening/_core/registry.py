@@ -8,13 +8,15 @@ spurious: every waiter tries its system call again.
 import errno
 import os
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 from weakref import ref
 
 from greening._compiled import accelerator
 from greening._core.members import RegistrationMembers
+from greening._core.parking_lot import ParkingLot
 from greening._core.poller import ERR, HUP, IN, NVAL, OUT, PRI, RDHUP, READ, WRITE, Poller
-from greening._core.task import PARKED, READY, RUNNING, TIMED_OUT, Task
+from greening._core.task import PARKED, RUNNING, TIMED_OUT, Task
 from greening._originals import raw_socket
 
 _fileno = raw_socket.fileno
@@ -25,6 +27,8 @@ class Registration(RegistrationMembers):
 
     `drained`: a read came back short since the last event, so that the next one would find nothing (streams only).
     `stream`: short reads may be trusted: a TCP socket on which no hang-up, error or urgent data has been seen.
+    `read_news`, `write_news`: an event has come since the last try began. Code that interrupts a task between a try
+    that fails with EAGAIN and the wait may let the hub run, and a change is reported once: such a wait ends at once.
     """
 
     __slots__ = ()
@@ -34,43 +38,55 @@ class Registration(RegistrationMembers):
         self.owner = owner
         self.edge = edge
         self.stream = stream
-        self.drained = False
-        # None, a task, or a list of tasks in order of arrival: nearly always one at most, and 10,000 empty lists cost.
+        self.drained = self.read_news = self.write_news = False
+        # Made when they are needed: 10,000 empty ones cost.
         self.readers = self.writers = None
 
     @property
     def wanted(self) -> int:
-        """The events that somebody waits for."""
-        return (IN | PRI | RDHUP if self.readers is not None else 0) | (OUT if self.writers is not None else 0)
+        """The events that tasks wait for."""
+        return (IN | PRI | RDHUP if self.readers else 0) | (OUT if self.writers else 0)
+
+    def enter(self, task: Task, mask: int) -> None:
+        """`task`, which is PARKED, waits for events of `mask`."""
+        if mask & READ:
+            if self.readers is None:
+                self.readers = ParkingLot()
+            self.readers.enter(task)
+        if mask & OUT:
+            if self.writers is None:
+                self.writers = ParkingLot()
+            self.writers.enter(task)
 
     def leave(self, task: Task) -> None:
         """`task` waits no longer, in whichever direction it did."""
-        self.readers = _without(self.readers, task)
-        self.writers = _without(self.writers, task)
+        if self.readers:
+            self.readers.leave(task)
+        if self.writers:
+            self.writers.leave(task)
 
+    def take_news(self, mask: int) -> bool:
+        """Whether an event of `mask` has come since the last try began. From now on, it has not."""
+        news = (mask & READ and self.read_news) or (mask & OUT and self.write_news)
+        if mask & READ:
+            self.read_news = False
+        if mask & OUT:
+            self.write_news = False
+        return bool(news)
 
-def _with(waiters: Task | list[Task] | None, task: Task) -> Task | list[Task]:
-    if waiters is None:
-        return task
-    if type(waiters) is list:
-        waiters.append(task)
-        return waiters
-    return [waiters, task]  # type: ignore[list-item]  # mypy does not narrow on `type(x) is list`
+    def end(self) -> None:
+        """The descriptor is closed: its waiters get OSError (EBADF)."""
+        for lot in (self.readers, self.writers):
+            while lot:
+                task = lot[0]
+                lot.leave(task)
+                task.interrupt(OSError(errno.EBADF, os.strerror(errno.EBADF)))
 
-
-def _without(waiters: Task | list[Task] | None, task: Task) -> Task | list[Task] | None:
-    if waiters is task:
-        return None
-    if type(waiters) is list and task in waiters:
-        waiters.remove(task)
-        return waiters or None
-    return waiters
-
-
-def _each(waiters: Task | list[Task] | None) -> list[Task]:
-    if waiters is None:
-        return []
-    return waiters if type(waiters) is list else [waiters]  # type: ignore[list-item]  # as above
+    def release(self, events: int) -> None:
+        """Have every waiter try again."""
+        for lot in (self.readers, self.writers):
+            if lot:
+                lot.unpark_all(events)
 
 
 class Registry:
@@ -123,8 +139,7 @@ class Registry:
         # Another file has this number now. Whoever waits for the old one by number alone (a raw wait) may go on waiting
         # for the new one, as poll(2) would; its retry tells. The owner of a closed socket learns that it is closed.
         self.regs.pop(reg.fd, None)
-        for task in (*_each(reg.readers), *_each(reg.writers)):
-            task.wake(ERR)
+        reg.release(ERR)
 
     def wait(self, reg: Registration, task: Task, mask: int, deadline: float | None) -> int:
         """Park `task` until an event of `mask` comes for `reg`.
@@ -134,13 +149,14 @@ class Registry:
         Raises:
             OSError: EBADF, the descriptor was closed meanwhile.
         """
-        if task.state != RUNNING:
-            task.refuse()
+        task = task.waiter()
         task.state = PARKED
-        if mask & READ:
-            reg.readers = task if reg.readers is None else _with(reg.readers, task)
-        if mask & OUT:
-            reg.writers = task if reg.writers is None else _with(reg.writers, task)
+        # First enter, then look: an event that comes in between is told to one or the other.
+        reg.enter(task, mask)
+        if reg.edge and reg.take_news(mask):
+            reg.leave(task)
+            task.cancel_park()
+            return mask
         if not reg.edge and not self._arm(reg, task):
             return mask
         try:
@@ -148,12 +164,68 @@ class Registry:
         except BaseException:
             reg.leave(task)
             raise
-        if events is TIMED_OUT:
+        if events is TIMED_OUT or (mask & OUT and mask & READ):
             reg.leave(task)
-            return 0
-        if mask & OUT and mask & READ:
+        reg.take_news(mask)  # the caller tries now
+        return 0 if events is TIMED_OUT else events
+
+    def wait_any(self, task: Task, wants: Sequence[tuple[int, int]], deadline: float | None) -> bool:
+        """Park until an event comes for one of several descriptors. The first one ends it.
+
+        Every descriptor gets its registration, as for a single wait, so that closing one of them wakes the task with
+        EBADF - which a nested epoll set would never report - and no descriptor is needed for the wait itself.
+
+        Args:
+            task: the running one.
+            wants: (descriptor, events of POLLIN and POLLOUT). None at all: only the deadline ends it.
+            deadline: absolute hub time, seconds; None: none.
+        Returns:
+            False: the deadline passed. True: ask the system what there is; it may be nothing.
+        Raises:
+            OSError: EBADF, one of them is closed, or was meanwhile.
+        """
+        joined: list[Registration] = []
+        task = task.waiter()
+        task.state = PARKED
+        try:
+            for fd, mask in wants:
+                reg = self._join(task, fd, mask)
+                if reg is not None:
+                    joined.append(reg)
+            return task.park(deadline) is not TIMED_OUT
+        except BaseException:
+            if task.state != RUNNING:  # there was no park
+                task.cancel_park()
+            raise
+        finally:
+            for reg in joined:
+                reg.leave(task)
+                if not reg.edge and self.regs.get(reg.fd) is reg:
+                    self._settle(reg)
+
+    def _join(self, task: Task, fd: int, mask: int) -> Registration | None:
+        """Line up for one descriptor. None: it never has anything to tell (a file on disk, which is always ready)."""
+        reg = self.regs.get(fd)
+        if reg is not None and reg.owner is not None and reg.owner() is None:
+            self._evict(reg)  # the socket is gone, and its number is another file's
+            reg = None
+        fresh = reg is None
+        if reg is None:
+            reg = self.regs[fd] = Registration(fd, None, False, False)
+        reg.enter(task, mask)
+        try:
+            if reg.edge:
+                self.poller.arm_edge(fd)  # the edge may have been consumed: what is ready now is reported again
+            else:
+                self.poller.arm_once(fd, reg.wanted)
+        except BaseException as error:
             reg.leave(task)
-        return events  # type: ignore[no-any-return]  # the mask that dispatch woke us with
+            if fresh:
+                del self.regs[fd]
+            if isinstance(error, PermissionError):
+                return None
+            raise
+        return reg
 
     def _arm(self, reg: Registration, task: Task) -> bool:
         """False: there is nothing to wait for, since the file is always ready."""
@@ -161,11 +233,26 @@ class Registry:
             self.poller.arm_once(reg.fd, reg.wanted)
         except BaseException as error:
             reg.leave(task)
-            task.unparked()
+            task.cancel_park()
             if isinstance(error, PermissionError):
                 return False
             raise
         return True
+
+    def rearm(self) -> None:
+        """Have the system report again what is ready: events may have been lost."""
+        for reg in tuple(self.regs.values()):
+            if reg.edge:
+                try:
+                    self.poller.arm_edge(reg.fd)
+                except OSError:  # closed behind our back
+                    self.forget(reg.fd)
+            elif reg.wanted:
+                self._rearm(reg)
+        if self.poller.edge:
+            self.poller.arm_edge(self.bell)
+        else:
+            self.poller.arm_once(self.bell, IN)
 
     def _rearm(self, reg: Registration) -> None:
         """A shot is spent, and others still wait."""
@@ -184,7 +271,8 @@ class Registry:
             if reg is None:
                 reg = self.regs[fd] = Registration(fd, None, False, False)
             elif reg.edge:
-                # Somebody may have consumed the edge: arming again reports what is ready now.
+                # The edge may have been consumed: arming again reports what is ready now.
+                reg.take_news(mask)
                 self.poller.arm_edge(fd)
             return self.wait(reg, task, mask, deadline)
         finally:
@@ -214,21 +302,14 @@ class Registry:
                 if mask & NVAL:  # poll(2) says of a closed descriptor what epoll_ctl(2) says by EBADF
                     self.forget(fd)
                     continue
-            waiters = reg.readers
-            if waiters is not None and mask & READ:
-                reg.readers = None
-                if type(waiters) is list:
-                    for task in waiters:
-                        task.wake(mask)
-                elif waiters.state == PARKED:  # type: ignore[union-attr]  # mypy does not narrow on `type(x) is list`
-                    # Task.wake, without a frame: this is the hub's own OS thread.
-                    waiters.state = READY  # type: ignore[union-attr]  # likewise
-                    waiters.value = mask  # type: ignore[union-attr]  # likewise
-                    self.ready.append(waiters)  # type: ignore[arg-type]  # likewise
-            if reg.writers is not None and mask & WRITE:
-                waiters, reg.writers = reg.writers, None
-                for task in _each(waiters):
-                    task.wake(mask)
+            if mask & READ:
+                reg.read_news = True
+                if reg.readers:
+                    reg.readers.unpark_all(mask)
+            if mask & WRITE:
+                reg.write_news = True
+                if reg.writers:
+                    reg.writers.unpark_all(mask)
             if not reg.edge and reg.wanted:
                 self._rearm(reg)
 
@@ -243,15 +324,13 @@ class Registry:
             return
         del self.regs[fd]
         self.poller.disarm(fd)
-        for task in (*_each(reg.readers), *_each(reg.writers)):
-            task.interrupt(OSError(errno.EBADF, os.strerror(errno.EBADF)))
-        reg.readers = reg.writers = None
+        reg.end()
 
     def waiting(self) -> bool:
         """True when anybody waits for any descriptor."""
         # No generator: this is asked before every sleep, and the first one mostly is.
         for reg in self.regs.values():  # noqa: SIM110  # see above
-            if reg.readers is not None or reg.writers is not None:
+            if reg.readers or reg.writers:
                 return True
         return False
 

@@ -2,25 +2,27 @@
 
 Laws:
 - A parked task is resumed exactly once per park. `wake` and `interrupt` say whether they were the one that resumed it.
-- A task that is going to park sets `state = PARKED` *before* it lets a waker know of itself, because a waker may
-  live in another OS thread. Only a RUNNING task may do so (`refuse` says why).
+- A task that is going to park is PARKED *before* a waker knows of it, because a waker may live in another OS thread.
+  Only a RUNNING task may become PARKED. A finaliser or a signal handler that interrupts a task on its way to a park,
+  and waits itself, waits as a task of its own: `waiter` gives it (see stand_in).
 - `resume` is the bound `switch` of the greenlet, never looked up at the call: a suspended caller of `resume()` then
-holds
-  the method object and not the greenlet, whose reference count can tell whether anybody keeps it (see carrier).
+  holds the method object and not the greenlet, whose reference count can tell whether anything keeps it (see carrier).
+- An error that comes while the task lets others run although it need not wait (`pass_turn`) is kept, and raised by the
+  next park: such a call is no point of interruption.
 """
 
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final
+
+from greenlet import greenlet as RealGreenlet
 
 from greening._compiled import accelerator
+from greening._core.critical import guard
 from greening._core.members import TaskMembers
 from greening._core.slots import SLOTS
 from greening._originals import get_ident
-from greening.errors import BlockingInHub
 
 if TYPE_CHECKING:
-    from greenlet import greenlet
-
     from greening._core.hub import Hub
 
 NEW: Final = 0
@@ -58,7 +60,7 @@ class Task(TaskMembers):
 
     __slots__ = ()
 
-    def __init__(self, hub: "Hub", glet: "greenlet | None" = None, ident: int = 0) -> None:
+    def __init__(self, hub: "Hub", glet: "RealGreenlet | None" = None, ident: int = 0) -> None:
         self.hub = hub
         self.resume = None if glet is None else glet.switch
         self.state = NEW if glet is None else RUNNING
@@ -92,12 +94,16 @@ class Task(TaskMembers):
         return self._locals
 
     @property
-    def greenlet(self) -> "greenlet | None":
+    def greenlet(self) -> "RealGreenlet | None":
         """The greenlet that runs it now, or None."""
-        return None if self.resume is None else self.resume.__self__  # type: ignore[attr-defined]  # a bound method
+        if self.resume is None:
+            return None
+        holder: Any = self.resume.__self__  # type: ignore[attr-defined]  # a bound method
+        # A task that is held by a stand-in has something else in that place.
+        return holder if isinstance(holder, RealGreenlet) else holder.greenlet
 
     def wake(self, value: Any = None) -> bool:
-        """Have the task resumed with `value`. Thread-safe. False: it does not wait, or somebody else was first."""
+        """Have the task resumed with `value`. Thread-safe. False: it does not wait, or another wake-up was first."""
         hub = self.hub
         # Here no call stands between the first line and the fourth: CPython switches OS threads at calls and jumps
         # only.
@@ -128,73 +134,96 @@ class Task(TaskMembers):
             return True
         return False
 
+    def waiter(self) -> "Task":
+        """The task that parks when this one, which is the running one, has to wait: itself, or a stand-in."""
+        return self if self.state == RUNNING else self.hub.stand_in(self)
+
     def park(self, deadline: float | None = None) -> Any:
-        """Let others run until somebody wakes this task, which must be the running one, in state PARKED.
+        """Let others run until this task, which must be a running one in state PARKED or READY, is woken.
 
         Args:
             deadline: absolute hub time in seconds, or None: no limit.
         Returns:
             The waker's value, or TIMED_OUT.
         Raises:
-            whatever `interrupt` was given.
+            whatever `interrupt` was given. The value of a waker that came before stays in `value`.
         """
-        hub = self.hub
+        if self.error is not None and self.state == PARKED:
+            self.cancel_park(keep_error=True)
+            self._raise_error()
         if deadline is not None:
             try:
                 self._set_alarm(deadline)
-            except ValueError:
-                self.unparked()
+            except BaseException:
+                self.cancel_park()
                 raise
+        hub = self.hub
+        depth = guard.give_away() if guard.depth and guard.is_owned() else 0
         slots = None
         if SLOTS.busy is not None and (loop := SLOTS.busy()) is not None:
             slots = SLOTS.save(loop)
         try:
-            # The direct switch of Hub.switch, here: one frame less in everything that waits.
-            ready = hub.ready
-            if ready and hub.turns > 0 and (resume := ready[0].resume) is not None:
-                hub.turns -= 1
-                ready.popleft()
-                came = resume()
-            else:
-                came = hub.switch()
+            came = hub.switch()
             while came is not _SWITCHED:
-                # Not one of ours: a foreign greenlet has ended whose parent we are, and its result came up here.
+                # Not one of ours: a foreign greenlet has ended whose parent we are, and its result came up here. Or
+                # the next task is held by a stand-in, and nothing was switched.
                 came = hub.switch()
         except BaseException:
-            self.unparked()
+            self.cancel_park()
             raise
         finally:
             if slots is not None:
                 SLOTS.restore(slots)
+            if depth:
+                guard.take_back(depth)
         self.state = RUNNING
         if deadline is not None:
             self.deadline = None
         if self.error is not None:
-            error, self.error = self.error, None
-            self.value = None
-            try:
-                raise error
-            finally:
-                del error
+            self._raise_error()
         value, self.value = self.value, None
         return value
 
-    def unparked(self) -> None:
-        """The park did not happen, or ended in an exception of its own: nothing of it may stay behind."""
-        self.generation += 1  # a wake-up that is still in the inbox belongs to the past
-        state, self.state = self.state, RUNNING
-        if state == READY:
-            try:
-                self.hub.ready.remove(self)
-            except ValueError:
-                pass
-        self.deadline = self.value = self.error = None
+    def pass_turn(self) -> None:
+        """Let every runnable task run once, although this one, the running one, need not wait. No interruption.
 
-    def refuse(self) -> NoReturn:
-        """It is not RUNNING, and yet somebody wants to park it: a finaliser or a signal handler that interrupts the
-        hub, or the engine on the way to a park. To park here would be to take part in the wait that was interrupted.
+        Raises:
+            what a signal handler raised meanwhile: that strikes anywhere.
         """
-        raise BlockingInHub()
+        hub = self.hub
+        if not hub.ready:
+            # By way of the hub: tasks that wait for descriptors and timers count as others, too.
+            hub.turns = 0
+        self.state = READY
+        hub.ready.append(self)
+        try:
+            self.park()
+        except BaseException as error:
+            if error is hub.urgent:
+                raise
+            self.error = error
+
+    def _raise_error(self) -> None:
+        error, self.error = self.error, None
+        assert error is not None
+        try:
+            raise error
+        finally:
+            del error
+
+    def cancel_park(self, keep_error: bool = False) -> None:
+        """The park does not happen, or ended in an exception of its own: nothing of it may stay behind."""
+        with guard:  # an OS thread that has chosen it, and has not told the hub yet, is there now
+            self.generation += 1  # a wake-up that is still in the inbox belongs to the past
+            state, self.state = self.state, RUNNING
+            if state == READY:
+                try:
+                    self.hub.ready.remove(self)
+                except ValueError:
+                    pass
+        self.deadline = self.value = None
+        if not keep_error:
+            self.error = None
 
     def lose(self, why: str) -> None:
         """It will never run again: its OS thread is no more. Nothing is freed, since nothing of it may run."""

@@ -13,11 +13,8 @@ from greening._core.task import DEAD, PARKED, READY, RUNNING, Task
 if TYPE_CHECKING:
     from greening._core.hub import Hub
 
-# How often to look at a task that the engine itself holds suspended, for a while, without its being parked. Seconds.
+# How often to look at a task whose greenlet a stand-in holds suspended, without its being parked itself. Seconds.
 _LOOK_AGAIN = 0.01
-# Where it stands then: in `Task.park`, or in `Hub.switch` which that has called; or, when these are compiled and leave
-# no frame, in who has parked in the place of somebody else, which is the patch of `signal`.
-_PARKING = ("greening._core.task", "greening._core.hub", "greening.patches.signal")
 
 
 class Thrower(Task):
@@ -49,8 +46,9 @@ class Thrower(Task):
             if target.state == READY:  # with another error: after that one
                 self._again()
                 self.park()
-            elif glet.gr_frame is not None and glet.gr_frame.f_globals.get("__name__") in _PARKING:
-                # Ours all the same: a signal handler runs in its place. To raise here would be to raise anywhere.
+            elif glet in self.hub.stand_ins:
+                # Ours all the same: a finaliser or a signal handler waits on it. To raise there would be to raise
+                # anywhere.
                 self.state = PARKED
                 self.park(self.hub.now() + _LOOK_AGAIN)
             else:

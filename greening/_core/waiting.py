@@ -4,6 +4,7 @@ import errno
 from functools import partial
 
 from greening._compiled import accelerator
+from greening._core.critical import guard
 from greening._core.current import current, hubs
 from greening._core.poller import IN, OUT
 from greening._core.task import PARKED, READY, RUNNING
@@ -18,25 +19,22 @@ def sleep(seconds: float = 0) -> None:
         seconds: relative, monotonic time.
     Raises:
         TypeError, ValueError: not a number.
-        BlockingInHub: called from the hub.
     Difference from `time.sleep`: negative is 0, as in eventlet; the default is 0.
     """
     task = current()
     hub = task.hub
-    if task.state != RUNNING:
-        task.refuse()
-    if seconds == 0:
-        task.state = READY
-        hub.ready.append(task)
-        task.park()
-        return
-    now = hub.now()
-    deadline = deadline_after(now, seconds)
-    if deadline <= now:
-        sleep(0)
-        return
-    task.state = PARKED
-    task.park(deadline)
+    if seconds != 0:
+        now = hub.now()
+        deadline = deadline_after(now, seconds)
+        if deadline > now:
+            task = task.waiter()
+            task.state = PARKED
+            task.park(deadline)
+            return
+    task = task.waiter()
+    task.state = READY
+    hub.ready.append(task)
+    task.park()
 
 
 if accelerator is not None:
@@ -45,21 +43,14 @@ if accelerator is not None:
 
 
 def yield_now() -> None:
-    """Let everybody who is runnable run once; nobody is: have the hub look at descriptors and timers, and go on.
+    """Let every runnable task run once; there is none: have the hub look at descriptors and timers, and go on.
 
-    In the hub it does nothing.
+    It is no point of interruption: a Timeout or a kill that comes meanwhile is raised at the next wait. In the hub, and
+    where the engine has been interrupted, it does nothing.
     """
     task = current()
-    hub = task.hub
-    if task.state != RUNNING:
-        return
-    if not hub.ready:
-        # Without the look, somebody whose calls always succeed at once would keep those who wait for descriptors
-        # and timers waiting for ever.
-        hub.turns = 0
-    task.state = READY
-    hub.ready.append(task)
-    task.park()
+    if task.state == RUNNING and not guard.is_owned():
+        task.pass_turn()
 
 
 def wait_fd(fd: int, mask: int, timeout: float | None = None) -> int:
@@ -79,7 +70,7 @@ def wait_fd(fd: int, mask: int, timeout: float | None = None) -> int:
     deadline = None if timeout is None else deadline_after(hub.now(), timeout)
     if fd < 0:
         raise OSError(errno.EBADF, "negative file descriptor")
-    return hub.registry.wait_raw(fd, task, mask, deadline)
+    return hub.registry.wait_raw(fd, task.waiter(), mask, deadline)
 
 
 def wait_readable(fd: int, timeout: float | None = None) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from greenlet import getcurrent as _getcurrent
 
-from greening._core.lot import guard
+from greening._core.critical import guard
 
 
 class Owner(Protocol):

@@ -15,12 +15,11 @@ from collections.abc import Callable
 from operator import index
 from typing import Any
 
-from greenlet import getcurrent
-
+from greening._core.critical import guard
 from greening._core.current import current, has_hub
-from greening._core.lot import enter, guard, wait_chosen
+from greening._core.parking_lot import ParkingLot
 from greening._core.poller import IN
-from greening._core.task import READY, RUNNING, Task
+from greening._core.task import RUNNING, TIMED_OUT
 from greening._core.waiting import wait_readable
 from greening._originals import os_close, start_new_thread
 from greening._originals import poll as _poll
@@ -36,7 +35,7 @@ _INT_MAX = 2**31 - 1
 _P_PIDFD = getattr(os, "P_PIDFD", -1)
 
 # (idtype, id, options of waitid): who waits for it in this process. Guarded by `guard`.
-_watched: dict[tuple[int, int, int], list[Task]] = {}
+_watched: dict[tuple[int, int, int], ParkingLot] = {}
 os.register_at_fork(after_in_child=_watched.clear)
 
 
@@ -91,17 +90,16 @@ def _watch(idtype: int, ident: int, options: int, timeout: float | None) -> bool
         _sit(idtype, ident, options)
         return True
     key = (idtype, ident, options)
-    task = current()
     with guard:
         waiters = _watched.get(key)
         if waiters is None:
-            waiters = _watched[key] = []
+            waiters = _watched[key] = ParkingLot()
             start_new_thread(_serve, (key,))
-        enter(waiters, task)
+        task = waiters.enter()
     hub = task.hub
     hub.pending += 1
     try:
-        return wait_chosen(waiters, task, timeout, _nothing)
+        return waiters.wait(task, timeout) is not TIMED_OUT
     finally:
         hub.pending -= 1
 
@@ -111,8 +109,9 @@ def _serve(key: tuple[int, int, int]) -> None:
     _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
     _sit(*key)
     with guard:
-        for task in _watched.pop(key, ()):
-            task.wake()
+        waiters = _watched.pop(key, None)
+        if waiters is not None:
+            waiters.unpark_all()
 
 
 def _sit(idtype: int, ident: int, options: int) -> None:
@@ -120,10 +119,6 @@ def _sit(idtype: int, ident: int, options: int) -> None:
         _waitid(idtype, ident, options | os.WNOWAIT)
     except OSError:
         return  # ECHILD: nobody to wait for, as the asker will find out
-
-
-def _nothing() -> None:
-    """All who wait are woken: there is no choice to pass on."""
 
 
 def _run_handlers() -> None:
@@ -136,12 +131,9 @@ def _run_handlers() -> None:
         return
     task = current()
     hub = task.hub
-    if hub.wakeup.inbox and task.state == RUNNING and not guard._is_owned():
-        again = Task(hub, getcurrent())
-        again.state = READY
-        hub.ready.append(again)
+    if hub.wakeup.inbox and task.state == RUNNING and not guard.is_owned():
         hub.turns = 0
-        again.park()
+        task.pass_turn()
 
 
 def _change_of(pid: int, options: int) -> tuple[int, int, int]:

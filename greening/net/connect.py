@@ -7,11 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from greening._core.current import current
+from greening._core.fairness import spend
 from greening._core.poller import IN, OUT
 from greening._core.waiting import sleep
 from greening._originals import raw_socket
 from greening.net.dns import getaddrinfo
-from greening.net.retry import INET, TCP, deadline_of, family_of, proto_of, spend, timeout_of, wait_socket
+from greening.net.retry import INET, TCP, deadline_of, family_of, proto_of, timeout_of, wait_socket
 
 _fileno = raw_socket.fileno
 _raw_accept = raw_socket._accept  # type: ignore[attr-defined]  # private, and what socket.accept is made of

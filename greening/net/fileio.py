@@ -15,12 +15,12 @@ import warnings
 from collections.abc import Callable
 from typing import Any, cast
 
-from greening._core.current import current
+from greening._core.fairness import spend
+from greening._core.parking_lot import ParkingLot
 from greening._core.poller import IN
-from greening._core.task import PARKED, Task
 from greening._core.waiting import forget_fd
 from greening._originals import builtin_open
-from greening.net.pipe import attempt, octets_of, read_now, readinto_now, spend, write_now, write_some
+from greening.net.pipe import attempt, octets_of, read_now, readinto_now, write_now, write_some
 
 _NOT_NOW = (errno.EAGAIN, errno.EOPNOTSUPP, errno.ENOSYS)
 _CHUNK = 65536
@@ -41,7 +41,7 @@ class GreenFileIO(io.FileIO):
         super().__init__(file, mode, closefd, opener)
         self.whole = True
         self.busy = 0
-        self._others: list[Task] = []
+        self._others = ParkingLot()
 
     def _wait(self, call: Callable[..., Any], *args: Any) -> Any:
         """`call(*args)`, which parks, with those who come meanwhile lined up behind it."""
@@ -50,20 +50,11 @@ class GreenFileIO(io.FileIO):
             return call(*args)
         finally:
             self.busy -= 1
-            others, self._others = self._others, []
-            for task in others:
-                task.wake()
+            self._others.unpark_all()
 
     def wait_turn(self) -> None:
         """Park until the call that is parked in here has ended."""
-        task = current()
-        task.state = PARKED
-        self._others.append(task)
-        try:
-            task.park()
-        finally:
-            if task in self._others:
-                self._others.remove(task)
+        self._others.park()
 
     def _nonblocking(self, fd: int) -> bool:
         return not os.get_blocking(fd)
@@ -73,6 +64,7 @@ class GreenFileIO(io.FileIO):
         fd = self.fileno()
         if not self.readable():
             return super().readinto(buffer)
+        spend()
         try:
             got = readinto_now(fd, buffer)
         except (TypeError, BufferError):
@@ -82,7 +74,6 @@ class GreenFileIO(io.FileIO):
             if code not in _NOT_NOW:
                 raise
         else:
-            spend()
             return got
         if self._nonblocking(fd):
             return super().readinto(buffer)
@@ -96,6 +87,7 @@ class GreenFileIO(io.FileIO):
         fd = self.fileno()
         if not size or not self.readable():
             return super().read(size)
+        spend()
         try:
             data = read_now(fd, size)
         except OSError as error:
@@ -103,7 +95,6 @@ class GreenFileIO(io.FileIO):
             if code not in _NOT_NOW:
                 raise
         else:
-            spend()
             return data
         if self._nonblocking(fd):
             return super().read(size)
@@ -126,6 +117,7 @@ class GreenFileIO(io.FileIO):
         fd = self.fileno()
         if not self.writable():
             return super().write(data)
+        spend()
         try:
             sent = write_now(fd, data)
             code = errno.EAGAIN
@@ -137,7 +129,6 @@ class GreenFileIO(io.FileIO):
                 raise
             sent = 0
         if sent and (not self.whole or (type(data) is bytes and sent == len(data))):
-            spend()
             return sent
         with octets_of(data) as octets:
             if sent == octets.nbytes:

@@ -24,13 +24,13 @@ import sys
 from collections.abc import Callable, Sequence
 from fcntl import F_GETFL, fcntl
 from functools import partial
-from itertools import count
 from operator import index
 from select import PIPE_BUF
 from typing import Any, TypeVar
 
+from greening._core.fairness import spend
 from greening._core.poller import IN, OUT
-from greening._core.waiting import wait_fd, yield_now
+from greening._core.waiting import wait_fd
 from greening._originals import os_close, os_open, os_read, os_readv, os_write, os_writev
 from greening._originals import poll as _poll
 from greening.net.hubless import hubless
@@ -53,10 +53,6 @@ _SCRATCH = 65536
 _LARGEST = 1 << 24
 _spare: list[bytearray] = []
 
-# Immediate successes after which a green thread lets others run.
-_BUDGET = 64
-_tick = count(1).__next__
-
 
 def _unsupported(*_: Any) -> int:
     """Stands for preadv2 and pwritev2 where the C library has none."""
@@ -65,12 +61,6 @@ def _unsupported(*_: Any) -> int:
 
 if not NOWAIT:
     _preadv = _pwritev = _unsupported
-
-
-def spend() -> None:
-    """A read or write succeeded without waiting: after a number of those, let others run."""
-    if not _tick() % _BUDGET:
-        yield_now()
 
 
 def _flags_of_open() -> int:
@@ -163,14 +153,13 @@ def read(fd: int, n: int) -> bytes:
             return os_read(fd, n)
     if not 0 < n <= sys.maxsize or is_plain(fd):
         return os_read(fd, n)
+    spend()
     try:
         data = read_now(fd, n)
     except OSError as error:
         if error.errno not in _NOT_NOW:
             raise
         return attempt(fd, IN, error.errno, partial(read_now, fd, n), partial(os_read, fd, n))
-    if not _tick() % _BUDGET:
-        yield_now()
     return data
 
 
@@ -203,6 +192,7 @@ def readv(fd: int, buffers: Sequence[Any]) -> int:
     """`os.readv`. Parks while there is nothing; raises as `read`."""
     if is_plain(fd):
         return os_readv(fd, buffers)
+    spend()
     try:
         return _preadv(fd, buffers, -1, NOWAIT)
     except OSError as error:
@@ -227,6 +217,7 @@ def write(fd: int, data: Any) -> int:
             return os_write(fd, data)
     if is_plain(fd):
         return os_write(fd, data)
+    spend()
     try:
         sent = _pwritev(fd, (data,), -1, NOWAIT)
     except TypeError:
@@ -236,8 +227,6 @@ def write(fd: int, data: Any) -> int:
             raise
         return _write_rest(fd, data, 0, error.errno)
     if type(data) is bytes and sent == len(data):
-        if not _tick() % _BUDGET:
-            yield_now()
         return sent
     return _write_rest(fd, data, sent, _EAGAIN)
 
@@ -246,6 +235,7 @@ def writev(fd: int, buffers: Sequence[Any]) -> int:
     """`os.writev`. All of it, as `write`."""
     if is_plain(fd):
         return os_writev(fd, buffers)
+    spend()
     try:
         sent = _pwritev(fd, buffers, -1, NOWAIT)
         code = _EAGAIN

@@ -7,12 +7,13 @@ from types import TracebackType
 from typing import Any, NoReturn
 
 from greening._core.current import current
+from greening._core.fairness import spend
 from greening._core.poller import IN
 from greening._core.waiting import forget_fd, sleep
 from greening._originals import epoll as _real_epoll
 from greening._originals import poll as _real_poll
 from greening.net.hubless import hubless
-from greening.net.select import as_number, number_of, spend, wait_events
+from greening.net.select import as_number, number_of, wait_events
 from greening.threads.locks import Look
 
 Events = list[tuple[int, int]]
@@ -62,18 +63,16 @@ class Poll:
         """The events that are there; if there are none, wait for some.
 
         Args:
-            timeout: milliseconds; None or negative: no limit; 0: do not wait, and do not switch.
+            timeout: milliseconds; None or negative: no limit; 0: do not wait.
         """
         number = None if timeout is None else as_number(timeout)
         if timeout is not None and (number is None or not -_POLL_MAX <= number <= _POLL_MAX):
             return self._real.poll(timeout)  # type: ignore[no-any-return]  # an error, and it knows which
         if self._asking:
             raise RuntimeError("concurrent poll() invocation")
+        spend()
         events: Events = self._real.poll(0)
-        if number == 0:
-            return events
-        if events:
-            spend()
+        if number == 0 or events:
             return events
         self._asking = True
         try:
@@ -190,16 +189,14 @@ class Epoll:
         """Up to `maxevents` events that are there; if there are none, wait for some.
 
         Args:
-            timeout: seconds; None or negative: no limit; 0: do not wait, and do not switch.
+            timeout: seconds; None or negative: no limit; 0: do not wait.
         """
         number = None if timeout is None else as_number(timeout)
         if timeout is not None and (number is None or not -_INT_MAX - 1 <= number * 1000 <= _INT_MAX):
             return self._real.poll(timeout, maxevents)  # type: ignore[no-any-return]  # an error, and it knows which
+        spend()
         events: Events = self._real.poll(0, maxevents)
-        if number == 0:
-            return events
-        if events:
-            spend()
+        if number == 0 or events:
             return events
         return wait_epoll(self, self._real, maxevents, None if number is None or number < 0 else number)
 

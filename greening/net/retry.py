@@ -15,14 +15,13 @@ import _socket
 import errno
 import os
 from collections.abc import Callable
-from itertools import count
 from typing import Any
 from weakref import ref
 
 from greening._core.current import current, hubs
+from greening._core.fairness import spend
 from greening._core.hub import Hub
 from greening._core.registry import Registration
-from greening._core.waiting import yield_now
 from greening._originals import raw_socket
 
 # The C module's are plain integers; comparing the enum members of `socket`, or `|` of them, is a Python call, and
@@ -46,19 +45,6 @@ proto_of: Callable[[Any], int] = raw_socket.proto.__get__
 
 # The timeouts that users have set, by descriptor; the weak reference tells a reused number from the socket that set it.
 timeouts: dict[int, tuple["ref[Any]", float | None]] = {}
-
-# Tries after which a green thread lets others run: unfair is cheap, starving is not. tokio takes as many.
-BUDGET = 128
-tick = count(1).__next__
-
-
-def spend() -> None:
-    """An operation is about to be tried: after a number of those, let others run first.
-
-    Before and not after: who is killed or timed out while it lets the others run must not have read anything yet.
-    """
-    if not tick() % BUDGET:
-        yield_now()
 
 
 def set_timeout(sock: Any, timeout: float | None) -> None:

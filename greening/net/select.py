@@ -2,8 +2,7 @@
 
 Every call asks the real object first, with timeout 0: its errors, its order, its results. Only when it finds nothing,
 and may wait, do we park - for the descriptors themselves (select, poll) or for the one descriptor of the epoll set,
-which becomes readable when something happens in it (epoll(7)) - and ask again. A timeout of 0 never switches. No
-event is reported by us.
+which becomes readable when something happens in it (epoll(7)) - and ask again. No event is reported by us.
 
 Facts: an epoll set that is itself in the hub's set, edge-triggered, reports every event that comes up inside; none
 can come up between the real `poll(0)` and the park without being reported there. So it is armed once, like a socket.
@@ -13,17 +12,16 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
-from itertools import count
 from operator import index
 from typing import Any
 
 from greening._core.current import current
+from greening._core.fairness import spend
 from greening._core.poller import ERR, HUP, IN, NVAL, OUT, PRI
-from greening._core.waiting import yield_now
 from greening._originals import poll as _real_poll
 from greening._originals import select as _real_select
 from greening.net.hubless import hubless
-from greening.net.many import wait_many, wait_many_exactly
+from greening.net.many import wait_many_exactly
 
 Wants = Sequence[tuple[int, int]]
 Found = tuple[list[Any], list[Any], list[Any]]
@@ -32,16 +30,6 @@ _FD_SETSIZE = 1024
 # Seconds from which on a timeout is an OverflowError: 2**63 nanoseconds.
 _TOO_LONG = 9223372036.0
 _REAL_NUMBERS = sys.version_info >= (3, 15)
-
-# Immediate successes of calls that might have waited, after which a green thread lets others run.
-_BUDGET = 16
-_tick = count(1).__next__
-
-
-def spend() -> None:
-    """A call that might have waited found something at once: after a number of those, let others run."""
-    if not _tick() % _BUDGET:
-        yield_now()
 
 
 def as_number(value: Any) -> float | None:
@@ -72,7 +60,8 @@ def wait_events(find: Callable[[], Any], wants: Wants, timeout: float | None, st
     exactly = any(not mask & (IN | OUT) for _, mask in wants)
     while True:
         try:
-            in_time = (wait_many_exactly if exactly else wait_many)(task, wants, deadline)
+            wait = wait_many_exactly if exactly else task.hub.registry.wait_any
+            in_time = wait(task, wants, deadline)
         except OSError:
             if strict:
                 raise
@@ -97,6 +86,7 @@ def select(rlist: Any, wlist: Any, xlist: Any, timeout: Any = None) -> Found:
     seconds = None if timeout is None else as_number(timeout)
     if timeout is not None and (seconds is None or not 0 <= seconds < _TOO_LONG):
         return _real_select(rlist, wlist, xlist, timeout)  # an error, and it knows which
+    spend()
     lists = (_sequence(rlist), _sequence(wlist), _sequence(xlist))
     try:
         found = _real_select(*lists, 0)
@@ -106,10 +96,7 @@ def select(rlist: Any, wlist: Any, xlist: Any, timeout: Any = None) -> Found:
             raise
         found = _select_wide(*lists)
         wide = True
-    if seconds == 0:
-        return found
-    if any(found):
-        spend()
+    if seconds == 0 or any(found):
         return found
     if hubless() and not wide:
         return _real_select(*lists, timeout)

@@ -4,9 +4,10 @@ import os
 import socket as _stdlib
 from typing import Any
 
+from greening._core.fairness import spend
 from greening._core.poller import OUT
 from greening._originals import os_sendfile, raw_socket
-from greening.net.retry import deadline_of, spend, timeout_of, wait_socket
+from greening.net.retry import deadline_of, timeout_of, wait_socket
 
 _fileno = raw_socket.fileno
 

@@ -11,19 +11,17 @@ from greenlet import getcurrent
 
 from greening._compiled import accelerator
 from greening._core.current import current
+from greening._core.fairness import spend
 from greening._core.poller import IN, OUT
 from greening._core.task import Task
-from greening._core.waiting import yield_now
 from greening._originals import raw_socket
 from greening.net.retry import (
-    BUDGET,
     DONTWAIT,
     IMMEDIATE,
     attempt,
     deadline_of,
     registration,
     retry,
-    tick,
     timeouts,
     wait_socket,
 )
@@ -45,8 +43,9 @@ def recv(self: Any, bufsize: int, flags: int = 0, /) -> bytes:
     hub = task.hub
     reg = hub.regs.get(_fileno(self))
     if reg is None or not reg.drained or flags:
-        if not tick() % BUDGET:
-            yield_now()
+        spend()
+        if reg is not None:
+            reg.read_news = False
         try:
             data: bytes = _recv(self, bufsize, flags | DONTWAIT)
         except BlockingIOError:
@@ -55,7 +54,7 @@ def recv(self: Any, bufsize: int, flags: int = 0, /) -> bytes:
         else:
             if flags:
                 return recv_rest(self, data, bufsize, flags)
-            if reg is not None and reg.stream and len(data) < bufsize:
+            if reg is not None and reg.stream and len(data) < bufsize and not reg.read_news:
                 reg.drained = True
             return data
     elif bufsize < 1:
@@ -72,7 +71,7 @@ def recv(self: Any, bufsize: int, flags: int = 0, /) -> bytes:
             continue
         if flags:
             return recv_rest(self, data, bufsize, flags)
-        if reg.stream and 0 < len(data) < bufsize:
+        if reg.stream and 0 < len(data) < bufsize and not reg.read_news:
             reg.drained = True
         return data
 
@@ -83,8 +82,9 @@ def recv_into(self: Any, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
     except AttributeError:
         reg = None
     if reg is None or not reg.drained or flags:
-        if not tick() % BUDGET:
-            yield_now()
+        spend()
+        if reg is not None:
+            reg.read_news = False
         try:
             got: int = _recv_into(self, buffer, nbytes, flags | DONTWAIT)
         except BlockingIOError:
@@ -93,7 +93,8 @@ def recv_into(self: Any, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         else:
             if flags:
                 return recv_all_into(self, buffer, nbytes, flags, got)
-            if reg is not None and reg.stream and type(buffer) is memoryview and got < (nbytes or len(buffer)):
+            room = (nbytes or len(buffer)) if type(buffer) is memoryview else 0
+            if reg is not None and reg.stream and got < room and not reg.read_news:
                 reg.drained = True
             return got
     return _recv_into_parked(self, buffer, nbytes, flags)
@@ -114,7 +115,7 @@ def _recv_into_parked(sock: Any, buffer: Any, nbytes: int, flags: int) -> int:
             continue
         if flags:
             return recv_all_into(sock, buffer, nbytes, flags, got)
-        if reg.stream and 0 < got < room:
+        if reg.stream and 0 < got < room and not reg.read_news:
             reg.drained = True
         return got
 
@@ -127,8 +128,7 @@ def recv_all_into(sock: Any, buffer: Any, nbytes: int, flags: int, got: int) -> 
 
 
 def send(self: Any, data: Any, flags: int = 0, /) -> int:
-    if not tick() % BUDGET:
-        yield_now()
+    spend()
     try:
         sent: int = _send(self, data, flags | DONTWAIT)
     except BlockingIOError:
@@ -141,8 +141,7 @@ def send(self: Any, data: Any, flags: int = 0, /) -> int:
 
 
 def sendall(self: Any, data: Any, flags: int = 0, /) -> None:
-    if not tick() % BUDGET:
-        yield_now()
+    spend()
     try:
         sent: int = _send(self, data, flags | DONTWAIT)
     except BlockingIOError:
@@ -177,7 +176,6 @@ if accelerator is not None:
         "fileno": _fileno,
         "gettimeout": _raw_gettimeout,
         "timeouts": timeouts,
-        "yield_now": yield_now,
         "recv": recv,
         "recv_into": recv_into,
         "send": send,

@@ -17,10 +17,10 @@ from collections.abc import Callable
 from typing import Any
 
 from greening._compiled import accelerator
+from greening._core.fairness import spend
 from greening._core.poller import IN, OUT
-from greening._core.waiting import yield_now
 from greening._originals import raw_socket
-from greening.net.retry import BUDGET, deadline_of, set_tls_timeout, spend, tick, timeout_of, wait_socket
+from greening.net.retry import deadline_of, set_tls_timeout, timeout_of, wait_socket
 from greening.net.socket import GreenSocket
 from greening.sync.lock import Lock
 
@@ -86,8 +86,7 @@ def _check_open(sock: Any) -> None:
 
 
 def read(self: Any, len: int = 1024, buffer: Any = None) -> Any:  # the stdlib's name
-    if not tick() % BUDGET:
-        yield_now()
+    spend()
     wants = 0
     if _raw_gettimeout(self) == 0:
         members = self.__dict__
@@ -127,8 +126,7 @@ def write(self: Any, data: Any) -> int:
 
 
 def send(self: Any, data: Any, flags: int = 0) -> int:
-    if not tick() % BUDGET:
-        yield_now()
+    spend()
     engine = self._sslobj
     if engine is None:
         return _send(self, data, flags)

@@ -4,10 +4,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
+from greening._core.critical import guard
 from greening._core.current import current
 from greening._core.greenthread import GreenThread, spawn
-from greening._core.lot import choose, enter, guard, wait_chosen
-from greening._core.task import Task
+from greening._core.parking_lot import ParkingLot
 from greening.sync.event import Event
 
 T = TypeVar("T")
@@ -26,8 +26,8 @@ class GreenPool:
         self.size = _size(size)
         self.coroutines_running: set[GreenThread[Any]] = set()
         self._claimed = 0
-        self._spawners: list[Task] = []
-        self._idle: list[Task] = []
+        self._spawners = ParkingLot()
+        self._idle = ParkingLot()
 
     def running(self) -> int:
         """Number of green threads that are at work or about to be."""
@@ -49,7 +49,7 @@ class GreenPool:
         """
         with guard:
             self.size = _size(new_size)
-            while self._claimed < self.size and choose(self._spawners):
+            while self._claimed < self.size and self._spawners.unpark() is not None:
                 self._claimed += 1
 
     def spawn(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> GreenThread[T]:
@@ -73,9 +73,8 @@ class GreenPool:
             if self._claimed < self.size:
                 self._claimed += 1
                 return
-            task = current()
-            enter(self._spawners, task)
-        wait_chosen(self._spawners, task, None, self._release)
+            task = self._spawners.enter()
+        self._spawners.wait(task, None, self._pass_on)
 
     def _start(self, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> GreenThread[T]:
         try:
@@ -91,14 +90,16 @@ class GreenPool:
         self.coroutines_running.discard(thread)
         self._release()
         if not self.coroutines_running and self._idle:
-            with guard:
-                while choose(self._idle):
-                    pass
+            self._idle.unpark_all()
 
     def _release(self) -> None:
         with guard:
-            if self._claimed > self.size or not choose(self._spawners):
+            if self._claimed > self.size or self._spawners.unpark() is None:
                 self._claimed -= 1
+
+    def _pass_on(self, value: object) -> None:
+        """A spawner was given a place, and is interrupted."""
+        self._release()
 
     def waitall(self) -> None:
         """Park until no green thread of the pool is left.
@@ -113,8 +114,8 @@ class GreenPool:
             with guard:
                 if not self.coroutines_running:
                     return
-                enter(self._idle, task)
-            wait_chosen(self._idle, task, None)
+                waiter = self._idle.enter()
+            self._idle.wait(waiter)
 
     def starmap(self, function: Callable[..., T] | None, iterable: Iterable[Any]) -> "GreenMap[T]":
         """`itertools.starmap`, concurrently: results in the order of the input, no more than `size` ahead of the

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
+from greening._core.critical import guard
 from greening._core.current import current
-from greening._core.lot import choose, enter, guard, wait_chosen
-from greening._core.task import Task
+from greening._core.parking_lot import ParkingLot
+from greening._core.task import TIMED_OUT
 from greening._core.timers import deadline_after
 from greening.sync.lock import Lock, RLock, acquire_anyway
 
@@ -25,7 +26,7 @@ class Condition:
 
     def __init__(self, lock: Lock | RLock | None = None) -> None:
         self._lock: Lock | RLock = RLock() if lock is None else lock
-        self._waiters: list[Task] = []
+        self._waiters = ParkingLot()
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """Take the lock. Arguments, result and errors as `Lock.acquire`."""
@@ -56,18 +57,17 @@ class Condition:
         """
         if not self._is_owned():
             raise RuntimeError("cannot wait on un-acquired lock")
-        task = current()
         if timeout is not None:
             deadline_after(0.0, timeout)  # what is no number is an error before the lock is given up
         saved: Any = None
         with guard:
-            enter(self._waiters, task)
+            task = self._waiters.enter()
         if isinstance(self._lock, RLock):
             saved = self._lock._release_save()
         else:
             self._lock.release()
         try:
-            return wait_chosen(self._waiters, task, timeout, self._notify_next)
+            return self._waiters.wait(task, timeout, self._pass_on) is not TIMED_OUT
         finally:
             if isinstance(self._lock, RLock):
                 self._lock._acquire_restore(saved)
@@ -96,16 +96,16 @@ class Condition:
         if not self._is_owned():
             raise RuntimeError("cannot notify on un-acquired lock")
         with guard:
-            while n > 0 and choose(self._waiters):
+            while n > 0 and self._waiters.unpark() is not None:
                 n -= 1
 
     def notify_all(self) -> None:
         """Wake every waiter."""
         self.notify(len(self._waiters))
 
-    def _notify_next(self) -> None:
-        with guard:
-            choose(self._waiters)
+    def _pass_on(self, value: object) -> None:
+        """A waiter was notified, and is interrupted."""
+        self._waiters.unpark()
 
     def __repr__(self) -> str:
         return f"<Condition({self._lock!r}, {len(self._waiters)})>"

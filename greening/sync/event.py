@@ -5,9 +5,10 @@ Not `threading.Event`: that one is a flag, goes up and down, and carries nothing
 
 from typing import Any, Final
 
-from greening._core.current import current
-from greening._core.lot import enter, guard, wait_chosen
-from greening._core.task import Task
+from greening._core.critical import guard
+from greening._core.fairness import spend
+from greening._core.parking_lot import ParkingLot
+from greening._core.task import TIMED_OUT
 
 
 class _NotSent:
@@ -27,7 +28,7 @@ class _Sending:
     __slots__ = ("error", "result", "trace", "waiters")
 
     def __init__(self) -> None:
-        self.waiters: list[Task] = []
+        self.waiters = ParkingLot()
         self.result: Any = NOT_SENT
         self.error: tuple[Any, ...] | None = None
         # The traceback of an exception object when it was sent: those of its waiters do not belong to one another.
@@ -102,7 +103,16 @@ class Event:
             what was sent as an exception.
         """
         sending = self._sending
-        return sending.outcome() if sending.result is not NOT_SENT or _wait_sent(sending, timeout) else None
+        if sending.result is not NOT_SENT:
+            spend()
+            return sending.outcome()
+        with guard:
+            sent = sending.result is not NOT_SENT
+            if not sent:
+                task = sending.waiters.enter()
+        if sent or sending.waiters.wait(task, timeout) is not TIMED_OUT:
+            return sending.outcome()
+        return None
 
     def send(self, result: Any = None, exc: Any = None) -> None:
         """Wake all who wait, with `result`, or with `exc` raised. Never switches.
@@ -120,12 +130,10 @@ class Event:
                     sending.error = exc if isinstance(exc, tuple) else (exc,)
                     sending.trace = getattr(sending.error[0], "__traceback__", None)
                 sending.result = result
-                waiters, sending.waiters[:] = sending.waiters[:], []
+                sending.waiters.unpark_all()
         if not first:
             carries = sending.result if sending.error is None else sending.error
             raise AssertionError(f"trying to send() twice: this event carries {carries!r} already")
-        for task in waiters:
-            task.wake()
 
     def send_exception(self, *args: Any) -> None:
         """Wake all who wait with an exception: an instance, a class, or (class, value, traceback)."""
@@ -134,13 +142,3 @@ class Event:
     def __repr__(self) -> str:
         state = "sent" if self.ready() else f"waiters={len(self._sending.waiters)}"
         return f"<Event at {id(self):#x} {state}>"
-
-
-def _wait_sent(sending: _Sending, timeout: float | None) -> bool:
-    task = current()
-    with guard:
-        if sending.result is not NOT_SENT:
-            return True
-        enter(sending.waiters, task)
-    # A sender empties the list: a task that is not in it any more was chosen.
-    return wait_chosen(sending.waiters, task, timeout)

@@ -1,29 +1,29 @@
 """Lock and RLock with the interface of `_thread`'s, between green threads, hubs and plain OS threads alike.
 
-A real lock inside (or the accelerator's cell) is the state: taking it without waiting is one atomic step on every OS
-thread. Waiters queue up beside it; a release hands the lock to the first of them without opening it (FIFO, no barging).
+Taking a free lock is one atomic step on every OS thread: a real lock inside a Lock (or the accelerator's cell) is its
+state, and an RLock's owner is the state. Waiters queue up beside it; a release hands the lock to the first of them
+without opening it (FIFO, no barging).
+
+Law: an RLock's owner passes in the step that hands the lock over. A finaliser that interrupts the old owner or the new
+one, and takes the lock again, finds itself the owner, or waits behind somebody that runs.
 """
 
 from collections.abc import Callable
-from itertools import cycle
 from typing import TYPE_CHECKING, Any, cast
 
 from greenlet import getcurrent, greenlet
 
 from greening._compiled import accelerator
-from greening._core.current import current, has_hub
-from greening._core.lot import choose, enter, guard, wait_chosen
-from greening._core.task import RUNNING, Task
-from greening._core.waiting import yield_now
-from greening._originals import allocate_lock
+from greening._core.critical import guard
+from greening._core.fairness import share
+from greening._core.parking_lot import ParkingLot, resume
+from greening._core.slices import SLICE
+from greening._core.task import TIMED_OUT
+from greening._originals import allocate_lock, monotonic
 from greening.errors import GreeningError
 
 if TYPE_CHECKING:
     from _thread import LockType as RealLock
-
-# A call that may wait and never has to lets others run once in so many times: a loop around a lock that is always free
-# must not starve them.
-_more = cycle((True,) * 1023 + (False,)).__next__
 
 # The longest timeout `_thread.lock.acquire` takes, in seconds: more is an OverflowError there, so it is here.
 _TIMEOUT_MAX = 9223372036.0
@@ -59,16 +59,6 @@ def acquire_anyway(acquire: Callable[[], object]) -> BaseException | None:
             interruption = error
 
 
-def take_turns() -> None:
-    """Now and then let others run, and descriptors and timers be looked at: for calls that a loop may make in vain."""
-    if not _more() and _may_yield():
-        yield_now()
-
-
-def _may_yield() -> bool:
-    return has_hub() and current().state == RUNNING and not guard._is_owned()
-
-
 if TYPE_CHECKING or accelerator is None:
 
     class LockMembers:
@@ -77,16 +67,16 @@ if TYPE_CHECKING or accelerator is None:
         __slots__ = ("__weakref__", "_real", "_waiters")
 
         _real: "RealLock"
-        _waiters: list[Task]
+        _waiters: ParkingLot
 
     class RLockMembers:
         """See `RLock`."""
 
-        __slots__ = ("__weakref__", "_block", "_count", "_owner")
+        __slots__ = ("__weakref__", "_count", "_owner", "_waiters")
 
-        _block: "Lock"
         _count: int
         _owner: greenlet | None
+        _waiters: ParkingLot
 
     make_state = allocate_lock
 else:
@@ -99,30 +89,31 @@ else:
 class Lock(LockMembers):
     """Mutual exclusion. Not owned: any thread may release it. Interface and errors of `threading.Lock`.
 
-    Thread-safety: complete. `acquire(False)` and `release` never switch. Unlike with the stdlib's, waiters are served
-    in order of arrival.
+    Thread-safety: complete. `release` never switches. Unlike with the stdlib's, waiters are served in order of arrival.
     """
 
     __slots__ = ()
 
     def __init__(self) -> None:
         self._real = make_state()
-        self._waiters = []
+        self._waiters = ParkingLot()
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        """Take the lock; park while somebody else has it.
+        """Take the lock; park while it is taken.
 
         Args:
-            blocking: False: answer at once.
+            blocking: False: answer at once. (A loop of such calls lets others run now and then: see fairness.)
             timeout: seconds from now; -1: no limit.
         Returns:
             True when it was taken.
         Raises:
             ValueError, OverflowError: as the stdlib's.
         """
+        if monotonic() >= SLICE.until:
+            share()
         if timeout == -1:
             if self._real.acquire(False):
-                return not blocking or _more() or self._share()
+                return True
             if not blocking:
                 return False
         return self._acquire(blocking, timeout)
@@ -133,24 +124,15 @@ class Lock(LockMembers):
             return True
         if not blocking or seconds == 0:
             return False
-        task = current()
+        waiters = self._waiters
         with guard:
             # First enter, then try: `release` lets go and then looks for waiters, without the guard. In the other order
             # another OS thread could do both of that between the two.
-            enter(self._waiters, task)
+            task = waiters.enter()
             if self._real.acquire(False):
-                self._waiters.remove(task)
-                task.unparked()
+                waiters.withdraw(task)
                 return True
-        return wait_chosen(self._waiters, task, seconds, self.release)
-
-    def _share(self) -> bool:
-        """Let others run before taking the lock, which has been taken."""
-        if _may_yield():
-            self.release()
-            yield_now()
-            return self._acquire(True, -1)
-        return True
+        return waiters.wait(task, seconds, self._pass_on) is not TIMED_OUT
 
     acquire_lock = acquire
 
@@ -164,7 +146,7 @@ class Lock(LockMembers):
             self._hand_over()
             return
         self._real.release()
-        # Somebody may have queued up between the look and the release.
+        # A waiter may have queued up between the look and the release.
         if self._waiters and self._real.acquire(False):
             self._hand_over()
 
@@ -172,36 +154,30 @@ class Lock(LockMembers):
 
     def _hand_over(self) -> None:
         with guard:
-            if not self._real.locked() or not choose(self._waiters):
+            if not self._real.locked() or self._waiters.unpark() is None:
                 self._real.release()
 
+    def _pass_on(self, value: object) -> None:
+        """A waiter was given the lock, and is interrupted."""
+        self.release()
+
     def locked(self) -> bool:
-        """True while somebody has it."""
+        """True while it is taken."""
         return self._real.locked()
 
     locked_lock = locked
 
     def __enter__(self) -> bool:
-        if self._real.acquire(False):
-            return _more() or self._share()
-        return self._acquire(True, -1)
-
-    def _enter(self) -> bool:
-        """`acquire()`, which does not switch when the lock is free."""
+        if monotonic() >= SLICE.until:
+            share()
         return self._real.acquire(False) or self._acquire(True, -1)
 
     def __exit__(self, *exc_info: object) -> None:
-        # `release`, without the call.
-        if self._waiters:
-            self._hand_over()
-            return
-        self._real.release()
-        if self._waiters and self._real.acquire(False):
-            self._hand_over()
+        self.release()
 
     def _at_fork_reinit(self) -> None:
         self._real = make_state()
-        self._waiters = []
+        self._waiters = ParkingLot()
 
     def __repr__(self) -> str:
         return f"<{'locked' if self.locked() else 'unlocked'} {_kind(self)} object at {id(self):#x}>"
@@ -222,15 +198,15 @@ def running() -> greenlet:
 class RLock(RLockMembers):
     """A lock that its owner may take again. Interface and errors of `threading.RLock`.
 
-    The owner is the greenlet. Thread-safety: complete; `acquire(False)` and `release` never switch.
+    The owner is the greenlet. Thread-safety: complete; `release` never switches.
     """
 
     __slots__ = ()
 
     def __init__(self) -> None:
-        self._block = Lock()
         self._owner = None
         self._count = 0
+        self._waiters = ParkingLot()
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """Take the lock, or take it once more. Arguments, result and errors as `Lock.acquire`."""
@@ -241,11 +217,37 @@ class RLock(RLockMembers):
         if self._owner is me:
             self._count += 1
             return True
-        if self._block.acquire(blocking, timeout):
+        if monotonic() >= SLICE.until:
+            share()
+        if timeout == -1:
+            # One step for every OS thread, and for finalisers: no call in it.
+            if self._owner is None:
+                self._owner = me
+                self._count = 1
+                return True
+            if not blocking:
+                return False
+        return self._acquire(me, blocking, timeout)
+
+    def _acquire(self, me: greenlet, blocking: bool, timeout: float) -> bool:
+        """Take it, in the name of `me`, the running greenlet."""
+        seconds = check_timeout(blocking, timeout)
+        if self._owner is None:  # as above
             self._owner = me
             self._count = 1
             return True
-        return False
+        if not blocking or seconds == 0:
+            return False
+        waiters = self._waiters
+        with guard:
+            # First enter, then try: `release` looks for waiters without the guard.
+            task = waiters.enter()
+            if self._owner is None:
+                self._owner = me
+                self._count = 1
+                waiters.withdraw(task)
+                return True
+        return waiters.wait(task, seconds, self._pass_on) is not TIMED_OUT
 
     def release(self) -> None:
         """Undo one `acquire`; the last one hands the lock on.
@@ -259,16 +261,33 @@ class RLock(RLockMembers):
             me = _LAST
         if self._owner is not me:
             raise RuntimeError("cannot release un-acquired lock")
-        if self._count == 1:
+        if self._count > 1:
+            self._count -= 1
+        elif self._waiters:
+            self._hand_over()
+        else:
+            # One step with the look: see `_acquire`.
             self._count = 0
             self._owner = None
-            self._block.release()
-        else:
-            self._count -= 1
+
+    def _hand_over(self) -> None:
+        with guard:
+            task = self._waiters.choose()
+            if task is None:
+                self._count = 0
+                self._owner = None
+            else:
+                self._owner = task.greenlet
+                self._count = 1
+                resume(task)
+
+    def _pass_on(self, value: object) -> None:
+        """A waiter was given the lock, and is interrupted."""
+        self.release()
 
     def locked(self) -> bool:
-        """True while somebody has it (3.14's method, on every version)."""
-        return self._block.locked()
+        """True while it is taken (3.14's method, on every version)."""
+        return self._owner is not None
 
     def __enter__(self) -> bool:
         try:
@@ -278,49 +297,16 @@ class RLock(RLockMembers):
         if self._owner is me:
             self._count += 1
             return True
-        block = self._block
-        if block._real.acquire(False):
-            if not _more():
-                block._share()
-        else:
-            block._acquire(True, -1)
-        self._owner = me
-        self._count = 1
-        return True
-
-    def _enter(self) -> bool:
-        """`acquire()`, which does not switch when the lock is free."""
-        try:
-            me = getcurrent()
-        except RuntimeError:
-            me = _LAST
-        if self._owner is me:
-            self._count += 1
+        if monotonic() >= SLICE.until:
+            share()
+        if self._owner is None:  # one step, as in `acquire`
+            self._owner = me
+            self._count = 1
             return True
-        if not self._block._real.acquire(False):
-            self._block._acquire(True, -1)
-        self._owner = me
-        self._count = 1
-        return True
+        return self._acquire(me, True, -1)
 
     def __exit__(self, *exc_info: object) -> None:
-        # `release`, without the calls.
-        try:
-            me = getcurrent()
-        except RuntimeError:
-            me = _LAST
-        if self._owner is not me or self._count != 1:
-            self.release()
-            return
-        self._count = 0
-        self._owner = None
-        block = self._block
-        if block._waiters:
-            block._hand_over()
-            return
-        block._real.release()
-        if block._waiters and block._real.acquire(False):
-            block._hand_over()
+        self.release()
 
     # What threading.Condition asks of a re-entrant lock
 
@@ -331,14 +317,12 @@ class RLock(RLockMembers):
         if self._owner is None:
             raise RuntimeError("cannot release un-acquired lock")
         state = (self._count, self._owner)
-        self._count = 0
-        self._owner = None
-        self._block.release()
+        self._hand_over()
         return state
 
     def _acquire_restore(self, state: tuple[int, Any]) -> None:
-        # Whoever waits for a condition counts on having the lock again, even if it is killed a second time here.
-        interruption = acquire_anyway(self._block.acquire)
+        # A waiter of a condition counts on having the lock again, even if it is killed a second time here.
+        interruption = acquire_anyway(self.acquire)
         self._count, self._owner = state
         if interruption is not None:
             raise interruption
@@ -347,14 +331,14 @@ class RLock(RLockMembers):
         return self._count if self._owner is running() else 0
 
     def _at_fork_reinit(self) -> None:
-        self._block._at_fork_reinit()
         self._owner = None
         self._count = 0
+        self._waiters = ParkingLot()
 
     def __repr__(self) -> str:
         owner = self._owner
         ident = 0 if owner is None else getattr(getattr(owner, "_greening_task", None), "ident", id(owner))
-        state = "locked" if self._block.locked() else "unlocked"
+        state = "unlocked" if owner is None else "locked"
         return f"<{state} {_kind(self)} object owner={ident} count={self._count} at {id(self):#x}>"
 
 
@@ -363,9 +347,9 @@ def _kind(lock: object) -> str:
 
 
 if accelerator is not None:
-    # For what the compiled ones do not do: a wait; the end of the interpreter.
-    RLock._acquire = RLock.acquire  # type: ignore[attr-defined]  # see above
-    RLock._release = RLock.release  # type: ignore[attr-defined]  # see above
+    # For what the compiled ones do not do: the end of the interpreter.
+    RLock._slow_acquire = RLock.acquire  # type: ignore[attr-defined]  # see above
+    RLock._slow_release = RLock.release  # type: ignore[attr-defined]  # see above
     # They are under these: the members bring them.
     del Lock.acquire, Lock.acquire_lock, Lock.release, Lock.release_lock, Lock.locked, Lock.locked_lock
     del Lock.__enter__, Lock.__exit__

@@ -1,8 +1,7 @@
 """Queues: eventlet's family, usable across hubs and OS threads.
 
-One discipline for all of them: an item goes straight to the first waiting getter, a free place straight to the first
-waiting putter's item. So an item is always in exactly one hand, and a waiter that is interrupted has a list to look
-into.
+One discipline for all of them: an item goes straight to the first waiting getter, with its wake-up; a free place goes
+straight to the first waiting putter's item. So an item is always in exactly one hand.
 """
 
 import sys
@@ -11,9 +10,10 @@ from collections import deque
 from importlib import import_module
 from typing import Any, Generic, TypeVar
 
-from greening._core.current import current
-from greening._core.lot import choose, enter, guard, wait_chosen
-from greening._core.task import DEAD, PARKED, RUNNING, TIMED_OUT, Task
+from greening._core.critical import guard
+from greening._core.fairness import spend
+from greening._core.parking_lot import ParkingLot, resume
+from greening._core.task import TIMED_OUT, Task
 from greening._core.timers import deadline_after
 
 T = TypeVar("T")
@@ -35,19 +35,9 @@ def _shut_down() -> Exception:
     return _NoShutDown()
 
 
+# What a waiter is woken with when the queue is shut down, and a putter when its item has been taken.
 _SHUT = object()
-
-
-class _Waiter:
-    """A putter or a getter that waits. `item` is what it brings, or what it was given."""
-
-    __slots__ = ("done", "item", "task")
-
-    def __init__(self, task: Task, item: Any = None) -> None:
-        self.task = task
-        self.item = item
-        # False: waits; True: was given its item, or rid of it; _SHUT: the queue was shut down; or why it was not taken.
-        self.done: Any = False
+_TAKEN = object()
 
 
 class LightQueue(Generic[T]):
@@ -60,8 +50,10 @@ class LightQueue(Generic[T]):
 
     def __init__(self, maxsize: int | None = None) -> None:
         self.maxsize: int | None = _places(maxsize)
-        self._getters: deque[_Waiter] = deque()
-        self._putters: deque[_Waiter] = deque()
+        self._getters = ParkingLot()
+        self._putters = ParkingLot()
+        # What the putters bring. Its item is here as long as it has not been taken.
+        self._offers: dict[Task, T] = {}
         self.is_shutdown = False
         self._init()
 
@@ -127,56 +119,45 @@ class LightQueue(Generic[T]):
         """
         if timeout is not None:
             _check(timeout)
+        spend()
         with guard:
             if self.is_shutdown:
                 error = _shut_down
-            elif self._getters and (getter := _first(self._getters)) is not None:
-                # `_deliver`, without its frame. No item can be here that the getter would rather have: it would not
-                # wait.
-                getter.item = item
-                getter.done = True
-                getter.task.wake()
-                self._accepted()
-                return
-            elif self._offer(item):
+            # A getter waits only while there are no items that it would rather have.
+            elif (self._getters and self._getters.unpark(item) is not None) or self._store(item):
                 self._accepted()
                 return
             elif not block or timeout == 0:
                 error = _full
             else:
-                waiter = _enter(self._putters, item)
+                task = self._putters.enter()
+                self._offers[task] = item
                 self._accepted()
                 error = None
         if error is not None:
             raise error()
         try:
-            in_time = self._park(waiter, self._putters, timeout)
+            outcome = self._putters.wait(task, timeout)
         except BaseException:
-            if waiter.done is not True:
+            if self._take_back(task):
                 self._refused()
             raise
-        if not in_time:
+        if outcome is not _TAKEN:
+            self._take_back(task)
             self._refused()
-            raise _full()
+            raise _full() if outcome is TIMED_OUT else _shut_down() if outcome is _SHUT else outcome
 
-    def _offer(self, item: T) -> bool:
-        """Under guard: to a getter, or into a free place."""
-        if self._getters and self._deliver(item):
-            return True
+    def _store(self, item: T) -> bool:
+        """Under guard: put it into a free place. False: there is none."""
         if self.maxsize is None or len(self.queue) < self.maxsize:
             self._put(item)
             return True
         return False
 
-    def _deliver(self, item: T) -> bool:
-        """Under guard: give `item` to the first getter that waits."""
-        waiter = _first(self._getters)
-        if waiter is None:
-            return False
-        waiter.item = item
-        waiter.done = True
-        waiter.task.wake()
-        return True
+    def _take_back(self, task: Task) -> bool:
+        """A putter leaves. False: its item has been taken."""
+        with guard:
+            return self._offers.pop(task, _TAKEN) is not _TAKEN
 
     def get(self, block: bool = True, timeout: float | None = None) -> T:
         """Take an item; park while there is none.
@@ -189,85 +170,53 @@ class LightQueue(Generic[T]):
         """
         if timeout is not None:
             _check(timeout)
+        spend()
         with guard:
             if self.queue:
                 item = self._get()
                 if self._putters:
                     self._refill()
                 return item
-            if self._putters and (putter := _first(self._putters)) is not None:  # a channel
+            if self._putters and (putter := self._putters.choose(_TAKEN)) is not None:  # a channel
                 return self._take_over(putter)
-            waiter = None if self.is_shutdown or not block or timeout == 0 else _enter(self._getters)
-        if waiter is None:
+            task = None if self.is_shutdown or not block or timeout == 0 else self._getters.enter()
+        if task is None:
             raise _shut_down() if self.is_shutdown else Empty
-        try:
-            # `_park`, without its frame where there is no time limit and nothing goes wrong.
-            if timeout is not None:
-                in_time = self._park(waiter, self._getters, timeout)
-            else:
-                waiter.task.park()
-                in_time = waiter.done is True or self._parked(waiter)
-        except BaseException:
-            # First leave: until then another OS thread may serve us.
-            self._leave(waiter, self._getters)
-            if waiter.done is True:
-                self._put_back(waiter.item)
-            raise
-        if not in_time:
+        value = self._getters.wait(task, timeout, self._put_back)
+        if value is TIMED_OUT:
             raise Empty
-        return waiter.item  # type: ignore[no-any-return]  # whatever was put
+        if value is _SHUT:
+            raise _shut_down()
+        return value  # type: ignore[no-any-return]  # whatever was put
 
-    def _take_over(self, putter: _Waiter) -> T:
-        putter.done = True
-        putter.task.wake()
-        return putter.item  # type: ignore[no-any-return]  # whatever was put
+    def _take_over(self, putter: Task) -> T:
+        """Under guard: the item of a putter that has been chosen."""
+        item = self._offers.pop(putter)
+        resume(putter)
+        return item
 
     def _refill(self) -> None:
         """Under guard: places became free; the first putters' items go in."""
         while self.maxsize is None or len(self.queue) < self.maxsize:
-            putter = _first(self._putters)
+            putter = self._putters.choose(_TAKEN)
             if putter is None:
                 break
             try:
-                self._put(putter.item)
+                self._put(self._offers[putter])
             except Exception as error:  # noqa: BLE001  # a priority queue cannot compare it: its putter's error, not ours
-                putter.done = error
-                putter.task.wake()
+                putter.value = error
+                resume(putter)
             else:
                 self._take_over(putter)
 
-    def _put_back(self, item: T) -> None:
+    def _put_back(self, item: Any) -> None:
         """A getter was interrupted after it had been given `item`: for the next getter, or back to the queue's head."""
         with guard:
-            if not self._deliver(item):
+            if item is not _SHUT and self._getters.unpark(item) is None:
                 self._unget(item)
 
     def _unget(self, item: T) -> None:
         self.queue.appendleft(item)
-
-    def _park(self, waiter: _Waiter, side: "deque[_Waiter]", timeout: float | None) -> bool:
-        task = waiter.task
-        try:
-            value = task.park(None if timeout is None else deadline_after(task.hub.now(), timeout))
-        except BaseException:
-            self._leave(waiter, side)
-            raise
-        if value is TIMED_OUT and self._leave(waiter, side):
-            return False
-        return self._parked(waiter)
-
-    def _parked(self, waiter: _Waiter) -> bool:
-        if waiter.done is not True:
-            raise _shut_down() if waiter.done is _SHUT else waiter.done
-        return True
-
-    def _leave(self, waiter: _Waiter, side: "deque[_Waiter]") -> bool:
-        """False: it had been served, or had left."""
-        with guard:
-            if waiter.done or waiter not in side:
-                return False
-            side.remove(waiter)
-            return True
 
     def put_nowait(self, item: T) -> None:
         """`put(item, block=False)`."""
@@ -289,13 +238,9 @@ class LightQueue(Generic[T]):
             while immediate and self.queue:
                 dropped.append(self._get())
                 self._refused()
-            losers = [*self._putters, *(() if self.queue else self._getters)]
-            self._putters.clear()
+            self._putters.unpark_all(_SHUT)
             if not self.queue:
-                self._getters.clear()
-            for waiter in losers:
-                waiter.done = _SHUT
-                waiter.task.wake()
+                self._getters.unpark_all(_SHUT)
 
     def __iter__(self) -> "LightQueue[T]":
         return self
@@ -323,33 +268,13 @@ def _check(timeout: float | None) -> None:
         raise ValueError(f"'timeout' must be a non-negative number, not {timeout!r}")
 
 
-def _enter(side: deque[_Waiter], item: Any = None) -> _Waiter:
-    """Under guard: the running task, which parks next, joins the putters or the getters."""
-    task = current()
-    if task.state != RUNNING:
-        task.refuse()
-    waiter = _Waiter(task, item)
-    task.state = PARKED
-    side.append(waiter)
-    return waiter
-
-
-def _first(side: deque[_Waiter]) -> _Waiter | None:
-    """Under guard: choose the first who waits. The dead (see `lot.choose`) are passed over."""
-    while side:
-        waiter = side.popleft()
-        if waiter.task.state != DEAD:
-            return waiter
-    return None
-
-
 class Queue(LightQueue[T]):
     """FIFO queue whose producers can wait until every item has been dealt with (`task_done`, `join`)."""
 
     def __init__(self, maxsize: int | None = None) -> None:
         super().__init__(maxsize)
         self.unfinished_tasks = 0
-        self._joiners: list[Task] = []
+        self._joiners = ParkingLot()
 
     def _accepted(self) -> None:
         self.unfinished_tasks += 1
@@ -369,8 +294,7 @@ class Queue(LightQueue[T]):
                 raise ValueError("task_done() called too many times")
             self.unfinished_tasks -= 1
             if self.unfinished_tasks == 0:
-                while choose(self._joiners):
-                    pass
+                self._joiners.unpark_all()
 
     def join(self, timeout: float | None = None) -> bool:
         """Park until every item has been dealt with.
@@ -380,10 +304,9 @@ class Queue(LightQueue[T]):
         Returns:
             False when the time ran out.
         """
-        task = current()
+        spend()
         with guard:
             if self.unfinished_tasks == 0:
                 return True
-            joiners = self._joiners
-            enter(joiners, task)
-        return wait_chosen(joiners, task, timeout)
+            task = self._joiners.enter()
+        return self._joiners.wait(task, timeout) is not TIMED_OUT

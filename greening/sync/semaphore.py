@@ -3,9 +3,12 @@
 from typing import TYPE_CHECKING
 
 from greening._compiled import accelerator
-from greening._core.current import current
-from greening._core.lot import choose, enter, guard, wait_chosen
-from greening._core.task import Task
+from greening._core.critical import guard
+from greening._core.fairness import share
+from greening._core.parking_lot import ParkingLot
+from greening._core.slices import SLICE
+from greening._core.task import TIMED_OUT
+from greening._originals import monotonic
 
 if TYPE_CHECKING or accelerator is None:
 
@@ -15,7 +18,7 @@ if TYPE_CHECKING or accelerator is None:
         __slots__ = ("__weakref__", "_waiters", "counter")
 
         counter: int
-        _waiters: list[Task]
+        _waiters: ParkingLot
 
 else:
     SemaphoreMembers = accelerator.SemaphoreMembers
@@ -41,7 +44,7 @@ class Semaphore(SemaphoreMembers):
         if value < 0:
             raise ValueError(f"semaphore must be initialized with a positive number, got {value}")
         self.counter = value
-        self._waiters = []
+        self._waiters = ParkingLot()
 
     @property
     def balance(self) -> int:
@@ -67,6 +70,12 @@ class Semaphore(SemaphoreMembers):
         Raises:
             ValueError: a timeout with `blocking=False`, or a negative one.
         """
+        if monotonic() >= SLICE.until:
+            share()
+        # One step for every OS thread: no call in it.
+        if self.counter > 0 and timeout is None:
+            self.counter -= 1
+            return True
         return self._acquire(blocking, timeout)
 
     def _acquire(self, blocking: bool, timeout: float | None) -> bool:
@@ -74,15 +83,20 @@ class Semaphore(SemaphoreMembers):
             timeout = None
         if timeout is not None and (not blocking or timeout < 0):
             raise ValueError("a timeout needs blocking=True and a number of seconds >= 0 (or -1)")
+        if self.counter > 0:
+            self.counter -= 1
+            return True
+        if not blocking or timeout == 0:
+            return False
+        waiters = self._waiters
         with guard:
+            # First enter, then look: `release` looks for waiters without the guard.
+            task = waiters.enter()
             if self.counter > 0:
                 self.counter -= 1
+                waiters.withdraw(task)
                 return True
-            if not blocking or timeout == 0:
-                return False
-            task = current()
-            enter(self._waiters, task)
-        return wait_chosen(self._waiters, task, timeout, self._give_back)
+        return waiters.wait(task, timeout, self._pass_on) is not TIMED_OUT
 
     def release(self) -> bool:
         """Give a permit back: to the first waiter, if any. Never switches.
@@ -90,27 +104,34 @@ class Semaphore(SemaphoreMembers):
         Returns:
             True (eventlet's convention).
         """
-        self._give_back()
+        if self._waiters:
+            self._give_back()
+        else:  # one step with the look
+            self.counter += 1
         return True
 
     def _give_back(self) -> None:
         with guard:
-            if not choose(self._waiters):
+            if self._waiters.unpark() is None:
                 self.counter += 1
+
+    def _pass_on(self, value: object) -> None:
+        """A waiter was given a permit, and is interrupted."""
+        self._give_back()
 
     def __enter__(self) -> None:
-        with guard:
-            if self.counter > 0:
-                self.counter -= 1
-                return
-        self._acquire(True, None)
+        if monotonic() >= SLICE.until:
+            share()
+        if self.counter > 0:  # one step, as in `acquire`
+            self.counter -= 1
+        else:
+            self._acquire(True, None)
 
     def __exit__(self, *exc_info: object) -> None:
-        with guard:
-            if not self._waiters:
-                self.counter += 1
-                return
-        self._give_back()
+        if self._waiters:
+            self._give_back()
+        else:
+            self.counter += 1
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {id(self):#x} permits={self.counter} waiters={len(self._waiters)}>"

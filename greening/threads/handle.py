@@ -13,10 +13,12 @@ from weakref import WeakSet
 
 from greenlet import GreenletExit
 
+from greening._core.critical import guard
 from greening._core.current import current
+from greening._core.fairness import spend
 from greening._core.greenthread import GreenThread
 from greening._core.hub import Hub
-from greening._core.lot import enter, guard, wait_chosen
+from greening._core.parking_lot import ParkingLot
 from greening._core.stuck import idle_natives
 from greening._core.task import Task
 from greening._originals import get_ident as _native_ident
@@ -212,7 +214,7 @@ class Handle:
         self._ident = 0
         self._daemon = True
         self._done = False
-        self._waiters: list[Task] = []
+        self._waiters = ParkingLot()
 
     @property
     def ident(self) -> int:
@@ -232,27 +234,25 @@ class Handle:
         if not self._ident:
             raise RuntimeError("thread not started")
         if self.is_done():
+            spend()
             return
         if self._ident == get_ident():
             raise RuntimeError("Cannot join current thread")
         self._join(None if timeout is None or timeout < 0 else check_timeout(True, timeout))
 
     def _join(self, seconds: float | None) -> None:
-        task = current()
         with guard:
             if self._done:
                 return
-            enter(self._waiters, task)
-        wait_chosen(self._waiters, task, seconds, _nothing)
+            task = self._waiters.enter()
+        self._waiters.wait(task, seconds)
 
     def _set_done(self) -> None:
         if not self._ident:
             raise RuntimeError("thread not started")
         with guard:
             self._done = True
-            waiters, self._waiters = self._waiters, []
-            for task in waiters:
-                task.wake()
+            self._waiters.unpark_all()
 
     def __repr__(self) -> str:
         return f"<_thread._ThreadHandle object: ident={self._ident}>"
@@ -286,10 +286,6 @@ class NativeHandle(Handle):
     def _set_done(self) -> None:
         super()._set_done()
         self._real._set_done()
-
-
-def _nothing() -> None:
-    return None
 
 
 def make_thread_handle(ident: int, /) -> Handle:

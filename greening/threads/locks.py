@@ -9,8 +9,8 @@ and whoever waits for it looks again from time to time.
 import sys
 from typing import Any
 
-from greening._core.current import current
-from greening._core.lot import choose, enter, guard, leave, wait_chosen
+from greening._core.critical import guard
+from greening._core.parking_lot import ParkingLot
 from greening._core.waiting import sleep
 from greening._originals import RLock as RealRLock
 from greening._originals import monotonic
@@ -44,6 +44,10 @@ class RLock(GreenRLock):
 
     __slots__ = ()
     __module__ = "_thread"
+
+    def in_use(self) -> bool:
+        """True while a green thread has it."""
+        return self._owner is not None
 
     if sys.version_info < (3, 15):
 
@@ -92,9 +96,7 @@ class OpenLock(lock):
     def release(self) -> None:
         """See `Lock.release`."""
         self._real.release()
-        with guard:
-            while choose(self._waiters):
-                pass
+        self._waiters.unpark_all()
 
     release_lock = release
 
@@ -116,14 +118,12 @@ class OpenLock(lock):
 
     def _look_again(self, look: Look) -> bool:
         """Wait until it may be open, and try."""
-        task = current()
         with guard:
-            enter(self._waiters, task)
+            task = self._waiters.enter()
             if self._real.acquire(False):
-                leave(self._waiters, task)
-                task.unparked()
+                self._waiters.withdraw(task)
                 return True
-        wait_chosen(self._waiters, task, self._patience(look), _nothing)
+        self._waiters.wait(task, self._patience(look))
         return self._real.acquire(False)
 
     def _patience(self, look: Look) -> float | None:
@@ -150,11 +150,7 @@ class AdoptedLock(OpenLock):
 
     def _at_fork_reinit(self) -> None:
         self.original._at_fork_reinit()
-        self._waiters = []
-
-
-def _nothing() -> None:
-    return None
+        self._waiters = ParkingLot()
 
 
 class AdoptedRLock(RLock):
@@ -166,12 +162,18 @@ class AdoptedRLock(RLock):
     real lock until it has let go of it altogether.
     """
 
-    __slots__ = ("original",)
+    __slots__ = ("_gate", "original")
     __module__ = "_thread"
 
     def __init__(self, real: Any) -> None:
         super().__init__()
         self.original = real
+        # What green threads queue up for, before they look at the real one.
+        self._gate = GreenLock()
+
+    def in_use(self) -> bool:
+        """True while a green thread has it, or is about to."""
+        return self._gate.locked()
 
     def _is_from_before(self) -> bool:
         """True for the main greenlet of an OS thread that holds the real lock and does not own this one."""
@@ -186,18 +188,18 @@ class AdoptedRLock(RLock):
         if self._is_from_before():
             return bool(self.original.acquire(False))
         look = Look(seconds)
-        if not self._block.acquire(blocking, timeout):
+        if not self._gate.acquire(blocking, timeout):
             return False
         try:
             taken = self._take_original(look if blocking else None)
         except BaseException:
-            self._block.release()
+            self._gate.release()
             raise
         if taken:
             self._owner = running()
             self._count = 1
         else:
-            self._block.release()
+            self._gate.release()
         return taken
 
     def _take_original(self, look: Look | None) -> bool:
@@ -222,13 +224,17 @@ class AdoptedRLock(RLock):
         if self._is_from_before():
             self.original.release()
             return
-        if self._owner is running():
-            self.original.release()
-        super().release()
+        if self._owner is not running():
+            raise RuntimeError("cannot release un-acquired lock")
+        self.original.release()
+        self._count -= 1
+        if not self._count:
+            self._owner = None
+            self._gate.release()
 
     def locked(self) -> bool:
         """See `RLock.locked`."""
-        if super().locked() or self.original._is_owned():
+        if self._gate.locked() or self.original._is_owned():
             return True
         free = bool(self.original.acquire(False))
         if free:
@@ -245,9 +251,10 @@ class AdoptedRLock(RLock):
         if self._is_from_before():
             state: tuple[int, Any] = self.original._release_save()
             return state
-        for _ in range(self._count):
-            self.original.release()
-        return super()._release_save()
+        saved = (self._count, self._owner)
+        while self._owner is running():
+            self.release()
+        return saved
 
     def _acquire_restore(self, state: tuple[int, Any]) -> None:
         # The real lock's state names its owner by a number. Perhaps it was saved before there was this one.
@@ -258,7 +265,7 @@ class AdoptedRLock(RLock):
         if isinstance(owner, int) and is_os_thread():
             self._owner = None
             self._count = 0
-            self._block.release()
+            self._gate.release()
         else:
             self._count = count
         if interruption is not None:
@@ -266,6 +273,7 @@ class AdoptedRLock(RLock):
 
     def _at_fork_reinit(self) -> None:
         super()._at_fork_reinit()
+        self._gate._at_fork_reinit()
         self.original._at_fork_reinit()
 
 

@@ -24,11 +24,11 @@ from operator import index
 from typing import Any, Final, ParamSpec, TypeVar
 
 from greening._core.carrier import end_of_forked_child
+from greening._core.critical import guard
 from greening._core.current import current
 from greening._core.hub import Hub
-from greening._core.lot import guard
+from greening._core.parking_lot import ParkingLot
 from greening._core.stuck import idle_natives
-from greening._core.task import PARKED, Task
 from greening._originals import (
     allocate_lock,
     get_native_id,
@@ -37,7 +37,6 @@ from greening._originals import (
     start_new_thread,
     time_sleep,
 )
-from greening.errors import BlockingInHub
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -51,11 +50,11 @@ _PATIENCE = 0.2
 class _Job:
     """One call: made by the green thread that waits for it, run by a worker, settled by the hub."""
 
-    __slots__ = ("_abandoned", "_call", "_context", "error", "hub", "result", "settled", "task")
+    __slots__ = ("_abandoned", "_call", "_context", "error", "hub", "result", "settled", "waiter")
 
-    def __init__(self, task: Task, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self.hub: Hub = task.hub
-        self.task: Task | None = task
+    def __init__(self, hub: Hub, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.hub = hub
+        self.waiter = ParkingLot()
         self.settled = False
         self.result: Any = None
         self.error: BaseException | None = None
@@ -85,12 +84,10 @@ class _Job:
         """In the hub: the worker is done."""
         self.hub.pending -= 1
         self.settled = True
-        if self.task is not None:
-            self.task.wake()
+        self.waiter.unpark_all()
 
     def abandon(self) -> None:
         """In the green thread that waited: it waits no longer, and what has not begun shall not."""
-        self.task = None
         self._abandoned = True
         self._call = self.result = self.error = None
 
@@ -161,24 +158,22 @@ class NativePool:
         Returns:
             what the call returns.
         Raises:
-            what the call raises, with its traceback; BlockingInHub: called from the hub.
+            what the call raises, with its traceback.
         """
         if not self._size or hasattr(_here, "worker"):
             return func(*args, **kwargs)
-        task = current()
-        hub = task.hub
-        if task is hub.task:
-            raise BlockingInHub("wait for a native thread")
-        job = _Job(task, func, args, kwargs)
+        hub = current().hub
+        job = _Job(hub, func, args, kwargs)
         hub.pending += 1
         if not self._submit(job):
             hub.pending -= 1
             return func(*args, **kwargs)
         try:
-            # A signal handler may have run, and have let the hub run, since we submitted it.
-            while not job.settled:
-                task.state = PARKED
-                task.park()
+            with guard:
+                # A finaliser may have let the hub run since the job was submitted.
+                task = None if job.settled else job.waiter.enter()
+            if task is not None:
+                job.waiter.wait(task)
         except BaseException:
             self._abandon(job)
             raise
@@ -190,8 +185,7 @@ class NativePool:
         Returns:
             False: no thread is to be had.
         """
-        job = _Job(hub.main, func, (), {})
-        job.hub, job.task = hub, None
+        job = _Job(hub, func, (), {})
         hub.pending += 1
         if not self._submit(job):
             hub.pending -= 1

@@ -13,16 +13,16 @@ A waiter that is killed or whose time is up leaves at once. If it was the last, 
 
 import os
 from collections.abc import Callable
-from itertools import cycle
 from typing import Any
 
 from greening._core import stuck
+from greening._core.critical import guard
 from greening._core.current import current, has_hub
+from greening._core.fairness import spend
 from greening._core.hub import Hub
-from greening._core.lot import choose, enter, guard, wait_chosen
+from greening._core.parking_lot import ParkingLot
 from greening._core.stuck import is_alone
-from greening._core.task import DEAD, RUNNING, Task
-from greening._core.waiting import yield_now
+from greening._core.task import DEAD, RUNNING, TIMED_OUT
 from greening._originals import get_ident as _native_ident
 from greening._originals import time_sleep
 from greening.threads.identity import get_ident
@@ -38,9 +38,6 @@ _MOST_HANDED_ON = 16
 _LOOK_AGAIN = 0.0005
 
 _pool = NativePool(1000, deaf=True)
-
-# A loop around a semaphore that is always free must not starve the others: see `sync.lock`.
-_more = cycle((True,) * 1023 + (False,)).__next__
 
 
 class SemLock:
@@ -85,7 +82,7 @@ class SemLock:
         self._count_here = 0  # permits of this process; how often its owner has taken a re-entrant one
         self._handed_on = 0
         self._sat_for = False  # there is a native thread in the C call
-        self._waiters: list[Task] = []
+        self._waiters = ParkingLot()
 
     @classmethod
     def _rebuild(cls, handle: int, kind: int, maxvalue: int, name: str | None) -> "SemLock":
@@ -107,8 +104,7 @@ class SemLock:
         if self._owner == me and self._count_here and self.kind == RECURSIVE_MUTEX:
             self._count_here += 1
             return True
-        if block and not _more() and has_hub():
-            yield_now()
+        spend()
         # Whoever can wait does so behind those who wait already.
         if not (block and self._waiters) and self._real.acquire(False, timeout):
             taken = True
@@ -179,9 +175,13 @@ class SemLock:
         self._handed_on = 0
         self._real.release()
 
+    def _pass_on(self, value: object) -> None:
+        """A waiter was given a permit, and is interrupted."""
+        self._post()
+
     def _choose(self) -> bool:
         self._owner = 0  # whoever is chosen says so when it runs
-        return choose(self._waiters)
+        return self._waiters.unpark() is not None
 
     def _try_again(self) -> bool:
         """The semaphore was found empty; but that may be the doing of a native thread whose waiters have left.
@@ -198,25 +198,23 @@ class SemLock:
         seconds = None if timeout is None else max(float(timeout), 0.0)
         if _may_block(self._waiters):
             return self.block(self._real, seconds)
-        task = current()
+        waiters = self._waiters
         with guard:
-            enter(self._waiters, task)
-            # First enter, then try: see `sync.lock`. Before others who wait already, there is no way past them.
-            if len(self._waiters) == 1 and self._real.acquire(False):
-                self._waiters.remove(task)
-                task.unparked()
+            task = waiters.enter()
+            # First enter, then try: see `sync.lock`. There is no way past others that wait already.
+            if len(waiters) == 1 and self._real.acquire(False):
+                waiters.withdraw(task)
                 return True
             parks = self._have_sat_for(task.hub)
             if not parks:
-                self._waiters.remove(task)
-                task.unparked()
+                waiters.withdraw(task)
         if not parks:
             # No thread is to be had, as when the interpreter shuts down: the others have to wait with us.
             return self.block(self._real, seconds)
         hub = task.hub
         hub.pending += 1
         try:
-            return wait_chosen(self._waiters, task, seconds, self._post)
+            return waiters.wait(task, seconds, self._pass_on) is not TIMED_OUT
         finally:
             hub.pending -= 1
 
@@ -231,8 +229,7 @@ class SemLock:
         """In a native thread: take permits for those who wait, as long as anybody does."""
         while True:
             with guard:
-                waiters = self._waiters
-                waiters[:] = [task for task in waiters if task.state != DEAD]
+                waiters = [task for task in self._waiters if task.state != DEAD]
                 if not waiters:
                     self._stand_up()
                     return
@@ -249,10 +246,10 @@ class SemLock:
 
     def _in_forked_child(self) -> None:
         self._sat_for = False
-        self._waiters.clear()
+        self._waiters = ParkingLot()
 
 
-def _may_block(waiters: list[Task]) -> bool:
+def _may_block(waiters: ParkingLot) -> bool:
     """True when nobody in this process could make use of the time."""
     if waiters:
         return False

@@ -14,7 +14,7 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from greening._core.lot import guard
+from greening._core.critical import guard
 from greening._originals import get_ident
 from greening.threads import sigmask
 from greening.threads.native import NativePool

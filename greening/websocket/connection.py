@@ -7,7 +7,7 @@ from socket import SHUT_RDWR, SHUT_WR
 from types import TracebackType
 from typing import Any
 
-from greening.net.retry import spend
+from greening._core.fairness import spend
 from greening.sync.lock import Lock
 from greening.timeout import Timeout
 from greening.websocket.deflate import Agreement

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from greening._core.current import current
-from greening._core.waiting import yield_now
+from greening._core.fairness import spend
 from greening._originals import raw_socket
 from greening.net.retry import timeouts
 from greening.timeout import Timeout
@@ -23,9 +23,6 @@ from greening.wsgi.upgrade import offer
 if TYPE_CHECKING:
     from greening.wsgi.server import Server
 
-# Seconds. After a request that took so long others run, before the next one of the same client, who may have been quick
-# enough for it to be there already: the budget of tries that a socket has does not know what they cost.
-_LONG = 0.001
 _SLICE = 65536  # of a response, that one write timeout is for
 
 
@@ -85,11 +82,9 @@ class HttpProtocol:
                     if head is None:
                         self.octets = octets
                     del octets
-                began = perf_counter()
                 if not self._serve(head or self._read_head()):
                     break
-                if perf_counter() - began > _LONG:
-                    yield_now()
+                spend()
                 head = None  # a connection that idles holds nothing of the past
                 timeouts[fd] = idle_entry
         except Refused as refused:

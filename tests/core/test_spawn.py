@@ -458,7 +458,8 @@ def test_spawn_after_local_leaves_nothing_at_its_maker() -> None:
         sleep(1)
         me = getcurrent()
         assert isinstance(me, GreenThread)
-        assert not me._after
+        assert not me._waiters
+        assert not me._links
 
     spawn(maker)
     sleep(2)

@@ -3,15 +3,14 @@
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from math import inf
 from typing import Any
 
 import pytest
 import trustme
 
 from greening._compiled import accelerator
-from greening.net import retry, tls
-from greening.net import stream as net
-from greening.net.retry import BUDGET
+from greening._core.slices import SLICE
 from greening.net.socket import GreenSocket
 
 Pair = tuple[GreenSocket, GreenSocket]
@@ -31,29 +30,22 @@ def keep() -> Iterator[Callable[[Any], Any]]:
 
 @pytest.fixture
 def steady(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody lets others run because he has had enough turns: the order of things is that of the test alone."""
-    set_tries(monkeypatch, 1)
+    """No task lets others run because it has had its slice: the order of things is that of the test alone."""
+    set_slice(monkeypatch, 1 << 30, inf)
 
 
-def set_tries(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    """So many tries have been made since others last had a turn."""
-    monkeypatch.setattr(net, "tick", lambda: number)
-    monkeypatch.setattr(retry, "tick", lambda: number)
-    monkeypatch.setattr(tls, "tick", lambda: number)
+def set_slice(monkeypatch: pytest.MonkeyPatch, tries: int, until: float) -> None:
+    """What is left of the running slice: tries, and the time at which to look whether it is over."""
+    monkeypatch.setattr(SLICE, "tries", tries)
+    monkeypatch.setattr(SLICE, "until", until)
     if accelerator is not None:
-        accelerator.set_tries(number)
+        accelerator.set_slice(tries, until != inf)
 
 
 @pytest.fixture
 def spent(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Call it, and the next try lets others run first."""
-
-    def spend_all() -> None:
-        set_tries(monkeypatch, BUDGET)
-        if accelerator is not None:
-            accelerator.set_tries(BUDGET - 1)
-
-    return spend_all
+    return lambda: set_slice(monkeypatch, 1, inf)
 
 
 @pytest.fixture

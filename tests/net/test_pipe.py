@@ -16,6 +16,7 @@ import pytest
 
 from greening._core.current import get_hub
 from greening._core.greenthread import GreenThread, kill, spawn
+from greening._core.slices import TRIES
 from greening._core.waiting import forget_fd, sleep
 from greening.net import pipe
 
@@ -344,9 +345,9 @@ def test_a_system_without_nowait(ends: tuple[int, int], monkeypatch: pytest.Monk
 def test_immediate_successes_let_others_run_in_the_end(ends: tuple[int, int]) -> None:
     reader, writer = ends
     other = spawn(lambda: None)
-    for _ in range(100):
+    for _ in range(TRIES):
         pipe.write(writer, b"x")
         pipe.read(reader, 1)
         if other.dead:
             return
-    pytest.fail("two hundred operations in a row, and nobody else ran")
+    pytest.fail(f"{2 * TRIES} operations in a row, and no other task ran")

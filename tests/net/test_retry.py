@@ -15,6 +15,7 @@ from greening._core.greenthread import spawn
 from greening._core.later import spawn_after
 from greening._core.poller import IN
 from greening._core.registry import Registration, Registry
+from greening._core.slices import TRIES
 from greening._core.waiting import sleep
 from greening._originals import raw_socket
 from greening.errors import GreenletExit
@@ -99,7 +100,7 @@ def test_who_never_has_to_wait_lets_the_others_run(tcp: Pair) -> None:
     client, server = tcp
     ran: list[int] = []
     other = spawn(ran.append, 1)
-    for _ in range(2 * retry.BUDGET):
+    for _ in range(2 * TRIES):
         client.send(b"x")
         server.recv(1)
         if ran:
@@ -117,7 +118,7 @@ def test_who_never_has_to_wait_lets_timers_fire_and_descriptors_wake_although_no
     sleep(0)
     raw_socket.send(far, b"!")
     client, server = tcp
-    for _ in range(20 * retry.BUDGET):
+    for _ in range(20 * TRIES):
         client.send(b"x")
         server.recv(1)
         if reader.dead and late.dead:
@@ -127,14 +128,10 @@ def test_who_never_has_to_wait_lets_timers_fire_and_descriptors_wake_although_no
 
 
 @pytest.mark.parametrize("method", ["recv", "recv_into", "recvfrom", "recvmsg", "accept"])
-def test_who_is_killed_while_letting_others_run_has_read_nothing(
-    method: str,
-    tcp: Pair,
-    listener: GreenSocket,
-    keep: Keep,
-    spent: Callable[[], None],
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_kill_that_comes_while_others_run_strikes_at_the_next_wait(
+    method: str, tcp: Pair, listener: GreenSocket, keep: Keep, spent: Callable[[], None]
 ) -> None:
+    """The data is there: the call need not wait, and gives it."""
     client, server = tcp
     if method == "accept":
         late = keep(GreenSocket())
@@ -145,32 +142,41 @@ def test_who_is_killed_while_letting_others_run_has_read_nothing(
     else:
         call = lambda: getattr(server, method)(8)  # noqa: E731
     client.sendall(b"precious")
+    got: list[Any] = []
+    ended: list[str] = []
+
+    def read() -> None:
+        got.append(call())
+        ended.append("no wait")
+        sleep(1)
+        ended.append("not reached")
+
     spent()
-    thread = spawn(call)
+    thread = spawn(read)
+    sleep(0)
+    assert not got
+    thread.kill()
+    with pytest.raises(GreenletExit):
+        thread.wait()
+    assert len(got) == 1
+    assert ended == ["no wait"]
+    if method == "accept":
+        keep(got[0][0])
+
+
+@pytest.mark.parametrize(("method", "data"), [("send", b"x"), ("sendall", b"x"), ("sendmsg", [b"x"])])
+def test_a_kill_that_comes_while_others_run_leaves_no_send_half_done(
+    method: str, data: Any, tcp: Pair, spent: Callable[[], None]
+) -> None:
+    client, server = tcp
+    spent()
+    thread = spawn(lambda: (getattr(client, method)(data), sleep(1)))
     sleep(0)
     assert not thread.dead
     thread.kill()
     with pytest.raises(GreenletExit):
         thread.wait()
-    monkeypatch.undo()
-    assert server.recv(8) == b"precious"
-    if method == "accept":
-        keep(listener.accept()[0])
-
-
-@pytest.mark.parametrize(("method", "data"), [("send", b"x"), ("sendall", b"x"), ("sendmsg", [b"x"])])
-def test_a_sender_that_is_killed_while_letting_others_run_has_sent_nothing(
-    method: str, data: Any, tcp: Pair, spent: Callable[[], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    client, server = tcp
-    spent()
-    thread = spawn(getattr(client, method), data)
-    sleep(0)
-    assert not thread.dead
-    thread.kill()
-    monkeypatch.undo()
-    client.send(b"4")
-    assert server.recv(8) == b"4"
+    assert server.recv(8) == b"x"
 
 
 def test_a_socket_that_becomes_non_blocking_looks_for_itself(tcp: Pair) -> None:

@@ -1,0 +1,147 @@
+/* Fairness (greening/_core/fairness.py): one budget of time and tries for every call that may wait and has not to.
+
+   Time is counted in ticks of the processor's counter, which is read in 8 ns; the clock of the system takes 25, and a
+   lock is taken in 250. Where there is no such counter a tick is a nanosecond. */
+#include "accelerator.h"
+#include <time.h>
+
+/* When the slice of what runs in this OS thread ends. */
+__thread unsigned long long slice_end;
+unsigned long long round_ticks, slice_ticks;
+
+static double round_seconds = 0.001, slice_seconds = 0.001;
+static long tries, all_tries = 1024;
+static PyObject *let_others_run; /* told by Python */
+
+static unsigned long long
+nanoseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (unsigned long long)now.tv_sec * 1000000000ULL + (unsigned long long)now.tv_nsec;
+}
+
+unsigned long long
+ticks(void)
+{
+#if defined(__x86_64__)
+    return __builtin_ia32_rdtsc();
+#elif defined(__aarch64__)
+    unsigned long long now;
+    __asm__ volatile("mrs %0, cntvct_el0" : "=r"(now));
+    return now;
+#else
+    return nanoseconds();
+#endif
+}
+
+/* How many ticks a second has: a guess at first, measured as soon as some time has passed. Called once a round. */
+void
+calibrate(void)
+{
+    static enum { NOT_BEGUN, BEGUN, DONE } state;
+    static unsigned long long first_ticks, first_nanoseconds;
+    if (state == DONE)
+        return;
+    unsigned long long now = nanoseconds();
+    double a_second;
+    if (state == NOT_BEGUN) {
+        first_ticks = ticks();
+        first_nanoseconds = now;
+        state = BEGUN;
+#if defined(__aarch64__)
+        __asm__ volatile("mrs %0, cntfrq_el0" : "=r"(now));
+        a_second = (double)now;
+        state = DONE;
+#elif defined(__x86_64__)
+        a_second = 2.5e9;
+#else
+        a_second = 1e9;
+        state = DONE;
+#endif
+    } else if (now - first_nanoseconds > 5000000ULL) {
+        a_second = (double)(ticks() - first_ticks) * 1e9 / (double)(now - first_nanoseconds);
+        state = DONE;
+    } else
+        return;
+    round_ticks = (unsigned long long)(a_second * round_seconds);
+    slice_ticks = (unsigned long long)(a_second * slice_seconds);
+}
+
+int
+spend(void)
+{
+    if (--tries > 0 && ticks() < slice_end)
+        return 0;
+    if (tries <= 0)
+        tries = all_tries;
+    if (let_others_run == NULL)
+        return 0;
+    PyObject *done = PyObject_CallNoArgs(let_others_run);
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 0;
+}
+
+static PyObject *
+spend_(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unused))
+{
+    if (spend() < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+begin_slice(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unused))
+{
+    calibrate(); /* this OS thread may have no hub */
+    slice_end = ticks() + slice_ticks;
+    tries = all_tries;
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+double_spend(PyObject *Py_UNUSED(module), PyObject *function)
+{
+    SET(let_others_run, function);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+set_round(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    double a_round, a_slice;
+    long number;
+    if (!PyArg_ParseTuple(args, "ddl", &a_round, &a_slice, &number))
+        return NULL;
+    round_seconds = a_round;
+    slice_seconds = a_slice;
+    tries = all_tries = number;
+    calibrate();
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+set_slice(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    int timed;
+    if (!PyArg_ParseTuple(args, "lp", &tries, &timed))
+        return NULL;
+    slice_end = timed ? 0 : ~0ULL;
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef functions[] = {
+    {"spend", spend_, METH_NOARGS,
+     "spend($module)\n--\n\nA call that may wait is about to be tried: let the others run first when the slice is over."},
+    {"begin_slice", begin_slice, METH_NOARGS, "begin_slice($module)\n--\n\nNo look is due before another slice is over."},
+    {"double_spend", double_spend, METH_O, "double_spend(function): what lets the others run."},
+    {"set_round", set_round, METH_VARARGS, "set_round(seconds of a round, seconds of a slice, tries)."},
+    {"set_slice", set_slice, METH_VARARGS, "set_slice(tries, over): what is left of the running slice. For tests."},
+    {NULL, NULL, 0, NULL},
+};
+
+int
+add_fairness(PyObject *module)
+{
+    return PyModule_AddFunctions(module, functions);
+}

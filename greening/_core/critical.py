@@ -1,0 +1,118 @@
+"""Critical steps: while one is under way, no other OS thread is in one, and the garbage collector rests.
+
+Facts: the collector runs finalisers and weakref callbacks wherever an object is made (3.11) or between two
+instructions (3.12 and later). A finaliser may wait for a lock, and other green threads run meanwhile. CPython's
+`gc.disable` and `gc.enable` take 10 ns each.
+Decision: `with guard:` stands around every step that looks at a queue of waiting tasks and changes it. The hub, which
+nothing may interrupt, has the collector rest as well; it does not take the guard.
+
+Law: nothing in a critical step waits. Code of a user's that runs there all the same (a comparison in a priority queue)
+and waits gives the guard away meanwhile: see `Task.park`.
+"""
+
+import gc
+from typing import Any
+
+from greening._compiled import accelerator
+from greening._originals import RLock
+
+_disable = gc.disable
+_enable = gc.enable
+_is_enabled = gc.isenabled
+
+
+class _Collection:
+    """How many critical steps and hubs have the collector rest, and whether it is to be switched on again."""
+
+    __slots__ = ("resting", "was_enabled")
+
+    def __init__(self) -> None:
+        self.resting = 0
+        self.was_enabled = False
+
+
+_collection = _Collection()
+
+
+def rest_collector() -> None:
+    """Have the garbage collector rest until `wake_collector` was called as often. Thread-safe."""
+    # In this order: another OS thread may run between any two calls.
+    _collection.resting += 1
+    if _is_enabled():
+        _collection.was_enabled = True
+        _disable()
+
+
+def wake_collector() -> None:
+    """Undo one `rest_collector`."""
+    _collection.resting -= 1
+    if not _collection.resting and _collection.was_enabled:
+        _collection.was_enabled = False
+        _enable()
+
+
+def wake_collector_in_child() -> None:
+    """In the child of a fork, at its end: what had the collector rest stayed behind in the parent."""
+    _collection.resting = 0
+    if _collection.was_enabled:
+        _collection.was_enabled = False
+        _enable()
+
+
+class _Guard:
+    """A re-entrant lock between OS threads that has the collector rest while it is held."""
+
+    __slots__ = ("_lock", "depth")
+
+    def __init__(self) -> None:
+        self._lock: Any = RLock()
+        # How often the owner has it. Read without owning it, it says that some OS thread does.
+        self.depth = 0
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        self.depth += 1
+        if self.depth == 1:
+            _collection.resting += 1
+            if _is_enabled():
+                _collection.was_enabled = True
+                _disable()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.depth -= 1
+        if not self.depth:
+            _collection.resting -= 1
+            if not _collection.resting and _collection.was_enabled:
+                _collection.was_enabled = False
+                _enable()
+        self._lock.release()
+
+    def is_owned(self) -> bool:
+        """Whether the calling OS thread is in a critical step."""
+        return bool(self._lock._is_owned())
+
+    def give_away(self) -> int:
+        """Leave all critical steps of the calling OS thread; returns what `take_back` needs."""
+        depth = self.depth
+        for _ in range(depth):
+            self.__exit__()
+        return depth
+
+    def take_back(self, depth: int) -> None:
+        """Undo `give_away`."""
+        for _ in range(depth):
+            self.__enter__()
+
+    def after_fork(self) -> None:
+        """In the child: other OS threads were in critical steps, and are not here."""
+        self._lock = RLock()
+        self.depth = 0
+
+
+if accelerator is not None:
+    rest_collector = accelerator.rest_collector
+    wake_collector = accelerator.wake_collector
+    wake_collector_in_child = accelerator.wake_collector_in_child
+
+# The engine's one.
+guard: Any = _Guard() if accelerator is None else accelerator.Guard()

@@ -1,0 +1,150 @@
+"""The wait queue under every lock, event, queue and descriptor: first come, first served; nothing is lost.
+
+A task that is in the lot and PARKED has not been chosen. To choose it is one step: it becomes READY, takes the value
+that it was chosen for, and leaves the lot. So a waiter that is interrupted, or whose time is up, knows by the lot
+whether it had been chosen; if it had, it passes the value on.
+
+`with guard:` makes "look and enter" one step (see critical). Enter the lot under the guard, park after leaving it.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from greening._compiled import accelerator
+from greening._core.critical import guard
+from greening._core.running import running_task
+from greening._core.stand_in import StandIn
+from greening._core.task import DEAD, PARKED, READY, TIMED_OUT, Task
+from greening._core.timers import deadline_after
+from greening._originals import get_ident
+
+if TYPE_CHECKING or accelerator is None:
+
+    class LotOps(list[Task]):
+        """What is done with a lot all the time."""
+
+        __slots__ = ()
+
+        def choose(self, value: Any = None) -> Task | None:
+            """Choose the first task that waits. It will be resumed with `value`, once `resume` is called for it.
+
+            Call both under one `guard`.
+            """
+            index = 0
+            while index < len(self):
+                task = self[index]
+                if task.state == PARKED:
+                    task.state = READY
+                    task.value = value
+                    del self[index]
+                    return task
+                if task.state == DEAD:  # its OS thread ended, or it stayed behind in the parent of a fork
+                    del self[index]
+                else:  # interrupted, or its time is up: it leaves by itself
+                    index += 1
+            return None
+
+        def unpark(self, value: Any = None) -> Task | None:
+            """Choose the first task that waits and have it resumed with `value`. Thread-safe. None: none waits."""
+            with guard:
+                task = self.choose(value)
+                if task is not None:
+                    resume(task)
+                return task
+
+        def unpark_all(self, value: Any = None) -> None:
+            """Have every task that waits resumed with `value`, in order. Thread-safe."""
+            with guard:
+                tasks = self[:]
+                del self[:]
+                for task in tasks:
+                    if task.state == PARKED:
+                        task.state = READY
+                        task.value = value
+                        resume(task)
+                    elif task.state != DEAD:
+                        self.append(task)
+
+        def leave(self, task: Task) -> bool:
+            """Take `task` out. False: it is not in there any more, it has been chosen. Thread-safe."""
+            with guard:
+                if task in self:
+                    self.remove(task)
+                    return True
+                return False
+
+    def resume(task: Task) -> None:
+        """Have a chosen task run when its turn comes. Thread-safe."""
+        hub = task.hub
+        if hub.awake == get_ident():
+            hub.ready.append(task)
+        else:
+            hub.post((task, task.generation))
+
+else:
+    LotOps = accelerator.LotOps
+    resume = accelerator.resume
+
+
+class ParkingLot(LotOps):
+    """A FIFO queue of parked tasks. It is true while there are any, and has their number for its length."""
+
+    __slots__ = ()
+
+    def enter(self, task: Task | None = None) -> Task:
+        """Say that the running task waits here. Call it under `guard`, and `wait` right after leaving that.
+
+        Args:
+            task: one that waits already, in another lot, and waits here as well.
+        Returns:
+            The task that waits: the running one, or its stand-in (see stand_in).
+        """
+        if task is None:
+            task = running_task().waiter()
+            task.state = PARKED
+            if isinstance(task, StandIn):
+                self.insert(task.place_in(self), task)
+                return task
+        self.append(task)
+        return task
+
+    def withdraw(self, task: Task) -> None:
+        """Undo `enter`: what was waited for is there already. Call it under the same `guard`."""
+        self.leave(task)
+        task.cancel_park()
+
+    def wait(self, task: Task, timeout: float | None = None, on_abandon: Callable[[Any], object] | None = None) -> Any:
+        """Park until chosen, after `enter`.
+
+        Args:
+            timeout: seconds from now, or None: no limit.
+            on_abandon: called with the value that `task` had been chosen for when it is interrupted before it could
+                run, to pass that on. None: every waiter is chosen, or none.
+        Returns:
+            The value, or TIMED_OUT.
+        Raises:
+            whatever interrupts the wait; TypeError, ValueError: `timeout` is no number of seconds.
+        """
+        try:
+            value = task.park(None if timeout is None else deadline_after(task.hub.now(), timeout))
+        except BaseException:
+            left = self.leave(task)
+            if task.state == PARKED:  # there was no park: the timeout is not a number
+                task.cancel_park()
+            value, task.value = task.value, None
+            if not left and on_abandon is not None:
+                on_abandon(value)
+            raise
+        if value is TIMED_OUT:
+            self.leave(task)
+        return value
+
+    def park(self, timeout: float | None = None, on_abandon: Callable[[Any], object] | None = None) -> Any:
+        """`enter` and `wait`, for a caller that has nothing to look at in between."""
+        with guard:
+            task = self.enter()
+        return self.wait(task, timeout, on_abandon)
+
+
+if accelerator is not None:
+    accelerator.double_lot(ParkingLot)

@@ -1,0 +1,103 @@
+"""Stand-ins: tasks for code that interrupts a task on its way to a park, and waits itself.
+
+Facts: a finaliser, a weakref callback or a signal handler runs on the stack of whatever it interrupts. That may be the
+engine, between "this task is PARKED" and the switch; or the hub. If it waits, the same greenlet has to wait for two
+things, one after the other, and the outer one may be woken first.
+Decision: the inner wait gets a task of its own on the same greenlet. As long as that is parked, the outer task is held:
+its turn, when it comes, is put off until the inner wait is over. No wake-up is taken, none is lost. Where both wait for
+the same thing the inner wait is first: the outer one, held, could make no use of it.
+
+A wait inside the hub moves the loop to another greenlet (`Hub.move`), so that everything else goes on.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from greenlet import getcurrent, greenlet
+
+from greening._core.task import READY, RUNNING, Task
+
+if TYPE_CHECKING:
+    from greening._core.hub import Hub
+
+
+class _Hold(list[None]):
+    """In the place of the `switch` of a task that is held: its `clear` notes that its turn has come.
+
+    It is a method of C: between "this carrier is idle" and the switch no Python code may run.
+    """
+
+    __slots__ = ("stand_in",)
+
+    def __init__(self, stand_in: "StandIn") -> None:
+        super().__init__((None,))
+        self.stand_in = stand_in
+
+    @property
+    def greenlet(self) -> "greenlet":
+        """The greenlet of the task that is held."""
+        return self.stand_in.greenlet
+
+
+class StandIn(Task):
+    """Waits in the place of `task`, which is on its way to a park, or is the hub's. For one wait.
+
+    `hub.stand_ins` has the innermost one of each greenlet.
+    """
+
+    __slots__ = ("_glet", "_outer")
+
+    def __init__(self, hub: "Hub", task: Task) -> None:
+        super().__init__(hub)
+        self.state = RUNNING
+        self._glet = getcurrent()
+        # What is held meanwhile: the task, or its innermost stand-in so far. The hub's task is in no queue.
+        self._outer: Task | None = hub.stand_ins.get(self._glet, None if task is hub.task else task)
+        self._ident = task.ident
+        self._name = task.name
+        self._locals = task.locals
+        self.thread_object = task.thread_object
+        hub.stand_ins[self._glet] = self
+
+    @property
+    def greenlet(self) -> "greenlet":
+        """The greenlet that it waits on."""
+        return self._glet
+
+    def place_in(self, lot: "list[Task]") -> int:
+        """The place in a wait queue that it takes: before the tasks that it holds, or the last."""
+        held = (index for index, task in enumerate(lot) if task.greenlet is self._glet)
+        return next(held, len(lot))
+
+    def park(self, deadline: float | None = None) -> Any:
+        """See `Task.park`."""
+        hub, outer = self.hub, self._outer
+        resume = None if outer is None else outer.resume
+        self.resume = self._glet.switch
+        hold = _Hold(self)
+        if outer is not None:
+            outer.resume = hold.clear
+        moved = hub.move()
+        try:
+            return super().park(deadline)
+        finally:
+            self.resume = None
+            if outer is not None:
+                outer.resume = resume
+                if not hold and outer.state == READY and outer not in hub.ready:
+                    hub.ready.append(outer)
+            if moved is not None:
+                hub.move_back(moved)
+            self._leave()
+
+    def cancel_park(self, keep_error: bool = False) -> None:
+        """See `Task.cancel_park`."""
+        super().cancel_park(keep_error)
+        self._leave()
+
+    def _leave(self) -> None:
+        stand_ins = self.hub.stand_ins
+        if stand_ins.get(self._glet) is self:
+            if isinstance(self._outer, StandIn):
+                stand_ins[self._glet] = self._outer
+            else:
+                del stand_ins[self._glet]

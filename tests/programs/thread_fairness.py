@@ -1,0 +1,165 @@
+"""Calls that do not wait: within a slice they let nobody else run, and in the end they do, whatever the primitive."""
+
+import greening
+
+greening.monkey_patch()
+
+import os
+import queue
+import select
+import selectors
+import socket
+import threading
+import time
+
+from greening._core.fairness import begin_slice
+
+turns = 0
+
+
+def count_turns() -> None:
+    global turns
+    while True:
+        turns += 1
+        greening.sleep(0)
+
+
+def waiting(function, *args) -> "greening.GreenThread[object]":
+    task = greening.spawn(function, *args)
+    greening.sleep(0)
+    return task
+
+
+def lets_others_run(what: str, call) -> None:
+    """A loop around it must not starve the others, although it never has to wait."""
+    before, end = turns, time.monotonic() + 5
+    while turns == before:
+        call()
+        assert time.monotonic() < end, what
+
+
+def never_switches(what: str, call) -> None:
+    """It hands something over: whoever gets it runs later, not in the middle of the call."""
+    before = turns
+    begin_slice()
+    call()
+    assert turns == before, what
+
+
+counter = waiting(count_turns)
+
+for kind in (threading.Lock, threading.RLock, greening.Lock, greening.RLock):
+    lock, held = kind(), kind()
+    lets_others_run("acquire(False)", lambda lock=lock: lock.acquire(False) and lock.release())
+    lets_others_run("acquire(timeout=0)", lambda lock=lock: lock.acquire(timeout=0) and lock.release())
+    lets_others_run("acquire", lambda lock=lock: lock.acquire() and lock.release())
+    lets_others_run("with lock", lambda lock=lock: lock.__enter__() and lock.__exit__(None, None, None))
+    takers = [waiting(held.acquire) for _ in range(3)]
+    if hasattr(held, "_owner"):
+        continue
+    lets_others_run("acquire(False) in vain", lambda held=held: held.acquire(False))
+    never_switches("release to a waiter", held.release)
+    for task in takers:
+        task.kill()
+
+condition = threading.Condition()
+
+
+def wait() -> None:
+    with condition:
+        condition.wait()
+
+
+def enter() -> None:
+    with condition:
+        pass
+
+
+waiters = [waiting(wait) for _ in range(20)]
+with condition:
+    never_switches("notify", condition.notify)
+    never_switches("notify_all", condition.notify_all)
+for task in waiters:
+    task.wait()
+lets_others_run("with condition", enter)
+
+event = threading.Event()
+task = waiting(event.wait)
+never_switches("Event.set", event.set)
+task.wait()
+lets_others_run("wait for a set event", event.wait)
+lets_others_run("Event.set", event.set)
+event.clear()
+lets_others_run("Event.wait(0)", lambda: event.wait(0))
+sent = greening.Event()
+sent.send(1)
+lets_others_run("wait for a sent event", sent.wait)
+
+for semaphore in (threading.Semaphore(0), greening.Semaphore(0), threading.BoundedSemaphore(1)):
+    if not isinstance(semaphore, threading.BoundedSemaphore):
+        task = waiting(semaphore.acquire)
+        never_switches("Semaphore.release", semaphore.release)
+        task.wait()
+        lets_others_run("Semaphore.acquire(False)", lambda semaphore=semaphore: semaphore.acquire(False))
+        semaphore.release()
+    lets_others_run("free semaphore", lambda semaphore=semaphore: (semaphore.acquire(), semaphore.release()))
+
+kinds = (queue.Queue, queue.LifoQueue, queue.PriorityQueue, queue.SimpleQueue)
+for made in (*(kind() for kind in kinds), greening.Queue(), greening.LightQueue()):
+    task = waiting(made.get)
+    never_switches("put", lambda made=made: made.put(1))
+    task.wait()
+    lets_others_run("put and get", lambda made=made: (made.put(1), made.get()))
+    lets_others_run("put_nowait and get_nowait", lambda made=made: (made.put_nowait(1), made.get_nowait()))
+    if isinstance(made, (queue.Queue, greening.Queue)):
+        for _ in range(getattr(made, "unfinished_tasks", 0)):
+            made.task_done()
+        lets_others_run("Queue.join", made.join)
+
+ended = threading.Thread(target=int)
+ended.start()
+ended.join()
+if hasattr(ended, "_handle") or hasattr(ended, "_os_thread_handle"):  # before 3.13, `join` of the ended takes no lock
+    lets_others_run("join of the ended", ended.join)
+lets_others_run("wait for the ended", greening.spawn(int).wait)
+
+ready, other = socket.socketpair()
+other.send(b"x")
+poll, epoll = select.poll(), select.epoll()
+for each in (poll, epoll):
+    each.register(ready.fileno(), select.POLLIN)
+    lets_others_run("poll(0)", lambda each=each: each.poll(0))
+    each.modify(ready.fileno(), select.POLLPRI)
+    lets_others_run("poll(0) in vain", lambda each=each: each.poll(0))
+lets_others_run("select", lambda: select.select([ready], [ready], [], 0))
+lets_others_run("select in vain", lambda: select.select([other], [], [], 0))
+for kind in (selectors.SelectSelector, selectors.PollSelector, selectors.EpollSelector):
+    with kind() as selector:
+        selector.register(ready, selectors.EVENT_READ)
+        lets_others_run("select(0)", lambda selector=selector: selector.select(0))
+        selector.unregister(ready)
+        selector.register(other, selectors.EVENT_READ)
+        lets_others_run("select(0) in vain", lambda selector=selector: selector.select(0))
+lets_others_run("send and recv", lambda: (ready.send(b"y"), other.recv(1)))
+reads, writes = os.pipe()
+lets_others_run("pipe", lambda: (os.write(writes, b"y"), os.read(reads, 1)))
+
+never_switches("spawn", lambda: greening.spawn(int))
+never_switches("who am I", lambda: (threading.get_ident(), threading.current_thread()))
+counter.kill()
+
+# A loop that tries in vain again and again may wait for what another thread is about to do.
+for empty in (queue.Queue(), queue.PriorityQueue()):
+    greening.spawn_after(0, empty.put, "item")
+    while True:
+        try:
+            assert empty.get_nowait() == "item"
+            break
+        except queue.Empty:
+            continue
+state = []
+greening.spawn_after(0, state.append, 1)
+lock = threading.Lock()
+while not state:
+    with lock:
+        pass
