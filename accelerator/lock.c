@@ -272,6 +272,10 @@ rlock_take(RLock *self, PyObject *blocking, PyObject *timeout)
         self->count++;
         Py_RETURN_TRUE;
     }
+    if (self->waiters == NULL) { /* a subclass has not called our `__init__` */
+        PyErr_SetString(PyExc_AttributeError, "_waiters");
+        return NULL;
+    }
     if (spend() < 0)
         return NULL;
     if (timeout == MINUS_ONE && self->owner == Py_None) {

@@ -15,6 +15,7 @@ from greening._core.critical import guard
 from greening._core.fairness import spend
 from greening._core.parking_lot import ParkingLot
 from greening._core.task import TIMED_OUT
+from greening._core.uninterruptible import uninterruptible
 from greening._core.waiting import sleep
 from greening.patcher.references import holders
 from greening.patcher.spec import Patch, Undo
@@ -29,6 +30,7 @@ except ImportError:  # the pure Python queue of an interpreter without it, or of
     _queue = None  # type: ignore[assignment]  # as above
 
 
+@uninterruptible
 class SimpleQueue:
     """An unbounded FIFO queue. Interface and errors of `_queue.SimpleQueue`.
 

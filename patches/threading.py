@@ -19,6 +19,7 @@ from weakref import ref
 from greening._core.critical import guard
 from greening._core.parking_lot import ParkingLot
 from greening._core.task import DEAD, Task
+from greening._core.uninterruptible import uninterruptible
 from greening._originals import LockType as RealLock
 from greening._originals import RLock as RealRLock
 from greening._originals import real_local, thread_count
@@ -46,6 +47,7 @@ F = TypeVar("F", bound=Callable[..., object])
 # Condition
 
 
+@uninterruptible
 class _Waiter:
     """What `notify` releases: a lot for one task, which remembers that it was notified."""
 
@@ -76,6 +78,7 @@ class _Waiter:
         self.lot.wait(task, timeout)
 
 
+@uninterruptible
 def wait(self: Any, timeout: float | None = None) -> bool:
     """`Condition.wait`. A waiter that is interrupted takes the lock again before it goes, however often it is
     interrupted; when it had been notified, the next one is notified instead."""

@@ -20,11 +20,13 @@ from greening._core.report import report
 from greening._core.task import DEAD, NEW, PARKED, READY, RUNNING, Task
 from greening._core.thrower import Thrower
 from greening._core.thrown import exception_of
+from greening._core.uninterruptible import uninterruptible
 from greening._originals import get_ident
 
 T = TypeVar("T")
 
 
+@uninterruptible
 class GreenThread(ThreadMembers, Task, Generic[T]):
     """A function that runs concurrently with the others of its OS thread. Made by `spawn`, never directly.
 

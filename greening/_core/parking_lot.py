@@ -16,6 +16,7 @@ from greening._core.running import running_task
 from greening._core.stand_in import StandIn
 from greening._core.task import DEAD, PARKED, READY, TIMED_OUT, Task
 from greening._core.timers import deadline_after
+from greening._core.uninterruptible import uninterruptible
 from greening._originals import get_ident
 
 if TYPE_CHECKING or accelerator is None:
@@ -86,6 +87,7 @@ else:
     resume = accelerator.resume
 
 
+@uninterruptible
 class ParkingLot(LotOps):
     """A FIFO queue of parked tasks. It is true while there are any, and has their number for its length."""
 

@@ -17,6 +17,7 @@ from greening._core.members import RegistrationMembers
 from greening._core.parking_lot import ParkingLot
 from greening._core.poller import ERR, HUP, IN, NVAL, OUT, PRI, RDHUP, READ, WRITE, Poller
 from greening._core.task import PARKED, RUNNING, TIMED_OUT, Task
+from greening._core.uninterruptible import uninterruptible
 from greening._originals import raw_socket
 
 _fileno = raw_socket.fileno
@@ -89,6 +90,7 @@ class Registration(RegistrationMembers):
                 lot.unpark_all(events)
 
 
+@uninterruptible
 class Registry:
     """The registrations of one hub. Use it in the hub's own OS thread only."""
 

@@ -10,11 +10,13 @@ the same thing the inner wait is first: the outer one, held, could make no use o
 A wait inside the hub moves the loop to another greenlet (`Hub.move`), so that everything else goes on.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from greenlet import getcurrent, greenlet
 
 from greening._core.task import READY, RUNNING, Task
+from greening._core.uninterruptible import uninterruptible
 
 if TYPE_CHECKING:
     from greening._core.hub import Hub
@@ -38,6 +40,7 @@ class _Hold(list[None]):
         return self.stand_in.greenlet
 
 
+@uninterruptible
 class StandIn(Task):
     """Waits in the place of `task`, which is on its way to a park, or is the hub's. For one wait.
 
@@ -70,24 +73,32 @@ class StandIn(Task):
 
     def park(self, deadline: float | None = None) -> Any:
         """See `Task.park`."""
-        hub, outer = self.hub, self._outer
-        resume = None if outer is None else outer.resume
+        hub = self.hub
         self.resume = self._glet.switch
-        hold = _Hold(self)
-        if outer is not None:
-            outer.resume = hold.clear
+        held = self._hold_all()
         moved = hub.move()
         try:
             return super().park(deadline)
         finally:
             self.resume = None
-            if outer is not None:
-                outer.resume = resume
-                if not hold and outer.state == READY and outer not in hub.ready:
-                    hub.ready.append(outer)
+            for task, resume, hold in held:
+                task.resume = resume
+                if not hold and task.state == READY and task not in hub.ready:
+                    hub.ready.append(task)
             if moved is not None:
                 hub.move_back(moved)
             self._leave()
+
+    def _hold_all(self) -> "list[tuple[Task, Callable[..., Any] | None, _Hold]]":
+        """Hold every task whose greenlet this one is going to wait on: its turn would be taken for ours."""
+        held = []
+        outer = self._outer
+        while outer is not None:
+            hold = _Hold(self)
+            held.append((outer, outer.resume, hold))
+            outer.resume = hold.clear
+            outer = outer._outer if isinstance(outer, StandIn) else None
+        return held
 
     def cancel_park(self, keep_error: bool = False) -> None:
         """See `Task.cancel_park`."""

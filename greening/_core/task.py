@@ -20,6 +20,7 @@ from greening._compiled import accelerator
 from greening._core.critical import guard
 from greening._core.members import TaskMembers
 from greening._core.slots import SLOTS
+from greening._core.uninterruptible import uninterruptible
 from greening._originals import get_ident
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ _SWITCHED: Final = ()
 _idents = count(1, 2)
 
 
+@uninterruptible
 class Task(TaskMembers):
     """A schedulable greenlet: the main greenlet of an OS thread, or a foreign one that called us.
 

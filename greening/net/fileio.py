@@ -18,6 +18,7 @@ from typing import Any, cast
 from greening._core.fairness import spend
 from greening._core.parking_lot import ParkingLot
 from greening._core.poller import IN
+from greening._core.uninterruptible import uninterruptible
 from greening._core.waiting import forget_fd
 from greening._originals import builtin_open
 from greening.net.pipe import attempt, octets_of, read_now, readinto_now, write_now, write_some
@@ -29,6 +30,7 @@ _NOTHING = (None, None, None)
 _LARGE_BUFFERS = sys.version_info >= (3, 14)
 
 
+@uninterruptible
 class GreenFileIO(io.FileIO):
     """`io.FileIO` whose reads and writes park. The descriptor's flags are never changed.
 

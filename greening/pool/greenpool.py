@@ -8,11 +8,13 @@ from greening._core.critical import guard
 from greening._core.current import current
 from greening._core.greenthread import GreenThread, spawn
 from greening._core.parking_lot import ParkingLot
+from greening._core.uninterruptible import uninterruptible
 from greening.sync.event import Event
 
 T = TypeVar("T")
 
 
+@uninterruptible
 class GreenPool:
     """Runs functions in green threads, no more than `size` at a time. eventlet's interface.
 
@@ -128,6 +130,7 @@ class GreenPool:
         return self.starmap(function, zip(*iterables, strict=False))
 
 
+@uninterruptible
 class GreenMap(Iterator[T]):
     """Results of a `starmap`, in order. An exception surfaces at its position, and iteration can go on after it."""
 

@@ -8,9 +8,11 @@ from greening._core.current import current
 from greening._core.parking_lot import ParkingLot
 from greening._core.task import TIMED_OUT
 from greening._core.timers import deadline_after
+from greening._core.uninterruptible import uninterruptible
 from greening.sync.lock import Lock, RLock, acquire_anyway
 
 
+@uninterruptible
 class Condition:
     """`threading.Condition`'s interface, between green threads, hubs and OS threads.
 

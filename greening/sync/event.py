@@ -9,6 +9,7 @@ from greening._core.critical import guard
 from greening._core.fairness import spend
 from greening._core.parking_lot import ParkingLot
 from greening._core.task import TIMED_OUT
+from greening._core.uninterruptible import uninterruptible
 
 
 class _NotSent:
@@ -49,6 +50,7 @@ class _Sending:
             del kind, rest, error, self  # the traceback knows this frame
 
 
+@uninterruptible
 class Event:
     """Carries one value, or one exception, from a sender to all who wait. Thread-safe; `send` never switches."""
 

@@ -19,6 +19,7 @@ from greening._core.fairness import share
 from greening._core.parking_lot import ParkingLot, resume
 from greening._core.slices import SLICE
 from greening._core.task import TIMED_OUT
+from greening._core.uninterruptible import uninterruptible
 from greening._originals import allocate_lock, monotonic
 from greening.errors import GreeningError
 
@@ -42,6 +43,7 @@ def check_timeout(blocking: bool, timeout: float) -> float | None:
     return None if timeout == -1 else timeout
 
 
+@uninterruptible
 def acquire_anyway(acquire: Callable[[], object]) -> BaseException | None:
     """Take a lock however often the wait for it is interrupted (kill, timeout); return the last interruption, if any.
 
@@ -86,6 +88,7 @@ else:
     make_state = accelerator.Cell
 
 
+@uninterruptible
 class Lock(LockMembers):
     """Mutual exclusion. Not owned: any thread may release it. Interface and errors of `threading.Lock`.
 
@@ -195,6 +198,7 @@ def running() -> greenlet:
         return _LAST
 
 
+@uninterruptible
 class RLock(RLockMembers):
     """A lock that its owner may take again. Interface and errors of `threading.RLock`.
 

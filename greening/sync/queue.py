@@ -15,6 +15,7 @@ from greening._core.fairness import spend
 from greening._core.parking_lot import ParkingLot, resume
 from greening._core.task import TIMED_OUT, Task
 from greening._core.timers import deadline_after
+from greening._core.uninterruptible import uninterruptible
 
 T = TypeVar("T")
 
@@ -40,6 +41,7 @@ _SHUT = object()
 _TAKEN = object()
 
 
+@uninterruptible
 class LightQueue(Generic[T]):
     """FIFO queue without `task_done` and `join`.
 
@@ -268,6 +270,7 @@ def _check(timeout: float | None) -> None:
         raise ValueError(f"'timeout' must be a non-negative number, not {timeout!r}")
 
 
+@uninterruptible
 class Queue(LightQueue[T]):
     """FIFO queue whose producers can wait until every item has been dealt with (`task_done`, `join`)."""
 

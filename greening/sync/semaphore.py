@@ -8,6 +8,7 @@ from greening._core.fairness import share
 from greening._core.parking_lot import ParkingLot
 from greening._core.slices import SLICE
 from greening._core.task import TIMED_OUT
+from greening._core.uninterruptible import uninterruptible
 from greening._originals import monotonic
 
 if TYPE_CHECKING or accelerator is None:
@@ -24,6 +25,7 @@ else:
     SemaphoreMembers = accelerator.SemaphoreMembers
 
 
+@uninterruptible
 class Semaphore(SemaphoreMembers):
     """A number of permits. eventlet's interface; usable across hubs and OS threads.
 
@@ -142,6 +144,7 @@ if accelerator is not None:
     del Semaphore.acquire, Semaphore.release, Semaphore.__enter__, Semaphore.__exit__
 
 
+@uninterruptible
 class BoundedSemaphore(Semaphore):
     """A semaphore that refuses more releases than there were acquires: an extra one is a bug of the caller's."""
 

@@ -21,6 +21,7 @@ from greening._core.hub import Hub
 from greening._core.parking_lot import ParkingLot
 from greening._core.stuck import idle_natives
 from greening._core.task import Task
+from greening._core.uninterruptible import uninterruptible
 from greening._originals import get_ident as _native_ident
 from greening._originals import monotonic, thread_count
 from greening.sync.lock import Lock, check_timeout
@@ -205,6 +206,7 @@ def _report_unraisable(error: BaseException, func: Any) -> None:
         sys.__excepthook__(type(failure), failure, failure.__traceback__)
 
 
+@uninterruptible
 class Handle:
     """What joins a thread. `_thread._ThreadHandle` (3.13 and later). Thread-safe."""
 
@@ -258,6 +260,7 @@ class Handle:
         return f"<_thread._ThreadHandle object: ident={self._ident}>"
 
 
+@uninterruptible
 class NativeHandle(Handle):
     """The handle of an OS thread. `real` knows when it ends, but tells nobody: joining is looking again and again."""
 

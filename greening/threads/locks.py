@@ -11,6 +11,7 @@ from typing import Any
 
 from greening._core.critical import guard
 from greening._core.parking_lot import ParkingLot
+from greening._core.uninterruptible import uninterruptible
 from greening._core.waiting import sleep
 from greening._originals import RLock as RealRLock
 from greening._originals import monotonic
@@ -84,6 +85,7 @@ class Look:
         return pause if left is None else min(pause, left)
 
 
+@uninterruptible
 class OpenLock(lock):
     """A lock that a release really opens: its waiters are woken, and whoever comes first takes it.
 
@@ -130,6 +132,7 @@ class OpenLock(lock):
         return look.left()
 
 
+@uninterruptible
 class AdoptedLock(OpenLock):
     """In the place of a real lock, which is its state."""
 
@@ -153,6 +156,7 @@ class AdoptedLock(OpenLock):
         self._waiters = ParkingLot()
 
 
+@uninterruptible
 class AdoptedRLock(RLock):
     """In the place of a real RLock: whoever owns this one holds the real one as often.
 

@@ -29,6 +29,7 @@ from greening._core.current import current
 from greening._core.hub import Hub
 from greening._core.parking_lot import ParkingLot
 from greening._core.stuck import idle_natives
+from greening._core.uninterruptible import uninterruptible
 from greening._originals import (
     allocate_lock,
     get_native_id,
@@ -47,6 +48,7 @@ IDLE_SECONDS = 5.0
 _PATIENCE = 0.2
 
 
+@uninterruptible
 class _Job:
     """One call: made by the green thread that waits for it, run by a worker, settled by the hub."""
 
@@ -122,6 +124,7 @@ class _Worker:
 _here = real_local()  # .worker: set in OS threads of ours
 
 
+@uninterruptible
 class NativePool:
     """Up to `size` OS threads that run calls for green threads. All methods are thread-safe.
 

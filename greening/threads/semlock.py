@@ -23,6 +23,7 @@ from greening._core.hub import Hub
 from greening._core.parking_lot import ParkingLot
 from greening._core.stuck import is_alone
 from greening._core.task import DEAD, RUNNING, TIMED_OUT
+from greening._core.uninterruptible import uninterruptible
 from greening._originals import get_ident as _native_ident
 from greening._originals import time_sleep
 from greening.threads.identity import get_ident
@@ -40,6 +41,7 @@ _LOOK_AGAIN = 0.0005
 _pool = NativePool(1000, deaf=True)
 
 
+@uninterruptible
 class SemLock:
     """A semaphore or re-entrant lock between processes. Interface and errors of `_multiprocessing.SemLock`.
 
