@@ -144,6 +144,7 @@ extern unsigned long long round_ticks, slice_ticks;
 unsigned long long ticks(void);
 int spend(void);                           /* a call that may wait is about to be tried. -1: error */
 void calibrate(void);
+void note_processor_time(void);
 
 /* thread.c */
 extern PyTypeObject *thread_class;         /* GreenThread; told by Python */

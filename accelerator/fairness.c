@@ -5,19 +5,26 @@
 #include "accelerator.h"
 #include <time.h>
 
+/* So many slices after its beginning one is over in any case: a call may have waited without the processor's help. */
+enum { LONG_AGO = 50 };
+
 /* When the slice of what runs in this OS thread ends. */
 __thread unsigned long long slice_end;
 unsigned long long round_ticks, slice_ticks;
+
+/* When the processor's time of this OS thread was looked up last, in ticks, and what it was, in nanoseconds. */
+static __thread unsigned long long looked_up, used_then;
+static double ticks_per_nanosecond = 2.5;
 
 static double round_seconds = 0.001, slice_seconds = 0.001;
 static long tries, all_tries = 1024;
 static PyObject *let_others_run; /* told by Python */
 
 static unsigned long long
-nanoseconds(void)
+nanoseconds(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (unsigned long long)now.tv_sec * 1000000000ULL + (unsigned long long)now.tv_nsec;
 }
 
@@ -31,7 +38,7 @@ ticks(void)
     __asm__ volatile("mrs %0, cntvct_el0" : "=r"(now));
     return now;
 #else
-    return nanoseconds();
+    return nanoseconds(CLOCK_MONOTONIC);
 #endif
 }
 
@@ -43,7 +50,7 @@ calibrate(void)
     static unsigned long long first_ticks, first_nanoseconds;
     if (state == DONE)
         return;
-    unsigned long long now = nanoseconds();
+    unsigned long long now = nanoseconds(CLOCK_MONOTONIC);
     double a_second;
     if (state == NOT_BEGUN) {
         first_ticks = ticks();
@@ -64,16 +71,51 @@ calibrate(void)
         state = DONE;
     } else
         return;
+    ticks_per_nanosecond = a_second / 1e9;
     round_ticks = (unsigned long long)(a_second * round_seconds);
     slice_ticks = (unsigned long long)(a_second * slice_seconds);
+}
+
+static void
+look_up(unsigned long long now)
+{
+    looked_up = now;
+    used_then = nanoseconds(CLOCK_THREAD_CPUTIME_ID);
+}
+
+/* A round begins: 200 ns at most once a millisecond. */
+void
+note_processor_time(void)
+{
+    unsigned long long now = ticks();
+    if (now - looked_up > round_ticks)
+        look_up(now);
+}
+
+/* Whether the slice that is over by the clock was spent here, and not waiting for the processor, on a busy machine. */
+static int
+is_used_up(unsigned long long now)
+{
+    unsigned long long elapsed = now - (slice_end - slice_ticks), since = now - looked_up, used;
+    if (slice_end < slice_ticks || elapsed > LONG_AGO * slice_ticks)
+        return 1;
+    used = (unsigned long long)((double)(nanoseconds(CLOCK_THREAD_CPUTIME_ID) - used_then) * ticks_per_nanosecond);
+    unsigned long long lost = since > used ? since - used : 0;
+    if (elapsed >= lost + slice_ticks * 9 / 10)
+        return 1;
+    look_up(now);
+    slice_end = now + (elapsed > lost ? slice_ticks - (elapsed - lost) : slice_ticks);
+    return 0;
 }
 
 int
 spend(void)
 {
-    if (--tries > 0 && ticks() < slice_end)
-        return 0;
-    if (tries <= 0)
+    if (--tries > 0) {
+        unsigned long long now = ticks();
+        if (now < slice_end || !is_used_up(now))
+            return 0;
+    } else
         tries = all_tries;
     if (let_others_run == NULL)
         return 0;

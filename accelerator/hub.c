@@ -250,6 +250,7 @@ begin_round(Hub *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "nO", &turns, &now))
         return NULL;
     calibrate();
+    note_processor_time();
     self->turns = turns;
     self->round_end = self->timed ? ticks() + round_ticks : ~0ULL;
     Py_RETURN_NONE;

@@ -14,6 +14,7 @@ import select as _select
 import time
 
 monotonic = time.monotonic
+thread_time = time.thread_time
 time_sleep = time.sleep
 
 allocate_lock = _thread.allocate_lock

@@ -5,6 +5,8 @@ SLICE_SECONDS = 0.001
 # Seconds after which a round of the hub ends, whatever is left of it. A single slice may take longer: nothing can
 # interrupt it.
 ROUND_SECONDS = 0.001
+# So many slices after its beginning one is over in any case: a call may have waited without using the processor.
+LONG_AGO = 50
 # Calls after which it does so in any case.
 TRIES = 1024
 

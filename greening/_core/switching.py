@@ -7,6 +7,7 @@ from greening._compiled import accelerator
 from greening._core.members import HubMembers
 from greening._core.slices import ROUND_SECONDS, SLICE, SLICE_SECONDS, TRIES
 from greening._core.task import DEAD
+from greening._originals import thread_time
 
 if TYPE_CHECKING or accelerator is None:
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING or accelerator is None:
         round_end: float
         slice_end: float
         turns: int
+        looked_up: float
+        used_then: float
         _enter: Callable[[], Any]
 
         def switch(self) -> Any:
@@ -58,6 +61,9 @@ if TYPE_CHECKING or accelerator is None:
             """From `now` on the runnable tasks have their turns, until a number of switches or the time is used up."""
             self.turns = turns
             self.round_end = now + ROUND_SECONDS
+            if now - self.looked_up > ROUND_SECONDS:
+                self.looked_up = now
+                self.used_then = thread_time()
 
         def begin_slice(self, now: float) -> None:
             """A task is going to be resumed at `now`: see fairness."""

@@ -1,5 +1,5 @@
-"""Waits that are interrupted by code that waits itself: a finaliser or a signal handler on the stack of a task that is on
-its way to a park. Each gets what it waits for; no wake-up is taken.
+"""Waits that are interrupted by code that waits itself: a finaliser or a signal handler on the stack of a task that is
+on its way to a park. Each gets what it waits for; no wake-up is taken.
 """
 
 from collections.abc import Callable
