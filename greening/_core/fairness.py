@@ -3,7 +3,7 @@
 One budget for everything, counted in time (since the task was last switched to) and in tries (a clock of a test's own
 may stand still). It is asked before such a call is tried, and not after: nothing has been taken or read yet.
 
-Facts: the clock costs 40 ns from Python; the accelerator reads the processor's counter in 10. Locks are taken in 300 ns.
+Facts: the clock costs 40 ns from Python; the accelerator reads the counter of the processor in 10. A lock takes 300 ns.
 On a busy machine a program loses the processor for many milliseconds, and has not used them: the time of the OS thread
 on the processor tells, but to look it up costs up to 900 ns.
 Decision: `SLICE.until` remembers when the slice ends that was asked for last, for whichever OS thread. When it has
