@@ -1,7 +1,7 @@
-"""io: `open`, which is also the builtin.
+"""io: `open`, which is also the builtin; standard input and the builtin `input`.
 
 What blocks here: opening a FIFO, until the other end is opened, too; and reads and writes of what it returns for a FIFO
-or for the descriptor of a pipe, a socket or a terminal.
+or for the descriptor of a pipe, a socket or a terminal; reads of `sys.stdin`; `input` and the interpreter's prompt.
 Fact: only stat(2) tells a FIFO from a file, and costs about a quarter of what opening a file costs.
 Decision: it is asked where other green threads would stand still, and nowhere else.
 What stays: files on disk, `FileIO(path)` and `open_code`.
@@ -15,12 +15,16 @@ from typing import Any
 
 from greening._core.current import get_hub, has_hub
 from greening._originals import builtin_open
+from greening.net import inputhook
 from greening.net.builtin import Home
 from greening.net.fileio import open_fd, open_green
+from greening.net.lineinput import read_line
+from greening.net.stdin import make_green
 from greening.net.transfer import is_fifo, open_file
 from greening.patcher.spec import Patch, Undo
 
 _home = Home(builtin_open.__module__)
+_builtins = Home("builtins")
 _real_io: Any = sys.modules["_io"]
 
 
@@ -46,6 +50,12 @@ def open(
     return builtin_open(file, mode, buffering, encoding, errors, newline, closefd, opener)
 
 
+@_builtins.builtin
+def input(_: Any, prompt: object = "", /) -> str:
+    """Read a line from standard input, without its end; others run meanwhile. Raises EOFError."""
+    return read_line(prompt)
+
+
 def _others() -> bool:
     """False if no other green thread would stand still."""
     if not has_hub():
@@ -63,6 +73,14 @@ def _after(undo: Undo) -> None:
     for module in (builtin, _real_io):
         undo.add(partial(setattr, module, "open", module.open))
         module.open = open
+    undo.add(partial(setattr, builtin, "input", builtin.input))
+    builtin.input = input
+    for stream in {id(stream): stream for stream in (sys.stdin, sys.__stdin__)}.values():
+        take_back = make_green(stream)
+        if take_back is not None:
+            undo.add(take_back)
+    if inputhook.is_interactive() and inputhook.install():
+        undo.add(inputhook.remove)
 
 
 PATCH = Patch(target="io", flag="os", replaces={"open": open}, after=_after)

@@ -28,8 +28,8 @@ from greening.threads.native import NativePool
 T = TypeVar("T")
 
 # Taken now, because `fcntl` is patched.
-real_flock = fcntl.flock
-real_lockf = fcntl.lockf
+real_flock: Callable[..., None] = fcntl.flock
+real_lockf: Callable[..., None] = fcntl.lockf
 real_fcntl = fcntl.fcntl
 _identity_of = os.fstat
 
@@ -49,7 +49,7 @@ FLOCK = struct.Struct("@hhqqi4x")
 _lockers = NativePool(1000, deaf=True)
 
 # Protects the books of all waits. Re-entrant: a finaliser may unlock a file.
-_books = RLock()
+_books: Any = RLock()
 
 
 class Part(NamedTuple):
