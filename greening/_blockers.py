@@ -52,7 +52,7 @@ BLOCKERS = (
     Blocker(
         "`curses`: `getch`, `getkey`, `getstr`",
         ("_curses",),
-        "nobody types",
+        "no key is pressed",
         "`select.select([0], [], [])` before `getch`",
     ),
     Blocker(

@@ -1,7 +1,7 @@
-"""fcntl: locks on files that somebody else has.
+"""fcntl: locks on files that another process or thread has.
 
 What blocks here: `flock`, `lockf` and `fcntl` with F_SETLKW or F_OFD_SETLKW, until the lock is free.
-What we replace: those three. How they wait, and what happens to a lock that comes when nobody wants it any more, is in
+What we replace: those three. How they wait, and what happens to a lock that comes too late, is in
 `greening.net.filelock`.
 Difference from the stdlib: the audit events of a call that may wait come twice or three times, first with the
 arguments of the call and then with those of what is tried.
@@ -156,10 +156,10 @@ def _part(fd: int, kind: int, start: Any, length: Any, whence: int) -> Part | No
 def _part_of(fd: int, argument: Any) -> Part | None:
     """What a `struct flock` is about; None: it is none."""
     try:
-        octets = bytes(memoryview(argument))
+        data = bytes(memoryview(argument))
     except TypeError:
         return None
-    kind, whence, start, length, _ = FLOCK.unpack(octets[: FLOCK.size].ljust(FLOCK.size, b"\0"))
+    kind, whence, start, length, _ = FLOCK.unpack(data[: FLOCK.size].ljust(FLOCK.size, b"\0"))
     if kind not in TYPES.values():
         return None
     return _part(fd, kind, start, length, whence)

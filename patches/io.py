@@ -11,6 +11,7 @@ import builtins
 import io
 import sys
 from functools import partial
+from types import BuiltinFunctionType
 from typing import Any
 
 from greening._core.current import get_hub, has_hub
@@ -68,13 +69,20 @@ def _open_fifo(path: Any, flags: int) -> int:
     return open_file(path, flags, 0o666)
 
 
+def _restore_input(before: Any) -> None:
+    builtin: Any = builtins
+    if builtin.input is input:
+        builtin.input = before
+
+
 def _after(undo: Undo) -> None:
     builtin: Any = builtins
     for module in (builtin, _real_io):
         undo.add(partial(setattr, module, "open", module.open))
         module.open = open
-    undo.add(partial(setattr, builtin, "input", builtin.input))
-    builtin.input = input
+    if type(builtin.input) is BuiltinFunctionType:  # what a prompt has put there is written in Python, and green
+        undo.add(partial(_restore_input, builtin.input))
+        builtin.input = input
     for stream in {id(stream): stream for stream in (sys.stdin, sys.__stdin__)}.values():
         take_back = make_green(stream)
         if take_back is not None:

@@ -20,7 +20,7 @@ import struct
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
-from greening._originals import RLock, os_close
+from greening._originals import RLock, builtin_open, os_close
 from greening.net.hubless import hubless
 from greening.net.pipe import spend
 from greening.threads.native import NativePool
@@ -31,7 +31,9 @@ T = TypeVar("T")
 real_flock: Callable[..., None] = fcntl.flock
 real_lockf: Callable[..., None] = fcntl.lockf
 real_fcntl = fcntl.fcntl
-_identity_of = os.fstat
+_fstat = os.fstat
+_dup = os.dup
+_lseek = os.lseek
 
 # Behind the last byte that a file can have: a lock "to the end" ends here.
 END = 1 << 63
@@ -99,9 +101,9 @@ OFD = Family("OFDLCK", True, _change_ofd)
 def absolute(fd: int, start: int, length: int, whence: int) -> tuple[int, int]:
     """First byte and end of a range as `struct flock` describes it. Raises OSError: `fd` has no position."""
     if whence == os.SEEK_CUR:
-        start += os.lseek(fd, 0, os.SEEK_CUR)
+        start += _lseek(fd, 0, os.SEEK_CUR)
     elif whence == os.SEEK_END:
-        start += os.fstat(fd).st_size
+        start += _fstat(fd).st_size
     if length < 0:
         return start + length, start
     return start, start + length if length else END
@@ -123,7 +125,7 @@ class _Wait:
         self.family = family
         self.part = part
         self.file = _file_of(fd)
-        self.fd = os.dup(fd) if family.of_description else fd
+        self.fd = _dup(fd) if family.of_description else fd
         self.parts = _held(family, self.fd, part)
         self._take = take
         self.state = _NEW
@@ -181,7 +183,7 @@ class _Wait:
         return not family.of_description or _same_description(self.fd, fd)
 
     def _give_back(self) -> None:
-        """The lock has come, and nobody wants it any more. Under `_books`."""
+        """The lock has come, and is not wanted any more. Under `_books`."""
         parts = [Part(max(p.start, self.part.start), min(p.end, self.part.end), p.type) for p in self.parts]
         for other in _waits:
             # Another wait of the same owner, which the lock may have reached by this one.
@@ -213,7 +215,7 @@ def lock(family: Family, fd: int, part: Part, now: Callable[[], T], take: Callab
     Raises:
         what the calls raise; OSError: EMFILE, no descriptor is left for the wait.
     """
-    spend()  # before the lock is taken: who is interrupted here has taken nothing
+    spend()  # before the lock is taken: a thread that is interrupted here has taken nothing
     with _books:
         try:
             result = now()
@@ -254,7 +256,7 @@ def _held(family: Family, fd: int, part: Part) -> list[Part]:
     """What the owner has locked, according to proc_pid_fdinfo(5); the rest of the range as unlocked."""
     parts = [part._replace(type=fcntl.F_UNLCK)]
     try:
-        with open(f"/proc/self/fdinfo/{fd}", encoding="ascii") as file:
+        with builtin_open(f"/proc/self/fdinfo/{fd}", encoding="ascii") as file:
             lines = [line.split() for line in file if line.startswith("lock:")]
     except OSError:
         return parts
@@ -269,7 +271,7 @@ def _held(family: Family, fd: int, part: Part) -> list[Part]:
 
 def _file_of(fd: int) -> tuple[int, int]:
     try:
-        found = _identity_of(fd)
+        found = _fstat(fd)
     except OSError:
         return -1, -1
     return found.st_dev, found.st_ino

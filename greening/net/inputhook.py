@@ -6,7 +6,8 @@ what the signal was about. Only a signal ends the wait, and only one that arrive
 interrupted by a signal as soon as it is called; a generator goes on inside its `try`.
 Decision: the hook is a generator, and lets others run until there is input. Ctrl-C that is met here is sent once more
 while there is no hook, and the handler puts the hook back.
-The prompt of 3.13 and later, written in Python, calls the hook, too, although it waits by a poll that is green.
+The prompt of 3.13 and later, written in Python, calls the hook, too, ten times a second, and then waits by itself:
+others have a turn in the hook.
 """
 
 import _signal
@@ -19,7 +20,7 @@ from typing import Any
 
 from greening._core.current import in_hub
 from greening._core.poller import IN
-from greening._core.waiting import wait_fd
+from greening._core.waiting import wait_fd, yield_now
 from greening._originals import get_ident, getsignal, set_signal, start_new_thread, time_sleep
 from greening.net.hubless import hubless
 
@@ -54,15 +55,18 @@ class _Hook:
         while True:
             try:
                 yield 0
-                if not (hubless() or in_hub() or _is_called_by_python()):
-                    wait_fd(0, IN)
+                if not (hubless() or in_hub()):
+                    if _is_called_by_python():
+                        yield_now()
+                    else:
+                        wait_fd(0, IN)
             except GeneratorExit:
                 return
             except OSError:  # the terminal is gone: the read will tell
                 pass
             except KeyboardInterrupt:
                 self._send_again()
-            except BaseException as error:  # noqa: BLE001  # nobody to raise it in: C is waiting
+            except BaseException as error:  # noqa: BLE001  # it cannot be raised: C is waiting
                 sys.excepthook(type(error), error, error.__traceback__)
 
     def _send_again(self) -> None:
@@ -115,7 +119,7 @@ def _hook() -> _Hook:
 
 
 def install() -> bool:
-    """Have others run while C waits for the terminal. False: somebody does that already."""
+    """Have others run while C waits for the terminal. False: another hook is there."""
     return _hook().install()
 
 

@@ -26,6 +26,7 @@ from greening.sync.lock import Lock
 
 _real_input = builtins.input
 _real_ioctl = fcntl.ioctl
+_isatty = os.isatty
 # One line is typed at a time, as with threads.
 _turn = Lock()
 
@@ -50,7 +51,7 @@ def read_line(prompt: object) -> str:
 def _is_on_terminal() -> bool:
     try:
         return all(
-            stream.fileno() == number and os.isatty(number) for number, stream in enumerate((sys.stdin, sys.stdout))
+            stream.fileno() == number and _isatty(number) for number, stream in enumerate((sys.stdin, sys.stdout))
         )
     except (AttributeError, OSError, ValueError):
         return False  # the builtin says what is wrong

@@ -5,7 +5,7 @@ modules may have captured either. The text layer asks the middle one by the name
 FileIO that it began with to find out whether the file is open.
 Decision: all three objects stay. The middle one is initialised again, on a raw file of ours that first gives back what
 had been read ahead, and it gets methods of its own that wait their turn. Nothing is lost, and every reference that
-anybody has is to the right object.
+exists is to the right object.
 """
 
 import io
@@ -15,8 +15,11 @@ from collections.abc import Callable
 from types import MethodType
 from typing import Any, cast
 
-from greening._originals import os_close, os_open
+from greening._originals import builtin_open, os_close, os_open
 from greening.net.fileio import GreenFileIO, GreenReader, comes_and_goes
+
+_listdir = os.listdir
+_lseek = os.lseek
 
 # The numbers of read(2) on x86-64 and aarch64, as /proc shows them.
 _READ = ("0", "63")
@@ -28,7 +31,7 @@ class StdinFile(GreenFileIO):
     Attributes:
         original: the raw file it had. It stays open as long as this one.
         ours: False once the original is back.
-        ahead: bytes that had been read from it, and that nobody has asked for.
+        ahead: bytes that had been read from it, and not been asked for.
         green: False once the patch is taken back: reads block the OS thread.
         muted: True while the buffer above is asked for what it has: there is nothing to read.
     """
@@ -47,9 +50,9 @@ class StdinFile(GreenFileIO):
         if self.muted:
             return 0
         if self.ahead:
-            with memoryview(buffer) as view, view.cast("B") as octets:
-                got = min(len(octets), len(self.ahead))
-                octets[:got] = self.ahead[:got]
+            with memoryview(buffer) as view, view.cast("B") as part:
+                got = min(len(part), len(self.ahead))
+                part[:got] = self.ahead[:got]
             self.ahead = self.ahead[got:]
             return got
         # Files on disk are read plainly; which file it is may change, by `os.dup2`.
@@ -104,7 +107,7 @@ def make_green(stream: object) -> Callable[[], None] | None:
 def _replace(buffer: io.BufferedReader, original: io.FileIO) -> StdinFile:
     ahead = _take_read_ahead(buffer, original)
     try:
-        os.lseek(original.fileno(), -len(ahead), os.SEEK_CUR)  # a file on disk: that part is read again
+        _lseek(original.fileno(), -len(ahead), os.SEEK_CUR)  # a file on disk: that part is read again
         ahead = b""
     except OSError:
         pass
@@ -168,8 +171,8 @@ def _take_read_ahead(buffer: io.BufferedReader, raw: io.FileIO) -> bytes:
 def _is_being_read(fd: int) -> bool:
     """True if an OS thread of this process sits in read(2) of `fd`: it holds the lock of the buffer."""
     try:
-        for thread in os.listdir("/proc/self/task"):
-            with open(f"/proc/self/task/{thread}/syscall", encoding="ascii") as file:
+        for thread in _listdir("/proc/self/task"):
+            with builtin_open(f"/proc/self/task/{thread}/syscall", encoding="ascii") as file:
                 words = file.read().split()
             if len(words) > 1 and words[0] in _READ and int(words[1], 16) == fd:
                 return True

@@ -1,4 +1,4 @@
-"""Standard input, `input()` and prompts: who waits there stops nobody."""
+"""Standard input, `input()` and prompts: waiting there lets others run."""
 
 import re
 import subprocess
@@ -36,7 +36,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 
 @pytest.mark.slow
-def test_reading_a_pipe_stops_nobody_and_loses_nothing(run_program: Callable[..., object]) -> None:
+def test_reading_a_pipe_lets_others_run_and_loses_nothing(run_program: Callable[..., object]) -> None:
     done = run_program("stdin_pipe.py", env={"PYTHONUTF8": "1"})
     assert isinstance(done, subprocess.CompletedProcess)
     assert done.stdout == "promptdone\n"
@@ -139,8 +139,9 @@ def test_others_run_in_debuggers_and_consoles(start: Start, start_debugger: str)
 
 
 @pytest.mark.slow
-def test_a_patch_typed_at_the_prompt_counts_there(start: Start) -> None:
-    terminal = start("-i", "-c", "1", PYTHON_BASIC_REPL="1")
+@pytest.mark.parametrize("basic", ["", "1"])
+def test_a_patch_typed_at_the_prompt_counts_there(start: Start, basic: str) -> None:
+    terminal = start("-i", "-c", "1", PYTHON_BASIC_REPL=basic)
     terminal.expect(">>> ")
     terminal.type("import greening; greening.monkey_patch()\r")
     terminal.expect(">>> ")

@@ -1,4 +1,4 @@
-"""fcntl: who waits for a lock on a file stops nobody, and a lock that comes too late is given back."""
+"""fcntl: a wait for a lock on a file lets others run, and a lock that comes too late is given back."""
 
 import errno
 import fcntl
@@ -168,7 +168,7 @@ def test_a_lock_that_comes_when_its_waiter_is_dead_is_given_back(path: Path) -> 
         assert is_free(path)
 
 
-def test_who_timed_out_and_asks_again_keeps_the_lock(path: Path) -> None:
+def test_a_thread_that_timed_out_and_asks_again_keeps_the_lock(path: Path) -> None:
     flock = green["flock"]
     with path.open() as first, path.open() as second:
         flock(first, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""Standard input is a pipe: reading it stops nobody, and nothing is lost when the patch comes late or goes."""
+"""Standard input is a pipe: reading it lets others run, and nothing is lost when the patch comes late or goes."""
 
 import os
 import sys
