@@ -38,12 +38,6 @@ BLOCKERS = (
         "`tpool.execute`",
     ),
     Blocker(
-        "`print`, writes to `sys.stdout` and `sys.stderr`",
-        (),
-        "they are a full pipe, or a terminal that was stopped",
-        "`os.write(1, ...)`, which is green; a `QueueHandler` for logs",
-    ),
-    Blocker(
         "`termios.tcdrain`, `fcntl.ioctl`, functions called by `ctypes` or `cffi`",
         (),
         "they wait",

@@ -12,6 +12,7 @@ import io
 import os
 import sys
 from collections.abc import Callable
+from io import FileIO as _FileIO
 from types import MethodType
 from typing import Any, cast
 
@@ -34,9 +35,10 @@ class StdinFile(GreenFileIO):
         ahead: bytes that had been read from it, and not been asked for.
         green: False once the patch is taken back: reads block the OS thread.
         muted: True while the buffer above is asked for what it has: there is nothing to read.
+        reading: calls that may be waiting in here.
     """
 
-    def __init__(self, original: io.FileIO, ahead: bytes) -> None:
+    def __init__(self, original: _FileIO, ahead: bytes) -> None:
         super().__init__(original.fileno(), "r", closefd=False)
         self.name = original.name
         self.original = original
@@ -44,6 +46,7 @@ class StdinFile(GreenFileIO):
         self.ahead = ahead
         self.green = True
         self.muted = False
+        self.reading = 0
 
     def readinto(self, buffer: Any, /) -> int | None:
         """See `io.RawIOBase.readinto`."""
@@ -57,8 +60,12 @@ class StdinFile(GreenFileIO):
             return got
         # Files on disk are read plainly; which file it is may change, by `os.dup2`.
         if self.green and comes_and_goes(self.fileno()):
-            return super().readinto(buffer)
-        return io.FileIO.readinto(self, buffer)
+            self.reading += 1
+            try:
+                return super().readinto(buffer)
+            finally:
+                self.reading -= 1
+        return _FileIO.readinto(self, buffer)
 
     def read(self, size: int | None = -1, /) -> bytes | None:  # type: ignore[override]  # typeshed leaves None out
         """See `io.RawIOBase.read`."""
@@ -94,17 +101,17 @@ def make_green(stream: object) -> Callable[[], None] | None:
     if type(buffer.raw) is StdinFile and not buffer.raw.green:  # the patch was taken back, and left data there
         raw = buffer.raw
         raw.green = True
-    elif type(buffer.raw) is io.FileIO and not buffer.raw.closefd:
+    elif type(buffer.raw) is _FileIO and not buffer.raw.closefd:
         raw = _replace(buffer, buffer.raw)
     else:
         return None
-    for name, method in vars(GreenReader).items():
-        if not name.startswith("_"):
-            vars(buffer)[name] = MethodType(method, buffer)
+    for name, value in vars(GreenReader).items():
+        if not name.startswith("__"):
+            vars(buffer)[name] = MethodType(value, buffer) if callable(value) else value
     return lambda: _make_plain(buffer, raw)
 
 
-def _replace(buffer: io.BufferedReader, original: io.FileIO) -> StdinFile:
+def _replace(buffer: io.BufferedReader, original: _FileIO) -> StdinFile:
     ahead = _take_read_ahead(buffer, original)
     try:
         _lseek(original.fileno(), -len(ahead), os.SEEK_CUR)  # a file on disk: that part is read again
@@ -126,7 +133,7 @@ def would_block() -> bool:
     """True if a read of `sys.stdin` would stop all green threads of its OS thread, as far as we can tell."""
     stream: Any = sys.stdin
     try:
-        return type(stream.buffer.raw) is io.FileIO and comes_and_goes(stream.fileno())
+        return type(stream.buffer.raw) is _FileIO and comes_and_goes(stream.fileno())
     except (AttributeError, OSError, ValueError):
         return False
 
@@ -138,7 +145,7 @@ def _make_plain(buffer: io.BufferedReader, raw: StdinFile) -> None:
         under: object = buffer.raw
     except ValueError:  # detached
         return
-    if under is not raw or raw.closed or raw.busy:
+    if under is not raw or raw.closed or raw.reading:
         return  # closed, or another's by now, or a green thread is still reading
     raw.green = False
     raw.muted = True
@@ -155,7 +162,7 @@ def _put_under(buffer: io.BufferedReader, raw: io.RawIOBase) -> None:
     buffer.__init__(raw)  # type: ignore[misc]  # that is the way to give it another
 
 
-def _take_read_ahead(buffer: io.BufferedReader, raw: io.FileIO) -> bytes:
+def _take_read_ahead(buffer: io.BufferedReader, raw: _FileIO) -> bytes:
     """The bytes that `buffer` has in store. It would ask its raw file for more: for a moment, that is /dev/null."""
     fd, name = raw.fileno(), raw.name
     nothing = os_open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
