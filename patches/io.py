@@ -11,21 +11,17 @@ import builtins
 import io
 import sys
 from functools import partial
-from types import BuiltinFunctionType
 from typing import Any
 
 from greening._core.current import get_hub, has_hub
 from greening._originals import builtin_open
-from greening.net import inputhook
+from greening.net import lineinput
 from greening.net.builtin import Home
 from greening.net.fileio import open_fd, open_green
-from greening.net.lineinput import read_line
-from greening.net.stdin import make_green
 from greening.net.transfer import is_fifo, open_file
 from greening.patcher.spec import Patch, Undo
 
 _home = Home(builtin_open.__module__)
-_builtins = Home("builtins")
 _real_io: Any = sys.modules["_io"]
 
 
@@ -51,12 +47,6 @@ def open(
     return builtin_open(file, mode, buffering, encoding, errors, newline, closefd, opener)
 
 
-@_builtins.builtin
-def input(_: Any, prompt: object = "", /) -> str:
-    """Read a line from standard input, without its end; others run meanwhile. Raises EOFError."""
-    return read_line(prompt)
-
-
 def _others() -> bool:
     """False if no other green thread would stand still."""
     if not has_hub():
@@ -69,26 +59,13 @@ def _open_fifo(path: Any, flags: int) -> int:
     return open_file(path, flags, 0o666)
 
 
-def _restore_input(before: Any) -> None:
-    builtin: Any = builtins
-    if builtin.input is input:
-        builtin.input = before
-
-
 def _after(undo: Undo) -> None:
     builtin: Any = builtins
     for module in (builtin, _real_io):
         undo.add(partial(setattr, module, "open", module.open))
         module.open = open
-    if type(builtin.input) is BuiltinFunctionType:  # what a prompt has put there is written in Python, and green
-        undo.add(partial(_restore_input, builtin.input))
-        builtin.input = input
-    for stream in {id(stream): stream for stream in (sys.stdin, sys.__stdin__)}.values():
-        take_back = make_green(stream)
-        if take_back is not None:
-            undo.add(take_back)
-    if inputhook.is_interactive() and inputhook.install():
-        undo.add(inputhook.remove)
+    for step in lineinput.take_over():
+        undo.add(step)
 
 
 PATCH = Patch(target="io", flag="os", replaces={"open": open}, after=_after)

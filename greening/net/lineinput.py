@@ -14,21 +14,55 @@ import importlib
 import os
 import sys
 import termios
+from collections.abc import Callable
+from functools import partial
+from types import BuiltinFunctionType
 from typing import Any
 
 from greening._core.poller import IN
 from greening._core.waiting import wait_fd
 from greening.net import inputhook
+from greening.net.builtin import Home
 from greening.net.hubless import hubless
 from greening.net.pipe import write
-from greening.net.stdin import is_green
+from greening.net.stdin import is_green, make_green
 from greening.sync.lock import Lock
 
 _real_input = builtins.input
+_home = Home("builtins")
 _real_ioctl = fcntl.ioctl
 _isatty = os.isatty
 # One line is typed at a time, as with threads.
 _turn = Lock()
+
+
+@_home.builtin
+def input(_: Any, prompt: object = "", /) -> str:
+    """Read a line from standard input, without its end; others run meanwhile. Raises EOFError."""
+    return read_line(prompt)
+
+
+def take_over() -> list[Callable[[], object]]:
+    """Put `input` into builtins, make standard input cooperative, and have the interpreter's prompt let others run.
+
+    Returns:
+        What takes it back.
+    """
+    builtin: Any = builtins
+    undo: list[Callable[[], object]] = []
+    if type(builtin.input) is BuiltinFunctionType:  # what a prompt has put there is written in Python, and green
+        undo.append(partial(_restore_input, builtin.input))
+        builtin.input = input
+    undo += filter(None, map(make_green, {id(stream): stream for stream in (sys.stdin, sys.__stdin__)}.values()))
+    if inputhook.is_interactive() and inputhook.install():
+        undo.append(inputhook.remove)
+    return undo
+
+
+def _restore_input(before: object) -> None:
+    builtin: Any = builtins
+    if builtin.input is input:
+        builtin.input = before
 
 
 def read_line(prompt: object) -> str:
