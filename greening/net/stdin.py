@@ -12,6 +12,7 @@ import io
 import os
 import sys
 from collections.abc import Callable
+from io import BufferedReader as _BufferedReader
 from io import FileIO as _FileIO
 from types import MethodType
 from typing import Any, cast
@@ -94,7 +95,7 @@ def make_green(stream: object) -> Callable[[], None] | None:
         if type(stream) is not io.TextIOWrapper or stream.closed:
             return None
         buffer = stream.buffer
-        if type(buffer) is not io.BufferedReader or _is_being_read(buffer.fileno()):
+        if type(buffer) is not _BufferedReader or _is_being_read(buffer.fileno()):
             return None
     except ValueError:  # a layer is detached
         return None
@@ -111,7 +112,7 @@ def make_green(stream: object) -> Callable[[], None] | None:
     return lambda: _make_plain(buffer, raw)
 
 
-def _replace(buffer: io.BufferedReader, original: _FileIO) -> StdinFile:
+def _replace(buffer: _BufferedReader, original: _FileIO) -> StdinFile:
     ahead = _take_read_ahead(buffer, original)
     try:
         _lseek(original.fileno(), -len(ahead), os.SEEK_CUR)  # a file on disk: that part is read again
@@ -138,7 +139,7 @@ def would_block() -> bool:
         return False
 
 
-def _make_plain(buffer: io.BufferedReader, raw: StdinFile) -> None:
+def _make_plain(buffer: _BufferedReader, raw: StdinFile) -> None:
     for name in vars(GreenReader):
         vars(buffer).pop(name, None)
     try:
@@ -158,11 +159,11 @@ def _make_plain(buffer: io.BufferedReader, raw: StdinFile) -> None:
     _put_under(buffer, raw if raw.ours else raw.original)
 
 
-def _put_under(buffer: io.BufferedReader, raw: io.RawIOBase) -> None:
+def _put_under(buffer: _BufferedReader, raw: io.RawIOBase) -> None:
     buffer.__init__(raw)  # type: ignore[misc]  # that is the way to give it another
 
 
-def _take_read_ahead(buffer: io.BufferedReader, raw: _FileIO) -> bytes:
+def _take_read_ahead(buffer: _BufferedReader, raw: _FileIO) -> bytes:
     """The bytes that `buffer` has in store. It would ask its raw file for more: for a moment, that is /dev/null."""
     fd, name = raw.fileno(), raw.name
     nothing = os_open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
