@@ -33,6 +33,7 @@ __main__.py; without it, or with -, the program is read from standard input.
 
   --only LIST   patch only these, separated by commas: {flags}
   --skip LIST   patch everything but these
+  -i            when the program has ended, go on with a prompt, as `python -i` does
   --no-patch    patch nothing; the program may call greening.monkey_patch() itself
   --audit       when the program has ended, list on standard error what stayed unpatched, and where
   --version     print versions
@@ -64,6 +65,7 @@ class Options:
         self.flags: dict[str, bool] = {}
         self.patch = True
         self.audit = False
+        self.prompt = False
 
 
 class _Refused(Exception):
@@ -81,8 +83,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         monkey_patch(**options.flags)
     run = _program(rest)
     try:
-        run()
+        if options.prompt:
+            _run_and_prompt(run)
+        else:
+            run()
     except SystemExit:
+        if sys.flags.interactive:  # it is shown, as any other
+            _hide_scaffold()
         raise
     except BaseException:
         _hide_scaffold()
@@ -104,6 +111,8 @@ def parse(arguments: list[str]) -> tuple[Options, list[str]]:
             options.flags.update(dict.fromkeys(_flags(name, value if equals else rest.pop(0)), name == "--only"))
         elif name == "--no-patch":
             options.patch = False
+        elif name == "-i":
+            options.prompt = not sys.flags.interactive  # or the interpreter does it
         elif name == "--audit":
             options.audit = True
         elif name in ("--version", "-V"):
@@ -238,10 +247,44 @@ def _show_lines_of(code: CodeType, source: str) -> None:
 def _stdin() -> None:
     _set_path("")
     module = _new_main("<stdin>", BuiltinImporter)
-    if sys.stdin.isatty():
-        importlib.import_module("code").interact(local=vars(module), exitmsg="")
-    else:
+    if not sys.stdin.isatty():
         exec(_compile(sys.stdin.buffer.read(), "<stdin>"), vars(module))
+    elif not sys.flags.interactive:
+        _prompt()
+
+
+def _run_and_prompt(run: Run) -> None:
+    """Run the program, show what it raises (SystemExit included, as `python -i` does), and go on with a prompt."""
+    if run is _stdin and sys.stdin.isatty():
+        run()
+        return
+    try:
+        run()
+    except BaseException as error:  # noqa: BLE001  # whatever a program raises
+        _hide_scaffold()
+        sys.last_type, sys.last_value = type(error), error
+        if sys.version_info >= (3, 12):
+            sys.last_exc = error
+        sys.excepthook(type(error), error, error.__traceback__)
+    _prompt(banner="")
+
+
+def _prompt(banner: str | None = None) -> None:
+    """Read commands and run them in `__main__`, with line editing, history and completion where readline is there."""
+    hook = getattr(sys, "__interactivehook__", None)
+    if hook is not None and sys.stdin.isatty():
+        sys.audit("cpython.run_interactivehook", hook)
+        # From 3.13 on the hook prepares readline for nothing else.
+        variable, before = "PYTHON_BASIC_REPL", os.environ.get("PYTHON_BASIC_REPL")
+        os.environ[variable] = "1"
+        try:
+            hook()
+        finally:
+            if before is None:
+                del os.environ[variable]
+            else:
+                os.environ[variable] = before
+    importlib.import_module("code").interact(local=vars(sys.modules["__main__"]), banner=banner, exitmsg="")
 
 
 def _compile(source: str | bytes, name: str) -> CodeType:

@@ -10,9 +10,11 @@ from typing import Any, NamedTuple, cast
 
 import greenlet
 
+from greening._blockers import BLOCKERS
 from greening._compiled import why_not
 from greening._core.current import get_hub
 from greening._originals import LockType, RLock
+from greening.net.stdin import would_block
 from greening.patcher.bound import KINDS as METHODS
 from greening.patcher.bound import Stale
 from greening.patcher.ledger import ABSENT, LEDGER
@@ -42,7 +44,8 @@ class Finding(NamedTuple):
 
     Attributes:
         kind: "name" (an original function or class), "lock" (a real lock or RLock), "instance" (an object made by a
-            class that has been replaced since), "class" (a class derived from one).
+            class that has been replaced since), "class" (a class derived from one), "module" (one that is loaded and
+            waits in C; the README has a table of them).
         where: the place that holds it, as a path from a module where one is found.
         what: what is held there.
         remedy: what to do.
@@ -67,7 +70,7 @@ def audit() -> list[Finding]:
     if not LEDGER.placed:
         return []
     gc.collect()  # what nobody refers to any more is nobody's problem
-    return sorted({*_names(), *_methods(), *_locks(), *_instances()})
+    return sorted({*_names(), *_methods(), *_locks(), *_instances(), *_standard_input(), *_modules()})
 
 
 def _names() -> Iterator[Finding]:
@@ -143,6 +146,20 @@ def _instances() -> Iterator[Finding]:
     for holder in _outside_targets(_anything, tuple(replaced)) if replaced else ():
         what, where = f"made by the original {replaced[type(holder.value)]}", holder.where
         yield Finding("instance", where, what, f"make it after patching: {_earlier(where)}")
+
+
+def _standard_input() -> Iterator[Finding]:
+    if "io" in LEDGER.placed and would_block():
+        what = "waits in C; an OS thread was reading it when it was to be patched"
+        yield Finding("instance", "sys.stdin", what, _earlier("__main__"))
+
+
+def _modules() -> Iterator[Finding]:
+    for blocker in BLOCKERS:
+        for name in blocker.modules:
+            if name in sys.modules:
+                what = f"{blocker.what} stops everything while {blocker.while_}"
+                yield Finding("module", name, what.replace("`", ""), blocker.remedy.replace("`", ""))
 
 
 def _replaced_classes() -> dict[type, str]:

@@ -10,6 +10,7 @@ CATALOGUE: tuple[Entry, ...] = (
     Entry("time", "time", "greening.patches.time"),
     Entry("os", "os", "greening.patches.os"),
     Entry("io", "os", "greening.patches.io"),
+    Entry("fcntl", "os", "greening.patches.fcntl"),
     # Locks before everything that makes one when it is imported: `threading` before `queue`, `signal` and the rest.
     Entry("_thread", "thread", "greening.patches._thread"),
     Entry("threading", "thread", "greening.patches.threading"),

@@ -1,7 +1,7 @@
-"""io: `open`, which is also the builtin.
+"""io: `open`, which is also the builtin; standard input and the builtin `input`.
 
 What blocks here: opening a FIFO, until the other end is opened, too; and reads and writes of what it returns for a FIFO
-or for the descriptor of a pipe, a socket or a terminal.
+or for the descriptor of a pipe, a socket or a terminal; reads of `sys.stdin`; `input` and the interpreter's prompt.
 Fact: only stat(2) tells a FIFO from a file, and costs about a quarter of what opening a file costs.
 Decision: it is asked where other green threads would stand still, and nowhere else.
 What stays: files on disk, `FileIO(path)` and `open_code`.
@@ -15,6 +15,7 @@ from typing import Any
 
 from greening._core.current import get_hub, has_hub
 from greening._originals import builtin_open
+from greening.net import lineinput
 from greening.net.builtin import Home
 from greening.net.fileio import open_fd, open_green
 from greening.net.transfer import is_fifo, open_file
@@ -63,6 +64,8 @@ def _after(undo: Undo) -> None:
     for module in (builtin, _real_io):
         undo.add(partial(setattr, module, "open", module.open))
         module.open = open
+    for step in lineinput.take_over():
+        undo.add(step)
 
 
 PATCH = Patch(target="io", flag="os", replaces={"open": open}, after=_after)

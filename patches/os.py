@@ -1,15 +1,15 @@
 """os: reads and writes of descriptors, waits for children, closing.
 
 What blocks here: read(2) and write(2) of pipes, terminals, sockets and eventfds; the wait(2) family; sendfile(2) and
-splice(2); opening a FIFO; system(3). What we replace: those, and what ends a descriptor, which must wake whoever
-waits for it.
+splice(2); opening a FIFO; lockf(3); system(3). What we replace: those, and what ends a descriptor, which must wake
+whoever waits for it.
 What stays: everything about files on disk; `fork` and `posix_spawn` (in the child of a fork the engine starts afresh
-by itself); `popen` and `spawn*`, which are made of the above. `lockf` with F_LOCK still blocks, as do `flock` and
-`lockf` of fcntl.
+by itself); `popen` and `spawn*`, which are made of the above.
 """
 
 import _imp
 import errno
+import fcntl
 import io
 import os as _os
 import sys
@@ -24,6 +24,7 @@ from greening._originals import os_open as _real_open
 from greening.net import child, importlock, pipe, transfer
 from greening.net.builtin import Home
 from greening.net.fileio import open_fd
+from greening.net.filelock import RECORD, Part, absolute, change, lock, real_lockf
 from greening.net.hubless import hubless
 from greening.patcher.spec import Patch, Undo
 from greening.threads.native import NativePool
@@ -31,6 +32,7 @@ from greening.threads.native import NativePool
 _home = Home("os")
 _real_closerange = _os.closerange
 _real_dup2 = _os.dup2
+_real_lockf = _os.lockf
 _real_system = _os.system
 # Not deaf: the shell inherits the signal mask.
 _shells = NativePool(1000)
@@ -136,6 +138,34 @@ def dup2(_: Any, fd: int, fd2: int, inheritable: bool = True) -> int:
     return _real_dup2(fd, fd2, inheritable)
 
 
+@_home.builtin
+def lockf(_: Any, fd: int, command: int, length: int, /) -> None:
+    """Lock, try or unlock `length` bytes from the file's position on, for this process; 0: to the end of the file.
+
+    Args:
+        command: F_LOCK (others run while it waits), F_TLOCK, F_ULOCK or F_TEST.
+    """
+    if type(fd) is not int or type(length) is not int or command not in _LOCK_TYPES:
+        return _real_lockf(fd, command, length)
+    try:
+        part = Part(*absolute(fd, 0, length, _os.SEEK_CUR), _LOCK_TYPES[command])
+    except OSError:
+        return _real_lockf(fd, command, length)
+    if command != _os.F_LOCK:
+        return change(RECORD, fd, part, lambda: _real_lockf(fd, command, length))
+    sys.audit("os.lockf", fd, command, length)
+    return lock(
+        RECORD,
+        fd,
+        part,
+        lambda: _real_lockf(fd, _os.F_TLOCK, length),
+        lambda waiting: real_lockf(waiting, fcntl.LOCK_EX, abs(length), part.start),
+    )
+
+
+_LOCK_TYPES = {_os.F_LOCK: fcntl.F_WRLCK, _os.F_TLOCK: fcntl.F_WRLCK, _os.F_ULOCK: fcntl.F_UNLCK}
+
+
 def fdopen(
     fd: int, mode: str = "r", buffering: int = -1, encoding: str | None = None, *args: Any, **kwargs: Any
 ) -> Any:
@@ -198,6 +228,7 @@ _GREEN: dict[str, object] = {
     "close": close,
     "closerange": closerange,
     "dup2": dup2,
+    "lockf": lockf,
     "fdopen": fdopen,
     "wait": wait,
     "waitpid": waitpid,

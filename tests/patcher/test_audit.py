@@ -2,10 +2,14 @@
 
 import re
 import sys
+from pathlib import Path
 
 import pytest
 
+from greening._blockers import BLOCKERS, table
 from greening.debug import audit
+
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 LATE = """
 import functools, time, threading, queue, _thread
@@ -117,3 +121,41 @@ def test_on_the_command_line(run_program, tmp_path, late) -> None:
         assert done.stderr == "greening: audit: everything that was found is green\n"
     else:
         assert "late" not in done.stderr
+
+
+def test_modules_that_wait_in_c_are_named(run_program) -> None:
+    run_program("""
+import greening
+greening.monkey_patch()
+import sqlite3, sys
+from greening.debug import audit
+(found,) = [finding for finding in audit() if finding.kind == "module"]
+assert (found.where, "locked" in found.what, "tpool.execute" in found.remedy) == ("_sqlite3", True, True), found
+greening.unpatch()
+assert audit() == []
+""")
+
+
+def test_standard_input_that_a_thread_reads_already_is_named(run_program) -> None:
+    run_program("""
+import os, sys, threading, time
+reader, writer = os.pipe()
+os.dup2(reader, 0)
+real_thread = threading.Thread(target=sys.stdin.readline)
+real_thread.start()
+syscall = f"/proc/self/task/{real_thread.native_id}/syscall"
+while open(syscall).read().split()[1:2] != ["0x0"]:
+    time.sleep(0.001)
+import greening
+greening.monkey_patch()
+from greening.debug import audit
+assert [finding.where for finding in audit() if "reading" in finding.what] == ["sys.stdin"]
+os.write(writer, b"line\\n")
+real_thread.join()
+""")
+
+
+def test_the_readme_has_the_table_of_what_still_blocks() -> None:
+    assert table() in (ROOT / "README.md").read_text(encoding="utf-8")
+    for blocker in BLOCKERS:
+        assert all((blocker.what, blocker.while_, blocker.remedy)), blocker

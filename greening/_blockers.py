@@ -1,0 +1,125 @@
+"""What still stops all green threads of an OS thread while it waits, and what to do about it: data.
+
+The table of the README is made of it, and `greening.debug.audit()` reports the modules that are loaded.
+"""
+
+from typing import NamedTuple
+
+
+class Blocker(NamedTuple):
+    """Something that waits, or works, where no patch can reach.
+
+    Attributes:
+        what: its name, as in the README.
+        modules: when one of these is loaded, it is probably used; empty: that cannot be told.
+        while_: when it stops everything.
+        remedy: what to do.
+    """
+
+    what: str
+    modules: tuple[str, ...]
+    while_: str
+    remedy: str
+
+
+_IN_THREADS = "`tpool.execute`, or `tpool.Proxy` around the connection; as many threads as connections, or more"
+
+BLOCKERS = (
+    Blocker(
+        "Calculations: regular expressions, parsing, images, numbers",
+        (),
+        "they last",
+        "another process; `tpool.execute` where the GIL is released (`zlib`, `hashlib`)",
+    ),
+    Blocker(
+        "Files on disk, `os.fsync`, pages of an `mmap`",
+        (),
+        "the disk, or the file server, is slow",
+        "`tpool.execute`",
+    ),
+    Blocker(
+        "`termios.tcdrain`, `fcntl.ioctl`, functions called by `ctypes` or `cffi`",
+        (),
+        "they wait",
+        "`tpool.execute`",
+    ),
+    Blocker(
+        "`curses`: `getch`, `getkey`, `getstr`",
+        ("_curses",),
+        "no key is pressed",
+        "`select.select([0], [], [])` before `getch`",
+    ),
+    Blocker(
+        "`tkinter`: `mainloop`",
+        ("_tkinter",),
+        "it runs",
+        "a loop of `update()` and `greening.sleep(0.01)`",
+    ),
+    Blocker(
+        "`sqlite3`",
+        ("_sqlite3",),
+        "the database is locked, or a statement lasts",
+        "`tpool.execute` and `check_same_thread=False`; a short `timeout`",
+    ),
+    Blocker(
+        "psycopg2",
+        ("psycopg2._psycopg",),
+        "the server is asked",
+        "psycopg 3 with `PSYCOPG_IMPL=python`, which is green; or " + _IN_THREADS,
+    ),
+    Blocker(
+        "psycopg 3 in C (`psycopg[binary]`, `psycopg[c]`)",
+        ("psycopg_binary", "psycopg_c"),
+        "the server is asked",
+        "`PSYCOPG_IMPL=python`, which is green",
+    ),
+    Blocker(
+        "mysqlclient",
+        ("MySQLdb._mysql",),
+        "the server is asked",
+        "PyMySQL, which is green; or " + _IN_THREADS,
+    ),
+    Blocker(
+        "pyodbc, pymssql, cx_Oracle, python-ldap",
+        ("pyodbc", "pymssql._mssql", "cx_Oracle", "_ldap"),
+        "the server is asked",
+        _IN_THREADS,
+    ),
+    Blocker(
+        "cassandra-driver with its default, libev",
+        ("cassandra.io.libevwrapper",),
+        "it is connected: for ever",
+        "`connection_class=cassandra.io.asyncioreactor.AsyncioConnection`",
+    ),
+    Blocker(
+        "confluent-kafka",
+        ("confluent_kafka.cimpl",),
+        "`poll` and `flush` wait",
+        "`poll(0)` and `greening.sleep(0.01)` in a loop",
+    ),
+    Blocker(
+        "gRPC",
+        ("grpc._cython.cygrpc",),
+        "a call is under way",
+        "a process of its own",
+    ),
+    Blocker(
+        "pyzmq",
+        ("zmq.backend.cython._zmq",),
+        "`recv` and `send` wait",
+        "`zmq.asyncio` with `greening.aio`",
+    ),
+    Blocker(
+        "pycurl",
+        ("pycurl",),
+        "`perform` waits",
+        "`tpool.execute`",
+    ),
+)
+
+
+def table() -> str:
+    """The table of the README, in Markdown."""
+    rows = [("what", "stops everything while", "what to do"), ("---",) * 3]
+    rows += [(blocker.what, blocker.while_, blocker.remedy) for blocker in BLOCKERS]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows).replace("| --- | --- | --- |", "|---|---|---|")

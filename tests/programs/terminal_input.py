@@ -1,0 +1,58 @@
+"""On a terminal: others run while a line is typed. Tells each prompt what has become of it."""
+
+import os
+import sys
+
+if "readline" in sys.argv:
+    import readline
+
+import greening
+
+greening.monkey_patch()
+import threading
+import time
+
+events: list[tuple[object, ...]] = []
+sys.addaudithook(lambda name, args: events.append((name, *args)) if name.startswith("builtins.input") else None)
+
+
+def say(*words: object) -> None:
+    print(*words, flush=True)
+
+
+def other() -> None:
+    """Runs while the main thread waits for the terminal."""
+    time.sleep(0.001)
+    say("others run")
+
+
+threading.Thread(target=other).start()
+say("got", repr(input("first? ")))
+say("events", events)
+try:
+    input("interrupted? ")
+except KeyboardInterrupt:
+    say("KeyboardInterrupt")
+try:
+    with greening.Timeout(0.01):
+        input("too slow? ")
+except greening.Timeout:
+    say("Timeout")
+
+# Two threads, one terminal: each gets a line.
+lines = []
+both = [threading.Thread(target=lambda name=name: lines.append((name, input(f"{name}? ")))) for name in ("A", "B")]
+for thread in both:
+    thread.start()
+for thread in both:
+    thread.join()
+say("lines", lines)
+
+say("line", repr(sys.stdin.readline()))
+try:
+    input("end? ")
+except EOFError:
+    say("EOFError")
+if "readline" in sys.argv:
+    say("history", [readline.get_history_item(number + 1) for number in range(readline.get_current_history_length())])
+say("others", os.ttyname(0) == os.ttyname(1))
