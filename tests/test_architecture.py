@@ -19,7 +19,7 @@ FOLDERS = ("greening", "patches", "scripts", "tests")
 # A room is a package or a single file; its floor is the only thing that has to be declared. The order inside a room is
 # any order without cycles.
 FLOORS = (
-    {"greening._compiled", "greening._originals", "greening.errors"},
+    {"greening._entrance", "greening._compiled", "greening._originals", "greening.errors"},
     {"greening._core"},
     {"greening.sync", "greening.timeout"},
     {"greening.pool", "greening.threads", "greening.patcher"},
