@@ -31,7 +31,7 @@ try:
     if sys.version_info >= (3, 13):
         import _interpreters as interpreters
     else:
-        import _xxsubinterpreters as interpreters
+        import _xxsubinterpreters as interpreters  # type: ignore[import-not-found]  # not in typeshed
 except ImportError:  # a Python that was built without it; the accelerator asks as well
     _is_main = True
 else:

@@ -95,10 +95,10 @@ class Job(Generic[T]):
             return
         starter = self._starter
         # A task is interrupted in its own OS thread only: see `Task.interrupt`.
-        may_lend = starter is not None and starter.hub is current().hub and pool._is_worker()
-        if may_lend and starter.interrupt(_TakenOver()):
+        if starter is not None and starter.hub is current().hub and pool._is_worker():
             self._starter = None
-            pool._lend(self.run, self)
+            if starter.interrupt(_TakenOver()):
+                pool._lend(self.run, self)
         event = Event()
         self._waiters.append(event)
         if not self.done:
