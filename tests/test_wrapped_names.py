@@ -62,3 +62,28 @@ greening.unpatch()
 assert socket.socket is socksocket
 """
     )
+
+
+def test_what_was_taken_before_a_function_was_wrapped_is_rebound_or_reported(run_program: Callable[..., Any]) -> None:
+    run_program(
+        """
+import os, time
+from time import sleep
+kept = (os.read,)
+real = time.sleep, os.read
+def traced_sleep(seconds, real=real[0]):
+    return real(seconds)
+def traced_read(fd, n, real=real[1]):
+    return real(fd, n)
+time.sleep, os.read = traced_sleep, traced_read
+del real
+import greening
+from greening.debug import audit
+greening.monkey_patch()
+assert sleep is time.sleep, sleep
+assert [finding.where for finding in audit() if finding.what == "the unpatched os.read"] == ["__main__.kept[0]"]
+greening.unpatch()
+assert (time.sleep.__name__, os.read.__name__) == ("traced_sleep", "traced_read")
+assert type(sleep).__name__ == "builtin_function_or_method"
+"""
+    )

@@ -17,10 +17,10 @@ from functools import partial
 from types import ModuleType
 
 from greening.errors import PatchError
-from greening.patcher.behind import class_behind, nothing_in_front
+from greening.patcher.behind import class_behind, function_behind, nothing_in_front
 from greening.patcher.bound import rebind_methods
 from greening.patcher.deferred import watch
-from greening.patcher.ledger import ABSENT, Changes, Ledger
+from greening.patcher.ledger import ABSENT, BEHIND, Changes, Ledger
 from greening.patcher.look import is_module
 from greening.patcher.rebind import rebind
 from greening.patcher.spec import Entry, Patch, Undo
@@ -136,7 +136,10 @@ def place(patch: Patch, module: ModuleType, changes: Changes, record: Recorder) 
     for name in patch.removes:
         record(patch.target, name, changes.set_item(namespace, name, ABSENT), ABSENT)
     for name, value in patch.replaces.items():
-        record(patch.target, name, changes.set_item(namespace, name, value), value)
+        before = changes.set_item(namespace, name, value)
+        record(patch.target, name, before, value)
+        if before is not value and (function := function_behind(module, name, before)) is not None:
+            record(patch.target, name + BEHIND, function, value)
     for class_name, members in patch.methods.items():
         owner = class_of(module, class_name)
         for name, value in members.items():

@@ -142,3 +142,67 @@ def test_a_failure_puts_the_wrapper_back(fakes: Any) -> None:
         )
     assert module.Thing is wrapper
     assert real().wait() == "blocks"
+
+
+FUNCTION = """
+def pause():
+    return "blocks"
+"""
+
+
+def wrapped(kind: str, module: Any, real: Callable[[], str]) -> Any:
+    if kind == "closure":
+        return lambda: real()
+    if kind == "wraps":
+        return functools.wraps(real)(lambda: "wrapped")
+    if kind == "partial":
+        return functools.partial(real)
+    if kind == "mock":
+        return Mock(wraps=real)
+    if kind == "default":
+        return lambda call=real: call()
+    if kind == "object":
+        return ForeignThing(real)
+    if kind == "method":
+        return ForeignThing(real).__call__
+    namespace = {"_real": real, "__name__": "profiler"}  # the way of most profilers: a global of their module
+    exec("def profiled(): return _real()", namespace)
+    return namespace["profiled"]
+
+
+FUNCTION_KINDS = pytest.mark.parametrize(
+    "kind", ["closure", "wraps", "partial", "mock", "default", "object", "method", "global", "twice"]
+)
+
+
+@FUNCTION_KINDS
+def test_a_function_that_was_taken_before_it_was_wrapped_is_known(fakes: Any, kind: str) -> None:
+    module = fakes.module("victim", FUNCTION)
+    user = fakes.module("user", "from victim import pause")
+    real = module.pause
+    module.pause = wrapper = wrapped("closure" if kind == "twice" else kind, module, real)
+    if kind == "twice":
+        module.pause = wrapper = wrapped("global", module, wrapper)
+
+    def green() -> str:
+        return "waits"
+
+    fakes.apply(fakes.entry("victim", replaces={"pause": green}))
+    assert module.pause is green
+    assert user.pause is green
+    fakes.unapply()
+    assert module.pause is wrapper
+    assert user.pause is real
+
+
+def test_a_stand_in_with_no_function_behind_it_is_replaced_and_comes_back(fakes: Any) -> None:
+    module = fakes.module("victim", FUNCTION)
+    module.pause = stand_in = Mock(return_value=None)
+
+    def green() -> str:
+        return "waits"
+
+    fakes.apply(fakes.entry("victim", replaces={"pause": green}))
+    assert module.pause is green
+    fakes.unapply()
+    assert module.pause is stand_in
