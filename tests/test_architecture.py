@@ -294,7 +294,7 @@ MAY_HAVE_STATE = {
     "greening/patcher/deferred.py": "the import hooks",
     "greening/patcher/isolate.py": "the private copies of modules",
     "greening/patcher/standin.py": "what stands in sys.modules meanwhile",
-    "greening/pool/greenmap.py": "which green thread a reader of input reads for",
+    "greening/pool/job.py": "which green threads wait for one another by way of pools",
     "greening/sync/local.py": "the token of an OS thread",
     "greening/sync/lock.py": "fairness",
     "greening/threads/handle.py": "the threads that have not ended",

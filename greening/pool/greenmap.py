@@ -3,22 +3,16 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
-from weakref import WeakKeyDictionary
 
 from greening._core.current import current
 from greening._core.greenthread import spawn
-from greening._core.task import Task
-from greening.pool.job import Job
+from greening.pool.job import MAKERS, Job
 from greening.sync.event import Event
 
 if TYPE_CHECKING:
     from greening.pool.greenpool import GreenPool
 
 T = TypeVar("T")
-
-# The green thread that reads a map's input -> the one that made the map. The input may be a map, too, of a pool whose
-# worker the maker is: then the maker waits for what the reader waits for, and can lend it its place.
-MAKERS: WeakKeyDictionary[Task, Task] = WeakKeyDictionary()
 
 
 class GreenMap(Iterator[T]):
@@ -43,16 +37,16 @@ class GreenMap(Iterator[T]):
     def _produce(self) -> None:
         while True:
             try:
-                job = Job(self._function, next(self._input))
+                job = Job(self._pool, self._function, next(self._input))
             except StopIteration:
                 break
             except Exception as error:  # noqa: BLE001  # the input's error is the consumer's, at this position
-                job = Job(self._function)
+                job = Job(self._pool, self._function)
                 job.fail(error)
                 self._push(job)
                 break
             self._push(job)
-            job.start(self._pool)
+            job.start()
             while len(self._jobs) >= self._window:
                 self._gate.wait()
                 self._gate.reset()
@@ -75,7 +69,7 @@ class GreenMap(Iterator[T]):
                 if self._more.ready():
                     self._more.reset()
             job = self._jobs[0]
-            job.wait(self._pool)
+            job.wait()
             if self._jobs and self._jobs[0] is job:
                 self._jobs.popleft()
                 _wake(self._gate)

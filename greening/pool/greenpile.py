@@ -24,13 +24,13 @@ class GreenPile(Iterator[Any]):
 
         Parks while the pool is full; a worker of the pool runs the function on the spot instead, as `GreenPool.spawn`.
         """
-        job = Job(function, args, kwargs)
+        job = Job(self.pool, function, args, kwargs)
         self._jobs.append(job)
         if self.pool._would_wait_for_itself():
             job.run()
             return
         try:
-            job.start(self.pool)
+            job.start()
         except BaseException:
             if job.abandoned and job in self._jobs:
                 self._jobs.remove(job)
@@ -46,7 +46,7 @@ class GreenPile(Iterator[Any]):
         """
         while self._jobs:
             job = self._jobs[0]
-            job.wait(self.pool)
+            job.wait()
             if not job.abandoned and self._jobs and self._jobs[0] is job:
                 self._jobs.popleft()
                 return job.outcome()

@@ -7,8 +7,8 @@ from greening._core.current import current
 from greening._core.greenthread import GreenThread, spawn
 from greening._core.lot import choose, enter, guard, wait_chosen
 from greening._core.task import Task
-from greening.pool.greenmap import MAKERS, GreenMap
-from greening.pool.job import Job
+from greening.pool.greenmap import GreenMap
+from greening.pool.job import Job, works_for
 
 T = TypeVar("T")
 
@@ -71,11 +71,8 @@ class GreenPool:
         self.spawn(function, *args, **kwargs)
 
     def _is_worker(self) -> bool:
-        """True when the running green thread has a place, or reads the input of a map for one that has."""
-        task: Task | None = current()
-        while task is not None and task not in self.coroutines_running:
-            task = MAKERS.get(task)
-        return task is not None
+        """True when the running green thread has a place, or one that has waits for it."""
+        return works_for(current(), self)
 
     def _would_wait_for_itself(self) -> bool:
         return self._claimed >= self.size and self._is_worker()
@@ -101,14 +98,16 @@ class GreenPool:
         if job is None:
             thread.link(self._ended)
         else:
+            job.thread_started(thread)
             thread.link(self._ended, job)
         return thread
 
-    def _lend(self, function: Callable[[], None], job: Job[Any]) -> None:
-        """Run `function` in the place of the calling worker, which waits for it."""
-        thread = spawn(function)
+    def _lend(self, job: Job[Any]) -> None:
+        """Run `job` in the place of a worker, which waits for it."""
+        thread = spawn(job.run)
         self.coroutines_running.add(thread)
         self._lent += 1
+        job.thread_started(thread)
         thread.link(self._lent_ended, job)
 
     def _ended(self, thread: GreenThread[Any], job: Job[Any] | None = None) -> None:

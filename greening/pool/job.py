@@ -1,15 +1,17 @@
 """A call whose result is collected later: what maps and piles are made of.
 
-Facts: a worker that collects a result waits for a job of its own pool. While the pool is full, that job waits for a
-place, and one of the places is the worker's: the pool would wait for itself.
+Facts: a worker that collects a result waits for a job of its own pool, directly or by way of jobs of other pools. While
+the pool is full, that job waits for a place, and one of the places is the worker's: the pool would wait for itself.
 Decision: the worker lends its place to the job that it waits for. The job runs in a green thread of its own, so that an
 interruption of the worker does not reach it, and jobs within jobs do not use up the stack. No more than `size` are at
-work all the same: the worker does nothing meanwhile.
+work all the same: the worker does nothing meanwhile. It is looked whether a place can be lent when a wait begins, by
+whichever of those in the chain is the last to wait.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from weakref import WeakKeyDictionary
 
 from greening._core.current import current
 from greening._core.greenthread import GreenThread
@@ -21,7 +23,27 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# The green thread that reads a map's input -> the one that made the map, and waits for what the reader waits for.
+MAKERS: WeakKeyDictionary[Task, Task] = WeakKeyDictionary()
+_runs: "dict[Task, Job[Any]]" = {}  # the job that a green thread carries out
+_awaits: "dict[Task, Job[Any]]" = {}  # the job that a green thread waits for
+
 _NO_KEYWORDS: Mapping[str, Any] = MappingProxyType({})
+
+
+def works_for(task: Task, pool: "GreenPool") -> bool:
+    """True for a worker of the pool, and for what a worker waits for now: its place may be lent."""
+    chain, seen = [task], {task}
+    for each in chain:  # it grows
+        if each in pool.coroutines_running:
+            return True
+        maker, job = MAKERS.get(each), _runs.get(each)
+        behind = [] if job is None else [waiter for waiter, _ in job._waiters]
+        for one in behind if maker is None else [maker, *behind]:
+            if one not in seen:
+                seen.add(one)
+                chain.append(one)
+    return False
 
 
 class _TakenOver(BaseException):
@@ -36,23 +58,33 @@ class Job(Generic[T]):
         abandoned: there was no call: what wanted to start it was interrupted.
     """
 
-    __slots__ = ("_args", "_error", "_function", "_kwargs", "_starter", "_value", "_waiters", "abandoned", "done")
+    __slots__ = (
+        *("_args", "_error", "_function", "_kwargs", "_pool", "_starter", "_thread", "_value", "_waiters"),
+        *("abandoned", "done"),
+    )
 
     _value: T
 
     def __init__(
-        self, function: Callable[..., T], args: Iterable[Any] = (), kwargs: Mapping[str, Any] = _NO_KEYWORDS
+        self,
+        pool: "GreenPool",
+        function: Callable[..., T],
+        args: Iterable[Any] = (),
+        kwargs: Mapping[str, Any] = _NO_KEYWORDS,
     ) -> None:
+        self._pool = pool
         self._function = function
         self._args = args
         self._kwargs = kwargs
         self._starter: Task | None = None  # what waits for a place, for this job
         self._error: BaseException | None = None
-        self._waiters: list[Event] = []
+        self._thread: Task | None = None  # what carries it out
+        self._waiters: list[tuple[Task, Event]] = []
         self.abandoned = self.done = False
 
-    def start(self, pool: "GreenPool") -> None:
+    def start(self) -> None:
         """Run it in the pool. Parks while the pool is full, unless a worker lends its place."""
+        pool = self._pool
         if pool.free() <= 0:
             self._starter = current()
         try:
@@ -86,23 +118,41 @@ class Job(Generic[T]):
     def _end(self) -> None:
         # In this order, and in the opposite one in `wait`: they may be two OS threads.
         self.done = True
-        for event in self._waiters:
+        for _, event in tuple(self._waiters):
             event.send()
 
-    def wait(self, pool: "GreenPool") -> None:
+    def wait(self) -> None:
         """Park until it is done. Raises what interrupts the caller, and nothing of the job's own."""
         if self.done:
             return
-        starter = self._starter
+        task, event = current(), Event()
+        self._waiters.append((task, event))
+        _awaits[task] = self
+        try:
+            self._lend_a_place(task)
+            if not self.done:
+                event.wait()
+        finally:
+            del _awaits[task]
+            self._waiters.remove((task, event))
+
+    def _lend_a_place(self, task: Task) -> None:
+        """`task` begins to wait: lend a worker's place to the job at the other end of the chain, if that lacks one."""
+        job: Job[Any] | None = self
+        seen: set[Job[Any] | None] = {self}
+        while job is not None and job._starter is None:
+            job = None if job._thread is None else _awaits.get(job._thread)
+            if job in seen:
+                return  # a deadlock of the program's own
+            seen.add(job)
+        starter = None if job is None else job._starter
         # A task is interrupted in its own OS thread only: see `Task.interrupt`.
-        if starter is not None and starter.hub is current().hub and pool._is_worker():
-            self._starter = None
+        if job is None or starter is None or starter.hub is not task.hub:
+            return
+        if any(works_for(waiter, job._pool) for waiter, _ in job._waiters):
+            job._starter = None
             if starter.interrupt(_TakenOver()):
-                pool._lend(self.run, self)
-        event = Event()
-        self._waiters.append(event)
-        if not self.done:
-            event.wait()
+                job._pool._lend(job)
 
     def outcome(self) -> T:
         """What the function returned; raises what it raised."""
@@ -113,8 +163,15 @@ class Job(Generic[T]):
         finally:
             del self  # the traceback knows this frame
 
-    def thread_ended(self, thread: GreenThread[None]) -> None:
-        """Its green thread has ended. One that was killed before it began has called nothing."""
+    def thread_started(self, thread: GreenThread[Any]) -> None:
+        """This green thread is to carry it out."""
+        self._thread = thread
+        _runs[thread] = self
+
+    def thread_ended(self, thread: GreenThread[Any]) -> None:
+        """That green thread has ended. One that was killed before it began has called nothing."""
+        del _runs[thread]
+        self._thread = None
         if not self.done:
             try:
                 thread.wait()

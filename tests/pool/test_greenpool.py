@@ -574,3 +574,33 @@ def test_maps_of_several_pools_inside_one_another() -> None:
 
     assert list(outer.imap(page, range(4))) == [6, 6, 6, 6]
     assert outer.spawn(lambda: list(inner.imap(abs, outer.imap(abs, [-1, -2])))).wait() == [1, 2]
+
+
+@SIZES
+def test_a_pool_cannot_wait_for_itself_by_way_of_another_pool(size: int) -> None:
+    one, other, work = GreenPool(size), GreenPool(size), Work(0.01)
+
+    def dig(level: int) -> int:
+        sleep(0)
+        if level == 0:
+            return work(1)
+        return sum((one, other)[level % 2].imap(dig, [level - 1] * 2))
+
+    threads = [one.spawn(dig, 5) for _ in range(2)]
+    assert [thread.wait() for thread in threads] == [32, 32]
+    assert (one.running(), one.free(), other.running(), other.free()) == (0, size, 0, size)
+
+
+def test_a_worker_that_waits_later_than_the_job_of_the_other_pool_lends_its_place() -> None:
+    one, other = GreenPool(1), GreenPool(1)
+
+    def back(number: int) -> list[int]:
+        return list(one.imap(abs, [-number]))
+
+    def worker() -> list[list[int]]:
+        results = other.imap(back, [1, 2])
+        sleep(1)  # the job of `other` waits for a place in `one` meanwhile
+        return list(results)
+
+    assert one.spawn(worker).wait() == [[1], [2]]
+    assert one.spawn(worker).wait() == [[1], [2]]
