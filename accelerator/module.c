@@ -96,21 +96,13 @@ make_type(PyObject *module, PyType_Spec *spec, PyTypeObject *base)
     return (PyTypeObject *)type;
 }
 
-static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "greening._accelerator", "Compiled doubles of the engine's busiest functions.", -1,
-    NULL, NULL, NULL, NULL, NULL,
-};
-
-PyMODINIT_FUNC
-PyInit__accelerator(void)
+static int
+make_constants(void)
 {
-    PyGreenlet_Import();
-    if (_PyGreenlet_API == NULL)
-        return NULL;
 #define INTERN(name)                                          \
     N_##name = PyUnicode_InternFromString(#name);             \
     if (N_##name == NULL)                                     \
-        return NULL;
+        return -1;
     NAMES(INTERN)
 #undef INTERN
     ZERO = PyLong_FromLong(0);
@@ -120,14 +112,44 @@ PyInit__accelerator(void)
     DEAD = PyLong_FromLong(4);
     EMPTY = PyUnicode_FromString("");
     SWITCHED = PyTuple_New(0);
-    if (!ZERO || !RUNNING || !PARKED || !READY || !DEAD || !EMPTY || !SWITCHED)
-        return NULL;
-    PyObject *module = PyModule_Create(&definition);
-    if (module == NULL)
-        return NULL;
-    if (add_ring(module) < 0 || add_tasks(module) < 0 || add_lots(module) < 0 || add_fairness(module) < 0 || add_threads(module) < 0 || add_guards(module) < 0 ||
-        add_locks(module) < 0 || add_semaphores(module) < 0 || add_locals(module) < 0 || add_carriers(module) < 0 ||
-        add_hubs(module) < 0 || add_sockets(module) < 0)
-        Py_CLEAR(module);
-    return module;
+    return ZERO && RUNNING && PARKED && READY && DEAD && EMPTY && SWITCHED ? 0 : -1;
+}
+
+/* The types and constants are the process's and the main interpreter's. In two phases (PEP 489), because then every
+   interpreter that imports the module comes through here: with one phase, it would be handed what the first one has. An
+   import after the module was deleted from `sys.modules` is given the same types again: objects of theirs are about. */
+static int
+fill_module(PyObject *module)
+{
+    static PyObject *filled;
+    if (PyInterpreterState_GetID(PyInterpreterState_Get()) != 0) {
+        PyErr_SetString(PyExc_ImportError, "greening._accelerator can be imported in the main interpreter only");
+        return -1;
+    }
+    PyObject *names = PyModule_GetDict(module);
+    if (filled != NULL)
+        return PyDict_Merge(names, filled, 0);
+    PyGreenlet_Import();
+    if (_PyGreenlet_API == NULL || make_constants() < 0 || add_ring(module) < 0 || add_tasks(module) < 0 ||
+        add_lots(module) < 0 || add_fairness(module) < 0 || add_threads(module) < 0 || add_guards(module) < 0 || add_locks(module) < 0 || add_semaphores(module) < 0 ||
+        add_locals(module) < 0 || add_carriers(module) < 0 || add_hubs(module) < 0 || add_sockets(module) < 0)
+        return -1;
+    filled = PyDict_Copy(names);
+    return filled == NULL ? -1 : 0;
+}
+
+static PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, fill_module},
+    {0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "greening._accelerator", "Compiled doubles of the engine's busiest functions.", 0,
+    NULL, slots, NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC
+PyInit__accelerator(void)
+{
+    return PyModuleDef_Init(&definition);
 }

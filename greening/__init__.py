@@ -4,6 +4,7 @@ Call `greening.monkey_patch()` first thing, or run a script with `python -m gree
 modules green: `from greening.green import socket`.
 
 The house, from the ground up:
+    _entrance                  where greening may be imported
     _originals errors          the stdlib before patching; every exception
     _core                      the engine: hub, tasks, green threads, timers, descriptors
     sync timeout               locks, events, queues; timeouts
@@ -18,6 +19,8 @@ The house, from the ground up:
 import os as _os
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING, Any
+
+from greening import _entrance as _entrance  # first: it refuses where greening cannot work
 
 # In a checkout the patch modules lie beside the package, not inside it.
 if not _os.path.isdir(_os.path.join(__path__[0], "patches")):

@@ -12,6 +12,16 @@ import builtins
 import os
 import select as _select
 import time
+from typing import TypeVar, cast
+
+T = TypeVar("T")
+
+
+def _type_of(module: str, name: str, found: T) -> T:
+    """`found`, or the type of that name if another library has put something that is no type in its place."""
+    kinds = () if type(found) is type else type.__subclasses__(object)
+    return cast(T, next((kind for kind in kinds if (kind.__module__, kind.__name__) == (module, name)), found))
+
 
 monotonic = time.monotonic
 thread_time = time.thread_time
@@ -22,14 +32,14 @@ get_ident = _thread.get_ident
 get_native_id = _thread.get_native_id
 start_new_thread = _thread.start_new_thread
 thread_count = _thread._count
-LockType = _thread.LockType
-RLock = _thread.RLock
-real_local = _thread._local
+LockType = _type_of("_thread", "lock", _thread.LockType)
+RLock = _type_of("_thread", "RLock", _thread.RLock)
+real_local = _type_of("_thread", "_local", _thread._local)
 interrupt_main = _thread.interrupt_main
 
 select = _select.select
 poll = _select.poll
-epoll = getattr(_select, "epoll", None)
+epoll = _type_of("select", "epoll", getattr(_select, "epoll", None))
 
 builtin_open = builtins.open
 os_open = os.open
@@ -48,7 +58,7 @@ wait4 = os.wait4
 getsignal = _signal.getsignal
 set_signal = _signal.signal
 
-raw_socket = _socket.socket
+raw_socket = _type_of("_socket", "socket", _socket.socket)
 getaddrinfo = _socket.getaddrinfo
 gethostbyname = _socket.gethostbyname
 gethostbyname_ex = _socket.gethostbyname_ex

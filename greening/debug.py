@@ -17,7 +17,7 @@ from greening._originals import LockType, RLock
 from greening.net.stdin import would_block
 from greening.patcher.bound import KINDS as METHODS
 from greening.patcher.bound import Stale
-from greening.patcher.ledger import ABSENT, LEDGER
+from greening.patcher.ledger import ABSENT, BEHIND, LEDGER
 from greening.patcher.look import is_class, is_made_by_keeper, is_module, module_dict
 from greening.patcher.places import Holder
 from greening.patcher.rebind import is_anothers
@@ -120,7 +120,7 @@ def _originals() -> dict[int, tuple[object, str, bool]]:
             if plain and not is_anothers(before, target):
                 known = originals.get(id(before))
                 if known is None or (known[1].startswith("_") and not target.startswith("_")):  # by its public name
-                    originals[id(before)] = before, f"{target}.{name}", after is ABSENT
+                    originals[id(before)] = before, f"{target}.{name.removesuffix(BEHIND)}", after is ABSENT
     return originals
 
 

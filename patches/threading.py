@@ -10,7 +10,7 @@ When `threading` was there before: real locks, the handles of real threads and t
 
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from types import ModuleType
 from typing import Any, TypeVar
@@ -273,10 +273,10 @@ def _return_handle(thread: threading.Thread, name: str, real: object, new: Handl
         setattr(thread, name, real)
 
 
-def _return_names() -> None:
-    """Where `threading` was imported green, its names were never anything else."""
+def _return_names(names: Collection[str]) -> None:
+    """Where `threading` was imported green, these names were never anything else."""
     for name, source in _NAMES.items():
-        if getattr(threading, name, None) is _REPLACES.get(name, _native):
+        if name in names and getattr(threading, name, None) is _REPLACES.get(name, _native):
             setattr(threading, name, green.REAL[source])
 
 
@@ -298,11 +298,11 @@ class _History:
 HISTORY = _History()
 
 
-def _after(undo: Undo) -> None:
+def _after(imported_green: Collection[str], undo: Undo) -> None:
     lock = threading._active_limbo_lock  # type: ignore[attr-defined]  # not in typeshed
     HISTORY.late = HISTORY.undone or type(lock) is RealRLock
     undo.add(HISTORY.undo)
-    undo.add(_return_names)
+    undo.add(partial(_return_names, imported_green))
     if HISTORY.late:
         exchange = Exchange(holders, _green_for, (Lock, RLock))
         undo.add(partial(exchange.back, _may_go_back))
@@ -343,12 +343,13 @@ _CONDITION: dict[str, object] = {
 
 
 def _bind(module: ModuleType) -> Patch:
+    imported_green = frozenset(name for name, green in _REPLACES.items() if getattr(module, name, None) is green)
     return Patch(
         target="threading",
         flag="thread",
         replaces={**_REPLACES, "_make_invoke_excepthook": _excepthook_maker(module)},
         methods={"Condition": _CONDITION, "_DummyThread": _dummy_methods(module)},
-        after=_after if module is threading else None,
+        after=partial(_after, imported_green) if module is threading else None,
     )
 
 

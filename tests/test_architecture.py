@@ -19,7 +19,7 @@ FOLDERS = ("greening", "patches", "scripts", "tests")
 # A room is a package or a single file; its floor is the only thing that has to be declared. The order inside a room is
 # any order without cycles.
 FLOORS = (
-    {"greening._blockers", "greening._compiled", "greening._originals", "greening.errors"},
+    {"greening._blockers", "greening._entrance", "greening._compiled", "greening._originals", "greening.errors"},
     {"greening._core"},
     {"greening.sync", "greening.timeout"},
     {"greening.pool", "greening.threads", "greening.patcher"},
@@ -254,3 +254,155 @@ def test_every_patch_is_in_the_catalogue_and_has_tests() -> None:
     assert sorted(catalogue) == sorted(patches)
     assert tests == patches
     assert [(e.target, e.module) for e in CATALOGUE if not e.module.endswith(e.target.replace(".", "_"))] == []
+
+
+# -- Who may change what everybody shares ------------------------------------------------------------------------------
+
+# Writing PARKED says "I wait from here on", and everything between that and the switch is a critical step. Each place
+# needs a reason to be one.
+MAY_WRITE_PARKED = {
+    "greening/_core/parking_lot.py:enter": "the wait queue",
+    "greening/_core/registry.py:wait": "waits for a descriptor",
+    "greening/_core/registry.py:wait_any": "waits for one of many descriptors",
+    "greening/_core/thrower.py:execute": "waits until its target can be reached",
+    "greening/_core/waiting.py:sleep": "waits for time alone",
+}
+
+# State of the process, or of an OS thread. It needs an owner, an answer to fork, and a reason.
+MAY_HAVE_STATE = {
+    "greening/_core/current.py": "the hubs of the process",
+    "greening/_core/hub.py": "what an OS thread that has ended left behind",
+    "greening/_core/stuck.py": "native threads that wait for work",
+    "greening/_core/task.py": "the next ident",
+    "greening/aio.py": "loops, by OS thread and by what is known about them",
+    "greening/backdoor/prompt.py": "the number of the next prompt",
+    "greening/backdoor/streams.py": "sys.stdout is one for all prompts",
+    "greening/net/child.py": "the children of the process, and what waits for them",
+    "greening/net/guest.py": "loops that wait in C",
+    "greening/net/importlock.py": "the import lock is the process's",
+    "greening/net/pipe.py": "fairness; buffers to be used again",
+    "greening/net/retry.py": "fairness; timeouts by descriptor",
+    "greening/net/select.py": "fairness",
+    "greening/net/socket.py": "socket.setdefaulttimeout",
+    "greening/net/stream.py": "a table that is filled while it is imported",
+    "greening/patcher/deferred.py": "the import hooks",
+    "greening/patcher/isolate.py": "the private copies of modules",
+    "greening/patcher/standin.py": "what stands in sys.modules meanwhile",
+    "greening/pool/job.py": "which green threads wait for one another by way of pools",
+    "greening/sync/local.py": "the token of an OS thread",
+    "greening/sync/lock.py": "fairness",
+    "greening/threads/handle.py": "the threads that have not ended",
+    "greening/threads/locals.py": "the attributes that adopted locals had",
+    "greening/threads/native.py": "the pools, and whether an OS thread is of one",
+    "greening/threads/semlock.py": "fairness; semaphores that a fork or the end has to look after",
+    "greening/threads/sigmask.py": "signal masks by green thread and by OS thread",
+    "greening/threads/sigwait.py": "signals that are waited for",
+    "greening/threads/tracing.py": "the trace function of an OS thread",
+    "greening/wsgi/fields.py": "a cache",
+    "greening/wsgi/head.py": "a cache",
+    "greening/wsgi/llhttp.py": "parsers to be used again",
+    "patches/asyncio.py": "fairness; the runs of loops",
+    "patches/select.py": "a table that is filled while it is imported",
+    "patches/signal.py": "what waits in signal.pause",
+    "patches/threading.py": "the dummies that old versions of threading keep",
+}
+
+# An import by name inside a function escapes every check above.
+MAY_IMPORT_BY_NAME = {
+    "greening/__init__.py": "names that are fetched when they are asked for",
+    "greening/_cli.py": "what only a report or a prompt needs",
+    "greening/backdoor/client.py": "line editing, for the program only",
+    "greening/green/__init__.py": "green imports",
+    "greening/patcher/apply.py": "targets, and the files of their patches",
+    "greening/patcher/deferred.py": "waits for an import that is under way",
+    "greening/patcher/plugins.py": "entry points of other packages",
+    "greening/patcher/standin.py": "imports for real, past the stand-ins",
+    "greening/sync/queue.py": "`queue` imports `threading`, which must not be loaded before it is patched",
+    "greening/tpool.py": "wrapt, which loads 170 modules",
+    "greening/wsgi/application.py": "the application that the command line names",
+}
+
+MUTABLES = frozenset(
+    "bytearray count Counter cycle defaultdict deque dict list OrderedDict set WeakKeyDictionary WeakSet "
+    "WeakValueDictionary local real_local".split()
+)
+
+
+@cache
+def functions_of(path: Path) -> list[tuple[str, ast.AST]]:
+    """Every node of a file, with the name of the innermost function around it ("" at module level)."""
+
+    def walk(node: ast.AST, function: str) -> Iterator[tuple[str, ast.AST]]:
+        for child in ast.iter_child_nodes(node):
+            yield function, child
+            inside = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
+            yield from walk(child, child.name if inside else function)  # type: ignore[attr-defined]
+
+    return list(walk(tree_of(path), ""))
+
+
+def name_of(node: ast.AST) -> str:
+    """The last part of a name: "c" for `a.b.c`."""
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def written_parked(path: Path) -> Iterator[str]:
+    for function, node in functions_of(path):
+        if isinstance(node, ast.Assign) and name_of(node.value) == "PARKED" and "state" in map(name_of, node.targets):
+            yield f"{relative(path)}:{function}"
+
+
+def is_mutable(value: ast.expr | None) -> bool:
+    """True for what begins empty and is filled later, and for iterators. What is written out in full is a table."""
+    if isinstance(value, ast.Attribute) and value.attr == "__next__":
+        value = value.value
+    if isinstance(value, ast.List | ast.Set):
+        return not value.elts
+    if isinstance(value, ast.Dict):
+        return not value.keys
+    if not isinstance(value, ast.Call):
+        return False
+    called = value.func.value if isinstance(value.func, ast.Subscript) else value.func
+    return name_of(called) in MUTABLES and (not value.args or name_of(called) in ("count", "cycle"))
+
+
+def state_of(path: Path) -> Iterator[str]:
+    """Names of a module's mutable globals, and names that its functions bind anew."""
+    todo: list[ast.AST] = [tree_of(path)]
+    while todo:
+        for node in ast.iter_child_nodes(todo.pop()):
+            if isinstance(node, ast.If | ast.Try | ast.With):
+                todo.append(node)
+            elif isinstance(node, ast.Assign | ast.AnnAssign) and is_mutable(node.value):
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                yield from (target.id for target in targets if isinstance(target, ast.Name))
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Global):
+            yield from node.names
+
+
+def imports_by_name(path: Path) -> Iterator[ast.AST]:
+    for function, node in functions_of(path):
+        if function and isinstance(node, ast.Call) and name_of(node.func).strip("_") in ("import_module", "import"):
+            yield node
+
+
+def expect_listed(found: Iterable[str], listed: Iterable[str], remedy: str) -> None:
+    found, listed = set(found), set(listed)
+    expect_none(f"{one}: {remedy}" for one in sorted(found - listed))
+    expect_none(f"{one} is listed, and need not be any more" for one in sorted(listed - found))
+
+
+def test_only_named_places_say_that_a_task_waits() -> None:
+    found = (place for path in FILES.values() for place in written_parked(path))
+    expect_listed(found, MAY_WRITE_PARKED, "wait in the wait queue of _core instead of writing PARKED")
+
+
+def test_only_named_files_have_state() -> None:
+    found = (relative(path) for path in FILES.values() if any(state_of(path)))
+    expect_listed(found, MAY_HAVE_STATE, "keep it in an object that has an owner")
+
+
+def test_only_named_files_import_by_name_in_functions() -> None:
+    found = (relative(path) for path in FILES.values() if any(imports_by_name(path)))
+    expect_listed(found, MAY_IMPORT_BY_NAME, "import at the top of the file")

@@ -90,6 +90,7 @@ class Hub(HubOps):
         self._make_loop(main)
         self._arm_wakeup()
         self.carrier_refs = _CARRIER_REFS
+        self.begin_slice(self.now())
 
     def _make_loop(self, parent: greenlet | None, depth: int = 0) -> None:
         self.greenlet = HubGreenlet(self._run, parent)

@@ -20,9 +20,9 @@ import struct
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
+from greening._core.fairness import spend
 from greening._originals import RLock, builtin_open, os_close
 from greening.net.hubless import hubless
-from greening.net.pipe import spend
 from greening.threads.native import NativePool
 
 T = TypeVar("T")

@@ -17,9 +17,11 @@ from functools import partial
 from types import ModuleType
 
 from greening.errors import PatchError
+from greening.patcher.behind import class_behind, function_behind, nothing_in_front
 from greening.patcher.bound import rebind_methods
 from greening.patcher.deferred import watch
-from greening.patcher.ledger import ABSENT, Changes, Ledger
+from greening.patcher.ledger import ABSENT, BEHIND, Changes, Ledger
+from greening.patcher.look import is_module
 from greening.patcher.rebind import rebind
 from greening.patcher.spec import Entry, Patch, Undo
 
@@ -82,7 +84,7 @@ def apply_one(patch: Patch, module: ModuleType, ledger: Ledger) -> None:
         PatchError: it could not be patched; the module is as it was.
     """
     changes = Changes()
-    with ledger.lock:
+    with ledger.lock, nothing_in_front([module]):
         try:
             _place_one(patch, module, ledger, changes)
             rebind({patch.target: ledger.replaced.get(patch.target, {})}, ledger.placed, changes)
@@ -134,7 +136,10 @@ def place(patch: Patch, module: ModuleType, changes: Changes, record: Recorder) 
     for name in patch.removes:
         record(patch.target, name, changes.set_item(namespace, name, ABSENT), ABSENT)
     for name, value in patch.replaces.items():
-        record(patch.target, name, changes.set_item(namespace, name, value), value)
+        before = changes.set_item(namespace, name, value)
+        record(patch.target, name, before, value)
+        if before is not value and (function := function_behind(module, name, before)) is not None:
+            record(patch.target, name + BEHIND, function, value)
     for class_name, members in patch.methods.items():
         owner = class_of(module, class_name)
         for name, value in members.items():
@@ -148,13 +153,14 @@ def place(patch: Patch, module: ModuleType, changes: Changes, record: Recorder) 
 
 
 def class_of(module: ModuleType, dotted: str) -> type:
-    """The class that a key of `Patch.methods` names.
+    """The class that a key of `Patch.methods` names, whatever stands in front of it.
 
     Raises:
         PatchError: there is none.
     """
-    found: object = module
-    for part in dotted.split("."):
+    first, *rest = dotted.split(".")
+    found: object = class_behind(module, first) or getattr(module, first, None)
+    for part in rest:
         found = getattr(found, part, None)
     if not isinstance(found, type):
         raise PatchError(f"cannot patch the class {dotted!r} of {module.__name__!r}: there is none")
@@ -166,10 +172,11 @@ def _place_present(entries: Sequence[Entry], ledger: Ledger, changes: Changes) -
     while missing := _present(entries, ledger, loaded):
         for entry in missing:
             importlib.import_module(entry.target)  # waits for an import that is under way in another thread
-            loaded[entry.target] = load_patch(entry)
+        with nothing_in_front(_modules(entry.target for entry in entries)):
+            loaded.update((entry.target, load_patch(entry)) for entry in missing)
     if not loaded:
         return
-    with ledger.lock:
+    with ledger.lock, nothing_in_front(_modules(entry.target for entry in entries)):
         for entry in entries:
             if entry.target in loaded and entry.target not in ledger.placed:
                 _place_one(loaded[entry.target], sys.modules[entry.target], ledger, changes)
@@ -187,11 +194,17 @@ def _present(entries: Iterable[Entry], ledger: Ledger, loaded: Collection[str]) 
     ]
 
 
+def _modules(names: Iterable[str]) -> list[ModuleType]:
+    found = (sys.modules.get(name) for name in names)
+    return [module for module in found if module is not None and is_module(module)]
+
+
 def _place_imported(ledger: Ledger, entry: Entry, module: ModuleType) -> None:
     """The hook of a target that is being imported: its code has just run."""
-    patch = load_patch(entry)
+    with nothing_in_front([module, *_modules([*ledger.wanted])]):
+        patch = load_patch(entry)
     changes = Changes()
-    with ledger.lock:
+    with ledger.lock, nothing_in_front([module]):
         if ledger.wanted.get(entry.target) is not entry:
             return  # unpatched in the meantime
         try:

@@ -6,11 +6,12 @@ that the class has now; partial objects, tuples and the like are left to `greeni
 
 import sys
 from collections.abc import Collection, Mapping
-from types import BuiltinMethodType, FunctionType, MethodDescriptorType, MethodType
+from types import BuiltinMethodType, FunctionType, MethodDescriptorType, MethodType, ModuleType
 from typing import cast
 
+from greening.patcher.behind import class_behind
 from greening.patcher.ledger import ABSENT, Changes
-from greening.patcher.look import class_dict, class_mro, is_class
+from greening.patcher.look import class_dict, class_mro, is_class, is_module
 from greening.patcher.places import Holder
 from greening.patcher.references import holders
 
@@ -99,6 +100,11 @@ def _put_back(back: dict[int, tuple[MethodType, object]]) -> None:
 
 def _find(target: str, path: str) -> type | None:
     found: object = sys.modules.get(target)
-    for part in path.split("."):
+    first, *rest = path.split(".")
+    if is_module(found) and (own := class_behind(cast(ModuleType, found), first)) is not None:
+        found = own
+    else:
+        rest = [first, *rest]
+    for part in rest:
         found = vars(found).get(part) if found is not None and hasattr(found, "__dict__") else None
     return cast(type, found) if is_class(found) else None

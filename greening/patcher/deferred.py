@@ -81,6 +81,11 @@ class _Finder:
             spec.loader = _Loader(spec.loader)  # type: ignore[assignment]
         return spec
 
+    @staticmethod
+    def is_at_work() -> bool:
+        """True while a module is watched: something is patched. `greening._entrance` asks."""
+        return any(_watches.values())
+
 
 _watches: dict[str, list[Watch]] = {}  # global, as sys.meta_path is; changed by single atomic steps only
 

@@ -31,7 +31,7 @@ from greening.patcher import second_threading
 from greening.patcher.apply import class_of, load_patch, place
 from greening.patcher.closure import Facts, Scanner, has_python_code, is_namespace, is_stdlib, parents_of
 from greening.patcher.deferred import find_spec_of_others
-from greening.patcher.ledger import ABSENT, LEDGER, Changes, Ledger
+from greening.patcher.ledger import ABSENT, BEHIND, LEDGER, Changes, Ledger
 from greening.patcher.look import class_dict, is_class, is_kept
 from greening.patcher.spec import Entry, Patch
 from greening.patcher.standin import Modules, real_import, standing_in
@@ -203,7 +203,7 @@ class World:
         for attribute, (before, _) in self._ledger.replaced.get(name, {}).items():
             if before is ABSENT:
                 vars(copy).pop(attribute, None)
-            elif "." not in attribute:
+            elif "." not in attribute and not attribute.endswith(BEHIND):
                 vars(copy)[attribute] = before
         self.modules[name] = copy
         return copy

@@ -23,6 +23,9 @@ class _Absent:
 
 ABSENT = _Absent()
 
+# After the name of a function: the function itself, where a wrapper had its name before the patch.
+BEHIND = " behind a wrapper"
+
 
 class Changes:
     """The changes of one call, oldest first.
@@ -99,7 +102,7 @@ class Ledger:
         flags: the `monkey_patch` flags that are on.
         wanted: target -> its line of the catalogue, in place or waiting for the target's first import.
         placed: the targets that are in place.
-        replaced: target -> {attribute ("Class.method" for methods): (before, after)}, either may be ABSENT.
+        replaced: target -> {attribute ("Class.method" for methods; see BEHIND): (before, after)}, either may be ABSENT.
         plugins_known: the entry points of installed packages have been read.
         changes: everything that `unpatch()` takes back.
     """

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from greening.pool.greenpool import GreenPool
-from greening.sync.event import Event
+from greening.pool.job import Job
 
 
 class GreenPile(Iterator[Any]):
@@ -17,44 +17,41 @@ class GreenPile(Iterator[Any]):
 
     def __init__(self, size_or_pool: int | GreenPool = 1000) -> None:
         self.pool = size_or_pool if isinstance(size_or_pool, GreenPool) else GreenPool(size_or_pool)
-        self._results: deque[Event] = deque()
+        self._jobs: deque[Job[Any]] = deque()
 
     def spawn(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
-        """Run `function(*args, **kwargs)` in the pool; iterating reads its result. Parks while the pool is full."""
-        result = Event()
-        self._results.append(result)
+        """Run `function(*args, **kwargs)` in the pool; iterating reads its result.
+
+        Parks while the pool is full; a worker of the pool runs the function on the spot instead, as `GreenPool.spawn`.
+        """
+        job = Job(self.pool, function, args, kwargs)
+        self._jobs.append(job)
+        if self.pool._would_wait_for_itself():
+            job.run()
+            return
         try:
-            self.pool.spawn_n(_run, result, function, args, kwargs)
+            job.start()
         except BaseException:
-            if not result.ready():
-                self._results.remove(result)
+            if job.abandoned and job in self._jobs:
+                self._jobs.remove(job)
             raise
 
     def __iter__(self) -> "GreenPile":
         return self
 
     def __next__(self) -> Any:
-        """The next result in order; raises what the function raised, and iteration can go on after it."""
-        if not self._results:
-            raise StopIteration
-        result = self._results[0]
-        try:
-            return result.wait()
-        finally:
-            if result.ready() and self._results and self._results[0] is result:
-                self._results.popleft()
+        """The next result in order; raises what the function raised, and iteration can go on after it.
+
+        A consumer that is interrupted while it waits loses no result.
+        """
+        while self._jobs:
+            job = self._jobs[0]
+            job.wait()
+            if not job.abandoned and self._jobs and self._jobs[0] is job:
+                self._jobs.popleft()
+                return job.outcome()
+        raise StopIteration
 
     def next(self) -> Any:
         """`next(pile)`, by eventlet's name."""
         return self.__next__()
-
-
-def _run(result: Event, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    try:
-        value = function(*args, **kwargs)
-    except BaseException as error:
-        result.send_exception(error)
-        if not isinstance(error, Exception):
-            raise
-    else:
-        result.send(value)

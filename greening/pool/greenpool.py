@@ -1,7 +1,6 @@
 """GreenPool: at most so many green threads at once."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from greening._core.critical import guard
@@ -9,7 +8,8 @@ from greening._core.current import current
 from greening._core.greenthread import GreenThread, spawn
 from greening._core.parking_lot import ParkingLot
 from greening._core.uninterruptible import uninterruptible
-from greening.sync.event import Event
+from greening.pool.greenmap import GreenMap
+from greening.pool.job import Job, works_for
 
 T = TypeVar("T")
 
@@ -28,12 +28,15 @@ class GreenPool:
         self.size = _size(size)
         self.coroutines_running: set[GreenThread[Any]] = set()
         self._claimed = 0
+        self._lent = 0
         self._spawners = ParkingLot()
         self._idle = ParkingLot()
 
     def running(self) -> int:
-        """Number of green threads that are at work or about to be."""
-        return len(self.coroutines_running)
+        """Number of green threads that are at work or about to be. A worker that waits for a job to which it has lent
+        its place counts as one with it.
+        """
+        return len(self.coroutines_running) - self._lent
 
     def free(self) -> int:
         """Places left; negative after the pool was made smaller than what runs."""
@@ -58,10 +61,9 @@ class GreenPool:
         """Run `function(*args, **kwargs)` in a green thread; park while the pool is full.
 
         Called by one of the pool's own workers when the pool is full, it runs the function on the spot (waiting for a
-        place
-        could wait for ever), and the green thread it returns has ended.
+        place could wait for ever), and the green thread it returns has ended.
         """
-        if self._claimed >= self.size and current() in self.coroutines_running:
+        if self._would_wait_for_itself():
             return GreenThread.ended(current().hub, function(*args, **kwargs))
         self._claim()
         return self._start(function, args, kwargs)
@@ -69,6 +71,13 @@ class GreenPool:
     def spawn_n(self, function: Callable[..., object], /, *args: Any, **kwargs: Any) -> None:
         """Like `spawn`, for when the result does not matter."""
         self.spawn(function, *args, **kwargs)
+
+    def _is_worker(self) -> bool:
+        """True when the running green thread has a place, or one that has waits for it."""
+        return works_for(current(), self)
+
+    def _would_wait_for_itself(self) -> bool:
+        return self._claimed >= self.size and self._is_worker()
 
     def _claim(self) -> None:
         with guard:
@@ -78,20 +87,43 @@ class GreenPool:
             task = self._spawners.enter()
         self._spawners.wait(task, None, self._pass_on)
 
-    def _start(self, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> GreenThread[T]:
+    def _start(
+        self, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any], job: Job[Any] | None = None
+    ) -> GreenThread[T]:
         try:
             thread = spawn(function, *args, **kwargs)
         except BaseException:
             self._release()
             raise
         self.coroutines_running.add(thread)
-        thread.link(self._ended)
+        if job is None:
+            thread.link(self._ended)
+        else:
+            job.thread_started(thread)
+            thread.link(self._ended, job)
         return thread
 
-    def _ended(self, thread: GreenThread[Any]) -> None:
+    def _lend(self, job: Job[Any]) -> None:
+        """Run `job` in the place of a worker, which waits for it."""
+        thread = spawn(job.run)
+        self.coroutines_running.add(thread)
+        self._lent += 1
+        job.thread_started(thread)
+        thread.link(self._lent_ended, job)
+
+    def _ended(self, thread: GreenThread[Any], job: Job[Any] | None = None) -> None:
         self.coroutines_running.discard(thread)
         self._release()
+        if job is not None:
+            job.thread_ended(thread)
         if not self.coroutines_running and self._idle:
+            self._idle.unpark_all()
+
+    def _lent_ended(self, thread: GreenThread[Any], job: Job[Any]) -> None:
+        self.coroutines_running.discard(thread)
+        self._lent -= 1
+        job.thread_ended(thread)
+        if not self.coroutines_running:
             self._idle.unpark_all()
 
     def _release(self) -> None:
@@ -109,8 +141,7 @@ class GreenPool:
         Raises:
             AssertionError: called by one of them: it would wait for itself.
         """
-        task = current()
-        if task in self.coroutines_running:
+        if self._is_worker():
             raise AssertionError("calling waitall() from within one of the GreenPool's green threads will deadlock")
         while self.coroutines_running:
             with guard:
@@ -121,86 +152,13 @@ class GreenPool:
 
     def starmap(self, function: Callable[..., T] | None, iterable: Iterable[Any]) -> "GreenMap[T]":
         """`itertools.starmap`, concurrently: results in the order of the input, no more than `size` ahead of the
-        consumer.
+        consumer. A worker that waits for a result while the pool is full lends it its place.
         """
         return GreenMap(self, _tuple if function is None else function, iterable)
 
     def imap(self, function: Callable[..., T] | None, *iterables: Iterable[Any]) -> "GreenMap[T]":
         """`map`, concurrently. See `starmap`. `function=None` gives tuples of the arguments."""
         return self.starmap(function, zip(*iterables, strict=False))
-
-
-@uninterruptible
-class GreenMap(Iterator[T]):
-    """Results of a `starmap`, in order. An exception surfaces at its position, and iteration can go on after it."""
-
-    def __init__(self, pool: GreenPool, function: Callable[..., T], iterable: Iterable[Any]) -> None:
-        self._pool = pool
-        self._function = function
-        self._input = iter(iterable)
-        self._window = max(1, pool.size)
-        self._results: deque[Event] = deque()
-        self._gate = Event()
-        self._more = Event()
-        self._exhausted = False
-        self._producer = spawn(self._produce)
-
-    def _produce(self) -> None:
-        while True:
-            while len(self._results) >= self._window:
-                self._gate.wait()
-                self._gate.reset()
-            result = Event()
-            try:
-                args = next(self._input)
-            except StopIteration:
-                break
-            except Exception as error:  # noqa: BLE001  # the input's error belongs to the consumer, at this position
-                result.send_exception(error)
-                self._push(result)
-                break
-            self._push(result)
-            # The function's outcome is the consumer's, error or not: nothing is reported as unhandled.
-            self._pool.spawn_n(self._run, result, args)
-        self._exhausted = True
-        self._wake(self._more)
-
-    def _push(self, result: Event) -> None:
-        self._results.append(result)
-        self._wake(self._more)
-
-    @staticmethod
-    def _wake(event: Event) -> None:
-        if not event.ready():
-            event.send()
-
-    def _run(self, result: Event, args: Any) -> None:
-        try:
-            value = self._function(*args)
-        except BaseException as error:
-            result.send_exception(error)
-            if not isinstance(error, Exception):
-                raise
-        else:
-            result.send(value)
-
-    def __iter__(self) -> "GreenMap[T]":
-        return self
-
-    def __next__(self) -> T:
-        while not self._results:
-            if self._exhausted:
-                raise StopIteration
-            self._more.wait()
-            if self._more.ready():
-                self._more.reset()
-        event = self._results[0]
-        try:
-            return event.wait()  # type: ignore[no-any-return]  # what the function returned
-        finally:
-            if event.ready() and self._results and self._results[0] is event:
-                self._results.popleft()
-                self._wake(self._gate)
 
 
 def _size(size: int) -> int:

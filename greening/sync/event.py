@@ -130,7 +130,8 @@ class Event:
             if first:
                 if exc is not None:
                     sending.error = exc if isinstance(exc, tuple) else (exc,)
-                    sending.trace = getattr(sending.error[0], "__traceback__", None)
+                    raised = (part for part in sending.error[:2] if isinstance(part, BaseException))
+                    sending.trace = next((error.__traceback__ for error in raised), None)
                 sending.result = result
                 sending.waiters.unpark_all()
         if not first:

@@ -1,0 +1,179 @@
+"""A call whose result is collected later: what maps and piles are made of.
+
+Facts: a worker that collects a result waits for a job of its own pool, directly or by way of jobs of other pools. While
+the pool is full, that job waits for a place, and one of the places is the worker's: the pool would wait for itself.
+Decision: the worker lends its place to the job that it waits for. The job runs in a green thread of its own, so that an
+interruption of the worker does not reach it, and jobs within jobs do not use up the stack. No more than `size` are at
+work all the same: the worker does nothing meanwhile. It is looked whether a place can be lent when a wait begins, by
+whichever of those in the chain is the last to wait.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from weakref import WeakKeyDictionary
+
+from greening._core.current import current
+from greening._core.greenthread import GreenThread
+from greening._core.task import Task
+from greening.sync.event import Event
+
+if TYPE_CHECKING:
+    from greening.pool.greenpool import GreenPool
+
+T = TypeVar("T")
+
+# The green thread that reads a map's input -> the one that made the map, and waits for what the reader waits for.
+MAKERS: WeakKeyDictionary[Task, Task] = WeakKeyDictionary()
+_runs: "dict[Task, Job[Any]]" = {}  # the job that a green thread carries out
+_awaits: "dict[Task, Job[Any]]" = {}  # the job that a green thread waits for
+
+_NO_KEYWORDS: Mapping[str, Any] = MappingProxyType({})
+
+
+def works_for(task: Task, pool: "GreenPool") -> bool:
+    """True for a worker of the pool, and for what a worker waits for now: its place may be lent."""
+    chain, seen = [task], {task}
+    for each in chain:  # it grows
+        if each in pool.coroutines_running:
+            return True
+        maker, job = MAKERS.get(each), _runs.get(each)
+        behind = [] if job is None else [waiter for waiter, _ in job._waiters]
+        for one in behind if maker is None else [maker, *behind]:
+            if one not in seen:
+                seen.add(one)
+                chain.append(one)
+    return False
+
+
+class _TakenOver(BaseException):
+    """Ends the wait for a place: a worker lends its own."""
+
+
+class Job(Generic[T]):
+    """One call in a pool.
+
+    Attributes:
+        done: the call has ended, or there is none to come.
+        abandoned: there was no call: what wanted to start it was interrupted.
+    """
+
+    __slots__ = (
+        *("_args", "_error", "_function", "_kwargs", "_pool", "_starter", "_thread", "_value", "_waiters"),
+        *("abandoned", "done"),
+    )
+
+    _value: T
+
+    def __init__(
+        self,
+        pool: "GreenPool",
+        function: Callable[..., T],
+        args: Iterable[Any] = (),
+        kwargs: Mapping[str, Any] = _NO_KEYWORDS,
+    ) -> None:
+        self._pool = pool
+        self._function = function
+        self._args = args
+        self._kwargs = kwargs
+        self._starter: Task | None = None  # what waits for a place, for this job
+        self._error: BaseException | None = None
+        self._thread: Task | None = None  # what carries it out
+        self._waiters: list[tuple[Task, Event]] = []
+        self.abandoned = self.done = False
+
+    def start(self) -> None:
+        """Run it in the pool. Parks while the pool is full, unless a worker lends its place."""
+        pool = self._pool
+        if pool.free() <= 0:
+            self._starter = current()
+        try:
+            pool._claim()
+        except _TakenOver:
+            return
+        except BaseException:
+            self.abandoned = True
+            self._end()
+            raise
+        finally:
+            self._starter = None
+        pool._start(self.run, (), {}, self)
+
+    def run(self) -> None:
+        """Call the function and keep its outcome: it is the collector's, and is not reported as unhandled."""
+        try:
+            self._value = self._function(*self._args, **self._kwargs)
+        except BaseException as error:
+            self.fail(error)
+            if not isinstance(error, Exception):
+                raise
+        else:
+            self._end()
+
+    def fail(self, error: BaseException) -> None:
+        """It has ended with `error`."""
+        self._error = error
+        self._end()
+
+    def _end(self) -> None:
+        # In this order, and in the opposite one in `wait`: they may be two OS threads.
+        self.done = True
+        for _, event in tuple(self._waiters):
+            event.send()
+
+    def wait(self) -> None:
+        """Park until it is done. Raises what interrupts the caller, and nothing of the job's own."""
+        if self.done:
+            return
+        task, event = current(), Event()
+        self._waiters.append((task, event))
+        _awaits[task] = self
+        try:
+            self._lend_a_place(task)
+            if not self.done:
+                event.wait()
+        finally:
+            del _awaits[task]
+            self._waiters.remove((task, event))
+
+    def _lend_a_place(self, task: Task) -> None:
+        """`task` begins to wait: lend a worker's place to the job at the other end of the chain, if that lacks one."""
+        job: Job[Any] | None = self
+        seen: set[Job[Any] | None] = {self}
+        while job is not None and job._starter is None:
+            job = None if job._thread is None else _awaits.get(job._thread)
+            if job in seen:
+                return  # a deadlock of the program's own
+            seen.add(job)
+        starter = None if job is None else job._starter
+        # A task is interrupted in its own OS thread only: see `Task.interrupt`.
+        if job is None or starter is None or starter.hub is not task.hub:
+            return
+        if any(works_for(waiter, job._pool) for waiter, _ in job._waiters):
+            job._starter = None
+            if starter.interrupt(_TakenOver()):
+                job._pool._lend(job)
+
+    def outcome(self) -> T:
+        """What the function returned; raises what it raised."""
+        if self._error is None:
+            return self._value
+        try:
+            raise self._error
+        finally:
+            del self  # the traceback knows this frame
+
+    def thread_started(self, thread: GreenThread[Any]) -> None:
+        """This green thread is to carry it out."""
+        self._thread = thread
+        _runs[thread] = self
+
+    def thread_ended(self, thread: GreenThread[Any]) -> None:
+        """That green thread has ended. One that was killed before it began has called nothing."""
+        del _runs[thread]
+        self._thread = None
+        if not self.done:
+            try:
+                thread.wait()
+            except BaseException as error:  # noqa: BLE001  # the outcome
+                self.fail(error)

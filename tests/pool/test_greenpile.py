@@ -1,0 +1,177 @@
+"""GreenPile: results in the order of spawning, again and again."""
+
+import pytest
+
+from greening._core.greenthread import spawn
+from greening._core.waiting import sleep
+from greening.errors import GreenletExit
+from greening.pool.greenpile import GreenPile
+from greening.pool.greenpool import GreenPool
+from greening.testing import Fake, settle
+from greening.timeout import Timeout
+
+pytestmark = pytest.mark.usefixtures("fake")
+
+SIZES = pytest.mark.parametrize("size", [1, 2, 3, 10])
+
+
+def after(seconds: float, value: int) -> int:
+    sleep(seconds)
+    return value
+
+
+def test_results_come_in_the_order_of_spawning_whatever_ends_first(fake: Fake) -> None:
+    before = fake.clock.now()
+    pile = GreenPile(5)
+    for seconds in (3, 1, 2):
+        pile.spawn(after, seconds, value=seconds)
+    assert list(pile) == [3, 1, 2]
+    assert fake.clock.now() == pytest.approx(before + 3)
+
+
+def test_a_pile_of_nothing_has_no_results() -> None:
+    assert list(GreenPile(1)) == []
+
+
+def test_a_pile_can_be_filled_again() -> None:
+    pile = GreenPile(2)
+    for turn in range(3):
+        for number in range(4):
+            pile.spawn(after, 1, turn * 10 + number)
+        assert list(pile) == [turn * 10 + number for number in range(4)]
+
+
+def test_a_pile_can_be_filled_while_it_is_read() -> None:
+    pile = GreenPile(2)
+    pile.spawn(after, 1, 3)
+    got = []
+    for number in pile:
+        got.append(number)
+        if number:
+            pile.spawn(after, 1, number - 1)
+    assert got == [3, 2, 1, 0]
+
+
+def test_next_is_a_method_too() -> None:
+    pile = GreenPile()
+    pile.spawn(abs, -1)
+    assert pile.next() == 1
+    with pytest.raises(StopIteration):
+        pile.next()
+
+
+def test_an_error_surfaces_at_its_position_and_iteration_goes_on() -> None:
+    pile = GreenPile(2)
+    for number in (1, 0, 3):
+        pile.spawn(divmod, 6, number)
+    assert next(pile) == (6, 0)
+    with pytest.raises(ZeroDivisionError):
+        next(pile)
+    assert next(pile) == (2, 0)
+
+
+def test_spawn_waits_while_the_pool_is_full() -> None:
+    pile = GreenPile(2)
+    done: list[int] = []
+    for number in range(6):
+        pile.spawn(lambda n: done.append(after(1, n)), number)
+        assert pile.pool.running() <= 2
+    assert len(done) >= 4
+    list(pile)
+
+
+def test_a_pool_may_be_shared() -> None:
+    pool = GreenPool(2)
+    first, second = GreenPile(pool), GreenPile(pool)
+    assert first.pool is second.pool is pool
+    for number in range(4):
+        first.spawn(after, 1, number)
+        second.spawn(after, 1, -number)
+        assert pool.running() <= 2
+    assert list(first) == [0, 1, 2, 3]
+    assert list(second) == [0, -1, -2, -3]
+
+
+def test_a_consumer_that_is_interrupted_loses_no_result() -> None:
+    pile = GreenPile(2)
+    pile.spawn(after, 5, 1)
+    pile.spawn(after, 6, 2)
+    for _ in range(3):
+        with Timeout(1, False):
+            next(pile)
+    assert list(pile) == [1, 2]
+
+
+def test_a_spawn_that_was_interrupted_while_it_waited_is_not_in_the_pile() -> None:
+    pile = GreenPile(1)
+    pile.spawn(after, 5, 1)
+    with Timeout(1, False):
+        pile.spawn(after, 1, 2)
+    pile.spawn(after, 1, 3)
+    assert list(pile) == [1, 3]
+
+
+def test_a_consumer_that_waits_for_a_spawn_that_is_interrupted_goes_on_to_the_next() -> None:
+    pile = GreenPile(1)
+    holder = pile.pool.spawn(sleep, 10)
+    spawner = spawn(pile.spawn, after, 1, 1)
+    settle()
+    consumer = spawn(list, pile)
+    settle()
+    spawner.kill()
+    assert consumer.wait() == []
+    holder.kill()
+
+
+def test_the_end_of_a_killed_worker_is_the_result_at_its_position() -> None:
+    pile = GreenPile(2)
+    pile.spawn(after, 5, 1)
+    pile.spawn(after, 5, 2)
+    for thread in list(pile.pool.coroutines_running):
+        thread.kill()
+    for _ in range(2):
+        with pytest.raises(GreenletExit):
+            next(pile)
+    assert list(pile) == []
+
+
+@SIZES
+def test_a_pile_inside_a_worker_of_its_pool(size: int) -> None:
+    pool = GreenPool(size)
+
+    def worker() -> int:
+        pile = GreenPile(pool)
+        for number in (1, 2, 3):
+            pile.spawn(after, 0.01, number)
+        return sum(pile)
+
+    assert list(pool.imap(lambda _: worker(), range(4))) == [6, 6, 6, 6]
+    assert (pool.running(), pool.free(), pool.waiting()) == (0, size, 0)
+
+
+@SIZES
+def test_piles_within_piles(size: int) -> None:
+    pool = GreenPool(size)
+
+    def dig(level: int) -> int:
+        pile = GreenPile(pool)
+        for _ in range(2 if level else 0):
+            pile.spawn(dig, level - 1)
+        return 1 + sum(pile)
+
+    assert pool.spawn(dig, 5).wait() == 2**6 - 1
+
+
+@SIZES
+def test_a_pile_that_is_filled_outside_and_read_by_a_worker(size: int) -> None:
+    pool = GreenPool(size)
+    pile = GreenPile(pool)
+
+    def read() -> list[int]:
+        return [next(pile) for _ in range(5)]
+
+    pile.spawn(after, 0.01, 0)
+    reader = pool.spawn(read)
+    for number in range(1, 5):
+        pile.spawn(after, 0.01, number)
+    assert reader.wait() == [0, 1, 2, 3, 4]

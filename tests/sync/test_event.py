@@ -1,0 +1,253 @@
+"""Event: one value or one exception, sent once, to every waiter."""
+
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from greening._core.greenthread import spawn
+from greening._core.waiting import sleep
+from greening.errors import GreenletExit
+from greening.sync.event import NOT_SENT, Event
+from greening.testing import Fake, settle
+from greening.timeout import Timeout
+
+pytestmark = pytest.mark.usefixtures("fake")
+
+
+def test_every_waiter_gets_the_value_that_was_sent_in_order_of_arrival() -> None:
+    event = Event()
+    got: list[tuple[int, str]] = []
+
+    def waiter(number: int) -> None:
+        got.append((number, event.wait()))
+
+    for number in range(4):
+        spawn(waiter, number)
+    settle()
+    event.send("news")
+    settle()
+    assert got == [(0, "news"), (1, "news"), (2, "news"), (3, "news")]
+
+
+def test_send_never_switches() -> None:
+    event = Event()
+    got: list[object] = []
+    spawn(lambda: got.append(event.wait()))
+    settle()
+    event.send(1)
+    assert got == []
+    settle()
+    assert got == [1]
+
+
+def test_wait_returns_at_once_whatever_was_sent_before() -> None:
+    for value in (1, None, NOT_SENT.__repr__(), [], False):
+        event = Event()
+        event.send(value)
+        assert event.wait() == value
+        assert event.wait(0) == value
+
+
+def test_wait_returns_none_when_the_time_runs_out(fake: Fake) -> None:
+    event = Event()
+    before = fake.clock.now()
+    assert event.wait(5) is None
+    assert fake.clock.now() == pytest.approx(before + 5)
+    assert event.wait(timeout=0) is None
+
+
+def test_a_waiter_whose_time_ran_out_misses_nothing_the_next_time() -> None:
+    event = Event()
+    assert event.wait(1) is None
+    spawn(event.send, "late")
+    assert event.wait(1) == "late"
+
+
+def test_a_value_that_comes_in_time_is_returned_before_the_limit(fake: Fake) -> None:
+    event = Event()
+    before = fake.clock.now()
+
+    def sender() -> None:
+        sleep(2)
+        event.send("in time")
+
+    spawn(sender)
+    assert event.wait(5) == "in time"
+    assert fake.clock.now() == pytest.approx(before + 2)
+
+
+def test_sending_twice_is_an_error_that_names_what_was_sent() -> None:
+    event = Event()
+    event.send("first")
+    with pytest.raises(AssertionError, match="first"):
+        event.send("second")
+    with pytest.raises(AssertionError, match="first"):
+        event.send_exception(ValueError())
+    assert event.wait() == "first"
+
+
+def test_an_exception_is_raised_by_every_wait_and_poll() -> None:
+    event = Event()
+    error = ValueError("bad news")
+    errors: list[BaseException] = []
+
+    def waiter() -> None:
+        try:
+            event.wait()
+        except ValueError as caught:
+            errors.append(caught)
+
+    spawn(waiter)
+    spawn(waiter)
+    settle()
+    event.send_exception(error)
+    settle()
+    assert errors == [error, error]
+    for look in (event.wait, event.poll):
+        with pytest.raises(ValueError, match="bad news"):
+            look()
+
+
+@pytest.mark.parametrize(
+    "send",
+    [
+        lambda event: event.send_exception(KeyError("k")),
+        lambda event: event.send_exception(KeyError, KeyError("k")),
+        lambda event: event.send_exception(KeyError, "k"),
+        lambda event: event.send(exc=KeyError("k")),
+        lambda event: event.send(None, (KeyError, "k")),
+    ],
+)
+def test_an_exception_may_be_an_instance_a_class_or_a_tuple(send: Callable[[Event], None]) -> None:
+    event = Event()
+    send(event)
+    with pytest.raises(KeyError) as caught:
+        event.wait()
+    assert caught.value.args == ("k",)
+
+
+def test_a_class_alone_is_raised_as_its_instance() -> None:
+    event = Event()
+    event.send_exception(LookupError)
+    with pytest.raises(LookupError) as caught:
+        event.wait()
+    assert caught.value.args == ()
+
+
+def test_exc_info_keeps_the_traceback_of_the_place_where_it_was_raised() -> None:
+    def the_culprit() -> None:
+        raise OSError("disk")
+
+    event = Event()
+    try:
+        the_culprit()
+    except OSError:
+        event.send_exception(*sys.exc_info())
+    with pytest.raises(OSError, match="disk") as caught:
+        event.wait()
+    assert "the_culprit" in [entry.name for entry in caught.traceback]
+
+
+def test_waiters_do_not_add_to_one_anothers_traceback() -> None:
+    event = Event()
+    event.send_exception(ValueError())
+    lengths = []
+    for _ in range(3):
+        with pytest.raises(ValueError) as caught:
+            event.wait()
+        lengths.append(len(caught.traceback))
+    assert len(set(lengths)) == 1
+
+
+def test_a_base_exception_can_be_sent_too() -> None:
+    event = Event()
+    event.send_exception(GreenletExit())
+    with pytest.raises(GreenletExit):
+        event.wait()
+
+
+def test_what_an_event_says_about_itself_before_and_after() -> None:
+    event = Event()
+    assert (event.ready(), event.has_result(), event.has_exception()) == (False, False, False)
+    event.send()
+    assert (event.ready(), event.has_result(), event.has_exception()) == (True, True, False)
+    failed = Event()
+    failed.send_exception(ValueError)
+    assert (failed.ready(), failed.has_result(), failed.has_exception()) == (True, False, True)
+
+
+def test_polls_never_wait() -> None:
+    error = ValueError("no")
+    fresh, sent, failed = Event(), Event(), Event()
+    sent.send("value")
+    failed.send_exception(error)
+    assert fresh.poll() is None
+    assert fresh.poll("nothing") == "nothing"
+    assert fresh.poll_result("nothing") == "nothing"
+    assert fresh.poll_exception("nothing") == "nothing"
+    assert sent.poll("nothing") == "value"
+    assert sent.poll_result("nothing") == "value"
+    assert sent.poll_exception("nothing") == "nothing"
+    assert failed.poll_result("nothing") == "nothing"
+    assert failed.poll_exception() == (error,)
+
+
+def test_reset_makes_it_ready_for_another_send() -> None:
+    event = Event()
+    event.send(1)
+    event.reset()
+    assert not event.ready()
+    spawn(event.send, 2)
+    assert event.wait() == 2
+
+
+def test_reset_of_a_fresh_event_is_an_error() -> None:
+    event = Event()
+    with pytest.raises(AssertionError):
+        event.reset()
+
+
+def test_a_waiter_gets_what_was_sent_to_it_even_when_the_event_was_reset_meanwhile() -> None:
+    event = Event()
+    first = spawn(event.wait)
+    settle()
+    event.send("for the first")
+    event.reset()
+    second = spawn(event.wait)
+    settle()
+    event.send("for the second")
+    assert first.wait() == "for the first"
+    assert second.wait() == "for the second"
+
+
+def test_a_killed_waiter_leaves_and_the_others_get_the_value() -> None:
+    event = Event()
+    victim, other = spawn(event.wait), spawn(event.wait)
+    settle()
+    victim.kill()
+    event.send("value")
+    assert other.wait() == "value"
+    with pytest.raises(GreenletExit):
+        victim.wait()
+
+
+def test_a_waiter_struck_by_a_timeout_is_not_woken_again_by_a_later_send() -> None:
+    event = Event()
+    with Timeout(1, False):
+        event.wait()
+    event.send("late")
+    # A wake-up that was left behind would end this wait early.
+    with pytest.raises(Timeout):
+        with Timeout(3):
+            Event().wait()
+
+
+def test_events_take_no_limit_that_is_not_a_number() -> None:
+    event = Event()
+    with pytest.raises(TypeError):
+        event.wait("soon")  # type: ignore[arg-type]  # on purpose
+    with pytest.raises(ValueError, match="nan"):
+        event.wait(float("nan"))
+    spawn(event.send, "still works")
+    assert event.wait(5) == "still works"
