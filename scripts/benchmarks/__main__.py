@@ -7,12 +7,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.environment import Machine, describe, install, prepare
+from benchmarks.environment import Machine, build, commit_of, describe, install, prepare
 from benchmarks.measure import Result, measure
 from benchmarks.options import Options, parse
 from benchmarks.peers import BASE, PEERS, PURE
 from benchmarks.processes import BenchError
-from benchmarks.report import mark_lines, row_lines, write_json
+from benchmarks.report import earlier_lines, mark_lines, row_lines, write_json
 from benchmarks.rows import ROWS
 
 
@@ -30,11 +30,16 @@ def main() -> int:
 
 def run(options: Options) -> int:
     """Measure the chosen rows, printing each when it is done; an interrupt ends it with what there is."""
+    if options.against is not None:
+        build(options.against)
     machine = prepare(options.peers, options.rows)
     for name, reason in machine.missing.items():
         print(f"without {name}: {reason}")
     about = describe(machine)
     print(f"{about['cpu']}, Linux {about['kernel']}, CPython {about['python']}, commit {about['commit']}")
+    if options.against is not None:
+        about["against"] = commit_of(options.against)
+        print(f"before: commit {about['against']}, {options.against}")
     print(", ".join(f"{name} {version}" for name, version in machine.versions.items()))
     print(f"rounds: {options.rounds}, {options.seconds} s each; load average before: {about['load_average']:.2f}\n")
     results: list[Result] = []
@@ -52,6 +57,8 @@ def run(options: Options) -> int:
         status = 130
     if marks := list(mark_lines(results, PURE not in machine.missing)):
         print("marks (median of the rounds):", *marks, "", sep="\n")
+    if changes := list(earlier_lines(results)):
+        print("this checkout over the one before (median of the rounds, pair by pair):", *changes, "", sep="\n")
     print(*(f"note: {note}" for note in machine.notes), sep="\n", end="\n" if machine.notes else "")
     if options.json is not None:
         write_json(options.json, about, results)

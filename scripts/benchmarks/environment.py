@@ -16,12 +16,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.peers import FLOOR, Peer
+from benchmarks.peers import CHECKOUT, FLOOR, ROOM, Peer
 from benchmarks.processes import BenchError, CannotDo
 from benchmarks.rows import Row
 
-ROOM = Path(__file__).resolve().parent
-CHECKOUT = ROOM.parent.parent
 HOME = CHECKOUT / ".venvs" / f"bench-{sys.version_info[0]}.{sys.version_info[1]}"
 
 LIST_VERSIONS = """
@@ -53,8 +51,8 @@ class Machine:
         """Return the environment variables of a measured process: ours do not leak in, compiled .pyc files are kept."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
         path = [str(ROOM.parent)]
-        if peer is not None and peer.checkout:
-            path.insert(0, str(CHECKOUT))
+        if peer is not None and peer.checkout is not None:
+            path.insert(0, str(peer.checkout))
         extra = dict(peer.environment) if peer is not None else {}
         return {**kept, "PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join(path), **extra}
 
@@ -132,20 +130,30 @@ def describe(machine: Machine) -> dict[str, object]:
             if line.startswith("model name"):
                 model = line.split(":", 1)[1].strip()
                 break
-    commit = subprocess.run(
-        ["git", "-C", str(CHECKOUT), "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
-    )
     optimized = "--enable-optimizations" in str(sysconfig.get_config_var("CONFIG_ARGS"))
     return {
         "cpu": f"{model} x {os.cpu_count()}",
         "kernel": platform.release(),
         "python": platform.python_version() + ("" if optimized else " (built without --enable-optimizations)"),
-        "commit": commit.stdout.strip() or "none",
+        "commit": commit_of(CHECKOUT),
         "versions": machine.versions,
         "missing": machine.missing,
         "notes": machine.notes,
         "load_average": os.getloadavg()[0],
     }
+
+
+def commit_of(checkout: Path) -> str:
+    """Return the commit of a checkout, marked when files differ from it; "none" without git."""
+    command = ["git", "-C", str(checkout), "describe", "--always", "--dirty"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or "none"
+
+
+def build(checkout: Path) -> None:
+    """Build the accelerator of another checkout with the tools of this one. What goes wrong is said on stderr."""
+    command = ["sh", "-c", '. scripts/_env; environment test; cd "$1"; mkdir -p .venvs; accelerator', "bench"]
+    variables = os.environ | {"PYTHON": sys.executable}
+    subprocess.run([*command, str(checkout)], cwd=CHECKOUT, env=variables, check=True)
 
 
 def most_connections() -> int:

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TypeVar
 
-from benchmarks.peers import PEERS, Peer
+from benchmarks.peers import PEERS, Peer, with_earlier
 from benchmarks.rows import ROWS, Row
 
 T = TypeVar("T")
@@ -26,6 +26,7 @@ class Options:
     seconds: float
     json: Path | None
     plot: Path | None
+    against: Path | None
     list: bool
 
 
@@ -46,6 +47,9 @@ def parse(arguments: list[str]) -> Options:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample, and the machine, to FILE")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the ratios to FILE (.png, .svg, .pdf)")
+    parser.add_argument(
+        "--against", type=Path, metavar="PATH", help="measure the checkout in PATH as well, in the same rounds"
+    )
     parser.add_argument("--list", action="store_true", help="show the rows and the peers, measure nothing")
     given = parser.parse_args(arguments)
     for option, path in (("--json", given.json), ("--plot", given.plot)):
@@ -53,13 +57,19 @@ def parse(arguments: list[str]) -> Options:
             parser.error(f"{option}: no directory {path.resolve().parent}")
     if given.plot is not None and given.plot.suffix not in PICTURES:
         parser.error(f"--plot: the name must end with one of {', '.join(PICTURES)}")
+    against = given.against and given.against.resolve()
+    if against is not None and not (against / "greening" / "__init__.py").is_file():
+        parser.error(f"--against: no checkout of greening in {against}")
     try:
         rows = _choose(given.rows, {row.name: row for row in ROWS}, {row.name: row.family for row in ROWS}, "row")
         peers = _choose(given.peers, {peer.name: peer for peer in PEERS}, {}, "peer")
     except ValueError as error:
         parser.error(str(error))
+    if against is not None:
+        peers = with_earlier(peers, against)
     rounds = given.rounds or (3 if given.quick else 9)
-    return Options(rows, peers, rounds, 0.05 if given.quick else 0.4, given.json, given.plot, given.list)
+    seconds = 0.05 if given.quick else 0.4
+    return Options(rows, peers, rounds, seconds, given.json, given.plot, against, given.list)
 
 
 def _choose(patterns: str, known: dict[str, T], groups: dict[str, str], what: str) -> tuple[T, ...]:

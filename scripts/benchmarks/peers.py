@@ -8,9 +8,12 @@ from pathlib import Path
 
 BASE = "greening"
 PURE = "greening-pure"  # the same without the accelerator
+EARLIER = {BASE: "before", PURE: "before-pure"}  # the same two of the checkout that --against names
 FLOOR = "c"  # what the kernel alone costs on this machine
 
-NOTHING = Path(__file__).resolve().parent / "inside" / "nothing.py"
+ROOM = Path(__file__).resolve().parent
+CHECKOUT = ROOM.parent.parent
+NOTHING = ROOM / "inside" / "nothing.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class Peer:
     probe: str = ""  # Python code that fails when the peer cannot be measured
     start: tuple[str, ...] = ()  # arguments of the Python whose process is the row "startup"
     run: tuple[str, ...] = ()  # the same of the row "startup-run"
-    checkout: bool = False  # imported from this checkout instead of the environment
+    checkout: Path | None = None  # imported from there instead of from the environment
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -44,7 +47,7 @@ _GREENING = Peer(
     probe="import greening; greening.spawn",
     start=("-c", "import greening; greening.monkey_patch()"),
     run=("-m", "greening", "-c", "pass"),
-    checkout=True,
+    checkout=CHECKOUT,
 )
 
 PEERS: tuple[Peer, ...] = (
@@ -112,3 +115,16 @@ PEERS: tuple[Peer, ...] = (
         probe="import gunicorn",
     ),
 )
+
+
+def with_earlier(peers: tuple[Peer, ...], checkout: Path) -> tuple[Peer, ...]:
+    """Return `peers`, each of this checkout's followed by the same of the other `checkout`.
+
+    Both are measured by the programs of this checkout, so a row that is new here can be compared, too.
+    """
+    found: list[Peer] = []
+    for peer in peers:
+        found.append(peer)
+        if peer.name in EARLIER:
+            found.append(replace(peer, name=EARLIER[peer.name], about=f"that of {checkout}", checkout=checkout))
+    return tuple(found)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.measure import Result
-from benchmarks.peers import BASE, FLOOR, PURE
+from benchmarks.peers import BASE, EARLIER, FLOOR, PURE
 
 LOAD_BOUND = 0.9  # a load generator busier than this, with a server that is not, was the bottleneck
 
@@ -76,6 +76,16 @@ def mark_lines(results: Iterable[Result], accelerated: bool) -> Iterable[str]:
                 spread = f"{share.median:.3f} ({share.low:.3f}..{share.high:.3f})"
                 pair = f"{kind}{which} / {name}"
                 yield f"  {result.row.name:<12}{pair:<32}{spread:<24}wanted <= {most:.3f}  {verdict}"
+
+
+def earlier_lines(results: Iterable[Result]) -> Iterable[str]:
+    """Yield one line for each row that both checkouts were measured in: how much dearer this one is."""
+    for result in results:
+        for name, earlier in EARLIER.items():
+            share = ratio(result, earlier, name)
+            if share is not None:
+                pair = f"{name} / {earlier}"
+                yield f"  {result.row.name:<20}{pair:<30}{share.median:.3f} ({share.low:.3f}..{share.high:.3f})"
 
 
 def write_json(path: Path, machine: dict[str, object], results: Iterable[Result]) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks.environment import ROOM, Machine, most_connections
+from benchmarks.environment import Machine, most_connections
 from benchmarks.inside.job import Job
-from benchmarks.peers import Peer
+from benchmarks.peers import ROOM, Peer
 from benchmarks.processes import BenchError, CannotDo, Child
 
 
