@@ -19,6 +19,7 @@ enum { SIGNAL = 300, STAY_AWAY = 30000, SHARE = 5, KEEP_LEAST = 50000, KEEP_MOST
 /* Read and written with the GIL only. One for all hubs: it is about the GIL, of which there is one. */
 static long long usual = -1; /* how long a release takes that wakes nobody */
 static long long keep_until;
+static int in_a_row; /* releases that woke a thread, without one between them that woke none */
 
 static long long
 now(void)
@@ -57,6 +58,19 @@ wait_events(int fd, struct epoll_event *events, double seconds)
     return epoll_wait(fd, events, BATCH, limit);
 }
 
+/* The woken thread is to have the GIL before we want it back. At first stay on the CPU: where every CPU is busy, one that
+   is given up may be gone for milliseconds. A thread that goes on waiting may need this very CPU. */
+static void
+stay_away(long long gone)
+{
+    if (in_a_row > 2) {
+        struct timespec moment = {0, STAY_AWAY};
+        nanosleep(&moment, NULL);
+    }
+    while (now() - gone < STAY_AWAY)
+        ;
+}
+
 /* The same, with the GIL given away meanwhile. */
 static int
 wait_without_gil(int fd, struct epoll_event *events, double seconds)
@@ -71,11 +85,10 @@ wait_without_gil(int fd, struct epoll_event *events, double seconds)
     long long gone = now();
     int found = wait_events(fd, events, seconds), error = errno;
     int wanted = gone - began > 2 * usual + SIGNAL;
-    if (wanted && now() - gone < STAY_AWAY) {
-        struct timespec moment = {0, STAY_AWAY};
-        nanosleep(&moment, NULL);
-    }
+    if (wanted && now() - gone < STAY_AWAY)
+        stay_away(gone);
     PyEval_RestoreThread(state);
+    in_a_row = wanted ? in_a_row + 1 : 0;
     if (wanted) {
         long long back = now(), keep = (back - gone) / SHARE;
         keep_until = back + (keep < KEEP_LEAST ? KEEP_LEAST : keep > KEEP_MOST ? KEEP_MOST : keep);
