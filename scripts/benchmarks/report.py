@@ -75,7 +75,7 @@ def mark_lines(results: Iterable[Result], accelerated: bool) -> Iterable[str]:
                 kind = "pure " if marks is result.row.pure and not accelerated else ""
                 spread = f"{share.median:.3f} ({share.low:.3f}..{share.high:.3f})"
                 pair = f"{kind}{which} / {name}"
-                yield f"  {result.row.name:<12}{pair:<32}{spread:<24}wanted <= {most:.3f}  {verdict}"
+                yield f"  {result.row.name:<18}{pair:<32}{spread:<24}wanted <= {most:.3f}  {verdict}"
 
 
 def earlier_lines(results: Iterable[Result]) -> Iterable[str]:
