@@ -162,6 +162,7 @@ int add_semaphores(PyObject *module);
 int add_lots(PyObject *module);
 int add_fairness(PyObject *module);
 int add_locals(PyObject *module);
+int add_gil(PyObject *module);
 
 PyTypeObject *make_type(PyObject *module, PyType_Spec *spec, PyTypeObject *base);
 

@@ -16,7 +16,9 @@ descriptor, about whose other users we know nothing, is added one-shot for each 
 import os
 from typing import Protocol
 
+from greening._compiled import accelerator
 from greening._core.descriptors import high_duplicate
+from greening._core.gil import GilShare
 from greening._originals import epoll as _epoll
 from greening._originals import poll as _poll
 from greening._originals import select as _real_select
@@ -43,6 +45,9 @@ _LONGEST = 1_000_000.0
 _BATCH = 512
 # select(2) cannot look at descriptors from this number on.
 _FD_SETSIZE = 1024
+
+# Not there where there is no epoll.
+_compiled_wait = getattr(accelerator, "wait_epoll", None)
 
 
 class Poller(Protocol):
@@ -75,7 +80,7 @@ class Poller(Protocol):
 class EpollPoller:
     """Linux."""
 
-    __slots__ = ("_epoll", "_fd", "_known", "_poll")
+    __slots__ = ("_epoll", "_fd", "_gil", "_known", "_poll")
 
     edge = True
     _EDGE_MASK = IN | PRI | OUT | RDHUP | EDGE
@@ -89,6 +94,7 @@ class EpollPoller:
             self._epoll = _epoll.fromfd(high)
         self._fd: int = self._epoll.fileno()
         self._poll = self._epoll.poll
+        self._gil = GilShare()
 
     def fileno(self) -> int:
         """The epoll set itself: readable when something happened in it."""
@@ -115,6 +121,9 @@ class EpollPoller:
             return
 
     def wait(self, timeout: float | None) -> list[tuple[int, int]]:
+        if _compiled_wait is not None:
+            return _compiled_wait(self._fd, timeout)  # type: ignore[no-any-return]
+        self._gil.give_way()
         if timeout:
             if timeout < _PRECISE and self._fd < _FD_SETSIZE:
                 _real_select([self._fd], (), (), timeout)
@@ -126,6 +135,7 @@ class EpollPoller:
 
     def close(self) -> None:
         self._epoll.close()
+        self._fd = -1
 
 
 class PortablePoller:
@@ -133,13 +143,14 @@ class PortablePoller:
     disarms it.
     """
 
-    __slots__ = ("_masks", "_poll")
+    __slots__ = ("_gil", "_masks", "_poll")
 
     edge = False
 
     def __init__(self) -> None:
         self._poll = _poll()
         self._masks: dict[int, int] = {}
+        self._gil = GilShare()
 
     def arm_edge(self, fd: int) -> None:
         raise NotImplementedError("poll(2) has no edge-triggered mode; the registry asks `edge` first")
@@ -154,6 +165,7 @@ class PortablePoller:
             self._poll.unregister(fd)
 
     def wait(self, timeout: float | None) -> list[tuple[int, int]]:
+        self._gil.give_way()
         events = self._poll.poll(None if timeout is None else min(timeout, _LONGEST) * 1000.0)
         for fd, _ in events:
             self.disarm(fd)

@@ -35,7 +35,7 @@ class Peer:
 
 
 SERVERS = ("echo", "stream", "churn", "memory")
-GREEN = (*SERVERS, "green", "patched", "client", "patched-asyncio", "startup", "http")
+GREEN = (*SERVERS, "green", "patched", "client", "patched-asyncio", "startup", "http", "latency")
 
 _GREENING = Peer(
     BASE,
@@ -99,7 +99,7 @@ PEERS: tuple[Peer, ...] = (
     Peer(
         "python",
         "unpatched CPython, on real threads",
-        (*SERVERS, "patched", "client", "patched-asyncio", "startup"),
+        (*SERVERS, "patched", "client", "patched-asyncio", "startup", "latency"),
         style="threads_style",
         module="threading",
         start=("-c", "pass"),

@@ -52,6 +52,10 @@ class Child:
         self._clock = _cpu_clock(self._process.pid)
         self._unread = b""
 
+    def spread(self, cores: set[int]) -> None:
+        """Let it run on these cores. To be called before it has threads, which inherit this."""
+        os.sched_setaffinity(self.pid, cores)
+
     @property
     def pid(self) -> int:
         """The process id."""
@@ -93,6 +97,15 @@ class Child:
         except ValueError as error:
             raise BenchError(f"it printed {line[:80]!r}, which is not JSON") from error
         return reply
+
+    def wait(self, patience: float = PATIENCE) -> None:
+        """Wait for its end. Raises BenchError when that takes more than `patience` seconds, and on a status but 0."""
+        try:
+            status = self._process.wait(patience)
+        except subprocess.TimeoutExpired as error:
+            raise BenchError(f"it has not ended after {patience:.0f} s{self._last_words()}") from error
+        if status != 0:
+            raise BenchError(f"it ended with status {status}{self._last_words()}")
 
     def wait_cpu(self) -> float:
         """Wait for its end; return CPU seconds with its children. Raises BenchError on a status but 0.

@@ -75,7 +75,17 @@ def mark_lines(results: Iterable[Result], accelerated: bool) -> Iterable[str]:
                 kind = "pure " if marks is result.row.pure and not accelerated else ""
                 spread = f"{share.median:.3f} ({share.low:.3f}..{share.high:.3f})"
                 pair = f"{kind}{which} / {name}"
-                yield f"  {result.row.name:<12}{pair:<32}{spread:<24}wanted <= {most:.3f}  {verdict}"
+                yield f"  {result.row.name:<18}{pair:<32}{spread:<24}wanted <= {most:.3f}  {verdict}"
+
+
+def earlier_lines(results: Iterable[Result]) -> Iterable[str]:
+    """Yield one line for each row that both checkouts were measured in: how much dearer this one is."""
+    for result in results:
+        for name, earlier in EARLIER.items():
+            share = ratio(result, earlier, name)
+            if share is not None:
+                pair = f"{name} / {earlier}"
+                yield f"  {result.row.name:<20}{pair:<30}{share.median:.3f} ({share.low:.3f}..{share.high:.3f})"
 
 
 def earlier_lines(results: Iterable[Result]) -> Iterable[str]:

@@ -294,4 +294,54 @@ STARTUP = (
     ),
 )
 
-ROWS: tuple[Row, ...] = (*ECHO, *STREAM, *CHURN, *GREEN, *PATCHED, *CLIENT, *HTTP, *STARTUP)
+LATENCY = (
+    Row(
+        "os-thread-turns",
+        "an OS thread that sleeps 0.5 ms between its turns, beside 20 echo pairs",
+        "latency",
+        "ms for a turn, mean",
+        {"scene": "os_thread_turns"},
+        {"gevent": 1.25},
+        {"gevent": 1.25},
+    ),
+    Row(
+        "pool-calls",
+        "calls in the pool of OS threads, beside 20 echo pairs",
+        "latency",
+        "ms for a call, 99 of 100",
+        {"scene": "pool_calls"},
+    ),
+    Row(
+        "slices-echo",
+        "echo beside a thread that says sleep(0) after every 20 ms of computing",
+        "latency",
+        "ms for an answer, median",
+        {"scene": "echo"},
+        slow=True,
+    ),
+    Row(
+        "slices-timer",
+        "a timer of 10 ms beside a thread that says sleep(0) after every 20 ms of computing",
+        "latency",
+        "ms late, median",
+        {"scene": "timer_beside_slices"},
+        slow=True,
+    ),
+    Row(
+        "ready-timer",
+        "a timer of 10 ms when 30 sockets are ready at once, with 20 ms of work each",
+        "latency",
+        "ms late",
+        {"scene": "timer_beside_ready_sockets"},
+        slow=True,
+    ),
+    Row(
+        "exit",
+        "the main thread ends while ten OS threads wait",
+        "latency",
+        "ms until the process has ended",
+        {"scene": "exit"},
+    ),
+)
+
+ROWS: tuple[Row, ...] = (*ECHO, *STREAM, *CHURN, *GREEN, *PATCHED, *CLIENT, *HTTP, *STARTUP, *LATENCY)

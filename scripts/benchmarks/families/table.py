@@ -6,6 +6,7 @@ from benchmarks.families.client import ClientSampler
 from benchmarks.families.common import Open
 from benchmarks.families.echo import open_churn, open_echo, open_patched_asyncio, open_stream
 from benchmarks.families.http import open_http
+from benchmarks.families.latency import open_latency
 from benchmarks.families.loops import LoopSampler
 from benchmarks.families.memory import MemorySampler
 from benchmarks.families.startup import StartupSampler
@@ -21,4 +22,5 @@ FAMILIES: dict[str, Open] = {
     "client": ClientSampler,
     "http": open_http,
     "startup": StartupSampler,
+    "latency": open_latency,
 }

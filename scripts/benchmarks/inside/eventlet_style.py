@@ -34,6 +34,12 @@ def api(module: str) -> Api:
     )
 
 
+def pool_call(module: str) -> Callable[[Callable[[], object]], object]:
+    """Return the function that makes a call in an OS thread."""
+    execute: Callable[[Callable[[], object]], object] = importlib.import_module(f"{module}.tpool").execute
+    return execute
+
+
 def serve(module: str, job: Job) -> None:
     """Serve until killed."""
     library = importlib.import_module(module)

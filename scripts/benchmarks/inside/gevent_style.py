@@ -30,6 +30,12 @@ def api(module: str) -> Api:
     )
 
 
+def pool_call(module: str) -> Callable[[Callable[[], object]], object]:
+    """Return the function that makes a call in an OS thread."""
+    apply: Callable[[Callable[[], object]], object] = importlib.import_module(module).get_hub().threadpool.apply
+    return apply
+
+
 def serve(module: str, job: Job) -> None:
     """Serve until killed."""
     server = importlib.import_module("benchmarks.inside.green_server")
