@@ -55,7 +55,7 @@ typedef struct {
     PyObject_HEAD
     PyObject *owner, *readers, *writers;
     int fd;
-    char drained, edge, stream;
+    char drained, doubted, edge, stream;
 } Registration;
 
 extern PyTypeObject *TaskType, *ThreadType, *RingType, *HubType, *RegistrationType;

@@ -84,8 +84,9 @@ if TYPE_CHECKING or accelerator is None:
     class RegistrationMembers:
         """See `Registration`."""
 
-        __slots__ = ("drained", "edge", "fd", "owner", "readers", "stream", "writers")
+        __slots__ = ("doubted", "drained", "edge", "fd", "owner", "readers", "stream", "writers")
 
+        doubted: bool
         drained: bool
         edge: bool
         fd: int

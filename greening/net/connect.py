@@ -107,6 +107,11 @@ def _connect(sock: Any, address: Any) -> int:
         sleep(min(pause, left))
         pause = min(pause * 2, _RETRY_LAST)
         error = _begin(sock, address)
+    while error == errno.EINTR and family_of(sock) == _socket.AF_UNIX:
+        # Nothing is under way there: it is done at once or not at all, and nothing would be reported.
+        error = _begin(sock, address)
+        if error == errno.EISCONN:
+            return 0
     while error in _UNDER_WAY:
         wait_socket(sock, OUT, deadline)
         error = _outcome(sock, address)

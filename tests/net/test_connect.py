@@ -19,6 +19,7 @@ from greening._originals import raw_socket
 from greening.errors import GreenletExit
 from greening.net import connect
 from greening.net.socket import GreenSocket
+from greening.timeout import Timeout
 
 pytestmark = pytest.mark.usefixtures("steady")
 
@@ -336,3 +337,18 @@ def test_closing_in_one_os_thread_ends_an_accept_in_another(listener: GreenSocke
     listener.close()
     thread.join(5)
     assert errors == [errno.EBADF]
+
+
+def test_a_connect_to_a_unix_socket_that_was_interrupted_begins_again(
+    tmp_path: Path, keep: Keep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listener = keep(GreenSocket(socket.AF_UNIX))
+    listener.bind(str(tmp_path / "listener"))
+    listener.listen(1)
+    client = keep(GreenSocket(socket.AF_UNIX))
+    begin, interruptions = connect._begin, [errno.EINTR, errno.EINTR]
+    monkeypatch.setattr(connect, "_begin", lambda *args: interruptions.pop() if interruptions else begin(*args))
+    with Timeout(5):
+        client.connect(listener.getsockname())
+        keep(listener.accept()[0]).send(b"x")
+        assert client.recv(1) == b"x"
