@@ -4,12 +4,14 @@ Every descriptor gets its registration, as for a single wait, so that closing on
 a nested epoll set would never report - and no descriptor is needed for the wait itself.
 """
 
+import errno
 from collections.abc import Sequence
 
 from greening._core.hub import Hub
-from greening._core.poller import IN, OUT, READ
+from greening._core.poller import IN, NO_ROOM, OUT, READ
 from greening._core.registry import Registration
 from greening._core.task import PARKED, TIMED_OUT, Task
+from greening._core.waiting import wait_for_room
 from greening._originals import epoll as _epoll
 
 
@@ -25,6 +27,16 @@ def wait_many(task: Task, wants: Sequence[tuple[int, int]], deadline: float | No
     Raises:
         OSError: EBADF, one of them is closed, or was meanwhile.
     """
+    try:
+        return _wait(task, wants, deadline)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+    # select(2) and poll(2) need no room: ask them again after a moment.
+    return wait_for_room(deadline)
+
+
+def _wait(task: Task, wants: Sequence[tuple[int, int]], deadline: float | None) -> bool:
     hub = task.hub
     joined: list[Registration] = []
     task.state = PARKED
@@ -54,8 +66,11 @@ def wait_many_exactly(task: Task, wants: Sequence[tuple[int, int]], deadline: fl
         for fd, mask in wants:
             try:
                 nested.register(fd, mask)
-            except PermissionError:
-                continue
+            except OSError as error:
+                if error.errno in NO_ROOM:
+                    return wait_for_room(deadline)
+                if error.errno != errno.EPERM:
+                    raise
         return wait_many(task, [(nested.fileno(), IN)], deadline)
     finally:
         nested.close()

@@ -50,7 +50,7 @@ def run_with_faults(run_program: Callable[..., Any], shim: Path, tmp_path: Path)
     def run(program: str, *args: str, errors: tuple[int, ...] = (), **faults: int) -> Counter[str]:
         log = tmp_path / "faults"
         env = {
-            "LD_PRELOAD": str(shim),
+            "LD_PRELOAD": ":".join(filter(None, [os.environ.get("LD_PRELOAD"), str(shim)])),
             "FAULTS": " ".join(f"{kind}={number}" for kind, number in faults.items()),
             "FAULTS_SEED": str(faults["seed"]),
             "FAULTS_ERRNOS": ",".join(map(str, errors)),

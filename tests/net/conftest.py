@@ -1,5 +1,7 @@
 """Sockets and certificates for the tests of this room. Everything is on loopback and closed at the end."""
 
+import errno
+import os
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -9,6 +11,7 @@ import pytest
 import trustme
 
 from greening._compiled import accelerator
+from greening._core.poller import EpollPoller
 from greening.net import retry, tls
 from greening.net import stream as net
 from greening.net.retry import BUDGET
@@ -54,6 +57,29 @@ def spent(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
             accelerator.set_tries(BUDGET - 1)
 
     return spend_all
+
+
+@pytest.fixture
+def no_room(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], list[int]]:
+    """`no_room("arm_edge", 2)`: the next two calls of that method of the poller fail, as for want of room in epoll.
+
+    It returns the descriptors for which they did.
+    """
+
+    def refuse(name: str, times: int) -> list[int]:
+        arm = getattr(EpollPoller, name)
+        failed: list[int] = []
+
+        def fail(self: EpollPoller, fd: int, *mask: int) -> None:
+            if len(failed) < times:
+                failed.append(fd)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            arm(self, fd, *mask)
+
+        monkeypatch.setattr(EpollPoller, name, fail)
+        return failed
+
+    return refuse
 
 
 @pytest.fixture

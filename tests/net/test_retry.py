@@ -13,7 +13,7 @@ import pytest
 from greening._core.current import get_hub
 from greening._core.greenthread import spawn
 from greening._core.later import spawn_after
-from greening._core.poller import IN, EpollPoller
+from greening._core.poller import IN
 from greening._core.registry import Registration, Registry
 from greening._core.waiting import sleep, wait_fd
 from greening._originals import raw_socket
@@ -23,6 +23,7 @@ from greening.net.socket import GreenSocket
 
 Pair = tuple[GreenSocket, GreenSocket]
 Keep = Callable[[Any], Any]
+NoRoom = Callable[[str, int], list[int]]
 
 
 @pytest.mark.parametrize(
@@ -222,24 +223,9 @@ def test_a_socket_that_was_closed_before_the_wait_is_a_bad_descriptor() -> None:
         retry.registration(sock, get_hub(), None)
 
 
-def no_room(monkeypatch: pytest.MonkeyPatch, name: str, times: int) -> list[int]:
-    """The next `times` tries to add a descriptor to epoll find that there is no room."""
-    add = getattr(EpollPoller, name)
-    failed: list[int] = []
-
-    def fail(self: EpollPoller, fd: int, *mask: int) -> None:
-        if len(failed) < times:
-            failed.append(fd)
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        add(self, fd, *mask)
-
-    monkeypatch.setattr(EpollPoller, name, fail)
-    return failed
-
-
-def test_a_socket_for_which_epoll_has_no_room_waits_until_there_is(tcp: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_socket_for_which_epoll_has_no_room_waits_until_there_is(tcp: Pair, no_room: NoRoom) -> None:
     client, server = tcp
-    failed = no_room(monkeypatch, "arm_edge", 2)
+    failed = no_room("arm_edge", 2)
     reader = spawn(server.recv, 10)
     sleep(0)
     client.send(b"x")
@@ -247,17 +233,17 @@ def test_a_socket_for_which_epoll_has_no_room_waits_until_there_is(tcp: Pair, mo
     assert failed == [server.fileno()] * 2
 
 
-def test_a_timeout_holds_while_epoll_has_no_room(tcp: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    no_room(monkeypatch, "arm_edge", 10_000)
+def test_a_timeout_holds_while_epoll_has_no_room(tcp: Pair, no_room: NoRoom) -> None:
+    no_room("arm_edge", 10_000)
     tcp[1].settimeout(0.03)
     with pytest.raises(TimeoutError, match=r"^timed out$"):
         tcp[1].recv(10)
 
 
-def test_a_descriptor_for_which_epoll_has_no_room_waits_until_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_descriptor_for_which_epoll_has_no_room_waits_until_there_is(no_room: NoRoom) -> None:
     reads, writes = os.pipe()
     try:
-        failed = no_room(monkeypatch, "arm_once", 2)
+        failed = no_room("arm_once", 2)
         waiting = spawn(wait_fd, reads, IN)
         sleep(0)
         os.write(writes, b"x")
@@ -271,9 +257,7 @@ def test_a_descriptor_for_which_epoll_has_no_room_waits_until_there_is(monkeypat
         os.close(writes)
 
 
-def test_a_descriptor_that_changes_hands_while_epoll_has_no_room_keeps_its_owner(
-    tcp: Pair, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_descriptor_that_changes_hands_while_epoll_has_no_room_keeps_its_owner(tcp: Pair, no_room: NoRoom) -> None:
     server = tcp[1]
     reader: Any = spawn(server.recv, 1)
     reader._quiet = True
@@ -282,7 +266,7 @@ def test_a_descriptor_that_changes_hands_while_epoll_has_no_room_keeps_its_owner
     reg = registry.regs[server.fileno()]
     twin = GreenSocket(fileno=server.fileno())
     try:
-        no_room(monkeypatch, "arm_edge", 1)
+        no_room("arm_edge", 1)
         with pytest.raises(OSError):
             registry.socket(twin.fileno(), twin, True)
         assert reg.owner is not None and reg.owner() is server
