@@ -11,7 +11,7 @@ poll(2) finds data of which epoll has nothing to tell, the reader is woken, and 
 
 from typing import TYPE_CHECKING
 
-from greening._core.poller import BATCH, IN
+from greening._core.poller import BATCH, IN, OUT
 from greening._originals import poll as _poll
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # Seconds before the second look. Sooner, and it is a part of the cost of a busy hub; later, and the first short read of
 # every socket is felt where they cannot be trusted.
 AFTER = 0.05
+# So often, at most, is poll(2) asked until it says anything at all.
+_LOOKS = 8
 
 
 def doubt(hub: "Hub", reg: "Registration") -> None:
@@ -43,11 +45,16 @@ def look_again(hub: "Hub") -> None:
     for reg in doubtful:
         reg.doubted = False
         if reg.drained and reg.readers is not None and hub.regs.get(reg.fd) is reg:
-            poll.register(reg.fd, IN)
+            poll.register(reg.fd, IN | OUT)
             parked[reg.fd] = reg
     if not parked:
         return
-    found = [fd for fd, events in poll.poll(0) if events & IN]
+    # CPython takes a look that a signal interrupted for one that has found nothing. Some socket is nearly always
+    # writable, so that an empty answer is a reason to ask again.
+    for _ in range(_LOOKS):
+        if seen := poll.poll(0):
+            break
+    found = [fd for fd, events in seen if events & IN]
     if not found:
         return
     # Data that has just come has an event under way: epoll has queued it by now, behind at most one for each

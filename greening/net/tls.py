@@ -8,8 +8,8 @@ Decision: while one green thread repeats its write, others queue up behind a loc
 
 Fact (BIO_should_retry(3)): OpenSSL says the same "want" where a signal interrupted the system call, and nobody learns
 which it was. The event that told of the data may have come before, and would not come again.
-Decision: a read that parks is looked at again after a moment (see doubt); a write, which seldom parks, looks first, and
-so does a read of a socket with which something was wrong before.
+Decision: a read that parks is looked at again after a moment (see doubt). For a write, which seldom parks, and for a
+read of a socket that is not trusted (any more), the descriptor is armed again: then it reports what is there now.
 
 Fact: an SSL_read that finds nothing costs a system call and, here, an exception with a formatted message.
 Decision: a reader that had to wait the last time looks into the socket first, where the accelerator makes that cheap.
@@ -26,7 +26,6 @@ from greening._core.current import current
 from greening._core.doubt import doubt
 from greening._core.poller import IN, OUT
 from greening._core.waiting import yield_now
-from greening._originals import poll as _poll
 from greening._originals import raw_socket
 from greening.net.retry import BUDGET, deadline_of, set_tls_timeout, spend, tick, timeout_of, wait_socket
 from greening.net.socket import GreenSocket
@@ -78,14 +77,13 @@ def _repeat(sock: Any, what: str, call: Callable[..., Any], *args: Any, wants: i
 def _wait(sock: Any, mask: int, deadline: float | None, what: str) -> None:
     _check_open(sock)
     hub = current().hub
-    reg = hub.regs.get(_fileno(sock))
-    if (mask == OUT or (reg is not None and not reg.stream)) and _is_there(sock, mask):
-        spend()
-        _check_open(sock)
-        return
-    if mask == IN and reg is not None:
-        reg.drained = True
-        doubt(hub, reg)
+    reg = hub.regs.get(_fileno(sock))  # None: it is armed now for the first time
+    if reg is not None and reg.edge:
+        if mask == IN and reg.stream:
+            reg.drained = True
+            doubt(hub, reg)
+        else:
+            hub.poller.arm_edge(reg.fd)
     try:
         wait_socket(sock, mask, deadline)
     except TimeoutError:
@@ -94,13 +92,6 @@ def _wait(sock: Any, mask: int, deadline: float | None, what: str) -> None:
         if reg is not None:
             reg.drained = False  # `recv` may be called after `unwrap`, and would believe it
     _check_open(sock)
-
-
-def _is_there(sock: Any, mask: int) -> bool:
-    poll = _poll()
-    poll.register(_fileno(sock), mask)
-    # Not an error alone: one that sits in the error queue is nothing that OpenSSL would take.
-    return any(events & mask for _, events in poll.poll(0))
 
 
 def _timed_out(what: str) -> TimeoutError:

@@ -4,12 +4,12 @@
      short    reads and writes of stream sockets and pipes move less than they could: 1 byte up to all but 1. More is
               done than the kernel may do: data that was left is not waited for, and no edge will tell of it; a write to
               a pipe is cut below PIPE_BUF.
-     eintr    the same calls return EINTR before anything has happened; poll and epoll_wait when nothing is ready, as the
-              kernel does it. (CPython takes an interrupted poll with timeout 0 for one that has found nothing.)
+     eintr    the same calls, poll and epoll_wait return EINTR before anything has happened. More than the kernel does:
+              what is ready is not asked for, and CPython takes an interrupted poll with timeout 0 for an empty one.
      accept   accept returns ECONNABORTED, or EMFILE several times in a row; the connection stays in the queue.
      epoll    epoll_ctl that adds a socket or a pipe returns ENOSPC or ENOMEM.
      nobufs   sends return ENOBUFS before anything has happened.
-     connect  a connect that is under way returns EINTR instead of EINPROGRESS.
+     connect  connect returns EINTR before it has begun, when it is under way, or (unlike the kernel) when it is done.
    FAULTS_LOG names a file to which each process appends, at its end, how many of each there were.
 
    Never done: EAGAIN that the kernel did not say. No event would follow it, and every edge-triggered program would
@@ -331,10 +331,10 @@ int
 connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t length)
 {
     REAL(connect);
+    if (dice() % 2)
+        return fails(CONNECT, EINTR) ? -1 : real(fd, address, length);
     int result = real(fd, address, length);
-    if (result < 0 && errno == EINPROGRESS && strikes(CONNECT))
-        errno = EINTR;
-    return result;
+    return (result == 0 || errno == EINPROGRESS) && fails(CONNECT, EINTR) ? -1 : result;
 }
 
 int
@@ -354,16 +354,14 @@ int
 epoll_wait(int set, struct epoll_event *events, int room, int timeout)
 {
     REAL(epoll_wait);
-    int ready = real(set, events, room, 0);
-    return ready ? ready : fails(EINTR_, EINTR) ? -1 : real(set, events, room, timeout);
+    return fails(EINTR_, EINTR) ? -1 : real(set, events, room, timeout);
 }
 
 int
 poll(struct pollfd *fds, nfds_t count, int timeout)
 {
     REAL(poll);
-    int ready = real(fds, count, 0);
-    return ready ? ready : fails(EINTR_, EINTR) ? -1 : real(fds, count, timeout);
+    return fails(EINTR_, EINTR) ? -1 : real(fds, count, timeout);
 }
 
 /* What the headers make of some of these calls in programs that were compiled with _FORTIFY_SOURCE. */
