@@ -65,7 +65,7 @@ typedef struct {
     PyObject_HEAD
     PyObject *owner, *readers, *writers;
     int fd;
-    char drained, edge, stream, read_news, write_news;
+    char drained, doubted, edge, stream, read_news, write_news;
 } Registration;
 
 extern PyTypeObject *TaskType, *ThreadType, *RingType, *HubType, *RegistrationType, *LotType;

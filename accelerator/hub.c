@@ -305,7 +305,8 @@ static PyType_Spec hub_spec = {
 
 static PyMemberDef reg_members[] = {
     REG(owner, T_OBJECT_EX), REG(readers, T_OBJECT_EX), REG(writers, T_OBJECT_EX), REG(fd, T_INT),
-    REG(drained, T_BOOL), REG(edge, T_BOOL), REG(stream, T_BOOL), REG(read_news, T_BOOL), REG(write_news, T_BOOL),
+    REG(drained, T_BOOL), REG(doubted, T_BOOL), REG(edge, T_BOOL), REG(stream, T_BOOL),
+    REG(read_news, T_BOOL), REG(write_news, T_BOOL),
     {NULL, 0, 0, 0, NULL},
 };
 

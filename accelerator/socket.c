@@ -15,7 +15,7 @@ enum { LONG_CALL = 262144 };
 static char room[ROOM];
 
 /* Told by Python: see `double_socket_methods`. */
-static PyObject *get_fileno, *get_timeout, *timeouts;
+static PyObject *doubt, *get_fileno, *get_timeout, *timeouts;
 static PyObject *slow_recv, *slow_recv_into, *slow_send, *slow_sendall, *send_rest, *sendall_rest;
 
 /* The descriptor is the first member of the interpreter's socket object. That is no promise of anybody's: it is looked
@@ -160,6 +160,17 @@ wait_readable(Task *task, Registration *reg, PyObject *deadline)
     return events == NULL ? -1 : 1;
 }
 
+/* A read parks without having tried: have it looked at again. -1: error. See greening/_core/doubt.py. */
+static int
+look_again(Hub *hub, Registration *reg)
+{
+    Py_INCREF((PyObject *)reg);
+    PyObject *done = PyObject_CallFunctionObjArgs(doubt, (PyObject *)hub, (PyObject *)reg, NULL);
+    Py_DECREF((PyObject *)reg);
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 0;
+}
+
 /* The same into an object that is made for it: none is held while the caller is parked, of which there may be
    thousands. */
 static Py_ssize_t
@@ -212,6 +223,10 @@ read_into(PyObject *sock, void *buffer, size_t size, PyObject **made)
                 reg->drained = 1;
             goto end;
         }
+    }
+    else if (!reg->doubted && look_again(hub, reg) < 0) {
+        got = -1;
+        goto end;
     }
     deadline = deadline_of(hub, sock, fd);
     if (deadline == NULL) {
@@ -429,7 +444,8 @@ double_socket_methods(PyObject *Py_UNUSED(module), PyObject *args)
         const char *name;
         PyObject **place;
     } wanted[] = {
-        {"fileno", &get_fileno}, {"gettimeout", &get_timeout}, {"timeouts", &timeouts}, {"recv", &slow_recv}, {"recv_into", &slow_recv_into}, {"send", &slow_send}, {"sendall", &slow_sendall},
+        {"doubt", &doubt}, {"fileno", &get_fileno}, {"gettimeout", &get_timeout}, {"timeouts", &timeouts},
+        {"recv", &slow_recv}, {"recv_into", &slow_recv_into}, {"send", &slow_send}, {"sendall", &slow_sendall},
         {"send_rest", &send_rest}, {"sendall_rest", &sendall_rest}, {NULL, NULL},
     };
     for (int i = 0; wanted[i].name != NULL; i++) {

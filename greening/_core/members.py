@@ -86,8 +86,11 @@ if TYPE_CHECKING or accelerator is None:
     class RegistrationMembers:
         """See `Registration`."""
 
-        __slots__ = ("drained", "edge", "fd", "owner", "read_news", "readers", "stream", "write_news", "writers")
+        __slots__ = (
+            *("doubted", "drained", "edge", "fd", "owner", "read_news", "readers", "stream", "write_news", "writers"),
+        )
 
+        doubted: bool
         drained: bool
         edge: bool
         fd: int

@@ -13,6 +13,7 @@ Consequence: a socket is added once, edge-triggered, for both directions, and th
 descriptor, about whose other users we know nothing, is added one-shot for each wait.
 """
 
+import errno
 import os
 from typing import Protocol
 
@@ -37,12 +38,18 @@ EDGE = 1 << 31
 READ = IN | PRI | RDHUP | HUP | ERR | NVAL
 WRITE = OUT | HUP | ERR | NVAL
 
+# What `arm_edge` and `arm_once` fail with where the kernel has no room for another entry (epoll_ctl(2)): the limit of
+# the user is reached (/proc/sys/fs/epoll/max_user_watches), or there is no memory. Both pass.
+NO_ROOM = (errno.ENOSPC, errno.ENOMEM)
+# Seconds until it is tried again: nothing tells when there is room.
+ROOM_PAUSE = 0.02
+
 # Below this many seconds a wait is worth microsecond precision: a millisecond too much is more than five per cent.
 _PRECISE = 0.020
 # The kernel counts milliseconds in an int: longer waits are an OverflowError. The hub finds nothing due, and waits on.
 _LONGEST = 1_000_000.0
 # Events fetched per system call. libuv takes 1024; the array is allocated anew for each call, so keep it modest.
-_BATCH = 512
+BATCH = 512
 # select(2) cannot look at descriptors from this number on.
 _FD_SETSIZE = 1024
 
@@ -130,7 +137,7 @@ class EpollPoller:
                 timeout = 0
             elif timeout > _LONGEST:
                 timeout = _LONGEST
-        events: list[tuple[int, int]] = self._poll(timeout, _BATCH)
+        events: list[tuple[int, int]] = self._poll(timeout, BATCH)
         return events
 
     def close(self) -> None:

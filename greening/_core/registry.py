@@ -27,6 +27,7 @@ class Registration(RegistrationMembers):
     """One descriptor of one hub.
 
     `drained`: a read came back short since the last event, so that the next one would find nothing (streams only).
+    `doubted`: it is to be looked at again, in case that was not so (see doubt).
     `stream`: short reads may be trusted: a TCP socket on which no hang-up, error or urgent data has been seen.
     `read_news`, `write_news`: an event has come since the last try began. Code that interrupts a task between a try
     that fails with EAGAIN and the wait may let the hub run, and a change is reported once: such a wait ends at once.
@@ -39,7 +40,7 @@ class Registration(RegistrationMembers):
         self.owner = owner
         self.edge = edge
         self.stream = stream
-        self.drained = self.read_news = self.write_news = False
+        self.drained = self.doubted = self.read_news = self.write_news = False
         # Made when they are needed: 10,000 empty ones cost.
         self.readers = self.writers = None
 
@@ -94,12 +95,15 @@ class Registration(RegistrationMembers):
 class Registry:
     """The registrations of one hub. Use it in the hub's own OS thread only."""
 
-    __slots__ = ("bell", "poller", "ready", "regs", "rung")
+    __slots__ = ("bell", "doubtful", "doubts", "poller", "ready", "regs", "rung")
 
     def __init__(self, poller: Poller, ready: deque[Task]) -> None:
         self.poller = poller
         self.ready = ready
         self.regs: dict[int, Registration] = {}
+        # Those that are to be looked at again, and whether any are: see doubt.
+        self.doubtful: list[Registration] = []
+        self.doubts = True
         # The hub's wake-up descriptor, and whether it was among the events.
         self.bell = -1
         self.rung = False
@@ -131,10 +135,10 @@ class Registry:
         # back. Armed again, the entry is that of the file which has the number now. If each threw the other's waiters
         # out,
         # the two would wake each other for ever.
-        reg.owner = ref(owner)
-        reg.drained = reg.stream = False
         if reg.edge:
             self.poller.arm_edge(reg.fd)
+        reg.owner = ref(owner)
+        reg.drained = reg.stream = False
         return reg
 
     def _evict(self, reg: Registration) -> None:
@@ -339,6 +343,7 @@ class Registry:
     def clear(self, poller: Poller) -> None:
         """Start afresh on another poller (after fork)."""
         self.regs.clear()
+        self.doubtful.clear()  # their timer has stayed in the parent
         self.poller = poller
 
 

@@ -6,7 +6,7 @@ from functools import partial
 from greening._compiled import accelerator
 from greening._core.critical import guard
 from greening._core.current import current, hubs
-from greening._core.poller import IN, OUT
+from greening._core.poller import IN, NO_ROOM, OUT, ROOM_PAUSE
 from greening._core.task import PARKED, READY, RUNNING
 from greening._core.timers import deadline_after
 from greening._originals import get_ident
@@ -70,7 +70,23 @@ def wait_fd(fd: int, mask: int, timeout: float | None = None) -> int:
     deadline = None if timeout is None else deadline_after(hub.now(), timeout)
     if fd < 0:
         raise OSError(errno.EBADF, "negative file descriptor")
-    return hub.registry.wait_raw(fd, task.waiter(), mask, deadline)
+    while True:
+        try:
+            return hub.registry.wait_raw(fd, task, mask, deadline)
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+        if not wait_for_room(deadline):
+            return 0
+
+
+def wait_for_room(deadline: float | None) -> bool:
+    """The poller had no room for a descriptor: park for a moment. False: `deadline` (absolute hub time) has passed."""
+    left = ROOM_PAUSE if deadline is None else deadline - current().hub.now()
+    if left <= 0:
+        return False
+    sleep(min(ROOM_PAUSE, left))
+    return True
 
 
 def wait_readable(fd: int, timeout: float | None = None) -> bool:

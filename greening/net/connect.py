@@ -26,6 +26,9 @@ _getsockopt: Callable[[Any, int, int], int] = raw_socket.getsockopt
 # connect(2) has begun and will report: EPOLLOUT, then SO_ERROR.
 _UNDER_WAY = (errno.EINPROGRESS, errno.EINTR, errno.EALREADY)
 
+# Families in which a second connect(2) tells how the first stands: EALREADY, EISCONN, or it begins.
+_ASKABLE = (*INET, _socket.AF_UNIX)
+
 # A Unix socket whose listener's backlog is full answers EAGAIN and reports nothing when there is room again: ask again,
 # at first soon, then every so many seconds.
 _RETRY_FIRST, _RETRY_LAST = 0.001, 0.050
@@ -132,6 +135,16 @@ def _outcome(sock: Any, address: Any) -> int:
 
 def _begin(sock: Any, address: Any) -> int:
     """connect(2), and its errno, without waiting; the mode of the descriptor stays what it was."""
+    error = _begin_once(sock, address)
+    if error != errno.EINTR or family_of(sock) not in _ASKABLE:
+        return error
+    # It may be under way, or done, and the event may have come; between Unix sockets it has not begun, and none will.
+    while error == errno.EINTR:
+        error = _begin_once(sock, address)
+    return 0 if error == errno.EISCONN else error
+
+
+def _begin_once(sock: Any, address: Any) -> int:
     fd = _fileno(sock)
     if fd < 0 or _raw_gettimeout(sock) == 0:
         return _raw_connect_ex(sock, address)

@@ -8,8 +8,9 @@ from typing import Any, NoReturn
 
 from greening._core.current import current
 from greening._core.fairness import spend
-from greening._core.poller import IN
-from greening._core.waiting import forget_fd, sleep
+from greening._core.poller import IN, NO_ROOM
+from greening._core.registry import Registration
+from greening._core.waiting import forget_fd, sleep, wait_for_room
 from greening._originals import epoll as _real_epoll
 from greening._originals import poll as _real_poll
 from greening.net.hubless import hubless
@@ -233,13 +234,17 @@ def wait_epoll(owner: Any, real: Any, maxevents: int, timeout: float | None) -> 
     task = current()
     hub = task.hub
     deadline = None if timeout is None else hub.now() + timeout
-    reg = hub.registry.socket(real.fileno(), owner, False)
+    reg: Registration | None = None
     ask: Callable[[float, int], Events] = real.poll
     while True:
         try:
-            in_time = hub.registry.wait(reg, task, IN, deadline)
-        except OSError:
-            return ask(0, maxevents)  # closed meanwhile, and it says so
+            if reg is None:
+                reg = hub.registry.socket(real.fileno(), owner, False)
+            in_time = bool(hub.registry.wait(reg, task, IN, deadline))
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                return ask(0, maxevents)  # closed meanwhile, and it says so
+            in_time = wait_for_room(deadline)
         events = ask(0, maxevents)
         if events or not in_time:
             return events

@@ -21,7 +21,9 @@ from weakref import ref
 from greening._core.current import current, hubs
 from greening._core.fairness import spend
 from greening._core.hub import Hub
+from greening._core.poller import NO_ROOM
 from greening._core.registry import Registration
+from greening._core.waiting import wait_for_room
 from greening._originals import raw_socket
 
 # The C module's are plain integers; comparing the enum members of `socket`, or `|` of them, is a Python call, and
@@ -117,23 +119,35 @@ def wait_socket(sock: Any, mask: int, deadline: float | None) -> Registration:
     """
     task = current()
     hub = task.hub
-    reg = registration(sock, hub)
+    reg = registration(sock, hub, deadline)
     if not hub.registry.wait(reg, task, mask, deadline):
         raise TimeoutError("timed out")
     return reg
 
 
-def registration(sock: Any, hub: Hub) -> Registration:
-    """The registration of `sock` with `hub`; armed, if it is new."""
-    fd = _fileno(sock)
-    reg = hub.regs.get(fd)
-    if reg is None or reg.owner is None or reg.owner() is not sock:
+def registration(sock: Any, hub: Hub, deadline: float | None) -> Registration:
+    """The registration of `sock` with `hub`; armed, if it is new.
+
+    Raises:
+        OSError: EBADF, the socket is closed. TimeoutError: the poller had no room for it until `deadline` (absolute hub
+            time, seconds).
+    """
+    while True:
+        fd = _fileno(sock)
+        reg = hub.regs.get(fd)
+        if reg is not None and reg.owner is not None and reg.owner() is sock:
+            return reg
         if fd < 0:  # closed by a finaliser or a signal handler, between the try and the wait
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         # SCTP's streams end a read at the end of a message: they are not the streams that may be trusted.
         tcp = type_of(sock) == STREAM and family_of(sock) in INET and proto_of(sock) in TCP
-        return hub.registry.socket(fd, sock, tcp)
-    return reg
+        try:
+            return hub.registry.socket(fd, sock, tcp)
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+        if not wait_for_room(deadline):
+            raise TimeoutError("timed out")
 
 
 def deadline_of(sock: Any) -> float | None:

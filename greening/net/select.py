@@ -21,7 +21,7 @@ from greening._core.poller import ERR, HUP, IN, NVAL, OUT, PRI
 from greening._originals import poll as _real_poll
 from greening._originals import select as _real_select
 from greening.net.hubless import hubless
-from greening.net.many import wait_many_exactly
+from greening.net.many import wait_many, wait_many_exactly
 
 Wants = Sequence[tuple[int, int]]
 Found = tuple[list[Any], list[Any], list[Any]]
@@ -60,8 +60,7 @@ def wait_events(find: Callable[[], Any], wants: Wants, timeout: float | None, st
     exactly = any(not mask & (IN | OUT) for _, mask in wants)
     while True:
         try:
-            wait = wait_many_exactly if exactly else task.hub.registry.wait_any
-            in_time = wait(task, wants, deadline)
+            in_time = (wait_many_exactly if exactly else wait_many)(task, wants, deadline)
         except OSError:
             if strict:
                 raise

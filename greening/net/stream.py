@@ -11,6 +11,7 @@ from greenlet import getcurrent
 
 from greening._compiled import accelerator
 from greening._core.current import current
+from greening._core.doubt import doubt
 from greening._core.fairness import spend
 from greening._core.poller import IN, OUT
 from greening._core.task import Task
@@ -59,10 +60,12 @@ def recv(self: Any, bufsize: int, flags: int = 0, /) -> bytes:
             return data
     elif bufsize < 1:
         return _recv(self, bufsize, DONTWAIT)  # nothing, at once; or the right error
+    elif not reg.doubted:
+        doubt(hub, reg)
     deadline = None if not timeouts and _raw_gettimeout(self) is None else deadline_of(self)
     while True:
         if reg is None or reg.owner is None or reg.owner() is not self:
-            reg = registration(self, hub)
+            reg = registration(self, hub, deadline)
         if not hub.registry.wait(reg, task, IN, deadline):
             raise TimeoutError("timed out")
         try:
@@ -78,7 +81,8 @@ def recv(self: Any, bufsize: int, flags: int = 0, /) -> bytes:
 
 def recv_into(self: Any, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
     try:
-        reg = getcurrent()._greening_task.hub.regs.get(_fileno(self))  # type: ignore[attr-defined]  # set by the engine
+        hub = getcurrent()._greening_task.hub  # type: ignore[attr-defined]  # set by the engine
+        reg = hub.regs.get(_fileno(self))
     except AttributeError:
         reg = None
     if reg is None or not reg.drained or flags:
@@ -97,6 +101,8 @@ def recv_into(self: Any, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
             if reg is not None and reg.stream and got < room and not reg.read_news:
                 reg.drained = True
             return got
+    elif not reg.doubted:
+        doubt(hub, reg)
     return _recv_into_parked(self, buffer, nbytes, flags)
 
 
@@ -159,20 +165,32 @@ def _sendall_rest(sock: Any, data: Any, sent: int, flags: int) -> None:
             return
         # One deadline for the whole, as in C (bpo-8372). Slices of a memoryview copy nothing.
         deadline = None if flags & IMMEDIATE else deadline_of(sock)
+        # A write that was cut short need not mean that there is no room, and then no event will tell of any: only
+        # EAGAIN is a reason to wait.
+        full = not sent
         while sent < size:
-            if not flags & IMMEDIATE:
+            if full and not flags & IMMEDIATE:
                 wait_socket(sock, OUT, deadline)
+            elif deadline is not None and deadline <= current().hub.now():
+                raise TimeoutError("timed out")
+            else:
+                spend()
             try:
                 with octets[sent:] as rest:
-                    sent += _send(sock, rest, flags | DONTWAIT)
+                    more = _send(sock, rest, flags | DONTWAIT)
             except BlockingIOError:
                 if flags & IMMEDIATE:
                     raise
+                full = True
+            else:
+                sent += more
+                full = not more
 
 
 compiled: dict[str, Any] = {}
 if accelerator is not None:
     _for_compiled = {
+        "doubt": doubt,
         "fileno": _fileno,
         "gettimeout": _raw_gettimeout,
         "timeouts": timeouts,

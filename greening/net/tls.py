@@ -6,6 +6,11 @@ we park until the descriptor is ready and call again. Contexts, verification and
 Fact (SSL_write(3), "bad write retry"): a write that wants to be repeated must be repeated before any other write.
 Decision: while one green thread repeats its write, others queue up behind a lock that exists only then.
 
+Fact (BIO_should_retry(3)): OpenSSL says the same "want" where a signal interrupted the system call, and nobody learns
+which it was. The event that told of the data may have come before, and would not come again.
+Decision: a read that parks is looked at again after a moment (see doubt). For a write, which seldom parks, and for a
+read of a socket that is not trusted (any more), the descriptor is armed again: then it reports what is there now.
+
 Fact: an SSL_read that finds nothing costs a system call and, here, an exception with a formatted message.
 Decision: a reader that had to wait the last time looks into the socket first, where the accelerator makes that cheap.
 """
@@ -17,6 +22,8 @@ from collections.abc import Callable
 from typing import Any
 
 from greening._compiled import accelerator
+from greening._core.current import current
+from greening._core.doubt import doubt
 from greening._core.fairness import spend
 from greening._core.poller import IN, OUT
 from greening._originals import raw_socket
@@ -68,10 +75,22 @@ def _repeat(sock: Any, what: str, call: Callable[..., Any], *args: Any, wants: i
 
 
 def _wait(sock: Any, mask: int, deadline: float | None, what: str) -> None:
+    _check_open(sock)
+    hub = current().hub
+    reg = hub.regs.get(_fileno(sock))  # None: it is armed now for the first time
+    if reg is not None and reg.edge:
+        if mask == IN and reg.stream:
+            reg.drained = True
+            doubt(hub, reg)
+        else:
+            hub.poller.arm_edge(reg.fd)
     try:
         wait_socket(sock, mask, deadline)
     except TimeoutError:
         raise _timed_out(what or ("read" if mask == IN else "write")) from None
+    finally:
+        if reg is not None:
+            reg.drained = False  # `recv` may be called after `unwrap`, and would believe it
     _check_open(sock)
 
 

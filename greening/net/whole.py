@@ -14,7 +14,7 @@ from typing import Any
 
 from greening._core.poller import IN, OUT
 from greening._originals import raw_socket
-from greening.net.retry import DONTWAIT, STREAM, attempt, retry, timeout_of, type_of
+from greening.net.retry import DONTWAIT, STREAM, attempt, timeout_of, type_of
 
 WAITALL = _socket.MSG_WAITALL
 _PEEK_OR_DONTWAIT = _socket.MSG_PEEK | DONTWAIT
@@ -93,7 +93,7 @@ def send_rest(sock: Any, data: Any, sent: int, flags: int) -> int:
         while sent < octets.nbytes:
             with octets[sent:] as rest:
                 try:
-                    sent += retry(sock, OUT, _send, rest, flags | DONTWAIT)
+                    sent += attempt(sock, OUT, 0, _send, rest, flags | DONTWAIT)
                 except OSError:
                     break
     return sent

@@ -88,16 +88,6 @@ def earlier_lines(results: Iterable[Result]) -> Iterable[str]:
                 yield f"  {result.row.name:<20}{pair:<30}{share.median:.3f} ({share.low:.3f}..{share.high:.3f})"
 
 
-def earlier_lines(results: Iterable[Result]) -> Iterable[str]:
-    """Yield one line for each row that both checkouts were measured in: how much dearer this one is."""
-    for result in results:
-        for name, earlier in EARLIER.items():
-            share = ratio(result, earlier, name)
-            if share is not None:
-                pair = f"{name} / {earlier}"
-                yield f"  {result.row.name:<20}{pair:<30}{share.median:.3f} ({share.low:.3f}..{share.high:.3f})"
-
-
 def write_json(path: Path, machine: dict[str, object], results: Iterable[Result]) -> None:
     """Write every sample, so that anything can be computed again."""
     rows = [

@@ -1,5 +1,7 @@
 """Sockets and certificates for the tests of this room. Everything is on loopback and closed at the end."""
 
+import errno
+import os
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -10,6 +12,7 @@ import pytest
 import trustme
 
 from greening._compiled import accelerator
+from greening._core.poller import EpollPoller
 from greening._core.slices import SLICE
 from greening.net.socket import GreenSocket
 
@@ -46,6 +49,29 @@ def set_slice(monkeypatch: pytest.MonkeyPatch, tries: int, until: float) -> None
 def spent(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Call it, and the next try lets others run first."""
     return lambda: set_slice(monkeypatch, 1, inf)
+
+
+@pytest.fixture
+def no_room(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], list[int]]:
+    """`no_room("arm_edge", 2)`: the next two calls of that method of the poller fail, as for want of room in epoll.
+
+    It returns the descriptors for which they did.
+    """
+
+    def refuse(name: str, times: int) -> list[int]:
+        arm = getattr(EpollPoller, name)
+        failed: list[int] = []
+
+        def fail(self: EpollPoller, fd: int, *mask: int) -> None:
+            if len(failed) < times:
+                failed.append(fd)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            arm(self, fd, *mask)
+
+        monkeypatch.setattr(EpollPoller, name, fail)
+        return failed
+
+    return refuse
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from greening._originals import raw_socket
 from greening.errors import GreenletExit
 from greening.net import connect
 from greening.net.socket import GreenSocket
+from greening.timeout import Timeout
 
 pytestmark = pytest.mark.usefixtures("steady")
 
@@ -336,3 +337,40 @@ def test_closing_in_one_os_thread_ends_an_accept_in_another(listener: GreenSocke
     listener.close()
     thread.join(5)
     assert errors == [errno.EBADF]
+
+
+def test_a_connect_that_was_interrupted_before_anything_had_happened_begins_again(
+    tmp_path: Path, keep: Keep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listener = keep(GreenSocket(socket.AF_UNIX))
+    listener.bind(str(tmp_path / "listener"))
+    listener.listen(1)
+    client = keep(GreenSocket(socket.AF_UNIX))
+    interruptions = [errno.EINTR, errno.EINTR]
+    real = connect._raw_connect_ex
+    monkeypatch.setattr(connect, "_raw_connect_ex", lambda *args: interruptions.pop() if interruptions else real(*args))
+    with Timeout(5):
+        client.connect(listener.getsockname())
+        keep(listener.accept()[0]).send(b"x")
+        assert client.recv(1) == b"x"
+
+
+def test_a_connect_that_was_interrupted_when_it_had_succeeded_has_succeeded(
+    listener: GreenSocket, keep: Keep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, interruptions = connect._raw_connect_ex, []
+
+    def interrupted(sock: Any, address: Any) -> int:
+        error = real(sock, address)
+        if error or interruptions:
+            return error
+        interruptions.append(error)
+        return errno.EINTR
+
+    monkeypatch.setattr(connect, "_raw_connect_ex", interrupted)
+    client = keep(GreenSocket())
+    with Timeout(5):
+        client.connect(listener.getsockname())
+        keep(listener.accept()[0]).send(b"x")
+        assert client.recv(1) == b"x"
+    assert interruptions

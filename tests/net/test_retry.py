@@ -16,7 +16,7 @@ from greening._core.later import spawn_after
 from greening._core.poller import IN
 from greening._core.registry import Registration, Registry
 from greening._core.slices import TRIES
-from greening._core.waiting import sleep
+from greening._core.waiting import sleep, wait_fd
 from greening._originals import raw_socket
 from greening.errors import GreenletExit
 from greening.net import retry
@@ -24,6 +24,7 @@ from greening.net.socket import GreenSocket
 
 Pair = tuple[GreenSocket, GreenSocket]
 Keep = Callable[[Any], Any]
+NoRoom = Callable[[str, int], list[int]]
 
 
 @pytest.mark.parametrize(
@@ -225,4 +226,57 @@ def test_a_socket_that_was_closed_before_the_wait_is_a_bad_descriptor() -> None:
     sock = GreenSocket()
     sock.close()
     with pytest.raises(OSError, match="Bad file descriptor"):
-        retry.registration(sock, get_hub())
+        retry.registration(sock, get_hub(), None)
+
+
+def test_a_socket_for_which_epoll_has_no_room_waits_until_there_is(tcp: Pair, no_room: NoRoom) -> None:
+    client, server = tcp
+    failed = no_room("arm_edge", 2)
+    reader = spawn(server.recv, 10)
+    sleep(0)
+    client.send(b"x")
+    assert reader.wait(5) == b"x"
+    assert failed == [server.fileno()] * 2
+
+
+def test_a_timeout_holds_while_epoll_has_no_room(tcp: Pair, no_room: NoRoom) -> None:
+    no_room("arm_edge", 10_000)
+    tcp[1].settimeout(0.03)
+    with pytest.raises(TimeoutError, match=r"^timed out$"):
+        tcp[1].recv(10)
+
+
+def test_a_descriptor_for_which_epoll_has_no_room_waits_until_there_is(no_room: NoRoom) -> None:
+    reads, writes = os.pipe()
+    try:
+        failed = no_room("arm_once", 2)
+        waiting = spawn(wait_fd, reads, IN)
+        sleep(0)
+        os.write(writes, b"x")
+        assert waiting.wait(5) & IN
+        assert failed == [reads] * 2
+        failed.clear()
+        os.read(reads, 1)
+        assert wait_fd(reads, IN, 0.03) == 0
+    finally:
+        os.close(reads)
+        os.close(writes)
+
+
+def test_a_descriptor_that_changes_hands_while_epoll_has_no_room_keeps_its_owner(tcp: Pair, no_room: NoRoom) -> None:
+    server = tcp[1]
+    reader: Any = spawn(server.recv, 1)
+    reader._quiet = True
+    sleep(0)
+    registry = get_hub().registry
+    reg = registry.regs[server.fileno()]
+    twin = GreenSocket(fileno=server.fileno())
+    try:
+        no_room("arm_edge", 1)
+        with pytest.raises(OSError):
+            registry.socket(twin.fileno(), twin, True)
+        assert reg.owner is not None and reg.owner() is server
+    finally:
+        twin.detach()  # its waiters are told, for the number is the same
+    with pytest.raises(OSError):
+        reader.wait(5)

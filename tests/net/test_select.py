@@ -425,3 +425,24 @@ def test_functions_that_stand_for_builtins() -> None:
     assert (monotonic.__name__, monotonic.__module__) == ("monotonic", "time")
     # Whoever unpickles it gets what the name means where he is.
     assert pickle.loads(pickle.dumps(monotonic)) is time.monotonic
+
+
+def select_of(fd: int) -> object:
+    return net.select([fd], [], [], 5)[0]
+
+
+def epoll_of(fd: int) -> object:
+    with polls.Epoll() as epoll:
+        epoll.register(fd, IN)
+        return [found for found, _ in epoll.poll(5)]
+
+
+@pytest.mark.parametrize("call", [select_of, epoll_of])
+def test_what_needs_no_room_in_epoll_without_us_needs_none_with_us(
+    call: Callable[[int], object], ends: tuple[int, int], no_room: Callable[[str, int], list[int]]
+) -> None:
+    failed = no_room("arm_once", 2) if call is select_of else no_room("arm_edge", 2)
+    waiting = parked(call, ends[0])
+    os.write(ends[1], b"x")
+    assert waiting.wait(5) == [ends[0]]
+    assert failed

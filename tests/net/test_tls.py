@@ -21,6 +21,7 @@ from greening.errors import GreenletExit
 from greening.net import retry
 from greening.net.socket import GreenSocket
 from greening.net.tls import GreenSSLSocket
+from greening.timeout import Timeout
 
 pytestmark = pytest.mark.usefixtures("steady")
 
@@ -687,3 +688,54 @@ def test_sendall_of_other_things_than_bytes(tls: Tls) -> None:
         client.sendall("text")  # type: ignore[arg-type]  # the mistake
     with pytest.raises(ValueError, match="flags"):
         client.sendall(b"x", 1)
+
+
+class Interrupted:
+    """An SSL object whose calls are interrupted by a signal a few times, which looks like having to wait."""
+
+    def __init__(self, engine: Any, times: int) -> None:
+        self.engine = engine
+        self.times = times
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.engine, name)
+
+    def read(self, *args: Any) -> Any:
+        if self.times:
+            self.times -= 1
+            raise ssl.SSLWantReadError(ssl.SSL_ERROR_WANT_READ, "interrupted")
+        return self.engine.read(*args)
+
+    def write(self, *args: Any) -> Any:
+        if self.times:
+            self.times -= 1
+            raise ssl.SSLWantWriteError(ssl.SSL_ERROR_WANT_WRITE, "interrupted")
+        return self.engine.write(*args)
+
+
+def settled(tls: Tls) -> Any:
+    """The client, whose socket has waited once, and whose events are fetched."""
+    client, server = tls
+    waiting = spawn(client.recv, 10)
+    sleep(0)
+    server.send(b"armed")
+    assert waiting.wait(5) == b"armed"
+    server.send(b"here")
+    assert wait_readable(client.fileno(), 5)
+    sleep(0.001)
+    return client
+
+
+def test_a_read_that_was_interrupted_finds_the_data_that_was_there_before(tls: Tls) -> None:
+    client = settled(tls)
+    client._sslobj = Interrupted(client._sslobj, 3)
+    with Timeout(5):
+        assert client.recv(10) == b"here"
+
+
+def test_a_write_that_was_interrupted_is_repeated_without_waiting_for_room(tls: Tls) -> None:
+    client = settled(tls)
+    client._sslobj = Interrupted(client._sslobj, 3)
+    with Timeout(5):
+        client.sendall(b"written")
+        assert tls[1].recv(10) == b"written"

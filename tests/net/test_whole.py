@@ -12,6 +12,9 @@ import pytest
 from greening._core.greenthread import spawn
 from greening._core.waiting import sleep
 from greening.net.socket import GreenSocket
+from greening.net.stream import _sendall_rest
+from greening.net.whole import send_rest, sendmsg_rest
+from greening.timeout import Timeout
 
 pytestmark = pytest.mark.usefixtures("steady")
 
@@ -176,3 +179,27 @@ def test_a_stream_that_breaks_half_way_has_sent_what_it_has(unix: Pair) -> None:
     with pytest.raises(OSError) as caught:
         one.send(b"x")
     assert caught.value.errno == errno.EPIPE
+
+
+def registered(pair: Pair) -> None:
+    """Have the first socket wait once for its peer, so that it is armed and its events are fetched."""
+    waiting = spawn(pair[0].recv, 1)
+    sleep(0)
+    pair[1].send(b"!")
+    assert waiting.wait() == b"!"
+    sleep(0.001)
+
+
+def test_sendall_that_was_cut_short_with_room_left_does_not_wait_for_room(pair: Pair) -> None:
+    registered(pair)
+    with Timeout(5):
+        _sendall_rest(pair[0], b"xabc", 1, 0)
+    assert pair[1].recv(10) == b"abc"
+
+
+def test_send_that_was_cut_short_with_room_left_does_not_wait_for_room(pair: Pair) -> None:
+    registered(pair)
+    with Timeout(5):
+        assert send_rest(pair[0], b"xabc", 1, 0) == 4
+        assert sendmsg_rest(pair[0], [b"xd", b"ef"], 1, 0) == 4
+    assert pair[1].recv(10) == b"abcdef"
