@@ -1,10 +1,11 @@
-"""io: `open`, which is also the builtin.
+"""io: `open`, which is also the builtin; `FileIO`; and the standard output and error.
 
-What blocks here: opening a FIFO, until the other end is opened, too; and reads and writes of what it returns for a FIFO
-or for the descriptor of a pipe, a socket or a terminal.
+What blocks here: opening a FIFO, until the other end is opened, too; reads and writes of pipes, FIFOs, sockets and
+terminals, by descriptor or by path.
 Fact: only stat(2) tells a FIFO from a file, and costs about a quarter of what opening a file costs.
-Decision: it is asked where other green threads would stand still, and nowhere else.
-What stays: files on disk, `FileIO(path)` and `open_code`.
+Decision: it is asked where other green threads would stand still, and nowhere else. What has been opened is asked
+whether it can be sought (see fileclass).
+What stays: files on disk, and `open_code`.
 """
 
 import builtins
@@ -13,11 +14,12 @@ import sys
 from functools import partial
 from typing import Any
 
-from greening._core.current import get_hub, has_hub
 from greening._originals import builtin_open
+from greening.net import stdio
 from greening.net.builtin import Home
+from greening.net.fileclass import FileIO, open_fifo, others, reopened
 from greening.net.fileio import open_fd, open_green
-from greening.net.transfer import is_fifo, open_file
+from greening.net.transfer import is_fifo
 from greening.patcher.spec import Patch, Undo
 
 _home = Home(builtin_open.__module__)
@@ -41,28 +43,25 @@ def open(
         encoding = io.text_encoding(None)  # it would warn of this line
     if type(file) is int:
         return open_fd(file, mode, buffering, encoding, errors, newline, closefd, opener)
-    if opener is None and _others() and type(mode) is str and not {"+", "x"}.intersection(mode) and is_fifo(file):
-        return open_green(file, mode, buffering, encoding, errors, newline, closefd, _open_fifo)
-    return builtin_open(file, mode, buffering, encoding, errors, newline, closefd, opener)
-
-
-def _others() -> bool:
-    """False if no other green thread would stand still."""
-    if not has_hub():
-        return False
-    hub = get_hub()
-    return bool(hub.carriers or hub.ready)
-
-
-def _open_fifo(path: Any, flags: int) -> int:
-    return open_file(path, flags, 0o666)
+    if opener is None and others() and type(mode) is str and not {"+", "x"}.intersection(mode) and is_fifo(file):
+        return open_green(file, mode, buffering, encoding, errors, newline, closefd, open_fifo)
+    opened = builtin_open(file, mode, buffering, encoding, errors, newline, closefd, opener)
+    if opened.seekable():
+        return opened
+    return reopened(opened, file, mode, buffering, encoding, errors, newline)
 
 
 def _after(undo: Undo) -> None:
     builtin: Any = builtins
-    for module in (builtin, _real_io):
-        undo.add(partial(setattr, module, "open", module.open))
-        module.open = open
+    for module, name, green in (
+        (builtin, "open", open),
+        (_real_io, "open", open),
+        (_real_io, "FileIO", FileIO),
+    ):
+        undo.add(partial(setattr, module, name, getattr(module, name)))
+        setattr(module, name, green)
+    for step in stdio.take_over():
+        undo.add(step)
 
 
-PATCH = Patch(target="io", flag="os", replaces={"open": open}, after=_after)
+PATCH = Patch(target="io", flag="os", replaces={"open": open, "FileIO": FileIO}, after=_after)

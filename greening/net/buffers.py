@@ -81,8 +81,8 @@ def _is_inside(file: Any, frame: FrameType | None) -> bool:
 
 def _in_line(file: Any, closing: bool, method: Callable[..., Any], *args: Any) -> Any:
     """`method(file, *args)` when its turn has come. The file has a line, or has just said that it is taken."""
-    if _is_inside(file, sys._getframe(1).f_back):
-        return method(file, *args)
+    if sys.is_finalizing() or _is_inside(file, sys._getframe(1).f_back):
+        return method(file, *args)  # nothing else will run, or it meets itself: the error is right
     line: Line | None = file._line
     while True:
         if line is not None:

@@ -4,28 +4,17 @@ The raw file is in rawfile, the buffers on top of it are in buffers.
 """
 
 import io
-import os
-import stat
 import sys
 import warnings
 from typing import Any, cast
 
 from greening._originals import builtin_open
 from greening.net.buffers import GreenReader, GreenWriter
-from greening.net.rawfile import GreenFileIO
+from greening.net.rawfile import GreenFileIO, comes_and_goes
 
 _NOTHING = (None, None, None)
 # From 3.14 on `open` gives large buffers to everything.
 _LARGE_BUFFERS = sys.version_info >= (3, 14)
-
-
-def comes_and_goes(fd: int) -> bool:
-    """True for a pipe, a socket or a terminal: a read of it may have to wait for somebody."""
-    try:
-        mode = os.fstat(fd).st_mode
-    except (OSError, OverflowError):
-        return False
-    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or (stat.S_ISCHR(mode) and os.isatty(fd))
 
 
 def open_fd(
@@ -61,7 +50,8 @@ def open_green(
     """`io.open` of what comes and goes: cooperative, unless the arguments are odd."""
     kind = mode.replace("b", "", 1).replace("t", "", 1) if isinstance(mode, str) else ""
     binary = kind != mode and "b" in mode
-    usual = kind in ("r", "w", "a") and (not binary or ("t" not in mode and (encoding, errors, newline) == _NOTHING))
+    access = kind if buffering else kind.replace("+", "", 1)  # a buffer for both ways wants a file that can be sought
+    usual = access in ("r", "w", "a") and (not binary or ("t" not in mode and (encoding, errors, newline) == _NOTHING))
     if not usual or (not buffering and not binary):
         return builtin_open(file, mode, buffering, encoding, errors, newline, closefd, opener)
     raw = GreenFileIO(file, kind, closefd, opener)

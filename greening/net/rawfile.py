@@ -9,13 +9,14 @@ of them closes it.
 import errno
 import io
 import os
+import stat
 import sys
 from collections.abc import Callable
 from fcntl import F_DUPFD_CLOEXEC, fcntl
 from select import PIPE_BUF
 from typing import Any, TypeVar
 
-from greening._core.current import current
+from greening._core.current import current, has_hub
 from greening._core.poller import IN, OUT
 from greening._core.task import RUNNING
 from greening._core.waiting import forget_fd
@@ -40,6 +41,8 @@ class GreenFileIO(io.FileIO):
     """
 
     whole = True
+    # False in a file of a sub-class (see fileclass) that never has to wait.
+    _waits = True
     # Calls that wait in here, and the descriptor that they go on with after `close`; -1: none.
     _inside = 0
     _kept = -1
@@ -200,9 +203,20 @@ class GreenFileIO(io.FileIO):
         super().close()
 
 
+def comes_and_goes(fd: int) -> bool:
+    """True for what a read may have to wait for: a pipe, a socket, a terminal, an eventfd and its kin."""
+    try:
+        mode = os.fstat(fd).st_mode
+    except (OSError, OverflowError):
+        return False
+    # An anonymous inode - eventfd(2), inotify(7), signalfd(2), timerfd_create(2) - is of no type.
+    kind = stat.S_IFMT(mode)
+    return kind in (stat.S_IFIFO, stat.S_IFSOCK, 0) or (kind == stat.S_IFCHR and os.isatty(fd))
+
+
 def _may_park() -> bool:
     """False in the hub, and when the interpreter ends: a report that is written there has to block."""
-    return not sys.is_finalizing() and current().state == RUNNING
+    return not sys.is_finalizing() and (not has_hub() or current().state == RUNNING)
 
 
 def _duplicate(fd: int) -> int:
