@@ -1,4 +1,4 @@
-"""io: `open`, which is also the builtin; `FileIO`; and the standard output and error.
+"""io: `open`, which is also the builtin; `FileIO` and the Buffered classes; and the standard output and error.
 
 What blocks here: opening a FIFO, until the other end is opened, too; reads and writes of pipes, FIFOs, sockets and
 terminals, by descriptor or by path.
@@ -15,9 +15,9 @@ from functools import partial
 from typing import Any
 
 from greening._originals import builtin_open
-from greening.net import stdio
+from greening.net import fileclass, stdio
 from greening.net.builtin import Home
-from greening.net.fileclass import FileIO, open_fifo, others, reopened
+from greening.net.fileclass import open_fifo, others, reopened
 from greening.net.fileio import open_fd, open_green
 from greening.net.transfer import is_fifo
 from greening.patcher.spec import Patch, Undo
@@ -51,17 +51,22 @@ def open(
     return reopened(opened, file, mode, buffering, encoding, errors, newline)
 
 
+_GREEN: dict[str, object] = {
+    "open": open,
+    "FileIO": fileclass.FileIO,
+    "BufferedReader": fileclass.BufferedReader,
+    "BufferedWriter": fileclass.BufferedWriter,
+    "BufferedRWPair": fileclass.BufferedRWPair,
+}
+
+
 def _after(undo: Undo) -> None:
     builtin: Any = builtins
-    for module, name, green in (
-        (builtin, "open", open),
-        (_real_io, "open", open),
-        (_real_io, "FileIO", FileIO),
-    ):
+    for module, name, green in ((builtin, "open", open), *((_real_io, name, green) for name, green in _GREEN.items())):
         undo.add(partial(setattr, module, name, getattr(module, name)))
         setattr(module, name, green)
     for step in stdio.take_over():
         undo.add(step)
 
 
-PATCH = Patch(target="io", flag="os", replaces={"open": open, "FileIO": FileIO}, after=_after)
+PATCH = Patch(target="io", flag="os", replaces=_GREEN, after=_after)

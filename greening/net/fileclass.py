@@ -1,24 +1,30 @@
-"""What `io.FileIO` means in a patched process, and the files that are opened by path.
+"""What `io.FileIO` and the Buffered classes mean in a patched process, and the files that are opened by path.
 
-Facts: `io.FileIO` is written in C and takes no other methods. Code calls it, derives classes from it, and asks
-`isinstance`; `open` makes objects of the C class itself, whatever the name `io.FileIO` means.
-Decision: the name means a class of ours whose instances and sub-classes are those of the C class. Called, it makes an
-object of the C class, or a GreenFileIO where a read may have to wait. A class that is derived from it has the methods
-of both, and each of its objects uses those that fit its file.
+Facts: these classes are written in C and take no other methods. Code calls them, derives classes from them, and asks
+`isinstance`; `open` makes objects of the C classes themselves, whatever their names mean.
+Decision: each name means a class of ours whose instances and sub-classes are those of the C class. Called, it makes an
+object of the C class, or a green one where a read may have to wait. A class that is derived from `FileIO` has the
+methods of both, and each of its objects uses those that fit its file. One that is derived from a Buffered class is the
+stdlib's: its objects are for one thread at a time.
 
 Fact: what waits cannot be sought (pipes, FIFOs, terminals), and the stdlib's layers have found that out when they
 exist. Decision: a file that was opened by path is asked `seekable`, which takes no system call after `open`, instead of
 an fstat(2) for every file on disk.
 """
 
+import io
 from abc import ABCMeta
 from collections.abc import Callable
 from fcntl import F_DUPFD_CLOEXEC, fcntl
+from io import BufferedReader as _BufferedReader
+from io import BufferedRWPair as _BufferedRWPair
+from io import BufferedWriter as _BufferedWriter
 from io import FileIO as _FileIO
 from os import PathLike
 from typing import Any
 
 from greening._core.current import get_hub, has_hub
+from greening.net.buffers import GreenReader, GreenRWPair, GreenWriter
 from greening.net.fileio import open_green
 from greening.net.rawfile import GreenFileIO, comes_and_goes
 from greening.net.transfer import is_fifo, open_file
@@ -73,22 +79,31 @@ def open_fifo(path: Any, flags: int) -> int:
     return open_file(path, flags, 0o666)
 
 
-class _FileIOType(ABCMeta):
-    """The type of `FileIO`: an ABCMeta, so that a class may derive from it and from the classes of `io`."""
+class _StandIn(ABCMeta):
+    """The type of classes that stand for a class written in C; of their sub-classes as well, which are as any other.
+
+    Each has `_real`, the C class, and `_make`, what a call of it does. An ABCMeta, so that a class may derive from it
+    and from the abstract classes of `io`.
+    """
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        return open_raw(*args, **kwargs) if cls is FileIO else super().__call__(*args, **kwargs)
+        make = cls.__dict__.get("_make")
+        return super().__call__(*args, **kwargs) if make is None else make.__func__(*args, **kwargs)
 
     def __instancecheck__(cls, instance: Any) -> bool:
-        return isinstance(instance, _FileIO) if cls is FileIO else super().__instancecheck__(instance)
+        real = cls.__dict__.get("_real")
+        return super().__instancecheck__(instance) if real is None else isinstance(instance, real)
 
     def __subclasscheck__(cls, subclass: type) -> bool:
-        return issubclass(subclass, _FileIO) if cls is FileIO else super().__subclasscheck__(subclass)
+        real = cls.__dict__.get("_real")
+        return super().__subclasscheck__(subclass) if real is None else issubclass(subclass, real)
 
 
-class FileIO(GreenFileIO, metaclass=_FileIOType):
+class FileIO(GreenFileIO, metaclass=_StandIn):
     """`io.FileIO`, see above. Unlike the stdlib's, `type(file) is io.FileIO` is False; `isinstance` is right."""
 
+    _real = _FileIO
+    _make = staticmethod(open_raw)
     _waits = False
 
     def __init__(
@@ -123,4 +138,41 @@ def _methods_of(file: Any) -> type[_FileIO]:
     return GreenFileIO if getattr(file, "_waits", False) else _FileIO
 
 
-FileIO.__module__ = "_io"
+def _waits_for(raw: Any) -> bool:
+    try:
+        return not raw.seekable()
+    except (AttributeError, ValueError):  # closed, or no raw file at all: the C class says so
+        return False
+
+
+def _make_reader(raw: Any, *args: Any, **kwargs: Any) -> io.BufferedReader:
+    return (GreenReader if _waits_for(raw) else _BufferedReader)(raw, *args, **kwargs)
+
+
+def _make_writer(raw: Any, *args: Any, **kwargs: Any) -> io.BufferedWriter:
+    return (GreenWriter if _waits_for(raw) else _BufferedWriter)(raw, *args, **kwargs)
+
+
+class BufferedReader(_BufferedReader, metaclass=_StandIn):
+    """`io.BufferedReader`; called, it makes a GreenReader of a raw file that cannot be sought. See above."""
+
+    _real = _BufferedReader
+    _make = staticmethod(_make_reader)
+
+
+class BufferedWriter(_BufferedWriter, metaclass=_StandIn):
+    """`io.BufferedWriter`; called, it makes a GreenWriter of a raw file that cannot be sought. See above."""
+
+    _real = _BufferedWriter
+    _make = staticmethod(_make_writer)
+
+
+class BufferedRWPair(_BufferedRWPair, metaclass=_StandIn):
+    """`io.BufferedRWPair`; called, it makes a GreenRWPair. See above."""
+
+    _real = _BufferedRWPair
+    _make = staticmethod(GreenRWPair)
+
+
+for _class in (FileIO, BufferedReader, BufferedWriter, BufferedRWPair):
+    _class.__module__ = "_io"

@@ -194,6 +194,60 @@ assert io.FileIO is type(io.open("file", "rb", 0))
 
 
 @pytest.mark.slow
+def test_buffers_that_a_program_makes_itself(run_program) -> None:
+    run_program(
+        """
+import io
+from io import BufferedReader as Captured
+class Early(io.BufferedReader): pass
+"""
+        + HEAD
+        + WAITS
+        + """
+import _io, abc, functools
+assert Captured is io.BufferedReader is _io.BufferedReader
+r, w = os.pipe()
+with io.BufferedReader(io.FileIO(r), buffer_size=100) as source, io.BufferedWriter(io.FileIO(w, "w")) as sink:
+    assert isinstance(source, io.BufferedReader) and isinstance(sink, io.BufferedWriter)
+    second = greening.spawn(source.readline)
+    assert waits(source.readline, lambda: os.write(w, b"one\\ntwo\\n")) in (b"one\\n", b"two\\n")
+    assert second.wait() in (b"one\\n", b"two\\n")
+    both = [greening.spawn(sink.write, bytes(200_000)) for _ in range(2)]
+    greening.sleep(0)
+    left = 400_000 - sink.raw._blksize
+    while left > 0:
+        left -= len(source.read1(65536))
+    assert [each.wait() for each in both] == [200_000, 200_000]
+class Late(io.BufferedReader, abc.ABC): pass
+with open("file", "w+b") as file:
+    file.write(b"abc")
+for kind in (Early, Late, io.BufferedReader):
+    with kind(io.FileIO("file")) as file:
+        assert isinstance(file, io.BufferedReader) and isinstance(file, kind) and file.read() == b"abc"
+    assert issubclass(kind, io.BufferedReader)
+with open("file", "rb") as file:
+    assert isinstance(file, io.BufferedReader) and not isinstance(file, Late)
+    assert io.BufferedReader.read(file, 2) == b"ab"
+@functools.singledispatch
+def what(file): return "something"
+what.register(io.BufferedReader)(lambda file: "a reader")
+with open("file", "rb") as file:
+    assert what(file) == "a reader" and what(file.raw) == "something"
+for arguments in ((), (None,), (file,), (io.FileIO("file"), -1)):
+    for kind in (io.BufferedReader, Early):
+        try:
+            kind(*arguments)
+        except (AttributeError, TypeError, ValueError):
+            pass
+        else:
+            raise AssertionError(arguments)
+greening.unpatch()
+assert Captured is io.BufferedReader is type(io.open("file", "rb"))
+"""
+    )
+
+
+@pytest.mark.slow
 def test_terminals_by_path(run_program) -> None:
     run_program(
         HEAD
