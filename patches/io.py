@@ -51,8 +51,9 @@ def open(
     return reopened(opened, file, mode, buffering, encoding, errors, newline)
 
 
-_GREEN: dict[str, object] = {
-    "open": open,
+# Not in `replaces`: a class of this name that a module has captured, and an object that was made of it, are right for
+# files on disk, and the audit would list them all.
+_CLASSES: dict[str, object] = {
     "FileIO": fileclass.FileIO,
     "BufferedReader": fileclass.BufferedReader,
     "BufferedWriter": fileclass.BufferedWriter,
@@ -62,11 +63,13 @@ _GREEN: dict[str, object] = {
 
 def _after(undo: Undo) -> None:
     builtin: Any = builtins
-    for module, name, green in ((builtin, "open", open), *((_real_io, name, green) for name, green in _GREEN.items())):
+    places: list[tuple[Any, str, object]] = [(builtin, "open", open), (_real_io, "open", open)]
+    places += [(module, name, green) for module in (io, _real_io) for name, green in _CLASSES.items()]
+    for module, name, green in places:
         undo.add(partial(setattr, module, name, getattr(module, name)))
         setattr(module, name, green)
     for step in stdio.take_over():
         undo.add(step)
 
 
-PATCH = Patch(target="io", flag="os", replaces=_GREEN, after=_after)
+PATCH = Patch(target="io", flag="os", replaces={"open": open}, after=_after)

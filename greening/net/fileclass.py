@@ -138,6 +138,9 @@ def _methods_of(file: Any) -> type[_FileIO]:
     return GreenFileIO if getattr(file, "_waits", False) else _FileIO
 
 
+FileIO.__module__ = "_io"
+
+
 def _waits_for(raw: Any) -> bool:
     try:
         return not raw.seekable()
@@ -172,7 +175,3 @@ class BufferedRWPair(_BufferedRWPair, metaclass=_StandIn):
 
     _real = _BufferedRWPair
     _make = staticmethod(GreenRWPair)
-
-
-for _class in (FileIO, BufferedReader, BufferedWriter, BufferedRWPair):
-    _class.__module__ = "_io"

@@ -198,14 +198,14 @@ def test_buffers_that_a_program_makes_itself(run_program) -> None:
     run_program(
         """
 import io
-from io import BufferedReader as Captured
+real = io.BufferedReader
 class Early(io.BufferedReader): pass
 """
         + HEAD
         + WAITS
         + """
 import _io, abc, functools
-assert Captured is io.BufferedReader is _io.BufferedReader
+assert io.BufferedReader is _io.BufferedReader is not real
 r, w = os.pipe()
 with io.BufferedReader(io.FileIO(r), buffer_size=100) as source, io.BufferedWriter(io.FileIO(w, "w")) as sink:
     assert isinstance(source, io.BufferedReader) and isinstance(sink, io.BufferedWriter)
@@ -242,7 +242,7 @@ for arguments in ((), (None,), (file,), (io.FileIO("file"), -1)):
         else:
             raise AssertionError(arguments)
 greening.unpatch()
-assert Captured is io.BufferedReader is type(io.open("file", "rb"))
+assert real is io.BufferedReader is _io.BufferedReader is type(io.open("file", "rb"))
 """
     )
 
