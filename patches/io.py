@@ -1,10 +1,11 @@
-"""io: `open`, which is also the builtin; standard input and the builtin `input`.
+"""io: `open`, which is also the builtin; `FileIO` and the Buffered classes; the standard streams; `input`.
 
-What blocks here: opening a FIFO, until the other end is opened, too; and reads and writes of what it returns for a FIFO
-or for the descriptor of a pipe, a socket or a terminal; reads of `sys.stdin`; `input` and the interpreter's prompt.
+What blocks here: opening a FIFO, until the other end is opened, too; reads and writes of pipes, FIFOs, sockets and
+terminals, by descriptor or by path; `input` and the interpreter's prompt.
 Fact: only stat(2) tells a FIFO from a file, and costs about a quarter of what opening a file costs.
-Decision: it is asked where other green threads would stand still, and nowhere else.
-What stays: files on disk, `FileIO(path)` and `open_code`.
+Decision: it is asked where other green threads would stand still, and nowhere else. What has been opened is asked
+whether it can be sought (see fileclass).
+What stays: files on disk, and `open_code`.
 """
 
 import builtins
@@ -13,12 +14,12 @@ import sys
 from functools import partial
 from typing import Any
 
-from greening._core.current import get_hub, has_hub
 from greening._originals import builtin_open
-from greening.net import lineinput
+from greening.net import fileclass, lineinput, stdio
 from greening.net.builtin import Home
+from greening.net.fileclass import open_fifo, others, reopened
 from greening.net.fileio import open_fd, open_green
-from greening.net.transfer import is_fifo, open_file
+from greening.net.transfer import is_fifo
 from greening.patcher.spec import Patch, Undo
 
 _home = Home(builtin_open.__module__)
@@ -42,29 +43,32 @@ def open(
         encoding = io.text_encoding(None)  # it would warn of this line
     if type(file) is int:
         return open_fd(file, mode, buffering, encoding, errors, newline, closefd, opener)
-    if opener is None and _others() and type(mode) is str and not {"+", "x"}.intersection(mode) and is_fifo(file):
-        return open_green(file, mode, buffering, encoding, errors, newline, closefd, _open_fifo)
-    return builtin_open(file, mode, buffering, encoding, errors, newline, closefd, opener)
+    if opener is None and others() and type(mode) is str and not {"+", "x"}.intersection(mode) and is_fifo(file):
+        return open_green(file, mode, buffering, encoding, errors, newline, closefd, open_fifo)
+    opened = builtin_open(file, mode, buffering, encoding, errors, newline, closefd, opener)
+    if opened.seekable():
+        return opened
+    return reopened(opened, file, mode, buffering, encoding, errors, newline)
 
 
-def _others() -> bool:
-    """False if no other green thread would stand still."""
-    if not has_hub():
-        return False
-    hub = get_hub()
-    return bool(hub.carriers or hub.ready)
-
-
-def _open_fifo(path: Any, flags: int) -> int:
-    return open_file(path, flags, 0o666)
+# Not in `replaces`: a class of this name that a module has captured, and an object that was made of it, are right for
+# files on disk, and the audit would list them all.
+_CLASSES: dict[str, object] = {
+    "FileIO": fileclass.FileIO,
+    "BufferedReader": fileclass.BufferedReader,
+    "BufferedWriter": fileclass.BufferedWriter,
+    "BufferedRWPair": fileclass.BufferedRWPair,
+}
 
 
 def _after(undo: Undo) -> None:
     builtin: Any = builtins
-    for module in (builtin, _real_io):
-        undo.add(partial(setattr, module, "open", module.open))
-        module.open = open
-    for step in lineinput.take_over():
+    places: list[tuple[Any, str, object]] = [(builtin, "open", open), (_real_io, "open", open)]
+    places += [(module, name, green) for module in (io, _real_io) for name, green in _CLASSES.items()]
+    for module, name, green in places:
+        undo.add(partial(setattr, module, name, getattr(module, name)))
+        setattr(module, name, green)
+    for step in (*lineinput.take_over(), *stdio.take_over()):
         undo.add(step)
 
 

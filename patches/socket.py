@@ -4,6 +4,8 @@ What blocks here: reads, writes, `accept`, `connect` (socket(7)), and the resolv
 What we replace: those methods, on the class itself, so that its identity, its sub-classes and the sockets that exist
 already stay
 what they are; the look-ups, which go to native threads; the default timeout, which the C level must not know.
+What we replace for the files of `makefile`: the Buffered classes in the `io` that this module sees, so that several
+green threads may use one file.
 What stays: everything made of these (`create_connection`, `create_server`, `socketpair`, `makefile`, `getfqdn`,
 `send_fds` ...), all
 options and the blocking mode of descriptors.
@@ -14,6 +16,7 @@ from types import ModuleType
 
 from greening.net import dns
 from greening.net import socket as net
+from greening.net.buffers import io_with_turns
 from greening.patcher.spec import Patch, Undo
 
 _REPLACES = {
@@ -34,6 +37,7 @@ def _take_over(undo: Undo) -> None:
 
 def _bind(module: ModuleType) -> Patch:
     return PATCH._replace(
+        replaces={**_REPLACES, "io": io_with_turns()},
         methods={"socket": net.methods(module.socket)},
         after=_take_over if module is _socket else None,
         bind=None,

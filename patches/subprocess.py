@@ -8,7 +8,6 @@ raw file that parks; the selector of `communicate` (for when only this module is
 What stays: Popen, with every argument, vfork and posix_spawn, and all texts of its exceptions.
 """
 
-import io as _io
 import math
 from collections.abc import Callable
 from os import WNOHANG as _WNOHANG
@@ -16,18 +15,11 @@ from types import ModuleType
 from typing import Any
 
 from greening._originals import monotonic, os_close
+from greening.net.buffers import io_with
 from greening.net.child import wait_exit, wait_pidfd
 from greening.net.fileio import open_fd
 from greening.patcher.spec import Patch
 from greening.patches.selectors import poll_select
-
-
-def _green_io() -> ModuleType:
-    """What `io` means inside `subprocess`: the same objects but for `open`."""
-    green = ModuleType("io", _io.__doc__)
-    vars(green).update({name: value for name, value in vars(_io).items() if not name.startswith("__")})
-    vars(green)["open"] = open_fd
-    return green
 
 
 def _wait_of(module: ModuleType) -> Callable[[Any, float | None], Any]:
@@ -86,7 +78,7 @@ def _bind(module: ModuleType) -> Patch:
     if selector is module.selectors.PollSelector:
         selector = type("PollSelector", (selector,), {"select": poll_select, "__module__": "selectors"})
     return PATCH._replace(
-        replaces={"io": _green_io(), "_PopenSelector": selector}, methods={"Popen": methods}, bind=None
+        replaces={"io": io_with(open=open_fd), "_PopenSelector": selector}, methods={"Popen": methods}, bind=None
     )
 
 

@@ -1,229 +1,20 @@
 """File objects over pipes, sockets and terminals: the stdlib's own layers on a raw file that parks instead of blocking.
 
-Facts: a Buffered object of the stdlib calls its raw file's `readinto`, `readall` and `write` and holds a lock
-meanwhile whose owner is the OS thread. A second thread waits for it; a second green thread of the same OS thread gets
-RuntimeError ("reentrant call") before anything has happened to the object.
-Decision: our Buffered classes take that error as "wait for your turn". A close wakes whoever waits inside first.
+The raw file is in rawfile, the buffers on top of it are in buffers.
 """
 
-import errno
 import io
-import os
-import stat
 import sys
 import warnings
-from collections.abc import Callable
 from typing import Any, cast
 
-from greening._core.fairness import spend
-from greening._core.parking_lot import ParkingLot
-from greening._core.poller import IN
-from greening._core.uninterruptible import uninterruptible
-from greening._core.waiting import forget_fd
 from greening._originals import builtin_open
-from greening.net.pipe import attempt, octets_of, read_now, readinto_now, write_now, write_some
+from greening.net.buffers import GreenReader, GreenWriter
+from greening.net.rawfile import GreenFileIO, comes_and_goes
 
-_NOT_NOW = (errno.EAGAIN, errno.EOPNOTSUPP, errno.ENOSYS)
-_CHUNK = 65536
 _NOTHING = (None, None, None)
 # From 3.14 on `open` gives large buffers to everything.
 _LARGE_BUFFERS = sys.version_info >= (3, 14)
-
-
-@uninterruptible
-class GreenFileIO(io.FileIO):
-    """`io.FileIO` whose reads and writes park. The descriptor's flags are never changed.
-
-    A read or write of a descriptor that has O_NONBLOCK returns None where the stdlib's does. `close` wakes who waits.
-    Made by `open_fd`; `whole` tells whether `write` writes all, as a write to a blocking pipe does, or what there is
-    room for, so that a Buffered object on top always knows how far it is.
-    """
-
-    def __init__(self, file: Any, mode: str = "r", closefd: bool = True, opener: Any = None) -> None:
-        super().__init__(file, mode, closefd, opener)
-        self.whole = True
-        self.busy = 0
-        self._others = ParkingLot()
-
-    def _wait(self, call: Callable[..., Any], *args: Any) -> Any:
-        """`call(*args)`, which parks, with those who come meanwhile lined up behind it."""
-        self.busy += 1
-        try:
-            return call(*args)
-        finally:
-            self.busy -= 1
-            self._others.unpark_all()
-
-    def wait_turn(self) -> None:
-        """Park until the call that is parked in here has ended."""
-        self._others.park()
-
-    def _nonblocking(self, fd: int) -> bool:
-        return not os.get_blocking(fd)
-
-    def readinto(self, buffer: Any, /) -> int | None:
-        """See `io.RawIOBase.readinto`."""
-        fd = self.fileno()
-        if not self.readable():
-            return super().readinto(buffer)
-        spend()
-        try:
-            got = readinto_now(fd, buffer)
-        except (TypeError, BufferError):
-            return super().readinto(buffer)
-        except OSError as error:
-            code = error.errno
-            if code not in _NOT_NOW:
-                raise
-        else:
-            return got
-        if self._nonblocking(fd):
-            return super().readinto(buffer)
-        plain = super().readinto
-        return cast(int, self._wait(attempt, fd, IN, code, lambda: readinto_now(fd, buffer), lambda: plain(buffer)))
-
-    def read(self, size: int | None = -1, /) -> bytes | None:  # type: ignore[override]  # typeshed leaves None out
-        """See `io.RawIOBase.read`."""
-        if size is None or size < 0:
-            return self.readall()
-        fd = self.fileno()
-        if not size or not self.readable():
-            return super().read(size)
-        spend()
-        try:
-            data = read_now(fd, size)
-        except OSError as error:
-            code = error.errno
-            if code not in _NOT_NOW:
-                raise
-        else:
-            return data
-        if self._nonblocking(fd):
-            return super().read(size)
-        plain = super().read
-        return cast(bytes, self._wait(attempt, fd, IN, code, lambda: read_now(fd, size), lambda: plain(size)))
-
-    def readall(self) -> bytes | None:  # type: ignore[override]  # typeshed leaves None out
-        """See `io.RawIOBase.readall`."""
-        parts: list[bytes] = []
-        while True:
-            part = self.read(_CHUNK)
-            if part is None and not parts:
-                return None
-            if not part:
-                return b"".join(parts)
-            parts.append(part)
-
-    def write(self, data: Any, /) -> int | None:  # type: ignore[override]  # likewise
-        """See `io.RawIOBase.write`."""
-        fd = self.fileno()
-        if not self.writable():
-            return super().write(data)
-        spend()
-        try:
-            sent = write_now(fd, data)
-            code = errno.EAGAIN
-        except TypeError:
-            return super().write(data)
-        except OSError as error:
-            code = cast(int, error.errno)
-            if code not in _NOT_NOW:
-                raise
-            sent = 0
-        if sent and (not self.whole or (type(data) is bytes and sent == len(data))):
-            return sent
-        with octets_of(data) as octets:
-            if sent == octets.nbytes:
-                return sent
-            if self._nonblocking(fd):
-                return sent or super().write(data)
-            return cast(int, self._wait(self._write_rest, fd, octets, sent, code))
-
-    def _write_rest(self, fd: int, octets: memoryview, sent: int, code: int) -> int:
-        while sent < octets.nbytes:
-            try:
-                with octets[sent:] as rest:
-                    sent += write_some(fd, rest, code)
-            except BrokenPipeError:
-                if not sent:
-                    raise
-                break
-            if not self.whole:
-                break
-        return sent
-
-    def close(self) -> None:
-        """Close the descriptor, if it is ours to close; whoever waits for it gets OSError (EBADF)."""
-        if not self.closed and self.closefd:
-            forget_fd(self.fileno())
-        super().close()
-
-
-def _in_turn(method: Callable[..., Any]) -> Callable[..., Any]:
-    """A method of a Buffered class that waits while another green thread is parked inside the object."""
-
-    def call(self: Any, *args: Any) -> Any:
-        while True:
-            try:
-                return method(self, *args)
-            except RuntimeError:
-                raw = self.raw
-                if not raw.busy:
-                    raise
-            raw.wait_turn()
-
-    call.__name__ = method.__name__
-    call.__doc__ = method.__doc__
-    return call
-
-
-def _close(self: Any, close: Callable[..., Any]) -> None:
-    raw = self.raw
-    if raw is not None and raw.busy and raw.closefd and not raw.closed:
-        forget_fd(raw.fileno())
-    close(self)
-
-
-class GreenReader(io.BufferedReader):
-    """`io.BufferedReader` that several green threads may use at once, in turn."""
-
-    read = _in_turn(io.BufferedReader.read)
-    read1 = _in_turn(io.BufferedReader.read1)
-    readinto = _in_turn(io.BufferedReader.readinto)
-    readinto1 = _in_turn(io.BufferedReader.readinto1)
-    readline = _in_turn(io.BufferedReader.readline)
-    peek = _in_turn(io.BufferedReader.peek)
-    _close_in_turn = _in_turn(io.BufferedReader.close)
-
-    def close(self) -> None:
-        """Close the file underneath."""
-        _close(self, GreenReader._close_in_turn)
-
-
-class GreenWriter(io.BufferedWriter):
-    """`io.BufferedWriter` that several green threads may use at once, in turn."""
-
-    write = _in_turn(io.BufferedWriter.write)
-    flush = _in_turn(io.BufferedWriter.flush)
-    _close_in_turn = _in_turn(io.BufferedWriter.close)
-
-    def close(self) -> None:
-        """Flush, and close the file underneath."""
-        _close(self, GreenWriter._close_in_turn)
-
-
-for _green, _name in ((GreenReader, "BufferedReader"), (GreenWriter, "BufferedWriter"), (GreenFileIO, "FileIO")):
-    _green.__module__ = "_io"
-    _green.__name__ = _green.__qualname__ = _name
-
-
-def comes_and_goes(fd: int) -> bool:
-    """True for a pipe, a socket or a terminal: a read of it may have to wait for somebody."""
-    try:
-        mode = os.fstat(fd).st_mode
-    except (OSError, OverflowError):
-        return False
-    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or (stat.S_ISCHR(mode) and os.isatty(fd))
 
 
 def open_fd(
@@ -259,7 +50,8 @@ def open_green(
     """`io.open` of what comes and goes: cooperative, unless the arguments are odd."""
     kind = mode.replace("b", "", 1).replace("t", "", 1) if isinstance(mode, str) else ""
     binary = kind != mode and "b" in mode
-    usual = kind in ("r", "w", "a") and (not binary or ("t" not in mode and (encoding, errors, newline) == _NOTHING))
+    access = kind if buffering else kind.replace("+", "", 1)  # a buffer for both ways wants a file that can be sought
+    usual = access in ("r", "w", "a") and (not binary or ("t" not in mode and (encoding, errors, newline) == _NOTHING))
     if not usual or (not buffering and not binary):
         return builtin_open(file, mode, buffering, encoding, errors, newline, closefd, opener)
     raw = GreenFileIO(file, kind, closefd, opener)

@@ -8,11 +8,14 @@ methods. What every server spends its time in is in stream.
 import gc
 import socket as _stdlib
 from collections.abc import Callable, Iterator
+from functools import update_wrapper
+from types import FunctionType
 from typing import Any, cast
 
 from greening._core.poller import IN, OUT
 from greening._core.waiting import forget_fd
 from greening._originals import raw_socket
+from greening.net.buffers import io_with_turns
 from greening.net.connect import accept_fd, connect, connect_ex, resolved
 from greening.net.retry import (
     DONTWAIT,
@@ -242,8 +245,20 @@ def methods(make: Callable[..., Any]) -> dict[str, Any]:
     return {**found, **compiled}
 
 
+def _makefile_in_turns() -> Any:
+    """The stdlib's `makefile`, which sees the `io` of a patched socket module."""
+    stdlibs: Any = _stdlib.socket.makefile
+    makefile = FunctionType(
+        stdlibs.__code__, {**vars(_stdlib), "io": io_with_turns()}, "makefile", stdlibs.__defaults__
+    )
+    makefile.__kwdefaults__ = stdlibs.__kwdefaults__
+    return update_wrapper(makefile, stdlibs)
+
+
 class GreenSocket(_stdlib.socket):
     """A `socket.socket` that is cooperative whether or not the stdlib's class has been patched."""
+
+    makefile = _makefile_in_turns()
 
 
 for _name, _method in methods(GreenSocket).items():

@@ -18,7 +18,8 @@ from types import MethodType
 from typing import Any, cast
 
 from greening._originals import builtin_open, os_close, os_open
-from greening.net.fileio import GreenFileIO, GreenReader, comes_and_goes
+from greening.net.buffers import GreenReader
+from greening.net.rawfile import GreenFileIO, comes_and_goes
 
 _listdir = os.listdir
 _lseek = os.lseek

@@ -1,6 +1,5 @@
 """File objects over pipes: the stdlib's layers, and what they do while a green thread is parked inside."""
 
-import errno
 import fcntl
 import io
 import os
@@ -10,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from greening._core.greenthread import GreenThread, kill, spawn
+from greening._core.greenthread import GreenThread, spawn
 from greening._core.waiting import sleep
 from greening.net import pipe
-from greening.net.fileio import GreenFileIO, open_fd
+from greening.net.fileio import open_fd
+from greening.net.rawfile import GreenFileIO
 from greening.patches.os import fdopen
 
 
@@ -147,60 +147,6 @@ def test_raw_nonblocking_files_return_none(ends: tuple[int, int]) -> None:
         assert sink.write(bytes(100_000)) == 65536
         assert sink.write(b"x") is None
         assert len(source.readall() or b"") == 65536
-
-
-def test_two_green_threads_use_one_reader_in_turn(ends: tuple[int, int]) -> None:
-    reader, writer = ends
-    with open_fd(reader, "rb") as source:
-        first, second = parked(source.readline), parked(source.readline)
-        os.write(writer, b"one\n")
-        assert first.wait(5) == b"one\n"
-        assert second
-        os.write(writer, b"two\n")
-        assert second.wait(5) == b"two\n"
-
-
-def test_two_green_threads_use_one_writer_in_turn(ends: tuple[int, int]) -> None:
-    reader, writer = ends
-    sink = open_fd(writer, "wb")
-    first, second = parked(sink.write, b"a" * 200_000), parked(sink.write, b"b" * 100_000)
-    flusher = parked(sink.flush)
-    collector = spawn(drain, reader)
-    assert first.wait(5) == 200_000
-    assert second.wait(5) == 100_000
-    flusher.wait(5)
-    sink.close()
-    assert collector.wait(5) == b"a" * 200_000 + b"b" * 100_000
-
-
-def test_who_waits_his_turn_can_be_killed(ends: tuple[int, int]) -> None:
-    reader, writer = ends
-    with open_fd(reader, "rb") as source:
-        first, second, third = (parked(source.readline) for _ in range(3))
-        kill(second)
-        os.write(writer, b"one\ntwo\n")
-        assert (first.wait(5), third.wait(5)) == (b"one\n", b"two\n")
-
-
-def test_a_killed_writer_writes_nothing_twice(ends: tuple[int, int]) -> None:
-    reader, writer = ends
-    sink = open_fd(writer, "wb")
-    data = os.urandom(400_000)
-    thread = parked(sink.write, data)
-    kill(thread)
-    collector = spawn(drain, reader)
-    sink.close()
-    assert data.startswith(collector.wait(5))
-
-
-def test_closing_ends_a_read(ends: tuple[int, int]) -> None:
-    source = open_fd(ends[0], "rb")
-    thread = parked(outcome, source.read, 5)
-    source.close()
-    assert source.closed
-    assert thread.wait(5) == (OSError, f"[Errno {errno.EBADF}] Bad file descriptor")
-    with pytest.raises(OSError):
-        os.fstat(ends[0])
 
 
 def test_a_reader_that_leaves_is_a_broken_pipe(ends: tuple[int, int]) -> None:

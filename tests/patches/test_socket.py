@@ -11,6 +11,7 @@ pytestmark = pytest.mark.slow
         "socket_identity.py",
         "socket_late.py",
         "socket_helpers.py",
+        "socket_files.py",
         "socket_signals.py",
         "socket_fork.py",
         "socket_unclosed.py",

@@ -13,7 +13,7 @@ import pytest
 
 from greening._core.greenthread import spawn
 from greening._core.waiting import sleep
-from greening.net.fileio import GreenFileIO
+from greening.net.rawfile import GreenFileIO
 from greening.patches.subprocess import PATCH
 
 assert PATCH.bind is not None
@@ -82,6 +82,11 @@ def test_files_of_pipes_are_green() -> None:
 @pytest.mark.slow
 def test_in_a_program(run_program: Run) -> None:
     run_program("subprocess_concurrent.py")
+
+
+@pytest.mark.slow
+def test_closing_a_pipe_that_another_thread_reads(run_program: Run) -> None:
+    run_program("subprocess_closed_while_read.py")
 
 
 @pytest.mark.slow
