@@ -23,7 +23,7 @@ accelerator = Extension(
     "greening._accelerator",
     sources=[
         f"accelerator/{name}.c"
-        for name in "module ring task thread guard lock semaphore local carrier hub socket".split()
+        for name in "module ring task thread guard lock semaphore local carrier hub socket zeros".split()
     ],
     depends=["accelerator/accelerator.h"],
     include_dirs=greenlet_headers(),

@@ -127,6 +127,7 @@ int add_guards(PyObject *module);
 int add_locks(PyObject *module);
 int add_semaphores(PyObject *module);
 int add_locals(PyObject *module);
+int add_zeros(PyObject *module);
 
 PyTypeObject *make_type(PyObject *module, PyType_Spec *spec, PyTypeObject *base);
 

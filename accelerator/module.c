@@ -121,7 +121,7 @@ PyInit__accelerator(void)
         return NULL;
     if (add_ring(module) < 0 || add_tasks(module) < 0 || add_threads(module) < 0 || add_guards(module) < 0 ||
         add_locks(module) < 0 || add_semaphores(module) < 0 || add_locals(module) < 0 || add_carriers(module) < 0 ||
-        add_hubs(module) < 0 || add_sockets(module) < 0)
+        add_hubs(module) < 0 || add_sockets(module) < 0 || add_zeros(module) < 0)
         Py_CLEAR(module);
     return module;
 }

@@ -36,6 +36,7 @@ from greenlet import getcurrent as _getcurrent
 from greening._core.current import current, get_hub, has_hub, hubs
 from greening._core.greenthread import GreenThread
 from greening._core.hub import Hub
+from greening._core.idents import idents
 from greening._core.lot import choose, enter, guard, wait_chosen
 from greening._core.task import READY, RUNNING, Task
 from greening._originals import get_ident as _native_ident
@@ -203,7 +204,8 @@ def raise_signal(signalnum: int, /) -> None:
 
 @_of_stdlib
 def pthread_kill(thread_id: int, signalnum: int, /) -> None:
-    if isinstance(thread_id, int) and thread_id % 2:
+    # No OS thread has an odd ident: it is the address of a record, and those are aligned.
+    if isinstance(thread_id, int) and (thread_id % 2 or idents.has_given(thread_id)):
         thread_id = _os_thread_of(thread_id)
     if is_awaited(thread_id, signalnum):
         os.kill(os.getpid(), signalnum)
@@ -213,7 +215,7 @@ def pthread_kill(thread_id: int, signalnum: int, /) -> None:
 
 
 def _os_thread_of(ident: int) -> int:
-    """The OS thread of a green thread. To the system, the ident of a green thread would be an address to follow."""
+    """The OS thread of a green thread, which the system knows nothing of. ProcessLookupError: it has ended."""
     for hub in tuple(hubs):
         for task in (*(carrier._greening_task for carrier in tuple(hub.carriers)), *tuple(hub.ready)):
             if task is not None and task._ident == ident:

@@ -13,6 +13,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from greening._compiled import accelerator
+from greening._core.idents import idents
 from greening._core.members import TaskMembers
 from greening._core.slots import SLOTS
 from greening._originals import get_ident
@@ -41,9 +42,8 @@ TIMED_OUT: Final = _TimedOut()
 # What `switch()` without arguments returns where it arrives: CPython has one empty tuple.
 _SWITCHED: Final = ()
 
-# Idents of green threads. They never meet those of OS threads, which are addresses (pthread_self(3)): far above, and
-# even.
-_idents = count(1, 2)
+# For the names of tasks that were given none. An ident is too long to be read.
+_numbers = count(1)
 
 
 class Task(TaskMembers):
@@ -72,13 +72,15 @@ class Task(TaskMembers):
     def ident(self) -> int:
         """A number of its own, unique for the life of the process; for a main greenlet, the OS thread's."""
         if not self._ident:
-            self._ident = next(_idents)
+            self._ident = idents.new()
         return self._ident
 
     @property
     def name(self) -> str:
         """What reports call it."""
-        return self._name or f"{type(self).__name__}-{self.ident}"
+        if not self._name:
+            self._name = f"{type(self).__name__}-{next(_numbers)}"
+        return self._name
 
     @name.setter
     def name(self, value: str) -> None:
