@@ -18,7 +18,10 @@ main greenlet runs next, however busy the interrupted thread is.
 
 A mask that a green thread sets for itself does not make the others deaf: see threads/sigmask.
 
-What stays: alarm, timers, `siginterrupt`, `set_wakeup_fd`. They are the system's.
+`signal` and `set_wakeup_fd` are refused outside the main thread, as ever. CPython looks at the OS thread alone: all
+green threads would pass, and each event loop would take the wake-up descriptor of another.
+
+What stays: alarm, timers, `siginterrupt`. They are the system's.
 """
 
 import _signal
@@ -43,6 +46,7 @@ from greening._originals import get_ident as _native_ident
 from greening.errors import BlockingInHub
 from greening.net.retry import spend
 from greening.patcher.spec import Patch, Undo
+from greening.threads.identity import is_main_thread
 from greening.threads.sigmask import change
 from greening.threads.sigwait import is_awaited, wait_for
 
@@ -51,6 +55,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 # The stdlib's own functions: they make enumerations of numbers, differently in each version.
 _set_handler = _stdlib.signal
 _get_handler = _stdlib.getsignal
+_set_wakeup_fd = _stdlib.set_wakeup_fd
 
 
 def _of_stdlib(func: F) -> F:
@@ -156,8 +161,20 @@ def _needs_wrapping(handler: Any) -> bool:
     return callable(handler) and not isinstance(handler, int | _Handler)
 
 
+def _only_in_main_thread(function: str) -> None:
+    if not is_main_thread():
+        raise ValueError(f"{function} only works in main thread of the main interpreter")
+
+
+@_of_stdlib
+def set_wakeup_fd(fd: int, /, *, warn_on_full_buffer: bool = True) -> int:
+    _only_in_main_thread("set_wakeup_fd")
+    return _set_wakeup_fd(fd, warn_on_full_buffer=warn_on_full_buffer)
+
+
 @_of_stdlib
 def signal(signalnum: int, handler: Any) -> Any:
+    _only_in_main_thread("signal")
     old = _set_handler(signalnum, _Handler(handler) if _needs_wrapping(handler) else handler)
     spend()
     return _unwrapped(old)
@@ -290,11 +307,12 @@ def sigtimedwait(sigset: Iterable[int], timeout: float, /) -> Any:
 
 os.register_at_fork(after_in_child=_pausing.clear)
 
-_GREEN = (signal, getsignal, raise_signal, pthread_kill, pthread_sigmask, pause, sigwait, sigwaitinfo, sigtimedwait)
+_MAIN_ONLY = (signal, set_wakeup_fd)
+_GREEN = (getsignal, raise_signal, pthread_kill, pthread_sigmask, pause, sigwait, sigwaitinfo, sigtimedwait)
 
 PATCH = Patch(
     target="signal",
     flag="thread",
-    replaces={func.__name__: func for func in _GREEN if hasattr(_stdlib, func.__name__)},
+    replaces={func.__name__: func for func in _MAIN_ONLY + _GREEN if hasattr(_stdlib, func.__name__)},
     after=_wrap_existing,
 )
