@@ -81,6 +81,10 @@ set_alarm(Task *task, PyObject *deadline)
     double when = PyFloat_AsDouble(deadline);
     if (when == -1.0 && PyErr_Occurred())
         return -1;
+    if (when != when) {
+        PyErr_SetString(PyExc_ValueError, "a time to wait must be a number of seconds, not nan");
+        return -1;
+    }
     SET(task->deadline, deadline);
     if (task->timer != Py_None) {
         PyObject *set = PyObject_GetAttr(task->timer, N_when);
@@ -169,6 +173,18 @@ task_park(Task *task, PyObject *deadline)
         return NULL;
     }
     Hub *hub = (Hub *)task->hub;
+    if (deadline != Py_None && !PyFloat_CheckExact(deadline)) {
+        /* It is compared with other times later, in the hub: there it may not run code of its class, or fail. */
+        double when = PyFloat_AsDouble(deadline);
+        PyObject *exact = when == -1.0 && PyErr_Occurred() ? NULL : PyFloat_FromDouble(when);
+        if (exact == NULL) {
+            unparked(task);
+            return NULL;
+        }
+        PyObject *value = task_park(task, exact);
+        Py_DECREF(exact);
+        return value;
+    }
     if (deadline != Py_None && set_alarm(task, deadline) < 0) {
         unparked(task);
         return NULL;

@@ -15,6 +15,7 @@ from typing import Any
 from greening._core.current import current
 from greening._core.lot import guard
 from greening._core.task import PARKED, RUNNING, Task
+from greening._core.timers import deadline_after
 from greening._core.waiting import sleep
 from greening.patcher.references import holders
 from greening.patcher.spec import Patch, Undo
@@ -125,7 +126,7 @@ class SimpleQueue:
             if self._items:
                 self._match()
         try:
-            task.park(None if seconds is None else task.hub.now() + seconds)
+            task.park(None if seconds is None else deadline_after(task.hub.now(), seconds))
         except BaseException:
             if not self._leave(claim):
                 self._items.appendleft(claim.item)

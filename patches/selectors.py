@@ -43,7 +43,7 @@ def poll_select(self: Any, timeout: float | None = None) -> list[tuple[Any, int]
     real = self._selector
     known = self._fd_to_key
     events = real.poll(0)
-    if timeout is None or timeout > 0:
+    if timeout is None or not timeout <= 0:
         if events:
             spend()
         else:
@@ -60,7 +60,7 @@ def _epoll_select(self: Any, timeout: float | None = None) -> list[tuple[Any, in
     known = self._fd_to_key
     most = len(known) or 1
     events = real.poll(0, most)
-    if timeout is None or timeout > 0:
+    if timeout is None or not timeout <= 0:
         if events:
             spend()
         else:

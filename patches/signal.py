@@ -26,7 +26,6 @@ What stays: alarm, timers, `siginterrupt`. They are the system's.
 
 import _signal
 import errno
-import math
 import os
 import signal as _stdlib
 from collections.abc import Callable, Iterable
@@ -41,6 +40,7 @@ from greening._core.greenthread import GreenThread
 from greening._core.hub import Hub
 from greening._core.idents import idents
 from greening._core.lot import choose, enter, guard, wait_chosen
+from greening._core.seconds import stdlib_number
 from greening._core.task import READY, RUNNING, Task
 from greening._originals import get_ident as _native_ident
 from greening.errors import BlockingInHub
@@ -55,6 +55,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 # The stdlib's own functions: they make enumerations of numbers, differently in each version.
 _set_handler = _stdlib.signal
 _get_handler = _stdlib.getsignal
+# Seconds from which on `sigtimedwait` raises OverflowError: 2**63 nanoseconds.
+_TOO_LONG = 9223372036.0
 _set_wakeup_fd = _stdlib.set_wakeup_fd
 
 
@@ -296,13 +298,10 @@ def sigwaitinfo(sigset: Iterable[int], /) -> Any:
 
 @_of_stdlib
 def sigtimedwait(sigset: Iterable[int], timeout: float, /) -> Any:
-    if not isinstance(timeout, float) and not hasattr(timeout, "__index__"):
-        raise TypeError(f"'{type(timeout).__name__}' object cannot be interpreted as an integer")
-    if math.isnan(timeout):
-        raise ValueError("Invalid value NaN (not a number)")
-    if timeout < 0:
-        raise ValueError("timeout must be non-negative")
-    return wait_for(sigset, timeout)
+    seconds = stdlib_number(timeout)
+    if seconds is None or not 0 <= seconds < _TOO_LONG:
+        _signal.sigtimedwait(sigset, timeout)  # it knows the error, and does not wait
+    return wait_for(sigset, seconds)
 
 
 os.register_at_fork(after_in_child=_pausing.clear)

@@ -20,6 +20,7 @@ from weakref import ref
 from greening._core.current import current
 from greening._core.lot import guard
 from greening._core.task import DEAD, PARKED, RUNNING, Task
+from greening._core.timers import deadline_after
 from greening._originals import LockType as RealLock
 from greening._originals import RLock as RealRLock
 from greening._originals import real_local, thread_count
@@ -69,10 +70,9 @@ class _Waiter:
         """Park until released, or for `timeout` seconds."""
         deadline = None
         if timeout is not None:
-            if timeout <= 0:
+            if not timeout > 0:
                 return
-            check_timeout(True, timeout)
-            deadline = task.hub.now() + timeout
+            deadline = deadline_after(task.hub.now(), check_timeout(True, timeout) or 0.0)
         if task.state != RUNNING:
             task.refuse()
         with guard:

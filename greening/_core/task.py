@@ -16,6 +16,7 @@ from greening._compiled import accelerator
 from greening._core.idents import idents
 from greening._core.members import TaskMembers
 from greening._core.slots import SLOTS
+from greening._core.timers import deadline_after
 from greening._originals import get_ident
 from greening.errors import BlockingInHub
 
@@ -144,7 +145,7 @@ class Task(TaskMembers):
         if deadline is not None:
             try:
                 self._set_alarm(deadline)
-            except ValueError:
+            except Exception:  # it is not a real number, or nan
                 self.unparked()
                 raise
         slots = None
@@ -204,7 +205,7 @@ class Task(TaskMembers):
 
     def _set_alarm(self, deadline: float) -> None:
         # One timer per task, not one per wait: a timer that is due too early is set again when it fires.
-        self.deadline = deadline
+        self.deadline = deadline = deadline_after(0.0, deadline)
         timer = self.timer
         if timer is None or deadline < timer.when:
             if timer is not None:

@@ -22,6 +22,7 @@ from weakref import ref
 from greening._core.current import current, hubs
 from greening._core.hub import Hub
 from greening._core.registry import Registration
+from greening._core.timers import deadline_after
 from greening._core.waiting import yield_now
 from greening._originals import raw_socket
 
@@ -161,7 +162,7 @@ def deadline_of(sock: Any) -> float | None:
         return None
     if timeout == 0:
         raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-    return current().hub.now() + timeout
+    return deadline_after(current().hub.now(), timeout)
 
 
 def attempt(sock: Any, mask: int, user_flags: int, call: Callable[..., Any], *args: Any) -> Any:

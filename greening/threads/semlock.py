@@ -20,6 +20,7 @@ from greening._core import stuck
 from greening._core.current import current, has_hub
 from greening._core.hub import Hub
 from greening._core.lot import choose, enter, guard, wait_chosen
+from greening._core.seconds import real_number
 from greening._core.stuck import is_alone
 from greening._core.task import DEAD, RUNNING, Task
 from greening._core.waiting import yield_now
@@ -195,7 +196,7 @@ class SemLock:
         return bool(self._real.acquire(False))
 
     def _wait(self, timeout: float | None) -> bool:
-        seconds = None if timeout is None else max(float(timeout), 0.0)
+        seconds = None if timeout is None else max(real_number(timeout), 0.0)
         if _may_block(self._waiters):
             return self.block(self._real, seconds)
         task = current()
