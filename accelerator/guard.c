@@ -47,6 +47,8 @@ static PyObject *
 enter(Guard *self, PyObject *Py_UNUSED(unused))
 {
     unsigned long me = PyThread_get_thread_ident();
+    if (self->gate == NULL && make_gate(self) < 0) /* made without __init__ */
+        return NULL;
     while (self->count != 0 && self->owner != me) {
         self->waiting++;
         Py_BEGIN_ALLOW_THREADS

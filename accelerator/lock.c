@@ -138,7 +138,7 @@ static PyObject *
 lock_release(Lock *self, PyObject *Py_UNUSED(unused))
 {
     Cell *cell = cell_of(self);
-    if (self->waiters == NULL || PyList_Size(self->waiters) != 0)
+    if (self->waiters == NULL || !PyList_Check(self->waiters) || PyList_Size(self->waiters) != 0)
         return PyObject_CallMethodObjArgs((PyObject *)self, N__hand_over, NULL);
     if (cell != NULL)
         return cell_release(cell, NULL);
@@ -320,7 +320,7 @@ rlock_release(RLock *self, PyObject *Py_UNUSED(unused))
     SET(self->owner, Py_None);
     if (IS(self->block, LockType))
         return lock_release((Lock *)self->block, NULL);
-    return PyObject_CallMethodObjArgs(self->block, N_release, NULL);
+    return self->block == NULL ? missing("_block") : PyObject_CallMethodObjArgs(self->block, N_release, NULL);
 }
 
 static PyObject *

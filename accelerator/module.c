@@ -13,6 +13,26 @@ running_greenlet(void)
     return (PyObject *)PyGreenlet_GetCurrent();
 }
 
+int
+is_greenlet_class(PyTypeObject *type)
+{
+    return PyType_IsSubtype(type, &PyGreenlet_Type);
+}
+
+PyObject *
+told(PyObject *function)
+{
+    if (function == NULL)
+        PyErr_SetString(PyExc_RuntimeError, "the accelerator belongs to the engine, which has not been imported");
+    return function;
+}
+
+PyObject *
+missing(const char *member)
+{
+    return PyErr_Format(PyExc_AttributeError, "%s was deleted", member);
+}
+
 /* Call `resume`, the bound `switch` of a greenlet. What is held meanwhile is the method object, and not its greenlet (see
    carrier). Directly, since everything that is on the C stack now is copied at every switch, and kept as long as we are
    parked. */
@@ -34,6 +54,9 @@ static Py_ssize_t task_offset;
 PyObject *
 learn_carrier(PyObject *Py_UNUSED(module), PyObject *carrier)
 {
+    /* Of a class whose class is another, `__basicsize__` may be anything. */
+    if (!is_greenlet_class(TYPE(carrier)) || TYPE(TYPE(carrier)) != &PyType_Type)
+        return PyErr_Format(PyExc_TypeError, "a carrier is needed, not %R", carrier);
     PyObject *task = PyObject_GetAttr(carrier, N__greening_task);
     PyObject *size = PyObject_GetAttrString((PyObject *)Py_TYPE(carrier), "__basicsize__");
     Py_ssize_t end = size == NULL ? -1 : PyLong_AsSsize_t(size);

@@ -40,7 +40,7 @@ semaphore_enter(Semaphore *self, PyObject *Py_UNUSED(unused))
 static PyObject *
 semaphore_release(Semaphore *self, PyObject *Py_UNUSED(unused))
 {
-    if (self->waiters != NULL && PyList_Size(self->waiters) == 0 && guard_is_free()) {
+    if (self->waiters != NULL && PyList_Check(self->waiters) && PyList_Size(self->waiters) == 0 && guard_is_free()) {
         self->counter++;
         Py_RETURN_TRUE;
     }

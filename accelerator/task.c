@@ -86,7 +86,7 @@ set_alarm(Task *task, PyObject *deadline)
         return -1;
     }
     SET(task->deadline, deadline);
-    if (task->timer != Py_None) {
+    if (!IS_NONE(task->timer)) {
         PyObject *set = PyObject_GetAttr(task->timer, N_when);
         double before = set == NULL ? -1.0 : PyFloat_AsDouble(set);
         Py_XDECREF(set);
@@ -212,7 +212,7 @@ task_park(Task *task, PyObject *deadline)
     SET(task->state, RUNNING);
     if (deadline != Py_None)
         SET(task->deadline, Py_None);
-    if (task->error != Py_None) {
+    if (!IS_NONE(task->error)) {
         PyObject *error = task->error;
         task->error = Py_NewRef(Py_None);
         SET(task->value, Py_None);
@@ -222,14 +222,14 @@ task_park(Task *task, PyObject *deadline)
     }
     PyObject *value = task->value;
     task->value = Py_NewRef(Py_None);
-    return value;
+    return value == NULL ? Py_NewRef(Py_None) : value;
 }
 
 /* The same for the running task, whatever its class: a foreign one parks in a way of its own. */
 PyObject *
 task_park_running(Task *task, PyObject *deadline)
 {
-    if (task->resume != Py_None)
+    if (!IS_NONE(task->resume))
         return task_park(task, deadline);
     return PyObject_CallMethodObjArgs((PyObject *)task, N_park, deadline, NULL);
 }
@@ -256,6 +256,10 @@ task_wake(Task *task, PyObject *value)
         return -1;
     }
     Hub *hub = (Hub *)task->hub;
+    if (task->generation == NULL || hub->post == NULL) {
+        missing("task.generation or hub.post");
+        return -1;
+    }
     /* Of this very step: what is freed and made below may let other OS threads, and finalisers, go on. */
     PyObject *generation = Py_NewRef(task->generation);
     SET(task->state, READY);

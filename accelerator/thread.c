@@ -66,7 +66,7 @@ thread_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 static int
 fill(Thread *self, PyObject *hub, PyObject *func, PyObject *args, PyObject *kwargs)
 {
-    PyObject *context = PyObject_CallNoArgs(copy_context);
+    PyObject *context = told(copy_context) == NULL ? NULL : PyObject_CallNoArgs(copy_context);
     if (context == NULL)
         return -1;
     SET(self->task.context, context);
@@ -95,7 +95,11 @@ spawn(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
     Hub *hub = me == NULL ? NULL : (Hub *)me->hub;
     if (hub == NULL || !IS(hub, HubType) || !hub->awake) {
         Py_XDECREF((PyObject *)me);
-        return PyObject_Call(slow_spawn, args, kwargs);
+        return told(slow_spawn) == NULL ? NULL : PyObject_Call(slow_spawn, args, kwargs);
+    }
+    if (told((PyObject *)thread_class) == NULL) {
+        Py_DECREF((PyObject *)me);
+        return NULL;
     }
     Thread *thread = (Thread *)thread_new(thread_class, NULL, NULL);
     PyObject *rest = PyTuple_GetSlice(args, 1, PyTuple_Size(args));
@@ -115,6 +119,10 @@ spawn(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
 static int
 tell(Thread *self, PyObject *after)
 {
+    if (!PyList_Check(after)) {
+        PyErr_Format(PyExc_TypeError, "a list of waiters and links is needed, not %R", after);
+        return -1;
+    }
     for (Py_ssize_t i = 0; i < PyList_Size(after); i++) {
         PyObject *what = PyList_GetItem(after, i);
         if (IS(what, TaskType)) {
@@ -123,7 +131,7 @@ tell(Thread *self, PyObject *after)
         } else {
             Py_INCREF(what);
             PyObject *method = PyObject_GetAttr((PyObject *)self, N__call_link);
-            PyObject *done = method == NULL ? NULL : PyObject_Call(method, what, NULL);
+            PyObject *done = method == NULL ? NULL : PyObject_CallObject(method, what);
             Py_XDECREF(method);
             Py_XDECREF(done);
             Py_DECREF(what);
@@ -138,21 +146,21 @@ static PyObject *
 settle(PyObject *thread, PyObject *Py_UNUSED(unused))
 {
     Thread *self = (Thread *)thread;
+    /* One step for every OS thread: see Task.wake. From here on it cannot be killed: what is freed next may park. */
+    PyObject *func = self->func, *after = self->after;
+    self->func = Py_NewRef(Py_None);
+    self->after = Py_NewRef(Py_None);
     SET(self->args, Py_None);
     SET(self->kwargs, Py_None);
     SET(self->task.error, Py_None);
     SET(self->task.context, Py_None);
-    /* One step for every OS thread: see Task.wake. */
-    PyObject *func = self->func, *after = self->after;
-    self->func = Py_NewRef(Py_None);
-    self->after = Py_NewRef(Py_None);
-    Py_DECREF(func);
-    int told = after == Py_None ? 0 : tell(self, after);
-    Py_DECREF(after);
-    if (told < 0)
+    Py_XDECREF(func);
+    int is_told = IS_NONE(after) ? 0 : tell(self, after);
+    Py_XDECREF(after);
+    if (is_told < 0)
         return NULL;
     SET(self->task.locals, Py_None);
-    if (self->task.timer != Py_None) {
+    if (!IS_NONE(self->task.timer)) {
         PyObject *done = PyObject_CallMethodObjArgs(self->task.timer, N_cancel, NULL);
         if (done == NULL)
             return NULL;
@@ -169,17 +177,19 @@ PyObject *
 thread_execute(PyObject *thread, PyObject *Py_UNUSED(unused))
 {
     Thread *self = (Thread *)thread;
-    if (self->func == Py_None) { /* killed between its turn and its start */
+    if (IS_NONE(self->func)) { /* killed between its turn and its start */
         SET(self->task.resume, Py_None);
         Py_RETURN_NONE;
     }
     SET(self->task.state, RUNNING);
     PyObject *result = NULL;
-    if (self->task.error != Py_None)
+    if (!IS_NONE(self->task.error))
         PyErr_SetObject((PyObject *)Py_TYPE(self->task.error), self->task.error);
+    else if (self->args == NULL || !PyTuple_Check(self->args) || !(IS_NONE(self->kwargs) || PyDict_Check(self->kwargs)))
+        PyErr_SetString(PyExc_TypeError, "a function is called with a tuple and a dictionary");
     else {
         PyObject *func = Py_NewRef(self->func), *args = Py_NewRef(self->args);
-        PyObject *kwargs = self->kwargs == Py_None ? NULL : Py_NewRef(self->kwargs);
+        PyObject *kwargs = IS_NONE(self->kwargs) ? NULL : Py_NewRef(self->kwargs);
         result = PyObject_Call(func, args, kwargs);
         Py_DECREF(func);
         Py_DECREF(args);
@@ -212,7 +222,7 @@ static PyObject *
 wait(PyObject *thread, PyObject *args, PyObject *kwargs)
 {
     Thread *self = (Thread *)thread;
-    if (self->func != Py_None) {
+    if (!IS_NONE(self->func)) {
         Task *me = kwargs == NULL && PyTuple_Size(args) == 0 ? running_task() : NULL;
         if (me == NULL || (PyObject *)me == thread || me->state != RUNNING)
             goto unusual;
@@ -221,7 +231,7 @@ wait(PyObject *thread, PyObject *args, PyObject *kwargs)
             goto failed;
         if (self->func != Py_None) {
             SET(me->state, PARKED);
-            if (self->after == Py_None)
+            if (IS_NONE(self->after))
                 SET(self->after, mine);
             else if (PyList_Append(self->after, (PyObject *)me) < 0)
                 goto failed;
@@ -254,7 +264,7 @@ wait(PyObject *thread, PyObject *args, PyObject *kwargs)
         return result;
     }
 ended:
-    if (self->failure == Py_None)
+    if (self->failure == Py_None && self->result != NULL)
         return Py_NewRef(self->result);
     return PyObject_CallMethodObjArgs(thread, N__wait, NULL);
 }

@@ -104,13 +104,13 @@ class GreenThread(ThreadMembers, Task, Generic[T]):
         """The function has ended: wake those who wait, call the links, free what is left. Links and finalisers may
         park.
         """
-        self._args = self._kwargs = self.error = self.context = None  # type: ignore[assignment]  # never read again
-        # One step for every OS thread: see Task.wake. (What `_func` knows may have finalisers: it is let go after
-        # that.)
+        # One step for every OS thread: see Task.wake. What `_func` and the arguments know may have finalisers, which
+        # may park: they are let go after that step, when the thread can no longer be killed.
         func = self._func
         self._func = None
         after = self._after
         self._after = None
+        self._args = self._kwargs = self.error = self.context = None  # type: ignore[assignment]  # never read again
         del func
         if after is not None:
             for what in after:

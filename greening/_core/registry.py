@@ -113,10 +113,10 @@ class Registry:
         # back. Armed again, the entry is that of the file which has the number now. If each threw the other's waiters
         # out,
         # the two would wake each other for ever.
+        if reg.edge:
+            self.poller.arm_edge(reg.fd)  # it may fail; then nothing has changed
         reg.owner = ref(owner)
         reg.drained = reg.stream = False
-        if reg.edge:
-            self.poller.arm_edge(reg.fd)
         return reg
 
     def _evict(self, reg: Registration) -> None:

@@ -81,7 +81,7 @@ class TimerHeap:
         """Have `call(*args)` returned by `pop_due` once `when` (absolute seconds) has come.
 
         Raises:
-            TypeError, ValueError, OverflowError: `when` is not a real number, or is nan, and so has no place in an order:
+            TypeError, ValueError, OverflowError: `when` is not a real number, or is nan. It has no place in an order:
                 one such would hold up all the others.
         """
         if type(when) is not float:
