@@ -57,7 +57,8 @@ def deadline_after(now: float, seconds: float) -> float:
         TypeError: `seconds` is not a real number. ValueError: it is nan. OverflowError: it is an integer that is too
             large.
     """
-    deadline = now + (seconds if type(seconds) is float else real_number(seconds))
+    kind = type(seconds)
+    deadline = now + (seconds if kind is float or kind is int else real_number(seconds))
     if deadline != deadline:
         raise ValueError("a time to wait must be a number of seconds, not nan")
     return deadline
