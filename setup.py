@@ -23,7 +23,9 @@ accelerator = Extension(
     "greening._accelerator",
     sources=[
         f"accelerator/{name}.c"
-        for name in "module gil ring task lot fairness thread guard lock semaphore local carrier hub socket".split()
+        for name in (
+            "module gil ring task lot fairness thread guard lock semaphore local carrier hub socket zeros"
+        ).split()
     ],
     depends=["accelerator/accelerator.h"],
     include_dirs=greenlet_headers(),

@@ -88,6 +88,9 @@ extern PyObject *TIMED_OUT;  /* what a park returns when its deadline came first
 /* NULL is of no type: a member may be, of what the garbage collector has cleared or a user's class has not filled. */
 #define IS(object, type) ((object) != NULL && PyObject_TypeCheck((PyObject *)(object), type))
 
+/* What a member is when it holds nothing, or was deleted. */
+#define IS_NONE(member) ((member) == NULL || (member) == Py_None)
+
 /* Interned names of attributes and methods. */
 #define NAMES(X)                                                                                    \
     X(_greening_task) X(gr_context) X(cancel_park) X(_alarm) X(_settle) X(busy) X(save)             \
@@ -101,7 +104,10 @@ NAMES(DECLARE)
 /* module.c */
 PyObject *running_greenlet(void);          /* new reference */
 int is_greenlet(PyObject *object);
+PyObject *told(PyObject *function);        /* borrowed; NULL with an error: Python has not told us this function */
+PyObject *missing(const char *member);     /* NULL, with an AttributeError: it was deleted */
 PyObject *resume_greenlet(PyObject *resume);
+int is_greenlet_class(PyTypeObject *type);
 PyObject *learn_carrier(PyObject *module, PyObject *carrier);
 Task *running_task(void);                  /* new reference; NULL without an error: the engine does not know it */
 
@@ -163,6 +169,7 @@ int add_lots(PyObject *module);
 int add_fairness(PyObject *module);
 int add_locals(PyObject *module);
 int add_gil(PyObject *module);
+int add_zeros(PyObject *module);
 
 PyTypeObject *make_type(PyObject *module, PyType_Spec *spec, PyTypeObject *base);
 

@@ -14,7 +14,7 @@ take_context(PyObject *carrier)
     PyObject *task = PyObject_GetAttr(carrier, N__greening_task);
     int taken = -1;
     if (IS(task, TaskType))
-        taken = PyObject_SetAttr(carrier, N_gr_context, ((Task *)task)->context);
+        taken = PyObject_SetAttr(carrier, N_gr_context, ((Task *)task)->context); /* NULL deletes it: an error */
     else if (task != NULL)
         PyErr_Format(PyExc_TypeError, "a task is needed, not %R", task);
     Py_XDECREF(task);
@@ -55,7 +55,7 @@ run_task(PyObject *carrier, Hub *hub)
             PyErr_Clear();
             failure = Py_NewRef(Py_None);
         }
-        done = PyObject_CallFunctionObjArgs(end_of_child, failure, NULL);
+        done = told(end_of_child) == NULL ? NULL : PyObject_CallFunctionObjArgs(end_of_child, failure, NULL);
         Py_DECREF(failure);
     }
     Py_XDECREF(done);
@@ -89,6 +89,10 @@ run(PyObject *self, PyObject *Py_UNUSED(unused))
     for (;;) {
         if (run_task(self, hub) < 0)
             goto failed;
+        if (hub->idle == NULL || !PyList_Check(hub->idle)) {
+            missing("hub.idle");
+            goto failed;
+        }
         if (is_known(self, hub) || PyList_Size(hub->idle) >= max_idle)
             break;
         /* Whoever blocks from here on would be given the next green thread in place of what he waits for. */
@@ -104,6 +108,10 @@ run(PyObject *self, PyObject *Py_UNUSED(unused))
         }
         if (came == NULL || take_context(self) < 0)
             goto failed;
+    }
+    if (hub->carriers == NULL) {
+        missing("hub.carriers");
+        goto failed;
     }
     if (PySet_Discard(hub->carriers, self) < 0 || PyObject_SetAttr(self, N_resume, NULL) < 0)
         goto failed;
@@ -123,6 +131,10 @@ double_carrier(PyObject *Py_UNUSED(module), PyObject *args)
     Py_ssize_t idle;
     if (!PyArg_ParseTuple(args, "O!nO", &PyType_Type, &type, &idle, &end))
         return NULL;
+    if (!is_greenlet_class((PyTypeObject *)type)) {
+        PyErr_SetString(PyExc_TypeError, "a class of greenlets is needed");
+        return NULL;
+    }
     max_idle = idle;
     SET(end_of_child, end);
     return PyDescr_NewMethod((PyTypeObject *)type, &run_method);
@@ -147,7 +159,7 @@ sleep_(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
         }
         Py_XDECREF((PyObject *)me);
     }
-    return PyObject_Call(slow_sleep, args, kwargs);
+    return told(slow_sleep) == NULL ? NULL : PyObject_Call(slow_sleep, args, kwargs);
 }
 
 static PyObject *

@@ -78,6 +78,8 @@ take(Guard *self)
 static PyObject *
 enter(Guard *self, PyObject *Py_UNUSED(unused))
 {
+    if (self->gate == NULL && make_gate(self) < 0) /* made without __init__ */
+        return NULL;
     take(self);
     Py_RETURN_NONE;
 }

@@ -76,7 +76,7 @@ hub_dealloc(Hub *self)
 static int
 give_carrier(Hub *hub, Task *task)
 {
-    Py_ssize_t idle = PyList_Check(hub->idle) ? PyList_Size(hub->idle) : 0;
+    Py_ssize_t idle = hub->idle != NULL && PyList_Check(hub->idle) ? PyList_Size(hub->idle) : 0;
     if (idle == 0 || task->state == DEAD)
         return 0;
     PyObject *carrier = Py_NewRef(PyList_GetItem(hub->idle, idle - 1));
@@ -103,7 +103,7 @@ hub_switch(Hub *hub)
     if (hub->turns > 0 && now < hub->round_end) {
         Task *task = (Task *)ring_first(ready);
         if (task != NULL) {
-            int has = task->resume != Py_None ? 1 : give_carrier(hub, task);
+            int has = IS_NONE(task->resume) ? give_carrier(hub, task) : 1;
             if (has < 0)
                 return NULL;
             if (has) {
@@ -116,6 +116,8 @@ hub_switch(Hub *hub)
             }
         }
     }
+    if (resume == NULL)
+        return missing("hub._enter");
     Py_INCREF(resume);
 go:;
     PyObject *came = resume_greenlet(resume);
@@ -198,6 +200,35 @@ dispatch_one(Registration *reg, PyObject *event, long mask)
     return 1;
 }
 
+/* Registry.dispatch for one event, whatever it is. -1: error. */
+static int
+dispatch_event(PyObject *regs, PyObject *event, PyObject *registry, PyObject *slow)
+{
+    if (!PyTuple_Check(event) || PyTuple_Size(event) != 2) {
+        PyErr_SetString(PyExc_TypeError, "an event is a tuple of two");
+        return -1;
+    }
+    long mask = PyLong_AsLong(PyTuple_GetItem(event, 1));
+    if (mask == -1 && PyErr_Occurred())
+        return -1;
+    PyObject *reg = PyDict_GetItemWithError(regs, PyTuple_GetItem(event, 0));
+    if (reg == NULL && PyErr_Occurred())
+        return -1;
+    int done = 0;
+    if (IS(reg, RegistrationType)) {
+        Py_INCREF(reg);
+        done = dispatch_one((Registration *)reg, event, mask);
+        Py_DECREF(reg);
+    }
+    if (done != 0)
+        return done;
+    PyObject *one = Py_BuildValue("[O]", event);
+    PyObject *result = one == NULL ? NULL : PyObject_CallFunctionObjArgs(slow, registry, one, NULL);
+    Py_XDECREF(one);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+
 /* dispatch(regs, events, registry, slow): `slow(registry, [event])` is called for events that are not of the frequent kind. */
 static PyObject *
 dispatch(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t count)
@@ -208,36 +239,11 @@ dispatch(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t count)
     }
     PyObject *regs = args[0], *events = args[1], *registry = args[2], *slow = args[3];
     for (Py_ssize_t i = 0; i < PyList_Size(events); i++) {
-        PyObject *event = PyList_GetItem(events, i);
-        if (!PyTuple_Check(event) || PyTuple_Size(event) != 2) {
-            PyErr_SetString(PyExc_TypeError, "an event is a tuple of two");
+        PyObject *event = Py_NewRef(PyList_GetItem(events, i)); /* what is woken may run code that empties the list */
+        int failed = dispatch_event(regs, event, registry, slow) < 0;
+        Py_DECREF(event);
+        if (failed)
             return NULL;
-        }
-        long mask = PyLong_AsLong(PyTuple_GetItem(event, 1));
-        if (mask == -1 && PyErr_Occurred())
-            return NULL;
-        PyObject *reg = PyDict_GetItemWithError(regs, PyTuple_GetItem(event, 0));
-        if (reg == NULL && PyErr_Occurred())
-            return NULL;
-        int done = 0;
-        if (reg != NULL && IS(reg, RegistrationType)) {
-            Py_INCREF(reg);
-            done = dispatch_one((Registration *)reg, event, mask);
-            Py_DECREF(reg);
-        }
-        if (done < 0)
-            return NULL;
-        if (!done) {
-            PyObject *one = PyList_New(1);
-            if (one == NULL)
-                return NULL;
-            PyList_SetItem(one, 0, Py_NewRef(event)); /* it cannot fail: the list is new, and has room */
-            PyObject *result = PyObject_CallFunctionObjArgs(slow, registry, one, NULL);
-            Py_DECREF(one);
-            if (result == NULL)
-                return NULL;
-            Py_DECREF(result);
-        }
     }
     Py_RETURN_NONE;
 }

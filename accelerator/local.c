@@ -10,7 +10,9 @@ typedef struct {
 /* Told by Python: what there is to do when something is missing. */
 static PyObject *slow_get, *slow_set, *slow_delete;
 
-/* The running thread's attributes, borrowed; NULL without an error: there are none yet. */
+static PyTypeObject *LocalType;
+
+/* The running thread's attributes, a new reference; NULL without an error: there are none yet. */
 static PyObject *
 mine(Local *self)
 {
@@ -19,11 +21,13 @@ mine(Local *self)
     Task *task = running_task();
     if (task == NULL)
         return NULL;
-    PyObject *found = task->ident == ZERO ? NULL : PyDict_GetItemWithError(self->attributes, task->ident);
+    PyObject *found = NULL;
+    if (task->ident != NULL && task->ident != ZERO)
+        found = PyDict_GetItemWithError(self->attributes, task->ident);
     Py_DECREF((PyObject *)task); /* it runs, and so lives */
     if (found == NULL)
         PyErr_Clear();
-    return found;
+    return found != NULL && PyDict_Check(found) ? Py_NewRef(found) : NULL;
 }
 
 static PyObject *
@@ -32,23 +36,26 @@ get(PyObject *self, PyObject *name)
     PyObject *here = mine((Local *)self);
     if (here != NULL) {
         PyObject *value = PyDict_GetItemWithError(here, name);
+        Py_XINCREF(value);
+        Py_DECREF(here);
         if (value != NULL)
-            return Py_NewRef(value);
+            return value;
         PyErr_Clear();
     }
-    return PyObject_CallFunctionObjArgs(slow_get, self, name, NULL);
+    return told(slow_get) == NULL ? NULL : PyObject_CallFunctionObjArgs(slow_get, self, name, NULL);
 }
 
 static int
 set(PyObject *self, PyObject *name, PyObject *value)
 {
     PyObject *done;
+    if (told(slow_set) == NULL)
+        return -1;
     if (value == NULL)
         done = PyObject_CallFunctionObjArgs(slow_delete, self, name, NULL);
     else {
         PyObject *here = mine((Local *)self);
         if (here != NULL) {
-            Py_INCREF(here);
             int is_there = PyDict_Contains(here, name); /* `__dict__` never is */
             int result = is_there > 0 ? PyDict_SetItem(here, name, value) : 0;
             Py_DECREF(here);
@@ -128,7 +135,8 @@ static PyObject *
 generic_set(PyObject *Py_UNUSED(module), PyObject *args)
 {
     PyObject *self, *name, *value = NULL;
-    if (!PyArg_ParseTuple(args, "OO|O", &self, &name, &value) || PyObject_GenericSetAttr(self, name, value) < 0)
+    if (!PyArg_ParseTuple(args, "O!O|O", LocalType, &self, &name, &value) ||
+        PyObject_GenericSetAttr(self, name, value) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
@@ -142,6 +150,6 @@ static PyMethodDef functions[] = {
 int
 add_locals(PyObject *module)
 {
-    PyTypeObject *type = make_type(module, &spec, NULL);
-    return type == NULL ? -1 : PyModule_AddFunctions(module, functions);
+    LocalType = make_type(module, &spec, NULL);
+    return LocalType == NULL ? -1 : PyModule_AddFunctions(module, functions);
 }

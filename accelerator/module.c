@@ -19,6 +19,26 @@ is_greenlet(PyObject *object)
     return PyObject_TypeCheck(object, &PyGreenlet_Type);
 }
 
+int
+is_greenlet_class(PyTypeObject *type)
+{
+    return PyType_IsSubtype(type, &PyGreenlet_Type);
+}
+
+PyObject *
+told(PyObject *function)
+{
+    if (function == NULL)
+        PyErr_SetString(PyExc_RuntimeError, "the accelerator belongs to the engine, which has not been imported");
+    return function;
+}
+
+PyObject *
+missing(const char *member)
+{
+    return PyErr_Format(PyExc_AttributeError, "%s was deleted", member);
+}
+
 /* Call `resume`, the bound `switch` of a greenlet. What is held meanwhile is the method object, and not its greenlet (see
    carrier). Directly, since everything that is on the C stack now is copied at every switch, and kept as long as we are
    parked. */
@@ -40,6 +60,9 @@ static Py_ssize_t task_offset;
 PyObject *
 learn_carrier(PyObject *Py_UNUSED(module), PyObject *carrier)
 {
+    /* Of a class whose class is another, `__basicsize__` may be anything. */
+    if (!is_greenlet_class(TYPE(carrier)) || TYPE(TYPE(carrier)) != &PyType_Type)
+        return PyErr_Format(PyExc_TypeError, "a carrier is needed, not %R", carrier);
     PyObject *task = PyObject_GetAttr(carrier, N__greening_task);
     PyObject *size = PyObject_GetAttrString((PyObject *)Py_TYPE(carrier), "__basicsize__");
     Py_ssize_t end = size == NULL ? -1 : PyLong_AsSsize_t(size);
@@ -131,8 +154,9 @@ fill_module(PyObject *module)
         return PyDict_Merge(names, filled, 0);
     PyGreenlet_Import();
     if (_PyGreenlet_API == NULL || make_constants() < 0 || add_ring(module) < 0 || add_tasks(module) < 0 ||
-        add_gil(module) < 0 || add_lots(module) < 0 || add_fairness(module) < 0 || add_threads(module) < 0 || add_guards(module) < 0 || add_locks(module) < 0 || add_semaphores(module) < 0 ||
-        add_locals(module) < 0 || add_carriers(module) < 0 || add_hubs(module) < 0 || add_sockets(module) < 0)
+        add_gil(module) < 0 || add_lots(module) < 0 || add_fairness(module) < 0 || add_threads(module) < 0 ||
+        add_guards(module) < 0 || add_locks(module) < 0 || add_semaphores(module) < 0 || add_locals(module) < 0 ||
+        add_carriers(module) < 0 || add_hubs(module) < 0 || add_sockets(module) < 0 || add_zeros(module) < 0)
         return -1;
     filled = PyDict_Copy(names);
     return filled == NULL ? -1 : 0;

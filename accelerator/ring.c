@@ -27,6 +27,19 @@ grow(Ring *ring)
     return 0;
 }
 
+/* A ring that had to be large once gives its memory back when it is empty. */
+enum { KEEP = 1024 };
+
+static void
+shrink(Ring *ring)
+{
+    if (ring->length == 0 && ring->capacity > KEEP) {
+        PyMem_Free(ring->items);
+        ring->items = NULL;
+        ring->capacity = ring->first = 0;
+    }
+}
+
 static int
 check(PyObject *item)
 {
@@ -71,6 +84,7 @@ ring_popleft(Ring *ring)
     PyObject *item = *slot(ring, 0);
     ring->first = (ring->first + 1) & (ring->capacity - 1);
     ring->length--;
+    shrink(ring);
     return item;
 }
 
@@ -107,7 +121,9 @@ pop(Ring *self, PyObject *Py_UNUSED(unused))
         return NULL;
     }
     self->length--;
-    return *slot(self, self->length);
+    PyObject *item = *slot(self, self->length);
+    shrink(self);
+    return item;
 }
 
 /* Take out the item at `index`: the ring's reference is the caller's. */
@@ -120,6 +136,7 @@ take_out(Ring *self, Py_ssize_t index)
     for (; index < self->length - 1; index++)
         *slot(self, index) = *slot(self, index + 1);
     self->length--;
+    shrink(self);
     return item;
 }
 

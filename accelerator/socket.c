@@ -14,7 +14,8 @@ enum { LONG_CALL = 262144 };
 
 static char room[ROOM];
 
-/* Told by Python: see `double_socket_methods`. */
+/* Told by Python: see `double_socket_methods`. The methods are there only when all of it is. */
+static PyTypeObject *socket_type;
 static PyObject *doubt, *get_fileno, *get_timeout, *timeouts;
 static PyObject *slow_recv, *slow_recv_into, *slow_send, *slow_sendall, *send_rest, *sendall_rest;
 
@@ -47,12 +48,12 @@ registration_of(Hub *hub, PyObject *sock, int fd)
         PyErr_Clear();
         return NULL;
     }
-    PyObject *found = PyDict_Check(hub->regs) ? PyDict_GetItemWithError(hub->regs, key) : NULL;
+    PyObject *found = hub->regs != NULL && PyDict_Check(hub->regs) ? PyDict_GetItemWithError(hub->regs, key) : NULL;
     Py_DECREF(key);
     if (found == NULL || !IS(found, RegistrationType))
         return NULL;
     Registration *reg = (Registration *)found;
-    if (reg->owner == Py_None || !PyWeakref_CheckRef(reg->owner))
+    if (IS_NONE(reg->owner) || !PyWeakref_CheckRef(reg->owner))
         return NULL;
     PyObject *owner = PyObject_CallNoArgs(reg->owner);
     Py_XDECREF(owner); /* it lives: it is the caller's, or it is not the one */
@@ -100,7 +101,7 @@ deadline_of(Hub *hub, PyObject *sock, int fd)
     PyObject *key = PyLong_FromLong(fd);
     PyObject *entry = key == NULL ? NULL : PyDict_GetItemWithError(timeouts, key);
     Py_XDECREF(key);
-    if (entry == NULL)
+    if (entry == NULL || !PyTuple_Check(entry) || PyTuple_Size(entry) != 2)
         goto as_it_is;
     PyObject *owner = PyObject_CallNoArgs(PyTuple_GetItem(entry, 0));
     Py_XDECREF(owner);
@@ -111,7 +112,7 @@ deadline_of(Hub *hub, PyObject *sock, int fd)
     if (seconds == Py_None)
         return Py_NewRef(seconds);
     Py_INCREF(seconds);
-    PyObject *now = PyObject_CallNoArgs(hub->now);
+    PyObject *now = hub->now == NULL ? missing("hub.now") : PyObject_CallNoArgs(hub->now);
     PyObject *deadline = now == NULL ? NULL : PyNumber_Add(now, seconds);
     Py_XDECREF(now);
     Py_DECREF(seconds);
@@ -414,6 +415,10 @@ static PyMethodDef methods[] = {
 static PyObject *
 await_data(PyObject *Py_UNUSED(module), PyObject *sock)
 {
+    if (told((PyObject *)socket_type) == NULL)
+        return NULL;
+    if (!IS(sock, socket_type))
+        return PyErr_Format(PyExc_TypeError, "a socket is needed, not %R", sock);
     int fd = fd_of(sock), answer = 0;
     char octet;
     if (fd < 0) {
@@ -433,12 +438,26 @@ await_data(PyObject *Py_UNUSED(module), PyObject *sock)
     return answer < 0 ? NULL : PyLong_FromLong(2 * answer);
 }
 
+/* Whether it is `_socket.socket` or a class under it, whose objects alone the methods may look into. 0: with an error. */
+static int
+is_socket_type(PyObject *type)
+{
+    PyObject *module = PyImport_ImportModule("_socket");
+    PyObject *base = module == NULL ? NULL : PyObject_GetAttrString(module, "socket");
+    int is = base == NULL ? -1 : PyObject_IsSubclass(type, base);
+    Py_XDECREF(base);
+    Py_XDECREF(module);
+    if (is == 0)
+        PyErr_SetString(PyExc_TypeError, "a class of sockets is needed");
+    return is > 0;
+}
+
 /* double_socket_methods(socket type, functions): the methods, by name. `functions` has what they need of Python. */
 static PyObject *
 double_socket_methods(PyObject *Py_UNUSED(module), PyObject *args)
 {
     PyObject *type, *functions;
-    if (!PyArg_ParseTuple(args, "O!O!", &PyType_Type, &type, &PyDict_Type, &functions))
+    if (!PyArg_ParseTuple(args, "O!O!", &PyType_Type, &type, &PyDict_Type, &functions) || !is_socket_type(type))
         return NULL;
     struct {
         const char *name;
@@ -454,8 +473,14 @@ double_socket_methods(PyObject *Py_UNUSED(module), PyObject *args)
             PyErr_SetString(PyExc_KeyError, wanted[i].name);
             return NULL;
         }
-        SET(*wanted[i].place, given);
+        if (wanted[i].place == &timeouts ? !PyDict_Check(given) : !PyCallable_Check(given))
+            return PyErr_Format(PyExc_TypeError, "%s cannot be %R", wanted[i].name, given);
     }
+    for (int i = 0; wanted[i].name != NULL; i++)
+        SET(*wanted[i].place, PyDict_GetItemString(functions, wanted[i].name));
+    PyTypeObject *before = socket_type;
+    socket_type = (PyTypeObject *)Py_NewRef(type);
+    Py_XDECREF((PyObject *)before);
     PyObject *found = PyDict_New();
     for (PyMethodDef *method = methods; found != NULL && method->ml_name != NULL; method++) {
         PyObject *descriptor = PyDescr_NewMethod((PyTypeObject *)type, method);

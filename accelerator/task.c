@@ -81,8 +81,12 @@ set_alarm(Task *task, PyObject *deadline)
     double when = PyFloat_AsDouble(deadline);
     if (when == -1.0 && PyErr_Occurred())
         return -1;
+    if (when != when) {
+        PyErr_SetString(PyExc_ValueError, "a time to wait must be a number of seconds, not nan");
+        return -1;
+    }
     SET(task->deadline, deadline);
-    if (task->timer != Py_None) {
+    if (!IS_NONE(task->timer)) {
         PyObject *set = PyObject_GetAttr(task->timer, N_when);
         double before = set == NULL ? -1.0 : PyFloat_AsDouble(set);
         Py_XDECREF(set);
@@ -168,13 +172,25 @@ task_park(Task *task, PyObject *deadline)
         return NULL;
     }
     Hub *hub = (Hub *)task->hub;
-    if (task->error != Py_None && task->state == PARKED) {
+    if (!IS_NONE(task->error) && task->state == PARKED) {
         /* Thrown while it let others run although it need not have waited. */
         PyObject *error = Py_NewRef(task->error);
         task_cancel_park(task);
         PyErr_SetObject((PyObject *)Py_TYPE(error), error);
         Py_DECREF(error);
         return NULL;
+    }
+    if (deadline != Py_None && !PyFloat_CheckExact(deadline)) {
+        /* It is compared with other times later, in the hub: there it may not run code of its class, or fail. */
+        double when = PyFloat_AsDouble(deadline);
+        PyObject *exact = when == -1.0 && PyErr_Occurred() ? NULL : PyFloat_FromDouble(when);
+        if (exact == NULL) {
+            task_cancel_park(task);
+            return NULL;
+        }
+        PyObject *value = task_park(task, exact);
+        Py_DECREF(exact);
+        return value;
     }
     if (deadline != Py_None && set_alarm(task, deadline) < 0) {
         task_cancel_park(task);
@@ -207,7 +223,7 @@ task_park(Task *task, PyObject *deadline)
     SET(task->state, RUNNING);
     if (deadline != Py_None)
         SET(task->deadline, Py_None);
-    if (task->error != Py_None) {
+    if (!IS_NONE(task->error)) {
         PyObject *error = task->error;
         task->error = Py_NewRef(Py_None);
         PyErr_SetObject((PyObject *)Py_TYPE(error), error);
@@ -216,14 +232,14 @@ task_park(Task *task, PyObject *deadline)
     }
     PyObject *value = task->value;
     task->value = Py_NewRef(Py_None);
-    return value;
+    return value == NULL ? Py_NewRef(Py_None) : value;
 }
 
 /* The same for the running task, whatever its class: a foreign one parks in a way of its own. */
 PyObject *
 task_park_running(Task *task, PyObject *deadline)
 {
-    if (task->resume != Py_None)
+    if (!IS_NONE(task->resume))
         return task_park(task, deadline);
     return PyObject_CallMethodObjArgs((PyObject *)task, N_park, deadline, NULL);
 }
@@ -248,6 +264,10 @@ task_resume(Task *task)
         return -1;
     }
     Hub *hub = (Hub *)task->hub;
+    if (task->generation == NULL || hub->post == NULL) {
+        missing("task.generation or hub.post");
+        return -1;
+    }
     if (hub->awake == PyThread_get_thread_ident())
         return ring_append((Ring *)hub->ready, (PyObject *)task);
     /* Until the other hub has been told, no finaliser may run here: it could wait for this very task. */

@@ -69,7 +69,7 @@ thread_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 static int
 fill(Thread *self, PyObject *hub, PyObject *func, PyObject *args, PyObject *kwargs)
 {
-    PyObject *context = PyObject_CallNoArgs(copy_context);
+    PyObject *context = told(copy_context) == NULL ? NULL : PyObject_CallNoArgs(copy_context);
     if (context == NULL)
         return -1;
     SET(self->task.context, context);
@@ -98,7 +98,11 @@ spawn(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
     Hub *hub = me == NULL ? NULL : (Hub *)me->hub;
     if (hub == NULL || !IS(hub, HubType) || !hub->awake) {
         Py_XDECREF((PyObject *)me);
-        return PyObject_Call(slow_spawn, args, kwargs);
+        return told(slow_spawn) == NULL ? NULL : PyObject_Call(slow_spawn, args, kwargs);
+    }
+    if (told((PyObject *)thread_class) == NULL) {
+        Py_DECREF((PyObject *)me);
+        return NULL;
     }
     Thread *thread = (Thread *)thread_new(thread_class, NULL, NULL);
     PyObject *rest = PyTuple_GetSlice(args, 1, PyTuple_Size(args));
@@ -121,7 +125,7 @@ call_links(Thread *self, PyObject *links)
     for (Py_ssize_t i = 0; i < PyList_Size(links); i++) {
         PyObject *link = Py_NewRef(PyList_GetItem(links, i));
         PyObject *method = PyObject_GetAttr((PyObject *)self, N__call_link);
-        PyObject *done = method == NULL ? NULL : PyObject_Call(method, link, NULL);
+        PyObject *done = method == NULL ? NULL : PyObject_CallObject(method, link);
         Py_XDECREF(method);
         Py_XDECREF(done);
         Py_DECREF(link);
@@ -139,21 +143,21 @@ settle(PyObject *thread, PyObject *Py_UNUSED(unused))
        come first. */
     PyObject *func = self->func;
     self->func = Py_NewRef(Py_None);
-    int told = IS(self->waiters, LotType) ? lot_unpark_all((Lot *)self->waiters, Py_None) : 0;
-    Py_DECREF(func);
+    int failed = IS(self->waiters, LotType) && lot_unpark_all((Lot *)self->waiters, Py_None) < 0;
+    Py_XDECREF(func);
     SET(self->args, Py_None);
     SET(self->kwargs, Py_None);
     SET(self->task.error, Py_None);
     SET(self->task.context, Py_None);
     PyObject *links = self->links;
     self->links = Py_NewRef(Py_None);
-    if (told >= 0 && PyList_Check(links))
-        told = call_links(self, links);
-    Py_DECREF(links);
-    if (told < 0)
+    if (!failed && links != NULL && PyList_Check(links))
+        failed = call_links(self, links) < 0;
+    Py_XDECREF(links);
+    if (failed)
         return NULL;
     SET(self->task.locals, Py_None);
-    if (self->task.timer != Py_None) {
+    if (!IS_NONE(self->task.timer)) {
         PyObject *done = PyObject_CallMethodObjArgs(self->task.timer, N_cancel, NULL);
         if (done == NULL)
             return NULL;
@@ -170,17 +174,19 @@ PyObject *
 thread_execute(PyObject *thread, PyObject *Py_UNUSED(unused))
 {
     Thread *self = (Thread *)thread;
-    if (self->func == Py_None) { /* killed between its turn and its start */
+    if (IS_NONE(self->func)) { /* killed between its turn and its start */
         SET(self->task.resume, Py_None);
         Py_RETURN_NONE;
     }
     SET(self->task.state, RUNNING);
     PyObject *result = NULL;
-    if (self->task.error != Py_None)
+    if (!IS_NONE(self->task.error))
         PyErr_SetObject((PyObject *)Py_TYPE(self->task.error), self->task.error);
+    else if (self->args == NULL || !PyTuple_Check(self->args) || !(IS_NONE(self->kwargs) || PyDict_Check(self->kwargs)))
+        PyErr_SetString(PyExc_TypeError, "a function is called with a tuple and a dictionary");
     else {
         PyObject *func = Py_NewRef(self->func), *args = Py_NewRef(self->args);
-        PyObject *kwargs = self->kwargs == Py_None ? NULL : Py_NewRef(self->kwargs);
+        PyObject *kwargs = IS_NONE(self->kwargs) ? NULL : Py_NewRef(self->kwargs);
         result = PyObject_Call(func, args, kwargs);
         Py_DECREF(func);
         Py_DECREF(args);
@@ -230,7 +236,7 @@ wait_for_end(Thread *self, Task *me)
     Lot *waiters = waiters_of(self);
     if (waiters == NULL)
         return -1;
-    if (self->func == Py_None)
+    if (IS_NONE(self->func))
         return 0;
     Py_INCREF((PyObject *)waiters);
     PyObject *woken = NULL;
@@ -250,7 +256,7 @@ static PyObject *
 wait(PyObject *thread, PyObject *args, PyObject *kwargs)
 {
     Thread *self = (Thread *)thread;
-    if (self->func == Py_None) {
+    if (IS_NONE(self->func)) {
         if (spend() < 0)
             return NULL;
     } else {
@@ -267,7 +273,7 @@ wait(PyObject *thread, PyObject *args, PyObject *kwargs)
         if (waited < 0)
             return NULL;
     }
-    if (self->func == Py_None && self->failure == Py_None)
+    if (IS_NONE(self->func) && self->failure == Py_None && self->result != NULL)
         return Py_NewRef(self->result);
     return PyObject_CallMethodObjArgs(thread, N__wait, NULL);
 }
@@ -286,8 +292,8 @@ static PyMethodDef methods[] = {
 #define MEMBER(name) {"_" #name, T_OBJECT_EX, offsetof(Thread, name), 0, NULL}
 
 static PyMemberDef members[] = {
-    MEMBER(func), MEMBER(args), MEMBER(kwargs), MEMBER(result), MEMBER(failure), MEMBER(waiters), MEMBER(links), MEMBER(start_timer),
-    MEMBER(quiet), {NULL, 0, 0, 0, NULL},
+    MEMBER(func), MEMBER(args), MEMBER(kwargs), MEMBER(result), MEMBER(failure), MEMBER(waiters), MEMBER(links),
+    MEMBER(start_timer), MEMBER(quiet), {NULL, 0, 0, 0, NULL},
 };
 
 static PyType_Slot slots[] = {

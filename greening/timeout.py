@@ -1,14 +1,14 @@
 """Timeouts around any code: eventlet's Timeout."""
 
-import math
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, TypeVar
 
 from greening._core.current import current
+from greening._core.seconds import real_number
 from greening._core.task import RUNNING, Task
 from greening._core.thrower import Thrower
-from greening._core.timers import Timer
+from greening._core.timers import Timer, deadline_after
 
 T = TypeVar("T")
 
@@ -31,7 +31,7 @@ class Timeout(BaseException):
         exception: raised instead of the Timeout: an instance or a class; False: silent inside `with`; None or True:
         the Timeout.
     Raises:
-        TypeError, ValueError: `seconds` is not a number.
+        TypeError: `seconds` is not a real number. ValueError: it is nan. OverflowError: it is an integer too large.
     Thread-safety: use it in the green thread that made it only.
     """
 
@@ -39,14 +39,8 @@ class Timeout(BaseException):
 
     def __init__(self, seconds: float | None = None, exception: Any = None) -> None:
         super().__init__(seconds, exception)
-        if seconds is not None:
-            if not isinstance(seconds, (int, float)):
-                try:
-                    seconds = float(seconds)
-                except (TypeError, ValueError):
-                    raise TypeError(f"a timeout is a number of seconds or None, not {seconds!r}") from None
-            if math.isnan(seconds):
-                raise ValueError("a timeout cannot be nan seconds")
+        if seconds is not None and not isinstance(seconds, (int, float)):
+            seconds = real_number(seconds)
         self.seconds = seconds
         self.exception = exception
         self._timer: Timer | None = None
@@ -71,8 +65,10 @@ class Timeout(BaseException):
             return
         task = current()
         hub = task.hub
-        self._timer = hub.call_at(hub.now() + self.seconds, self._fire, task)
-        if self.seconds <= 0:
+        now = hub.now()
+        deadline = deadline_after(now, self.seconds)
+        self._timer = hub.call_at(deadline, self._fire, task)
+        if deadline <= now:
             hub.turns = 0  # the next switch leads to the hub, which looks at the timers
 
     def _fire(self, task: Task) -> None:

@@ -44,7 +44,7 @@ def poll_select(self: Any, timeout: float | None = None) -> list[tuple[Any, int]
     known = self._fd_to_key
     spend()
     events = real.poll(0)
-    if not events and (timeout is None or timeout > 0):
+    if not events and (timeout is None or not timeout <= 0):
         wants = [
             (fd, (key.events & _READ and _POLLIN) | (key.events & _WRITE and _POLLOUT)) for fd, key in known.items()
         ]
@@ -59,7 +59,7 @@ def _epoll_select(self: Any, timeout: float | None = None) -> list[tuple[Any, in
     most = len(known) or 1
     spend()
     events = real.poll(0, most)
-    if not events and (timeout is None or timeout > 0):
+    if not events and (timeout is None or not timeout <= 0):
         events = wait_epoll(self, real, most, timeout)
     return _report(known, events)
 

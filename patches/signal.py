@@ -18,12 +18,14 @@ main greenlet runs next, however busy the interrupted thread is.
 
 A mask that a green thread sets for itself does not make the others deaf: see threads/sigmask.
 
-What stays: alarm, timers, `siginterrupt`, `set_wakeup_fd`. They are the system's.
+`signal` and `set_wakeup_fd` are refused outside the main thread, as ever. CPython looks at the OS thread alone: all
+green threads would pass, and each event loop would take the wake-up descriptor of another.
+
+What stays: alarm, timers, `siginterrupt`. They are the system's.
 """
 
 import _signal
 import errno
-import math
 import os
 import signal as _stdlib
 from collections.abc import Callable, Iterable
@@ -37,12 +39,15 @@ from greening._core.current import get_hub, has_hub, hubs
 from greening._core.fairness import spend
 from greening._core.greenthread import GreenThread
 from greening._core.hub import Hub
+from greening._core.idents import idents
 from greening._core.parking_lot import ParkingLot
+from greening._core.seconds import stdlib_number
 from greening._core.stand_in import StandIn
 from greening._core.task import READY, RUNNING, Task
 from greening._core.uninterruptible import is_uninterruptible
 from greening._originals import get_ident as _native_ident
 from greening.patcher.spec import Patch, Undo
+from greening.threads.identity import is_main_thread
 from greening.threads.sigmask import change
 from greening.threads.sigwait import is_awaited, wait_for
 
@@ -51,6 +56,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 # The stdlib's own functions: they make enumerations of numbers, differently in each version.
 _set_handler = _stdlib.signal
 _get_handler = _stdlib.getsignal
+# Seconds from which on `sigtimedwait` raises OverflowError: 2**63 nanoseconds.
+_TOO_LONG = 9223372036.0
+_set_wakeup_fd = _stdlib.set_wakeup_fd
 
 
 def _of_stdlib(func: F) -> F:
@@ -146,8 +154,20 @@ def _needs_wrapping(handler: Any) -> bool:
     return callable(handler) and not isinstance(handler, int | _Handler)
 
 
+def _only_in_main_thread(function: str) -> None:
+    if not is_main_thread():
+        raise ValueError(f"{function} only works in main thread of the main interpreter")
+
+
+@_of_stdlib
+def set_wakeup_fd(fd: int, /, *, warn_on_full_buffer: bool = True) -> int:
+    _only_in_main_thread("set_wakeup_fd")
+    return _set_wakeup_fd(fd, warn_on_full_buffer=warn_on_full_buffer)
+
+
 @_of_stdlib
 def signal(signalnum: int, handler: Any) -> Any:
+    _only_in_main_thread("signal")
     old = _set_handler(signalnum, _Handler(handler) if _needs_wrapping(handler) else handler)
     spend()
     return _unwrapped(old)
@@ -194,7 +214,8 @@ def raise_signal(signalnum: int, /) -> None:
 
 @_of_stdlib
 def pthread_kill(thread_id: int, signalnum: int, /) -> None:
-    if isinstance(thread_id, int) and thread_id % 2:
+    # No OS thread has an odd ident: it is the address of a record, and those are aligned.
+    if isinstance(thread_id, int) and (thread_id % 2 or idents.has_given(thread_id)):
         thread_id = _os_thread_of(thread_id)
     if is_awaited(thread_id, signalnum):
         os.kill(os.getpid(), signalnum)
@@ -204,7 +225,7 @@ def pthread_kill(thread_id: int, signalnum: int, /) -> None:
 
 
 def _os_thread_of(ident: int) -> int:
-    """The OS thread of a green thread. To the system, the ident of a green thread would be an address to follow."""
+    """The OS thread of a green thread, which the system knows nothing of. ProcessLookupError: it has ended."""
     for hub in tuple(hubs):
         for task in (*(carrier._greening_task for carrier in tuple(hub.carriers)), *tuple(hub.ready)):
             if task is not None and task._ident == ident:
@@ -257,20 +278,18 @@ def sigwaitinfo(sigset: Iterable[int], /) -> Any:
 
 @_of_stdlib
 def sigtimedwait(sigset: Iterable[int], timeout: float, /) -> Any:
-    if not isinstance(timeout, float) and not hasattr(timeout, "__index__"):
-        raise TypeError(f"'{type(timeout).__name__}' object cannot be interpreted as an integer")
-    if math.isnan(timeout):
-        raise ValueError("Invalid value NaN (not a number)")
-    if timeout < 0:
-        raise ValueError("timeout must be non-negative")
-    return wait_for(sigset, timeout)
+    seconds = stdlib_number(timeout)
+    if seconds is None or not 0 <= seconds < _TOO_LONG:
+        _signal.sigtimedwait(sigset, timeout)  # it knows the error, and does not wait
+    return wait_for(sigset, seconds)
 
 
-_GREEN = (signal, getsignal, raise_signal, pthread_kill, pthread_sigmask, pause, sigwait, sigwaitinfo, sigtimedwait)
+_MAIN_ONLY = (signal, set_wakeup_fd)
+_GREEN = (getsignal, raise_signal, pthread_kill, pthread_sigmask, pause, sigwait, sigwaitinfo, sigtimedwait)
 
 PATCH = Patch(
     target="signal",
     flag="thread",
-    replaces={func.__name__: func for func in _GREEN if hasattr(_stdlib, func.__name__)},
+    replaces={func.__name__: func for func in _MAIN_ONLY + _GREEN if hasattr(_stdlib, func.__name__)},
     after=_wrap_existing,
 )

@@ -68,9 +68,9 @@ class _Waiter:
     def wait(self, timeout: float | None) -> None:
         """Park until released, or for `timeout` seconds."""
         if timeout is not None:
-            if timeout <= 0:
+            if not timeout > 0:
                 return
-            check_timeout(True, timeout)
+            timeout = check_timeout(True, timeout)
         with guard:
             if self.notified:
                 return

@@ -218,6 +218,54 @@ def test_whoever_waits_for_much_holds_no_memory_for_it() -> None:
         tracemalloc.stop()
 
 
+@compiled
+def test_a_ring_gives_back_the_memory_of_its_largest_time() -> None:
+    task = Task(get_hub())
+    ring = accelerator.Ring()
+    for take in (ring.popleft, ring.pop, lambda: ring.remove(task)):
+        tracemalloc.start()
+        try:
+            for _ in range(10_000):
+                ring.append(task)
+            assert tracemalloc.get_traced_memory()[0] > 10_000 * 8
+            for _ in range(9_999):
+                ring.popleft()
+            take()
+            assert len(ring) == 0 and tracemalloc.get_traced_memory()[0] < 20_000
+        finally:
+            tracemalloc.stop()
+    ring.appendleft(task)
+    assert ring.popleft() is task
+
+
+@compiled
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["untold", "told"])
+def test_objects_of_the_wrong_kind_are_an_error_and_no_crash(run_program, engine: str) -> None:
+    assert run_program("accelerator_odd_objects.py", engine).stdout.endswith("survived\n")
+
+
+@compiled
+@pytest.mark.slow
+@pytest.mark.parametrize("member", ["idle", "_enter"])
+def test_a_hub_that_has_lost_a_member_is_an_error_and_no_crash(run_program, member: str) -> None:
+    program = """
+import os, sys
+import greening
+from greening._core.current import get_hub
+greening.spawn(int).wait()
+delattr(get_hub(), sys.argv[1])
+try:
+    greening.sleep(0)
+    greening.spawn(int).wait()
+    greening.sleep(0.001)
+except Exception as error:
+    print(repr(error))
+os._exit(0)
+"""
+    run_program(program, member)
+
+
 def test_a_library_that_was_built_runs_on_this_python() -> None:
     """One that a newer Python has built may ask for functions that this one does not have."""
     assert "does not fit" not in debug.info()["accelerator"]

@@ -17,8 +17,9 @@ def spawn_after(seconds: float, func: Callable[..., T], /, *args: Any, **kwargs:
     if not callable(func):
         raise TypeError(f"a callable is needed, not {func!r}")
     hub = get_hub()
+    deadline = deadline_after(hub.now(), seconds)
     thread = GreenThread(hub, func, args, kwargs)
-    thread._start_timer = hub.call_at(deadline_after(hub.now(), seconds), _start, thread)
+    thread._start_timer = hub.call_at(deadline, _start, thread)
     return thread
 
 
@@ -33,8 +34,9 @@ def spawn_after_local(seconds: float, func: Callable[..., T], /, *args: Any, **k
         raise TypeError(f"a callable is needed, not {func!r}")
     creator = current()
     hub = creator.hub
+    deadline = deadline_after(hub.now(), seconds)
     thread = GreenThread(hub, func, args, kwargs)
-    thread._start_timer = hub.call_at(deadline_after(hub.now(), seconds), _start_local, thread, creator)
+    thread._start_timer = hub.call_at(deadline, _start_local, thread, creator)
     return thread
 
 

@@ -136,7 +136,7 @@ class Registry:
         # out,
         # the two would wake each other for ever.
         if reg.edge:
-            self.poller.arm_edge(reg.fd)
+            self.poller.arm_edge(reg.fd)  # it may fail; then nothing has changed
         reg.owner = ref(owner)
         reg.drained = reg.stream = False
         return reg

@@ -18,8 +18,10 @@ from greenlet import greenlet as RealGreenlet
 
 from greening._compiled import accelerator
 from greening._core.critical import guard
+from greening._core.idents import idents
 from greening._core.members import TaskMembers
 from greening._core.slots import SLOTS
+from greening._core.timers import deadline_after
 from greening._core.uninterruptible import uninterruptible
 from greening._originals import get_ident
 
@@ -44,9 +46,8 @@ TIMED_OUT: Final = _TimedOut()
 # What `switch()` without arguments returns where it arrives: CPython has one empty tuple.
 _SWITCHED: Final = ()
 
-# Idents of green threads. They never meet those of OS threads, which are addresses (pthread_self(3)): far above, and
-# even.
-_idents = count(1, 2)
+# For the names of tasks that were given none. An ident is too long to be read.
+_numbers = count(1)
 
 
 @uninterruptible
@@ -76,13 +77,15 @@ class Task(TaskMembers):
     def ident(self) -> int:
         """A number of its own, unique for the life of the process; for a main greenlet, the OS thread's."""
         if not self._ident:
-            self._ident = next(_idents)
+            self._ident = idents.new()
         return self._ident
 
     @property
     def name(self) -> str:
         """What reports call it."""
-        return self._name or f"{type(self).__name__}-{self.ident}"
+        if not self._name:
+            self._name = f"{type(self).__name__}-{next(_numbers)}"
+        return self._name
 
     @name.setter
     def name(self, value: str) -> None:
@@ -156,7 +159,7 @@ class Task(TaskMembers):
         if deadline is not None:
             try:
                 self._set_alarm(deadline)
-            except BaseException:
+            except Exception:  # it is not a real number, or nan
                 self.cancel_park()
                 raise
         hub = self.hub
@@ -233,7 +236,7 @@ class Task(TaskMembers):
 
     def _set_alarm(self, deadline: float) -> None:
         # One timer per task, not one per wait: a timer that is due too early is set again when it fires.
-        self.deadline = deadline
+        self.deadline = deadline = deadline_after(0.0, deadline)
         timer = self.timer
         if timer is None or deadline < timer.when:
             if timer is not None:

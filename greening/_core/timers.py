@@ -12,6 +12,8 @@ from itertools import count
 from math import inf
 from typing import Any
 
+from greening._core.seconds import real_number
+
 # Dead entries that are not worth a rebuild. 512 tuples are about 50 KiB.
 SLACK = 512
 
@@ -49,13 +51,14 @@ def _nothing() -> None:
 def deadline_after(now: float, seconds: float) -> float:
     """The absolute time that is `seconds` after `now`.
 
+    Every timeout that a user gives comes through here: what is returned is a float and has a place in the heap.
+
     Raises:
-        TypeError: `seconds` is not a number. ValueError: it is nan.
+        TypeError: `seconds` is not a real number. ValueError: it is nan. OverflowError: it is an integer that is too
+            large.
     """
-    try:
-        deadline = now + seconds
-    except TypeError:
-        raise TypeError(f"a time to wait is a number of seconds or None, not {seconds!r}") from None
+    kind = type(seconds)
+    deadline = now + (seconds if kind is float or kind is int else real_number(seconds))
     if deadline != deadline:
         raise ValueError("a time to wait must be a number of seconds, not nan")
     return deadline
@@ -79,8 +82,11 @@ class TimerHeap:
         """Have `call(*args)` returned by `pop_due` once `when` (absolute seconds) has come.
 
         Raises:
-            ValueError: `when` is nan, which has no place in an order: one would hold up all the others.
+            TypeError, ValueError, OverflowError: `when` is not a real number, or is nan. It has no place in an order:
+                one such would hold up all the others.
         """
+        if type(when) is not float:
+            when = real_number(when)
         if when != when:
             raise ValueError("a time must be a number of seconds, not nan")
         timer = Timer(self, when, call, args)

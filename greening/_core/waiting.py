@@ -18,7 +18,7 @@ def sleep(seconds: float = 0) -> None:
     Args:
         seconds: relative, monotonic time.
     Raises:
-        TypeError, ValueError: not a number.
+        TypeError, ValueError, OverflowError: not a real number; nan; an integer that is too large.
     Difference from `time.sleep`: negative is 0, as in eventlet; the default is 0.
     """
     task = current()

@@ -10,11 +10,13 @@ from greening._core.current import current
 from greening._core.fairness import spend
 from greening._core.poller import IN, NO_ROOM
 from greening._core.registry import Registration
+from greening._core.seconds import stdlib_number
+from greening._core.timers import deadline_after
 from greening._core.waiting import forget_fd, sleep, wait_for_room
 from greening._originals import epoll as _real_epoll
 from greening._originals import poll as _real_poll
 from greening.net.hubless import hubless
-from greening.net.select import as_number, number_of, wait_events
+from greening.net.select import number_of, wait_events
 from greening.threads.locks import Look
 
 Events = list[tuple[int, int]]
@@ -66,7 +68,7 @@ class Poll:
         Args:
             timeout: milliseconds; None or negative: no limit; 0: do not wait.
         """
-        number = None if timeout is None else as_number(timeout)
+        number = None if timeout is None else stdlib_number(timeout)
         if timeout is not None and (number is None or not -_POLL_MAX <= number <= _POLL_MAX):
             return self._real.poll(timeout)  # type: ignore[no-any-return]  # an error, and it knows which
         if self._asking:
@@ -192,7 +194,7 @@ class Epoll:
         Args:
             timeout: seconds; None or negative: no limit; 0: do not wait.
         """
-        number = None if timeout is None else as_number(timeout)
+        number = None if timeout is None else stdlib_number(timeout)
         if timeout is not None and (number is None or not -_INT_MAX - 1 <= number * 1000 <= _INT_MAX):
             return self._real.poll(timeout, maxevents)  # type: ignore[no-any-return]  # an error, and it knows which
         spend()
@@ -233,7 +235,7 @@ def wait_epoll(owner: Any, real: Any, maxevents: int, timeout: float | None) -> 
         return real.poll(timeout, maxevents)  # type: ignore[no-any-return]  # the real one's
     task = current()
     hub = task.hub
-    deadline = None if timeout is None else hub.now() + timeout
+    deadline = None if timeout is None else deadline_after(hub.now(), timeout)
     reg: Registration | None = None
     ask: Callable[[float, int], Events] = real.poll
     while True:

@@ -23,6 +23,7 @@ from greening._core.fairness import spend
 from greening._core.hub import Hub
 from greening._core.poller import NO_ROOM
 from greening._core.registry import Registration
+from greening._core.timers import deadline_after
 from greening._core.waiting import wait_for_room
 from greening._originals import raw_socket
 
@@ -161,7 +162,7 @@ def deadline_of(sock: Any) -> float | None:
         return None
     if timeout == 0:
         raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-    return current().hub.now() + timeout
+    return deadline_after(current().hub.now(), timeout)
 
 
 def attempt(sock: Any, mask: int, user_flags: int, call: Callable[..., Any], *args: Any) -> Any:

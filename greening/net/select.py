@@ -10,14 +10,14 @@ can come up between the real `poll(0)` and the park without being reported there
 
 import errno
 import os
-import sys
 from collections.abc import Callable, Sequence
-from operator import index
 from typing import Any
 
 from greening._core.current import current
 from greening._core.fairness import spend
 from greening._core.poller import ERR, HUP, IN, NVAL, OUT, PRI
+from greening._core.seconds import stdlib_number
+from greening._core.timers import deadline_after
 from greening._originals import poll as _real_poll
 from greening._originals import select as _real_select
 from greening.net.hubless import hubless
@@ -29,17 +29,6 @@ Found = tuple[list[Any], list[Any], list[Any]]
 _FD_SETSIZE = 1024
 # Seconds from which on a timeout is an OverflowError: 2**63 nanoseconds.
 _TOO_LONG = 9223372036.0
-_REAL_NUMBERS = sys.version_info >= (3, 15)
-
-
-def as_number(value: Any) -> float | None:
-    """A timeout as the stdlib reads it: a float, or an integer (from 3.15 on, any real number). None: not a timeout."""
-    if isinstance(value, (int, float)):
-        return value
-    try:
-        return index(value)
-    except TypeError:
-        return float(value) if _REAL_NUMBERS and hasattr(type(value), "__float__") else None
 
 
 def wait_events(find: Callable[[], Any], wants: Wants, timeout: float | None, strict: bool = True) -> Any:
@@ -55,7 +44,7 @@ def wait_events(find: Callable[[], Any], wants: Wants, timeout: float | None, st
         OSError: EBADF, a descriptor was closed meanwhile; what `find` raises.
     """
     task = current()
-    deadline = None if timeout is None else task.hub.now() + timeout
+    deadline = None if timeout is None else deadline_after(task.hub.now(), timeout)
     # A wait for "readable" is also woken by urgent data, which may not be asked for: one false alarm is enough.
     exactly = any(not mask & (IN | OUT) for _, mask in wants)
     while True:
@@ -82,7 +71,7 @@ def select(rlist: Any, wlist: Any, xlist: Any, timeout: Any = None) -> Found:
     Difference: descriptors from 1024 on, which select(2) cannot look at, are answered right (through poll) instead of
     with a ValueError: a program with thousands of green threads has thousands of descriptors.
     """
-    seconds = None if timeout is None else as_number(timeout)
+    seconds = None if timeout is None else stdlib_number(timeout)
     if timeout is not None and (seconds is None or not 0 <= seconds < _TOO_LONG):
         return _real_select(rlist, wlist, xlist, timeout)  # an error, and it knows which
     spend()

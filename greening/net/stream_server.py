@@ -9,6 +9,7 @@ from typing import Any
 from greening._core.current import current
 from greening._core.greenthread import GreenThread, spawn
 from greening._core.report import report
+from greening._core.timers import deadline_after
 from greening.errors import GreenletExit, StopServe
 from greening.net.accept import HANDSHAKE_TIMEOUT, Acceptor
 from greening.net.convenience import listen
@@ -89,6 +90,8 @@ class StreamServer:
             timeout: seconds; handlers that still run then are killed. None: however long it takes. 0: they are killed
                 at once. A handler that stops its own server is not waited for.
         """
+        if timeout is not None:
+            deadline_after(0.0, timeout)  # what is not a number of seconds is refused before anything is closed
         self.close()
         others = self._connections - {current()}
         if others and timeout != 0:

@@ -17,6 +17,7 @@ from greening._compiled import accelerator
 from greening._core.critical import guard
 from greening._core.fairness import share
 from greening._core.parking_lot import ParkingLot, resume
+from greening._core.seconds import stdlib_number
 from greening._core.slices import SLICE
 from greening._core.task import TIMED_OUT
 from greening._core.uninterruptible import uninterruptible
@@ -32,15 +33,18 @@ _TIMEOUT_MAX = 9223372036.0
 
 def check_timeout(blocking: bool, timeout: float) -> float | None:
     """Seconds to wait, None for ever, by the rules of `_thread.lock.acquire`."""
-    if not blocking and timeout != -1:
-        raise ValueError("can't specify a timeout for a non-blocking call")
-    if timeout < 0 and timeout != -1:
-        raise ValueError("timeout value must be a non-negative number")
-    if timeout > _TIMEOUT_MAX:
-        raise OverflowError("timeout value is too large")
-    if timeout != timeout:
+    seconds = stdlib_number(timeout)
+    if seconds is None:
+        raise TypeError(f"'{type(timeout).__name__}' object cannot be interpreted as an integer")
+    if seconds != seconds:
         raise ValueError("Invalid value NaN (not a number)")
-    return None if timeout == -1 else timeout
+    if not -_TIMEOUT_MAX < seconds <= _TIMEOUT_MAX:
+        raise OverflowError("timeout value is too large")
+    if not blocking and seconds != -1:
+        raise ValueError("can't specify a timeout for a non-blocking call")
+    if seconds < 0 and seconds != -1:
+        raise ValueError("timeout value must be a non-negative number")
+    return None if seconds == -1 else seconds
 
 
 @uninterruptible

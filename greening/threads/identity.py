@@ -7,8 +7,10 @@ or registered before patching stays right without being rewritten.
 import os
 
 from greenlet import getcurrent as _getcurrent
+from greenlet import greenlet
 
 from greening._core.current import ForeignTask, current, get_hub
+from greening._core.greenthread import GreenThread
 from greening._core.hub import Hub
 from greening._core.stuck import first_thread
 from greening._core.task import DEAD, Task
@@ -60,6 +62,24 @@ def green_task() -> Task | None:
 def get_main_thread_ident() -> int:
     """Ident of the main thread. `_thread._get_main_thread_ident`."""
     return _home.main_ident
+
+
+def is_main_thread() -> bool:
+    """True in the main thread, and in what runs on its behalf.
+
+    On its behalf run its signal handlers, which are green threads with its ident; the hub of its OS thread; and foreign
+    greenlets that it switches to (SQLAlchemy runs its sessions in such), whose `parent` leads back to it.
+    """
+    try:
+        glet: greenlet | None = _getcurrent()
+        while glet is not None:
+            task = getattr(glet, "_greening_task", None)
+            if isinstance(task, GreenThread):
+                return task.ident == _home.main_ident
+            glet = glet.parent
+    except RuntimeError:  # the interpreter is being finalized: only its main thread is left
+        pass
+    return _native_ident() == _home.main_ident
 
 
 def main_os_thread() -> int:

@@ -21,6 +21,7 @@ from greening._core.current import current, has_hub
 from greening._core.fairness import spend
 from greening._core.hub import Hub
 from greening._core.parking_lot import ParkingLot
+from greening._core.seconds import real_number
 from greening._core.stuck import is_alone
 from greening._core.task import DEAD, RUNNING, TIMED_OUT
 from greening._core.uninterruptible import uninterruptible
@@ -197,7 +198,7 @@ class SemLock:
         return bool(self._real.acquire(False))
 
     def _wait(self, timeout: float | None) -> bool:
-        seconds = None if timeout is None else max(float(timeout), 0.0)
+        seconds = None if timeout is None else max(real_number(timeout), 0.0)
         if _may_block(self._waiters):
             return self.block(self._real, seconds)
         waiters = self._waiters

@@ -313,3 +313,23 @@ def test_a_cancelled_timeout_does_not_come_late(fake: Fake[FakePoller]) -> None:
         100, fake.hub.now()
     )  # the foreign greenlet returns to the thread before the hub sees the timer
     assert started.wait() == "undisturbed"
+
+
+def test_a_finaliser_of_the_arguments_that_waits_is_not_killed() -> None:
+    """The function has ended, and with it what a kill is for."""
+    ended: list[str] = []
+
+    class Argument:
+        def __del__(self) -> None:
+            try:
+                sleep(0)
+                ended.append("by itself")
+            except GreenletExit:
+                ended.append("killed")
+
+    thread = spawn(lambda argument: None, Argument())
+    sleep(0)
+    assert ended == []
+    thread.kill()
+    settle()
+    assert ended == ["by itself"]

@@ -2,6 +2,7 @@
 
 import errno
 import gc
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -338,3 +339,15 @@ def test_ten_thousand_waiters_leave_in_any_order(both: Fake[FakePoller]) -> None
         both.poller.fire(2000 + n, IN)
     assert all(thread.wait() for thread in threads[1::2])
     assert not [fd for fd in both.hub.regs if fd >= 2000]
+
+
+def test_a_second_owner_that_cannot_be_armed_leaves_the_first_as_it_was(fake: Fake[FakePoller]) -> None:
+    with socket.socket() as first, socket.socket(fileno=first.fileno()) as second:
+        registry = current().hub.registry
+        reg = registry.socket(first.fileno(), first, True)
+        fake.poller.refuse[first.fileno()] = OSError(errno.ENOSPC, "no room")
+        with pytest.raises(OSError, match="no room"):
+            registry.socket(first.fileno(), second, True)
+        assert reg.owner is not None and reg.owner() is first
+        assert reg.stream
+        second.detach()

@@ -115,7 +115,7 @@ assert len(threading._dangling) == 1, len(threading._dangling)
     )
 
 
-PROGRAMS = ("life", "identity", "fork", "late", "late_rlock", "late_in_use", "fairness")
+PROGRAMS = ("life", "identity", "fork", "late", "late_rlock", "late_in_use", "fairness", "ident_in_libc")
 
 
 @pytest.mark.slow

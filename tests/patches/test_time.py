@@ -70,3 +70,8 @@ def test_it_passes_for_a_builtin() -> None:
         pause = green_sleep
 
     Job().pause(0)  # type: ignore[call-arg]  # mypy thinks that it is bound
+
+
+@pytest.mark.slow
+def test_timeouts_that_are_none_are_refused_everywhere_as_by_the_stdlib(run_program: Callable[..., Any]) -> None:
+    run_program("time_odd_arguments.py")
