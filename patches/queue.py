@@ -5,7 +5,6 @@ interrupts another call of the same queue. So nothing here is a step of several 
 consumer first says that it waits and then looks again, and whoever puts an item looks for waiters afterwards.
 """
 
-import os
 import queue
 from collections import deque
 from functools import partial
@@ -13,6 +12,7 @@ from types import GenericAlias, ModuleType
 from typing import Any
 
 from greening._core.current import current
+from greening._core.fork import PATCHES, on_child
 from greening._core.lot import guard
 from greening._core.task import PARKED, RUNNING, Task
 from greening._core.waiting import sleep
@@ -53,7 +53,7 @@ class _Process:
 
 
 _process = _Process()
-os.register_at_fork(after_in_child=_process.forked)
+on_child(PATCHES, _process.forked)
 
 
 class SimpleQueue:

@@ -34,6 +34,7 @@ from greenlet import GreenletExit
 from greenlet import getcurrent as _getcurrent
 
 from greening._core.current import current, get_hub, has_hub, hubs
+from greening._core.fork import PATCHES, on_child
 from greening._core.greenthread import GreenThread
 from greening._core.hub import Hub
 from greening._core.lot import choose, enter, guard, wait_chosen
@@ -286,7 +287,7 @@ def sigtimedwait(sigset: Iterable[int], timeout: float, /) -> Any:
     return wait_for(sigset, timeout)
 
 
-os.register_at_fork(after_in_child=_pausing.clear)
+on_child(PATCHES, _pausing.clear)
 
 _GREEN = (signal, getsignal, raise_signal, pthread_kill, pthread_sigmask, pause, sigwait, sigwaitinfo, sigtimedwait)
 

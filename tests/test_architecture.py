@@ -208,6 +208,13 @@ def test_no_imports_inside_functions() -> None:
     expect_none(found for found in inside if relative(FILES[found.importer]) not in MAY_IMPORT_IN_FUNCTIONS)
 
 
+def test_one_file_registers_with_fork() -> None:
+    """The order of what happens at a fork is written down, and not the order of import."""
+    owner = "greening/_core/fork.py"
+    users = [relative(path) for path in FILES.values() if "register_at_fork" in path.read_text(encoding="utf-8")]
+    assert users == [owner], f"use `before_fork`, `on_parent` and `on_child` of {owner}"
+
+
 def test_nobody_imports_the_folder_patches() -> None:
     """`patches` would be a second copy of greening.patches, with a state of its own."""
     everywhere = (found for path in python_files(*FOLDERS) for found in imports_of(path))

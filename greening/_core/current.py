@@ -6,14 +6,13 @@ answer behind. The hub of an OS thread hangs on a real thread-local and closes i
 """
 
 import gc
-import os
 from typing import Any, cast
 from weakref import ref
 
 from greenlet import getcurrent as _getcurrent
 from greenlet import greenlet
 
-from greening._core import stuck
+from greening._core import fork, stuck
 from greening._core.clock import MonotonicClock
 from greening._core.hub import Hub
 from greening._core.lot import guard
@@ -168,4 +167,6 @@ def _after_fork_in_child() -> None:
 # Hubs of OS threads that do not exist in this child. Kept: their greenlets must not be unwound here.
 _dead_hubs: list[Hub] = []
 
-os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
+fork.before_fork(fork.ENGINE, _before_fork)
+fork.on_parent(fork.ENGINE, _after_fork_in_parent)
+fork.on_child(fork.ENGINE, _after_fork_in_child)

@@ -18,6 +18,7 @@ from typing import Any
 from greenlet import getcurrent
 
 from greening._core.current import current, has_hub
+from greening._core.fork import NET, on_child
 from greening._core.lot import enter, guard, wait_chosen
 from greening._core.poller import IN
 from greening._core.task import READY, RUNNING, Task
@@ -37,7 +38,7 @@ _P_PIDFD = getattr(os, "P_PIDFD", -1)
 
 # (idtype, id, options of waitid): who waits for it in this process. Guarded by `guard`.
 _watched: dict[tuple[int, int, int], list[Task]] = {}
-os.register_at_fork(after_in_child=_watched.clear)
+on_child(NET, _watched.clear)
 
 
 def wait_exit(pid: int, timeout: float | None = None) -> bool:

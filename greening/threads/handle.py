@@ -5,7 +5,6 @@ to `sys.unraisablehook`, SystemExit ends it silently, and it is counted.
 """
 
 import builtins
-import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +13,7 @@ from weakref import WeakSet
 from greenlet import GreenletExit
 
 from greening._core.current import current
+from greening._core.fork import THREADS, on_child
 from greening._core.greenthread import GreenThread
 from greening._core.hub import Hub
 from greening._core.lot import enter, guard, wait_chosen
@@ -326,4 +326,4 @@ def _after_fork_in_child() -> None:
             handle._done = True
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+on_child(THREADS, _after_fork_in_child)

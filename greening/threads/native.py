@@ -25,6 +25,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 from greening._core.carrier import end_of_forked_child
 from greening._core.current import current
+from greening._core.fork import THREADS, before_fork, on_child
 from greening._core.hub import Hub
 from greening._core.lot import guard
 from greening._core.stuck import idle_natives
@@ -376,5 +377,6 @@ def _after_fork_in_child() -> None:
         pool.forget()
 
 
-os.register_at_fork(before=dismiss_all_idle, after_in_child=_after_fork_in_child)
+before_fork(THREADS, dismiss_all_idle)
+on_child(THREADS, _after_fork_in_child)
 atexit.register(dismiss_all_idle)

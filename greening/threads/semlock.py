@@ -11,13 +11,13 @@ A waiter that is killed or whose time is up leaves at once. If it was the last, 
 `SIT_SECONDS` at most; a permit that comes to it meanwhile goes back as soon as it can run.
 """
 
-import os
 from collections.abc import Callable
 from itertools import cycle
 from typing import Any
 
 from greening._core import stuck
 from greening._core.current import current, has_hub
+from greening._core.fork import THREADS, on_child
 from greening._core.hub import Hub
 from greening._core.lot import choose, enter, guard, wait_chosen
 from greening._core.stuck import is_alone
@@ -273,7 +273,7 @@ def _after_fork_in_child() -> None:
     _sat_for.clear()
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+on_child(THREADS, _after_fork_in_child)
 
 
 def adopt(real: Any) -> SemLock:

@@ -14,6 +14,7 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
+from greening._core.fork import THREADS, on_child
 from greening._core.lot import guard
 from greening._originals import get_ident
 from greening.threads import sigmask
@@ -145,4 +146,4 @@ def _after_fork_in_child() -> None:
     _signal.pthread_sigmask(_signal.SIG_UNBLOCK, ours)
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+on_child(THREADS, _after_fork_in_child)
