@@ -9,9 +9,17 @@ import _signal
 import _socket
 import _thread
 import builtins
+import gc
 import os
 import select as _select
+import sys
 import time
+
+gc_is_enabled = gc.isenabled
+gc_enable = gc.enable
+gc_disable = gc.disable
+
+is_finalizing = sys.is_finalizing
 
 monotonic = time.monotonic
 time_sleep = time.sleep
@@ -37,6 +45,20 @@ os_write = os.write
 os_readv = os.readv
 os_writev = os.writev
 os_close = os.close
+os_pipe = os.pipe
+os_eventfd = getattr(os, "eventfd", None)
+os_pread = os.pread
+os_lseek = os.lseek
+os_stat = os.stat
+os_fstat = os.fstat
+os_isatty = os.isatty
+os_get_blocking = os.get_blocking
+os_set_blocking = os.set_blocking
+os_getpgrp = os.getpgrp
+os_kill = os.kill
+os_exit = os._exit
+getpid = os.getpid
+strerror = os.strerror
 os_fork = os.fork
 os_sendfile = os.sendfile
 waitpid = os.waitpid

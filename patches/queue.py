@@ -11,7 +11,7 @@ from functools import partial
 from types import GenericAlias, ModuleType
 from typing import Any
 
-from greening._core.current import current
+from greening._core.current import waiting_task
 from greening._core.fork import PATCHES, on_child
 from greening._core.lot import guard
 from greening._core.task import PARKED, RUNNING, Task
@@ -115,7 +115,7 @@ class SimpleQueue:
     __class_getitem__: Any = classmethod(GenericAlias)
 
     def _wait(self, seconds: float | None) -> Any:
-        task = current()
+        task = waiting_task()
         if task.state != RUNNING:
             task.refuse()
         claim = _Claim(task)

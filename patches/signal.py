@@ -24,7 +24,6 @@ What stays: alarm, timers, `siginterrupt`, `set_wakeup_fd`. They are the system'
 import _signal
 import errno
 import math
-import os
 import signal as _stdlib
 from collections.abc import Callable, Iterable
 from types import FrameType
@@ -40,6 +39,7 @@ from greening._core.hub import Hub
 from greening._core.lot import choose, enter, guard, wait_chosen
 from greening._core.task import READY, RUNNING, Task
 from greening._originals import get_ident as _native_ident
+from greening._originals import getpid, os_kill, strerror
 from greening.errors import BlockingInHub
 from greening.net.retry import spend
 from greening.patcher.spec import Patch, Undo
@@ -196,7 +196,7 @@ def _set_each(change: Callable[[Any], Any]) -> None:
 @_of_stdlib
 def raise_signal(signalnum: int, /) -> None:
     if is_awaited(_native_ident(), signalnum):
-        os.kill(os.getpid(), signalnum)
+        os_kill(getpid(), signalnum)
     else:
         _signal.raise_signal(signalnum)
     spend()
@@ -207,7 +207,7 @@ def pthread_kill(thread_id: int, signalnum: int, /) -> None:
     if isinstance(thread_id, int) and thread_id % 2:
         thread_id = _os_thread_of(thread_id)
     if is_awaited(thread_id, signalnum):
-        os.kill(os.getpid(), signalnum)
+        os_kill(getpid(), signalnum)
     else:
         _signal.pthread_kill(thread_id, signalnum)
     spend()
@@ -219,7 +219,7 @@ def _os_thread_of(ident: int) -> int:
         for task in (*(carrier._greening_task for carrier in tuple(hub.carriers)), *tuple(hub.ready)):
             if task is not None and task._ident == ident:
                 return hub.thread
-    raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH))
+    raise ProcessLookupError(errno.ESRCH, strerror(errno.ESRCH))
 
 
 # Masks

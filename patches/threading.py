@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 from weakref import ref
 
-from greening._core.current import current
+from greening._core.current import waiting_task
 from greening._core.lot import guard
 from greening._core.task import DEAD, PARKED, RUNNING, Task
 from greening._originals import LockType as RealLock
@@ -98,7 +98,7 @@ def wait(self: Any, timeout: float | None = None) -> bool:
     completed = False
     interruption: BaseException | None = None
     try:
-        waiter.wait(current(), timeout)
+        waiter.wait(waiting_task(), timeout)
         completed = True
     finally:
         try:

@@ -7,10 +7,10 @@ What stays: everything else; clocks do not block.
 import sys
 from typing import Any
 
+from greening._core.current import hubless
 from greening._core.waiting import sleep as _sleep
 from greening._originals import time_sleep as _real_sleep
 from greening.net.builtin import Home
-from greening.net.hubless import hubless
 from greening.net.select import as_number
 from greening.patcher.spec import Patch
 

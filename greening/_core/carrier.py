@@ -20,6 +20,7 @@ from greenlet import GreenletExit, getcurrent, greenlet
 
 from greening._compiled import accelerator
 from greening._core.members import HubMembers
+from greening._originals import os_exit
 
 if TYPE_CHECKING:
     from greening._core.hub import Hub
@@ -88,12 +89,17 @@ def end_of_forked_child(failure: BaseException | None = None) -> None:
             status = 0
         elif sys.stderr is not None:
             sys.stderr.write(f"{failure.code}\n")
+    flush_streams()
+    os_exit(status & 0xFF)
+
+
+def flush_streams() -> None:
+    """Write what `sys.stdout` and `sys.stderr` hold, if they can."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except (AttributeError, OSError, ValueError):
             continue
-    os._exit(status & 0xFF)
 
 
 class _Threshold:

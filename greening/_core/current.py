@@ -5,21 +5,21 @@ stale
 answer behind. The hub of an OS thread hangs on a real thread-local and closes its descriptors when the thread ends.
 """
 
-import gc
 from typing import Any, cast
 from weakref import ref
 
 from greenlet import getcurrent as _getcurrent
 from greenlet import greenlet
 
-from greening._core import fork, stuck
+from greening._core import ending, fork, stuck
+from greening._core.blocking import blocking_task
 from greening._core.clock import MonotonicClock
 from greening._core.hub import Hub
 from greening._core.lot import guard
 from greening._core.poller import default_poller
 from greening._core.stuck import report_deadlock
 from greening._core.task import RUNNING, Task
-from greening._originals import get_ident, real_local
+from greening._originals import gc_disable, gc_enable, gc_is_enabled, get_ident, is_finalizing, real_local
 
 _thread = real_local()
 # Every hub whose OS thread lives. Appending and removing are atomic; whoever iterates takes a copy.
@@ -60,17 +60,36 @@ class _Closer:
         self.hub = hub
 
     def __del__(self) -> None:
-        if self.hub in hubs:
-            hubs.remove(self.hub)
+        # At the end of the interpreter, which frees this in another OS thread, it is left alone.
+        if self.hub in hubs and self.hub.thread == get_ident():
             self.hub.close()
+            hubs.remove(self.hub)
 
 
 def current() -> Task:
-    """The running task. A greenlet that is not ours (SQLAlchemy's, say) becomes one the first time it asks."""
+    """The running task. A greenlet that is not ours (SQLAlchemy's, say) becomes one the first time it asks.
+
+    When the interpreter has no greenlets any more, a task that blocks.
+    """
     try:
         return _getcurrent()._greening_task  # type: ignore[attr-defined, no-any-return]  # set by us
     except AttributeError:
         return _adopt(_getcurrent())
+    except RuntimeError:
+        return blocking_task()
+
+
+def waiting_task() -> Task:
+    """The running task, for a caller that means to park it and nothing else.
+
+    Unlike `current`, it makes no hub for an OS thread that has none: that one blocks, and holds nobody up.
+    """
+    try:
+        return _getcurrent()._greening_task  # type: ignore[attr-defined, no-any-return]  # set by us
+    except AttributeError:
+        return blocking_task() if hubless() and _getcurrent().parent is None else current()
+    except RuntimeError:
+        return blocking_task()
 
 
 def _adopt(glet: greenlet) -> Task:
@@ -92,6 +111,7 @@ def get_hub() -> Hub:
 
 
 def _make_hub() -> Hub:
+    ending.hang_if_it_has_come()
     main = _getcurrent()
     while main.parent is not None:
         main = main.parent
@@ -104,6 +124,7 @@ def _make_hub() -> Hub:
         _thread.closer = _Closer(hub)
     hubs.append(hub)
     hub.begin()
+    ending.hang_if_it_has_come(hub)
     return hub
 
 
@@ -124,6 +145,25 @@ def has_hub() -> bool:
     return hasattr(_thread, "hub")
 
 
+def hubless() -> bool:
+    """True in an OS thread that may simply block: one in which nothing green runs, or when greenlets are no more.
+
+    The first OS thread never counts while there are greenlets: a signal handler that runs in the middle of its call may
+    make something green.
+    """
+    if has_hub():
+        return is_finalizing() and _are_greenlets_gone()
+    return get_ident() != stuck.first_thread
+
+
+def _are_greenlets_gone() -> bool:
+    try:
+        _getcurrent()
+    except RuntimeError:
+        return True
+    return False
+
+
 def in_hub() -> bool:
     """True when the hub itself is running, where nothing may block."""
     task = getattr(_getcurrent(), "_greening_task", None)
@@ -136,13 +176,13 @@ _was_enabled: list[bool] = []
 
 
 def _before_fork() -> None:
-    _was_enabled.append(gc.isenabled())
-    gc.disable()
+    _was_enabled.append(gc_is_enabled())
+    gc_disable()
 
 
 def _after_fork_in_parent() -> None:
     if _was_enabled.pop():
-        gc.enable()
+        gc_enable()
 
 
 def _after_fork_in_child() -> None:
@@ -160,7 +200,7 @@ def _after_fork_in_child() -> None:
     if hub is not None:
         hub.after_fork(current())
     if any(_was_enabled):
-        gc.enable()
+        gc_enable()
     _was_enabled.clear()
 
 
@@ -170,3 +210,4 @@ _dead_hubs: list[Hub] = []
 fork.before_fork(fork.ENGINE, _before_fork)
 fork.on_parent(fork.ENGINE, _after_fork_in_parent)
 fork.on_child(fork.ENGINE, _after_fork_in_child)
+ending.prepare(hubs, guard)

@@ -10,7 +10,7 @@ from greenlet import GreenletExit
 from greenlet import getcurrent as _running
 
 from greening._compiled import accelerator
-from greening._core.current import current, get_hub
+from greening._core.current import current, get_hub, waiting_task
 from greening._core.hub import Hub
 from greening._core.members import ThreadMembers
 from greening._core.report import report
@@ -176,7 +176,7 @@ class GreenThread(ThreadMembers, Task, Generic[T]):
             RuntimeError when it waits for itself.
         """
         if self._func is not None:
-            task = current()
+            task = waiting_task()
             if task is self:
                 raise RuntimeError(f"{self.name} would wait for itself for ever")
             deadline = None if timeout is None else deadline_after(task.hub.now(), timeout)

@@ -10,10 +10,12 @@ Law: the hub runs nobody's code. What it calls are wake-ups of the engine, which
 """
 
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any
 from weakref import WeakSet
 
-from greenlet import getcurrent, greenlet
+from greenlet import GreenletExit, getcurrent, greenlet
 
 from greening._compiled import accelerator
 from greening._core.carrier import Carrier, unshared_references
@@ -22,7 +24,7 @@ from greening._core.lot import guard
 from greening._core.members import HubMembers
 from greening._core.poller import IN, Poller
 from greening._core.registry import Registry
-from greening._core.task import DEAD, Task
+from greening._core.task import DEAD, READY, RUNNING, Task
 from greening._core.thrower import Thrower
 from greening._core.timers import Timer, TimerHeap
 from greening._core.wakeup import Wakeup
@@ -78,6 +80,7 @@ class Hub(HubMembers):
     def __init__(self, main: greenlet, clock: Clock, make_poller: Callable[[], Poller]) -> None:
         self.thread = self.awake = get_ident()
         self.closed = False
+        self.halted = False
         self.now = clock.now
         self._make_poller = make_poller
         self.turns = 0
@@ -95,7 +98,7 @@ class Hub(HubMembers):
         self.main = Task(self, main, self.thread)
         self.main.name = "main greenlet"
         self.task = HubTask(self)
-        self.greenlet = HubGreenlet(self._run, main)
+        self.greenlet = HubGreenlet(_loop_of(self), main)
         self.greenlet._greening_task = self.task
         self._enter = self.greenlet.switch
         self._arm_wakeup()
@@ -283,19 +286,72 @@ class Hub(HubMembers):
             if task is not self.task and task is not survivor:
                 task.lose(why)
 
+    def halt(self, hang: Callable[[], object]) -> None:
+        """From another OS thread: `hang`, which never returns, is called instead of the next switch, or in the loop."""
+        self._enter = hang
+        self.turns = 0
+        self.post(hang)
+
+    def has_halted(self) -> bool:
+        """True when this OS thread hangs, or is in its main greenlet and can leave it for `hang` only."""
+        if self.halted or (self.turns <= 0 and self.main.state == RUNNING):
+            return True
+        self.turns = 0  # a round had just begun
+        return False
+
     def close(self) -> None:
-        """The OS thread ends: release the descriptors. The loop ends when its greenlet next runs."""
-        self.closed = True
+        """The OS thread ends, which calls this in its main greenlet: leave no green thread, greenlet or file behind.
+
+        A suspended greenlet in a cycle is never freed, so every one of them has to end.
+        """
+        for _ in range(_LAST_CALLS):
+            if not self._end_parked():
+                break
         with guard:
-            self.bury(None, "its OS thread has ended")
+            self.bury(None, _ENDED)
+        self.closed = True
+        self.ready.clear()
+        self.turns = 0
+        self.greenlet.switch()  # the loop finds that it is closed, and returns here
+        for carrier in self.idle:
+            carrier.throw()
+        self.idle.clear()
         self.poller.close()
         self.wakeup.close()
+
+    def _end_parked(self) -> bool:
+        """Raise GreenletExit in every green thread that has begun, and let them run. False: there was none."""
+        for task in self.ready:
+            if task.resume is None:
+                task.lose(_ENDED)
+        carried = [getattr(carrier, "_greening_task", self.task) for carrier in self.carriers]
+        begun = [task for task in carried if task is not self.task and task.state != DEAD]
+        for task in begun:
+            task.interrupt(GreenletExit(f"{task.name} was ended, since {_ENDED}"))
+        main = self.main
+        for _ in range(_LAST_TURNS if begun else 0):
+            main.state = READY
+            self.ready.append(main)
+            with suppress(BaseException):  # of a green thread, for a main greenlet that has ended
+                main.park()
+            if not self.ready:
+                break
+        return bool(begun)
+
+
+def _loop_of(hub: Hub) -> Callable[..., None]:
+    return hub._run if accelerator is None else partial(accelerator.never_unwound, hub._run)
 
 
 # The number depends on the interpreter, not on the hub.
 _CARRIER_REFS = unshared_references()
 
 _abandoned: list[Any] = []
+
+_ENDED = "its OS thread has ended"
+# How often a green thread is told that its OS thread ends, if it goes on waiting; how many times each may run then.
+_LAST_CALLS = 3
+_LAST_TURNS = 100
 
 if accelerator is not None:
     del Hub.switch  # the compiled one, which the members bring, is under it

@@ -6,7 +6,6 @@ spurious: every waiter tries its system call again.
 """
 
 import errno
-import os
 from collections import deque
 from typing import Any
 from weakref import ref
@@ -15,7 +14,7 @@ from greening._compiled import accelerator
 from greening._core.members import RegistrationMembers
 from greening._core.poller import ERR, HUP, IN, NVAL, OUT, PRI, RDHUP, READ, WRITE, Poller
 from greening._core.task import PARKED, READY, RUNNING, TIMED_OUT, Task
-from greening._originals import raw_socket
+from greening._originals import raw_socket, strerror
 
 _fileno = raw_socket.fileno
 
@@ -244,7 +243,7 @@ class Registry:
         del self.regs[fd]
         self.poller.disarm(fd)
         for task in (*_each(reg.readers), *_each(reg.writers)):
-            task.interrupt(OSError(errno.EBADF, os.strerror(errno.EBADF)))
+            task.interrupt(OSError(errno.EBADF, strerror(errno.EBADF)))
         reg.readers = reg.writers = None
 
     def waiting(self) -> bool:

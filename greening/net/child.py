@@ -17,19 +17,18 @@ from typing import Any
 
 from greenlet import getcurrent
 
-from greening._core.current import current, has_hub
+from greening._core.current import current, has_hub, hubless
 from greening._core.fork import NET, on_child
 from greening._core.lot import enter, guard, wait_chosen
 from greening._core.poller import IN
 from greening._core.task import READY, RUNNING, Task
 from greening._core.waiting import wait_readable
-from greening._originals import os_close, start_new_thread
+from greening._originals import os_close, os_get_blocking, os_getpgrp, start_new_thread
 from greening._originals import poll as _poll
 from greening._originals import wait3 as _wait3
 from greening._originals import wait4 as _wait4
 from greening._originals import waitid as _waitid
 from greening._originals import waitpid as _waitpid
-from greening.net.hubless import hubless
 
 _pidfd_open: Callable[[int], int] | None = getattr(os, "pidfd_open", None)
 _WNOHANG = os.WNOHANG
@@ -133,7 +132,7 @@ def _run_handlers() -> None:
     What interrupts the engine is put off until the hub runs. No kill and no timeout may come meanwhile: the child's
     status would be lost with it.
     """
-    if not has_hub():
+    if not has_hub() or hubless():
         return
     task = current()
     hub = task.hub
@@ -152,7 +151,7 @@ def _change_of(pid: int, options: int) -> tuple[int, int, int]:
         return os.P_PID, pid, events
     if pid == -1:
         return os.P_ALL, 0, events
-    return os.P_PGID, -pid or os.getpgrp(), events
+    return os.P_PGID, -pid or os_getpgrp(), events
 
 
 def waitpid(pid: int, options: int) -> tuple[int, int]:
@@ -197,7 +196,7 @@ def wait3(options: int) -> tuple[int, int, Any]:
 def waitid(idtype: int, ident: int, options: int) -> Any:
     """`os.waitid`. Arguments, result and errors are its own."""
     options = index(options)
-    if idtype == _P_PIDFD and not os.get_blocking(ident):
+    if idtype == _P_PIDFD and not os_get_blocking(ident):
         return _waitid(idtype, ident, options)  # a pidfd with O_NONBLOCK means: fail with EAGAIN
     while True:
         result = _waitid(idtype, ident, options | _WNOHANG)

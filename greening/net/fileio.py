@@ -8,7 +8,6 @@ Decision: our Buffered classes take that error as "wait for your turn". A close 
 
 import errno
 import io
-import os
 import stat
 import sys
 import warnings
@@ -19,7 +18,7 @@ from greening._core.current import current
 from greening._core.poller import IN
 from greening._core.task import PARKED, Task
 from greening._core.waiting import forget_fd
-from greening._originals import builtin_open
+from greening._originals import builtin_open, os_fstat, os_get_blocking, os_isatty
 from greening.net.pipe import attempt, octets_of, read_now, readinto_now, spend, write_now, write_some
 
 _NOT_NOW = (errno.EAGAIN, errno.EOPNOTSUPP, errno.ENOSYS)
@@ -66,7 +65,7 @@ class GreenFileIO(io.FileIO):
                 self._others.remove(task)
 
     def _nonblocking(self, fd: int) -> bool:
-        return not os.get_blocking(fd)
+        return not os_get_blocking(fd)
 
     def readinto(self, buffer: Any, /) -> int | None:
         """See `io.RawIOBase.readinto`."""
@@ -227,10 +226,10 @@ for _green, _name in ((GreenReader, "BufferedReader"), (GreenWriter, "BufferedWr
 def comes_and_goes(fd: int) -> bool:
     """True for a pipe, a socket or a terminal: a read of it may have to wait for somebody."""
     try:
-        mode = os.fstat(fd).st_mode
+        mode = os_fstat(fd).st_mode
     except (OSError, OverflowError):
         return False
-    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or (stat.S_ISCHR(mode) and os.isatty(fd))
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or (stat.S_ISCHR(mode) and os_isatty(fd))
 
 
 def open_fd(

@@ -6,12 +6,11 @@ from operator import index
 from types import TracebackType
 from typing import Any, NoReturn
 
-from greening._core.current import current
+from greening._core.current import current, hubless
 from greening._core.poller import IN
 from greening._core.waiting import forget_fd, sleep
 from greening._originals import epoll as _real_epoll
 from greening._originals import poll as _real_poll
-from greening.net.hubless import hubless
 from greening.net.select import as_number, number_of, spend, wait_events
 from greening.threads.locks import Look
 

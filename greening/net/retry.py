@@ -13,7 +13,6 @@ descriptor gets O_NONBLOCK then, as the stdlib does it.
 
 import _socket
 import errno
-import os
 from collections.abc import Callable
 from itertools import count
 from typing import Any
@@ -23,7 +22,7 @@ from greening._core.current import current, hubs
 from greening._core.hub import Hub
 from greening._core.registry import Registration
 from greening._core.waiting import yield_now
-from greening._originals import raw_socket
+from greening._originals import os_set_blocking, raw_socket, strerror
 
 # The C module's are plain integers; comparing the enum members of `socket`, or `|` of them, is a Python call, and
 # costs more
@@ -73,7 +72,7 @@ def set_timeout(sock: Any, timeout: float | None) -> None:
         timeouts[fd] = (ref(sock), seconds)
         # The C level is to be blocking, the descriptor is not.
         _raw_settimeout(sock, None)
-        os.set_blocking(fd, False)
+        os_set_blocking(fd, False)
 
 
 def set_tls_timeout(sock: Any, timeout: float | None) -> None:
@@ -143,7 +142,7 @@ def registration(sock: Any, hub: Hub) -> Registration:
     reg = hub.regs.get(fd)
     if reg is None or reg.owner is None or reg.owner() is not sock:
         if fd < 0:  # closed by a finaliser or a signal handler, between the try and the wait
-            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+            raise OSError(errno.EBADF, strerror(errno.EBADF))
         # SCTP's streams end a read at the end of a message: they are not the streams that may be trusted.
         tcp = type_of(sock) == STREAM and family_of(sock) in INET and proto_of(sock) in TCP
         return hub.registry.socket(fd, sock, tcp)
@@ -160,7 +159,7 @@ def deadline_of(sock: Any) -> float | None:
     if timeout is None:
         return None
     if timeout == 0:
-        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        raise BlockingIOError(errno.EAGAIN, strerror(errno.EAGAIN))
     return current().hub.now() + timeout
 
 

@@ -40,7 +40,7 @@ def recv(self: Any, bufsize: int, flags: int = 0, /) -> bytes:
     # The one method that every server spends its time in: what `retry` does is written out here.
     try:
         task: Task = getcurrent()._greening_task  # type: ignore[attr-defined]  # set by the engine
-    except AttributeError:
+    except (AttributeError, RuntimeError):
         task = current()
     hub = task.hub
     reg = hub.regs.get(_fileno(self))
@@ -80,7 +80,7 @@ def recv(self: Any, bufsize: int, flags: int = 0, /) -> bytes:
 def recv_into(self: Any, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
     try:
         reg = getcurrent()._greening_task.hub.regs.get(_fileno(self))  # type: ignore[attr-defined]  # set by the engine
-    except AttributeError:
+    except (AttributeError, RuntimeError):
         reg = None
     if reg is None or not reg.drained or flags:
         if not tick() % BUDGET:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from greening._core.current import current
+from greening._core.current import waiting_task
 from greening._core.lot import choose, enter, guard, wait_chosen
 from greening._core.task import Task
 from greening._core.timers import deadline_after
@@ -56,7 +56,7 @@ class Condition:
         """
         if not self._is_owned():
             raise RuntimeError("cannot wait on un-acquired lock")
-        task = current()
+        task = waiting_task()
         if timeout is not None:
             deadline_after(0.0, timeout)  # what is no number is an error before the lock is given up
         saved: Any = None
@@ -76,7 +76,7 @@ class Condition:
 
     def wait_for(self, predicate: Callable[[], Any], timeout: float | None = None) -> Any:
         """Wait until `predicate()` is true; return what it said last. `timeout` seconds in all."""
-        hub = current().hub
+        hub = waiting_task().hub
         deadline = None if timeout is None else deadline_after(hub.now(), timeout)
         result = predicate()
         while not result:

@@ -5,7 +5,7 @@ Not `threading.Event`: that one is a flag, goes up and down, and carries nothing
 
 from typing import Any, Final
 
-from greening._core.current import current
+from greening._core.current import waiting_task
 from greening._core.lot import enter, guard, wait_chosen
 from greening._core.task import Task
 
@@ -137,7 +137,7 @@ class Event:
 
 
 def _wait_sent(sending: _Sending, timeout: float | None) -> bool:
-    task = current()
+    task = waiting_task()
     with guard:
         if sending.result is not NOT_SENT:
             return True

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from greenlet import getcurrent, greenlet
 
 from greening._compiled import accelerator
-from greening._core.current import current, has_hub
+from greening._core.current import current, has_hub, waiting_task
 from greening._core.lot import choose, enter, guard, wait_chosen
 from greening._core.task import RUNNING, Task
 from greening._core.waiting import yield_now
@@ -133,7 +133,7 @@ class Lock(LockMembers):
             return True
         if not blocking or seconds == 0:
             return False
-        task = current()
+        task = waiting_task()
         with guard:
             # First enter, then try: `release` lets go and then looks for waiters, without the guard. In the other order
             # another OS thread could do both of that between the two.

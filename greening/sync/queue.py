@@ -11,7 +11,7 @@ from collections import deque
 from importlib import import_module
 from typing import Any, Generic, TypeVar
 
-from greening._core.current import current
+from greening._core.current import waiting_task
 from greening._core.lot import choose, enter, guard, wait_chosen
 from greening._core.task import DEAD, PARKED, RUNNING, TIMED_OUT, Task
 from greening._core.timers import deadline_after
@@ -325,7 +325,7 @@ def _check(timeout: float | None) -> None:
 
 def _enter(side: deque[_Waiter], item: Any = None) -> _Waiter:
     """Under guard: the running task, which parks next, joins the putters or the getters."""
-    task = current()
+    task = waiting_task()
     if task.state != RUNNING:
         task.refuse()
     waiter = _Waiter(task, item)
@@ -380,7 +380,7 @@ class Queue(LightQueue[T]):
         Returns:
             False when the time ran out.
         """
-        task = current()
+        task = waiting_task()
         with guard:
             if self.unfinished_tasks == 0:
                 return True

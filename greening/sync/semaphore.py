@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from greening._compiled import accelerator
-from greening._core.current import current
+from greening._core.current import waiting_task
 from greening._core.lot import choose, enter, guard, wait_chosen
 from greening._core.task import Task
 
@@ -80,7 +80,7 @@ class Semaphore(SemaphoreMembers):
                 return True
             if not blocking or timeout == 0:
                 return False
-            task = current()
+            task = waiting_task()
             enter(self._waiters, task)
         return wait_chosen(self._waiters, task, timeout, self._give_back)
 

@@ -12,7 +12,7 @@ from weakref import WeakSet
 
 from greenlet import GreenletExit
 
-from greening._core.current import current
+from greening._core.current import current, waiting_task
 from greening._core.fork import THREADS, on_child
 from greening._core.greenthread import GreenThread
 from greening._core.hub import Hub
@@ -20,7 +20,7 @@ from greening._core.lot import enter, guard, wait_chosen
 from greening._core.stuck import idle_natives
 from greening._core.task import Task
 from greening._originals import get_ident as _native_ident
-from greening._originals import monotonic, thread_count
+from greening._originals import is_finalizing, monotonic, thread_count
 from greening.sync.lock import Lock, check_timeout
 from greening.threads.identity import get_ident, home_hub
 from greening.threads.locks import OpenLock
@@ -150,7 +150,7 @@ def _make(
     kwargs: dict[str, Any],
     kind: type[StartedThread] = StartedThread,
 ) -> StartedThread:
-    if sys.is_finalizing():
+    if is_finalizing():
         raise _FinalizationError("can't create new thread at interpreter shutdown")
     return kind(home_hub(), func, args, kwargs)
 
@@ -238,7 +238,7 @@ class Handle:
         self._join(None if timeout is None or timeout < 0 else check_timeout(True, timeout))
 
     def _join(self, seconds: float | None) -> None:
-        task = current()
+        task = waiting_task()
         with guard:
             if self._done:
                 return

@@ -4,7 +4,6 @@ The main greenlet of an OS thread is that OS thread: it keeps the native ident. 
 or registered before patching stays right without being rewritten.
 """
 
-
 from greenlet import getcurrent as _getcurrent
 
 from greening._core.current import ForeignTask, current, get_hub

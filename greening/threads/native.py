@@ -23,7 +23,8 @@ from contextvars import copy_context
 from operator import index
 from typing import Any, Final, ParamSpec, TypeVar
 
-from greening._core.carrier import end_of_forked_child
+from greening._core.blocking import BlockingTask
+from greening._core.carrier import flush_streams
 from greening._core.current import current
 from greening._core.fork import THREADS, before_fork, on_child
 from greening._core.hub import Hub
@@ -33,7 +34,9 @@ from greening._core.task import PARKED, Task
 from greening._originals import (
     allocate_lock,
     get_native_id,
+    getpid,
     monotonic,
+    os_stat,
     real_local,
     start_new_thread,
     time_sleep,
@@ -155,9 +158,9 @@ class NativePool:
     def execute(self, func: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Make a call in an OS thread; park meanwhile.
 
-        It runs in a copy of the caller's `contextvars` context. In a thread of a pool, or without threads, the call is
-        made on the spot. A caller that is killed or times out leaves at once: a call that has not begun is never made,
-        the outcome of one that has is dropped.
+        It runs in a copy of the caller's `contextvars` context. In a thread of a pool, without threads, and when the
+        interpreter has no greenlets any more, the call is made on the spot. A caller that is killed or times out leaves
+        at once: a call that has not begun is never made, the outcome of one that has is dropped.
 
         Returns:
             what the call returns.
@@ -167,6 +170,8 @@ class NativePool:
         if not self._size or hasattr(_here, "worker"):
             return func(*args, **kwargs)
         task = current()
+        if isinstance(task, BlockingTask):
+            return func(*args, **kwargs)
         hub = task.hub
         if task is hub.task:
             raise BlockingInHub("wait for a native thread")
@@ -239,12 +244,14 @@ class NativePool:
             _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
         _here.worker = worker
         worker.native_id = get_native_id()
-        pid = os.getpid()
+        pid = getpid()
         job, worker.job = worker.job, None
         while job is not None:
             job.run()
-            if os.getpid() != pid:
-                end_of_forked_child()
+            if getpid() != pid:
+                # The call has forked, and this is the child: it ends with its only OS thread, as without us.
+                flush_streams()
+                return
             done, job = job, self._next(worker)
             done.hub.post(done.settle)
             del done
@@ -344,8 +351,16 @@ def wait_gone(workers: Iterable[_Worker]) -> None:
     """Wait until these threads, which were told to leave, are gone for the system. Not for ever, and not greenly."""
     deadline = monotonic() + _PATIENCE
     for worker in workers:
-        while os.path.exists(f"/proc/self/task/{worker.native_id}") and monotonic() < deadline:
+        while _exists(worker) and monotonic() < deadline:
             time_sleep(0.0001)
+
+
+def _exists(worker: _Worker) -> bool:
+    try:
+        os_stat(f"/proc/self/task/{worker.native_id}")
+    except OSError:
+        return False
+    return True
 
 
 _pools: list[NativePool] = []
