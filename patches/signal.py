@@ -251,13 +251,10 @@ def pause() -> None:
     hub = task.hub
     if task is hub.task:
         raise BlockingInHub("wait for a signal")
-    hub.pending += 1  # a signal may come without a handler, too, and end the program: this is no deadlock
-    try:
+    with hub.external_wait():  # a signal may come without a handler, too, and end the program
         with guard:
             enter(_pausing, task)
         wait_chosen(_pausing, task, None, _end_pauses)
-    finally:
-        hub.pending -= 1
 
 
 def _end_pauses() -> None:

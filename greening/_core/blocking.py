@@ -11,6 +11,7 @@ from typing import Any, Final
 from weakref import WeakSet, ref
 
 from greening._core import fork
+from greening._core.external import ExternalWaits
 from greening._core.members import HubMembers
 from greening._core.poller import IN, NVAL, OUT, PRI
 from greening._core.registry import Registration
@@ -50,14 +51,13 @@ class BlockingRegistry:
         return int(events[0][1])
 
 
-class BlockingHub(HubMembers):
+class BlockingHub(ExternalWaits, HubMembers):
     """As much of a hub as waiting needs. It is never awake: all wake-ups come through `post`."""
 
     now = staticmethod(monotonic)
 
     def __init__(self, task: "BlockingTask") -> None:
         self.awake = self.turns = 0
-        self.pending = 0
         self.regs: dict[int, Registration] = {}
         self.registry = BlockingRegistry()
         self.post = _ring

@@ -20,6 +20,7 @@ from greenlet import GreenletExit, getcurrent, greenlet
 from greening._compiled import accelerator
 from greening._core.carrier import Carrier, unshared_references
 from greening._core.clock import Clock
+from greening._core.external import ExternalWaits
 from greening._core.lot import guard
 from greening._core.members import HubMembers
 from greening._core.poller import IN, Poller
@@ -61,7 +62,7 @@ class HubGreenlet(greenlet):
     _greening_task: Task
 
 
-class Hub(HubMembers):
+class Hub(ExternalWaits, HubMembers):
     """Scheduler of one OS thread.
 
     Attributes:
@@ -69,7 +70,6 @@ class Hub(HubMembers):
         turns: what is left of this round's budget.
         idle: carriers without work. carriers: all that live.
         adopted: tasks of greenlets that are not ours.
-        pending: native calls under way (tpool), each of which will post.
         thread: `get_ident()` of the OS thread, for comparison only.
         awake: the same while `ready` and `timers` may be touched directly, 0 while the hub sleeps: a signal handler
         that

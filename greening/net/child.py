@@ -98,12 +98,8 @@ def _watch(idtype: int, ident: int, options: int, timeout: float | None) -> bool
             waiters = _watched[key] = []
             start_new_thread(_serve, (key,))
         enter(waiters, task)
-    hub = task.hub
-    hub.pending += 1
-    try:
+    with task.hub.external_wait():
         return wait_chosen(waiters, task, timeout, _nothing)
-    finally:
-        hub.pending -= 1
 
 
 def _serve(key: tuple[int, int, int]) -> None:

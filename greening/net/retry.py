@@ -22,7 +22,7 @@ from greening._core.current import current, hubs
 from greening._core.hub import Hub
 from greening._core.registry import Registration
 from greening._core.waiting import yield_now
-from greening._originals import os_set_blocking, raw_socket, strerror
+from greening._originals import is_finalizing, os_set_blocking, raw_socket, strerror
 
 # The C module's are plain integers; comparing the enum members of `socket`, or `|` of them, is a Python call, and
 # costs more
@@ -115,8 +115,11 @@ def timeout_of(sock: Any) -> float | None:
     timeout = _raw_gettimeout(sock)
     if not timeout and timeouts:
         entry = timeouts.get(_fileno(sock))
-        if entry is not None and entry[0]() is sock:
-            return entry[1]
+        if entry is not None:
+            owner = entry[0]()
+            # The last finalisers meet sockets whose weak references are dead already.
+            if owner is sock or (owner is None and is_finalizing()):
+                return entry[1]
     return timeout
 
 

@@ -11,7 +11,7 @@ Laws:
 - `guard`, the engine's process-wide lock, protects the pool's books. Nobody parks, and no foreign code runs, under it.
 - A worker is on the idle list exactly while its native id is in `idle_natives`, and enters both *before* it posts the
   outcome: when the hub hears of the outcome and finds everything else waiting, the books are right already.
-- Only the hub's own OS thread touches `hub.pending` and a job's `settled`.
+- Only the hub's own OS thread counts the external waits of the hub and touches a job's `settled`.
 """
 
 import _signal
@@ -87,7 +87,7 @@ class _Job:
 
     def settle(self) -> None:
         """In the hub: the worker is done."""
-        self.hub.pending -= 1
+        self.hub.end_external_wait()
         self.settled = True
         if self.task is not None:
             self.task.wake()
@@ -176,9 +176,9 @@ class NativePool:
         if task is hub.task:
             raise BlockingInHub("wait for a native thread")
         job = _Job(task, func, args, kwargs)
-        hub.pending += 1
+        hub.begin_external_wait()
         if not self._submit(job):
-            hub.pending -= 1
+            hub.end_external_wait()
             return func(*args, **kwargs)
         try:
             # A signal handler may have run, and have let the hub run, since we submitted it.
@@ -198,9 +198,9 @@ class NativePool:
         """
         job = _Job(hub.main, func, (), {})
         job.hub, job.task = hub, None
-        hub.pending += 1
+        hub.begin_external_wait()
         if not self._submit(job):
-            hub.pending -= 1
+            hub.end_external_wait()
             return False
         return True
 
@@ -234,7 +234,7 @@ class NativePool:
         with guard:
             waited = self._backlog.pop(job, job) is None
         if waited:
-            job.hub.pending -= 1
+            job.hub.end_external_wait()
         job.abandon()
 
     # What workers do

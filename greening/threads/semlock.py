@@ -213,12 +213,8 @@ class SemLock:
         if not parks:
             # No thread is to be had, as when the interpreter shuts down: the others have to wait with us.
             return self.block(self._real, seconds)
-        hub = task.hub
-        hub.pending += 1
-        try:
+        with task.hub.external_wait():
             return wait_chosen(self._waiters, task, seconds, self._post)
-        finally:
-            hub.pending -= 1
 
     def _have_sat_for(self, hub: Hub) -> bool:
         """Under `guard`: see to it that a native thread is in the C call. False: that is impossible."""

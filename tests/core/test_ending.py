@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from greening import Event, Lock
 from greening._compiled import accelerator
+from greening._core.current import get_hub, has_hub
+from greening._originals import start_new_thread
 
 KINDS = (
     "recv",
@@ -43,3 +46,53 @@ def test_os_threads_that_wait_at_the_end_make_no_noise(run_program: Callable[...
 
 def test_an_os_thread_that_receives_at_the_end(run_program: Callable[..., Any]) -> None:
     end(run_program, "recv")
+
+
+LAST_CALLS = """\
+recv: TimeoutError('timed out')
+pool: 7
+waitpid: True
+green queue: Empty()
+green event: None
+queue: Empty()
+semaphore: False
+lock: False
+condition: False
+event: False
+yield: None
+green sleep: None
+sleep: None
+"""
+
+
+def test_the_last_finalisers_wait_as_in_a_program_that_is_not_patched(run_program: Callable[..., Any]) -> None:
+    done = run_program("ending_last_finaliser.py")
+    assert (sorted(done.stdout.splitlines()), done.stderr) == (sorted(LAST_CALLS.splitlines()), "")
+
+
+@pytest.mark.parametrize("kind", ["recv", "timeout", "green threads", "parked green threads", "tpool"])
+def test_os_threads_that_end_leave_nothing_behind(run_program: Callable[..., Any], kind: str) -> None:
+    run_program("ending_os_threads_leak.py", kind)
+
+
+def test_functions_that_a_test_has_replaced_are_not_called(run_program: Callable[..., Any]) -> None:
+    assert run_program("ending_mocked_stdlib.py").stdout == "still here\n"
+
+
+def test_a_contended_lock_makes_no_hub_in_a_native_thread() -> None:
+    hub, lock, timed_out, done = get_hub(), Lock(), Event(), Event()
+    lock.acquire()
+    told: list[bool] = []
+
+    def body() -> None:
+        told.append(lock.acquire(timeout=0.001))
+        hub.post(timed_out.send)
+        told.append(lock.acquire())
+        told.append(has_hub())
+        hub.post(done.send)
+
+    start_new_thread(body, ())
+    timed_out.wait()
+    lock.release()
+    done.wait()
+    assert told == [False, True, False]
