@@ -1,4 +1,4 @@
-"""Waits for what a hub cannot see: a call in a native thread, a signal, a child. While there is one, nobody is stuck."""
+"""Waits for what a hub cannot see: a call in a native thread, a signal, a child. They are no deadlock."""
 
 
 class ExternalWaits:
