@@ -30,7 +30,8 @@ accelerator = Extension(
     depends=["accelerator/accelerator.h"],
     include_dirs=greenlet_headers(),
     define_macros=[("Py_LIMITED_API", "0x030B0000")],
-    extra_compile_args=["-O2", "-fvisibility=hidden"],
+    # `-fexceptions`: carrier.c has a word to say when pthread_exit(3) unwinds a stack.
+    extra_compile_args=["-O2", "-fvisibility=hidden", "-fexceptions"],
     py_limited_api=True,
     optional=True,
 )

@@ -2,6 +2,8 @@
    copied at every switch, and kept while the carrier is suspended. And the switch that lets everybody else run once. */
 #include "accelerator.h"
 #include <greenlet/greenlet.h>
+#include <signal.h>
+#include <unistd.h>
 
 /* Told by Python: the end of a forked child, `sleep` for the unusual. */
 static PyObject *end_of_child, *slow_sleep;
@@ -76,13 +78,45 @@ is_idle(PyObject *carrier, Hub *hub)
     return task == hub->task;
 }
 
+/* Up to 3.13 an OS thread that asks for the GIL while the interpreter ends is ended by pthread_exit(3), which unwinds its
+   stack: the frames of greenlet, which called `run`, would need the GIL for that. The thread waits here instead, for ever,
+   as in 3.14. (greening/_core/ending.py stops those that wait. This is for those that compute, or come late.) */
+static void
+stop_unwinding(int *returns)
+{
+    if (*returns)
+        return;
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, NULL);
+    for (;;)
+        pause();
+}
+
+/* never_unwound(call): `call()`, for the loop of a hub. */
+static PyObject *
+never_unwound(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    int returns __attribute__((cleanup(stop_unwinding))) = 0;
+    PyObject *call = PyTuple_Size(args) > 0 ? PyTuple_GetItem(args, 0) : NULL;
+    PyObject *rest = call == NULL ? NULL : PyTuple_GetSlice(args, 1, PyTuple_Size(args));
+    PyObject *result = rest == NULL ? NULL : PyObject_Call(call, rest, NULL);
+    Py_XDECREF(rest);
+    if (call == NULL)
+        PyErr_SetString(PyExc_TypeError, "never_unwound() takes a callable, and its arguments");
+    returns = 1;
+    return result;
+}
+
 static PyObject *
 run(PyObject *self, PyObject *Py_UNUSED(unused))
 {
+    int returns __attribute__((cleanup(stop_unwinding))) = 0;
     PyObject *of = PyObject_GetAttr(self, N_hub);
     if (of == NULL || !IS(of, HubType)) {
         Py_XDECREF(of);
         PyErr_SetString(PyExc_TypeError, "this carrier has no hub");
+        returns = 1;
         return NULL;
     }
     Hub *hub = (Hub *)of;
@@ -116,9 +150,11 @@ run(PyObject *self, PyObject *Py_UNUSED(unused))
     if (PySet_Discard(hub->carriers, self) < 0 || PyObject_SetAttr(self, N_resume, NULL) < 0)
         goto failed;
     Py_DECREF(of);
+    returns = 1;
     Py_RETURN_NONE;
 failed:
     Py_DECREF(of);
+    returns = 1;
     return NULL;
 }
 
@@ -173,6 +209,8 @@ static PyMethodDef functions[] = {
     {"double_carrier", double_carrier, METH_VARARGS, "double_carrier(Carrier, MAX_IDLE, end_of_forked_child): its `run`."},
     {"learn_carrier", learn_carrier, METH_O, "learn_carrier(carrier): where such a one, which has a task, keeps it."},
     {"double_sleep", double_sleep, METH_O, "double_sleep(sleep): what `sleep` does with more than 0 seconds."},
+    {"never_unwound", never_unwound, METH_VARARGS,
+     "never_unwound(call, *args): call it; an OS thread that is ended with the interpreter hangs here instead."},
     {"sleep", (PyCFunction)(void (*)(void))sleep_, METH_VARARGS | METH_KEYWORDS,
      "sleep($module, seconds=0)\n--\n\nLet others run for at least `seconds`; 0 (or less): let everybody who is runnable "
      "now run once.\n\nSee greening._core.waiting.sleep."},

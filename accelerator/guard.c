@@ -228,7 +228,7 @@ wake_in_child(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unused))
 static PyMethodDef functions[] = {
     {"rest_collector", rest, METH_NOARGS, "Have the garbage collector rest until `wake_collector` was called as often."},
     {"wake_collector", wake, METH_NOARGS, "Undo one `rest_collector`."},
-    {"wake_collector_in_child", wake_in_child, METH_NOARGS, "What had it rest stayed behind in the parent of a fork."},
+    {"wake_collector_for_good", wake_in_child, METH_NOARGS, "What had it rest stayed behind in the parent of a fork."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -9,8 +9,10 @@ import _signal
 import _socket
 import _thread
 import builtins
+import gc
 import os
 import select as _select
+import sys
 import time
 from typing import TypeVar, cast
 
@@ -22,6 +24,12 @@ def _type_of(module: str, name: str, found: T) -> T:
     kinds = () if type(found) is type else type.__subclasses__(object)
     return cast(T, next((kind for kind in kinds if (kind.__module__, kind.__name__) == (module, name)), found))
 
+
+gc_is_enabled = gc.isenabled
+gc_enable = gc.enable
+gc_disable = gc.disable
+
+is_finalizing = sys.is_finalizing
 
 monotonic = time.monotonic
 thread_time = time.thread_time
@@ -48,6 +56,20 @@ os_write = os.write
 os_readv = os.readv
 os_writev = os.writev
 os_close = os.close
+os_pipe = os.pipe
+os_eventfd = getattr(os, "eventfd", None)
+os_pread = os.pread
+os_lseek = os.lseek
+os_stat = os.stat
+os_fstat = os.fstat
+os_isatty = os.isatty
+os_get_blocking = os.get_blocking
+os_set_blocking = os.set_blocking
+os_getpgrp = os.getpgrp
+os_kill = os.kill
+os_exit = os._exit
+getpid = os.getpid
+strerror = os.strerror
 os_fork = os.fork
 os_sendfile = os.sendfile
 waitpid = os.waitpid

@@ -19,6 +19,7 @@ from typing import Any, Generic, TypeVar
 from weakref import WeakSet
 
 from greening._core.current import get_hub
+from greening._core.fork import APPLICATIONS, on_child
 from greening._core.greenthread import GreenThread, spawn
 from greening._originals import real_local
 from greening.errors import GreenletExit
@@ -310,4 +311,4 @@ def _forget() -> None:
 _abandoned: list[_Shared] = []
 
 atexit.register(_close)
-os.register_at_fork(after_in_child=_forget)
+on_child(APPLICATIONS, _forget)

@@ -13,9 +13,8 @@ from typing import Any
 
 import _interpreters
 
-from greening._core.current import current
+from greening._core.current import current, hubless
 from greening.net.builtin import Home
-from greening.net.hubless import hubless
 from greening.patcher.spec import Patch
 from greening.patches._thread import REAL
 from greening.threads.handle import StartedThread

@@ -17,15 +17,15 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from greening._core.current import hubs
+from greening._core.current import hubless, hubs
 from greening._core.waiting import forget_fd
 from greening._originals import os_close as _real_close
 from greening._originals import os_open as _real_open
+from greening._originals import strerror
 from greening.net import child, importlock, pipe, transfer
 from greening.net.builtin import Home
 from greening.net.fileio import open_fd
 from greening.net.filelock import RECORD, Part, absolute, change, lock, real_lockf
-from greening.net.hubless import hubless
 from greening.patcher.spec import Patch, Undo
 from greening.threads.native import NativePool
 
@@ -97,7 +97,7 @@ def _make_close() -> Callable[[Any, int], None]:
         if not going_down() and type(fd) is int:
             if _is_engines(fd):
                 # Nobody was given this number: somebody sweeps. To him it is not open.
-                raise OSError(errno.EBADF, _os.strerror(errno.EBADF))
+                raise OSError(errno.EBADF, strerror(errno.EBADF))
             forget_fd(fd)
         real(fd)
 

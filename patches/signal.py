@@ -26,7 +26,6 @@ What stays: alarm, timers, `siginterrupt`. They are the system's.
 
 import _signal
 import errno
-import os
 import signal as _stdlib
 from collections.abc import Callable, Iterable
 from types import FrameType
@@ -46,6 +45,7 @@ from greening._core.stand_in import StandIn
 from greening._core.task import READY, RUNNING, Task
 from greening._core.uninterruptible import is_uninterruptible
 from greening._originals import get_ident as _native_ident
+from greening._originals import getpid, os_kill, strerror
 from greening.patcher.spec import Patch, Undo
 from greening.threads.identity import is_main_thread
 from greening.threads.sigmask import change
@@ -206,7 +206,7 @@ def _set_each(change: Callable[[Any], Any]) -> None:
 @_of_stdlib
 def raise_signal(signalnum: int, /) -> None:
     if is_awaited(_native_ident(), signalnum):
-        os.kill(os.getpid(), signalnum)
+        os_kill(getpid(), signalnum)
     else:
         _signal.raise_signal(signalnum)
     spend()
@@ -218,7 +218,7 @@ def pthread_kill(thread_id: int, signalnum: int, /) -> None:
     if isinstance(thread_id, int) and (thread_id % 2 or idents.has_given(thread_id)):
         thread_id = _os_thread_of(thread_id)
     if is_awaited(thread_id, signalnum):
-        os.kill(os.getpid(), signalnum)
+        os_kill(getpid(), signalnum)
     else:
         _signal.pthread_kill(thread_id, signalnum)
     spend()
@@ -230,7 +230,7 @@ def _os_thread_of(ident: int) -> int:
         for task in (*(carrier._greening_task for carrier in tuple(hub.carriers)), *tuple(hub.ready)):
             if task is not None and task._ident == ident:
                 return hub.thread
-    raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH))
+    raise ProcessLookupError(errno.ESRCH, strerror(errno.ESRCH))
 
 
 # Masks
@@ -258,12 +258,8 @@ _pausing = ParkingLot()
 
 @_of_stdlib
 def pause() -> None:
-    hub = get_hub()
-    hub.pending += 1  # a signal may come without a handler, too, and end the program: this is no deadlock
-    try:
+    with get_hub().external_wait():  # a signal may come without a handler, too, and end the program
         _pausing.park()
-    finally:
-        hub.pending -= 1
 
 
 @_of_stdlib

@@ -7,11 +7,11 @@ What stays: everything else; clocks do not block.
 import sys
 from typing import Any
 
+from greening._core.current import hubless
 from greening._core.seconds import stdlib_number
 from greening._core.waiting import sleep as _sleep
 from greening._originals import time_sleep as _real_sleep
 from greening.net.builtin import Home
-from greening.net.hubless import hubless
 from greening.patcher.spec import Patch
 
 # Seconds from which on the real one raises OverflowError: 2**63 nanoseconds.

@@ -208,6 +208,13 @@ def test_no_imports_inside_functions() -> None:
     expect_none(found for found in inside if relative(FILES[found.importer]) not in MAY_IMPORT_IN_FUNCTIONS)
 
 
+def test_one_file_registers_with_fork() -> None:
+    """The order of what happens at a fork is written down, and not the order of import."""
+    owner = "greening/_core/fork.py"
+    users = [relative(path) for path in FILES.values() if "register_at_fork" in path.read_text(encoding="utf-8")]
+    assert users == [owner], f"use `before_fork`, `on_parent` and `on_child` of {owner}"
+
+
 def test_nobody_imports_the_folder_patches() -> None:
     """`patches` would be a second copy of greening.patches, with a state of its own."""
     everywhere = (found for path in python_files(*FOLDERS) for found in imports_of(path))
@@ -270,19 +277,26 @@ MAY_WRITE_PARKED = {
 
 # State of the process, or of an OS thread. It needs an owner, an answer to fork, and a reason.
 MAY_HAVE_STATE = {
+    "greening/_core/blocking.py": "the tasks of OS threads without a hub, for the child of a fork",
     "greening/_core/current.py": "the hubs of the process",
+    "greening/_core/fork.py": "the hooks of fork",
     "greening/_core/hub.py": "what an OS thread that has ended left behind",
     "greening/_core/stuck.py": "native threads that wait for work",
-    "greening/_core/task.py": "the next ident",
+    "greening/_core/task.py": "the next number for a name",
+    "greening/_core/uninterruptible.py": "the functions that say so",
+    "greening/_core/zeros.py": "memory that libc may look at for ever",
     "greening/aio.py": "loops, by OS thread and by what is known about them",
     "greening/backdoor/prompt.py": "the number of the next prompt",
     "greening/backdoor/streams.py": "sys.stdout is one for all prompts",
+    "greening/net/buffers.py": "the code of the methods that take turns",
     "greening/net/child.py": "the children of the process, and what waits for them",
+    "greening/net/filelock.py": "locks on files are the process's",
     "greening/net/guest.py": "loops that wait in C",
     "greening/net/importlock.py": "the import lock is the process's",
-    "greening/net/pipe.py": "fairness; buffers to be used again",
-    "greening/net/retry.py": "fairness; timeouts by descriptor",
-    "greening/net/select.py": "fairness",
+    "greening/net/inputhook.py": "the interpreter has one input hook",
+    "greening/net/lineinput.py": "there is one terminal, and one line editor",
+    "greening/net/pipe.py": "buffers to be used again",
+    "greening/net/retry.py": "timeouts by descriptor",
     "greening/net/socket.py": "socket.setdefaulttimeout",
     "greening/net/stream.py": "a table that is filled while it is imported",
     "greening/patcher/deferred.py": "the import hooks",
@@ -290,25 +304,25 @@ MAY_HAVE_STATE = {
     "greening/patcher/standin.py": "what stands in sys.modules meanwhile",
     "greening/pool/job.py": "which green threads wait for one another by way of pools",
     "greening/sync/local.py": "the token of an OS thread",
-    "greening/sync/lock.py": "fairness",
     "greening/threads/handle.py": "the threads that have not ended",
     "greening/threads/locals.py": "the attributes that adopted locals had",
     "greening/threads/native.py": "the pools, and whether an OS thread is of one",
-    "greening/threads/semlock.py": "fairness; semaphores that a fork or the end has to look after",
+    "greening/threads/semlock.py": "semaphores that a fork or the end has to look after",
     "greening/threads/sigmask.py": "signal masks by green thread and by OS thread",
     "greening/threads/sigwait.py": "signals that are waited for",
     "greening/threads/tracing.py": "the trace function of an OS thread",
     "greening/wsgi/fields.py": "a cache",
     "greening/wsgi/head.py": "a cache",
     "greening/wsgi/llhttp.py": "parsers to be used again",
-    "patches/asyncio.py": "fairness; the runs of loops",
+    "patches/asyncio.py": "the runs of loops",
     "patches/select.py": "a table that is filled while it is imported",
-    "patches/signal.py": "what waits in signal.pause",
     "patches/threading.py": "the dummies that old versions of threading keep",
 }
 
 # An import by name inside a function escapes every check above.
 MAY_IMPORT_BY_NAME = {
+    "greening/net/inputhook.py": "ctypes, which only a prompt needs",
+    "greening/net/lineinput.py": "readline and ctypes, which only a terminal needs",
     "greening/__init__.py": "names that are fetched when they are asked for",
     "greening/_cli.py": "what only a report or a prompt needs",
     "greening/backdoor/client.py": "line editing, for the program only",

@@ -22,6 +22,7 @@ from greening._compiled import accelerator
 from greening._core.members import HubMembers
 from greening._core.slices import SLICE, SLICE_SECONDS
 from greening._core.task import DEAD
+from greening._originals import os_exit
 
 if TYPE_CHECKING:
     from greening._core.hub import Hub
@@ -107,12 +108,17 @@ def end_of_forked_child(failure: BaseException | None = None) -> None:
             status = 0
         elif sys.stderr is not None:
             sys.stderr.write(f"{failure.code}\n")
+    flush_streams()
+    os_exit(status & 0xFF)
+
+
+def flush_streams() -> None:
+    """Write what `sys.stdout` and `sys.stderr` hold, if they can."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except (AttributeError, OSError, ValueError):
             continue
-    os._exit(status & 0xFF)
 
 
 class _Threshold:

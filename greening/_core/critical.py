@@ -51,8 +51,8 @@ def wake_collector() -> None:
         _enable()
 
 
-def wake_collector_in_child() -> None:
-    """In the child of a fork, at its end: what had the collector rest stayed behind in the parent."""
+def wake_collector_for_good() -> None:
+    """In the child of a fork, and at the end: what had the collector rest stayed behind, and will not undo it."""
     _collection.resting = 0
     if _collection.was_enabled:
         _collection.was_enabled = False
@@ -93,7 +93,7 @@ class _Guard:
 
     def give_away(self) -> int:
         """Leave all critical steps of the calling OS thread; returns what `take_back` needs."""
-        depth = self.depth
+        depth = self.depth if self._lock._is_owned() else 0
         for _ in range(depth):
             self.__exit__()
         return depth
@@ -112,7 +112,7 @@ class _Guard:
 if accelerator is not None:
     rest_collector = accelerator.rest_collector
     wake_collector = accelerator.wake_collector
-    wake_collector_in_child = accelerator.wake_collector_in_child
+    wake_collector_for_good = accelerator.wake_collector_for_good
 
 # The engine's one.
 guard: Any = _Guard() if accelerator is None else accelerator.Guard()

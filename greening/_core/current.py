@@ -5,23 +5,23 @@ stale
 answer behind. The hub of an OS thread hangs on a real thread-local and closes its descriptors when the thread ends.
 """
 
-import os
 from typing import Any, cast
 from weakref import ref
 
 from greenlet import getcurrent as _getcurrent
 from greenlet import greenlet
 
-from greening._core import stuck
+from greening._core import ending, fork, stuck
+from greening._core.blocking import blocking_task
 from greening._core.clock import MonotonicClock
-from greening._core.critical import guard, rest_collector, wake_collector, wake_collector_in_child
+from greening._core.critical import guard, rest_collector, wake_collector, wake_collector_for_good
 from greening._core.hub import Hub
 from greening._core.poller import default_poller
 from greening._core.running import ADOPTION, running_task
 from greening._core.slices import SLICE
 from greening._core.stuck import report_deadlock
 from greening._core.task import RUNNING, Task
-from greening._originals import get_ident, real_local
+from greening._originals import get_ident, is_finalizing, real_local
 
 _thread = real_local()
 # Every hub whose OS thread lives. Appending and removing are atomic; whoever iterates takes a copy.
@@ -62,10 +62,10 @@ class _Closer:
         self.hub = hub
 
     def __del__(self) -> None:
-        if self.hub in hubs:
-            hubs.remove(self.hub)
-            SLICE.shared = len(hubs) > 1
+        # At the end of the interpreter, which frees this in another OS thread, it is left alone.
+        if self.hub in hubs and self.hub.thread == get_ident():
             self.hub.close()
+            hubs.remove(self.hub)
 
 
 current = running_task
@@ -81,7 +81,13 @@ def _adopt(glet: greenlet) -> Task:
     return cast(Task, task)
 
 
+def _adopt_to_wait(glet: greenlet) -> Task:
+    return blocking_task() if hubless() and glet.parent is None else _adopt(glet)
+
+
 ADOPTION.adopt = _adopt
+ADOPTION.wait = _adopt_to_wait
+ADOPTION.block = blocking_task
 
 
 def get_hub() -> Hub:
@@ -93,6 +99,7 @@ def get_hub() -> Hub:
 
 
 def _make_hub() -> Hub:
+    ending.hang_if_it_has_come()
     main = _getcurrent()
     while main.parent is not None:
         main = main.parent
@@ -106,6 +113,7 @@ def _make_hub() -> Hub:
     hubs.append(hub)
     SLICE.shared = len(hubs) > 1
     hub.begin()
+    ending.hang_if_it_has_come(hub)
     return hub
 
 
@@ -125,6 +133,25 @@ def use_hub(hub: Hub | None) -> Hub | None:
 def has_hub() -> bool:
     """True when this OS thread has a hub already."""
     return hasattr(_thread, "hub")
+
+
+def hubless() -> bool:
+    """True in an OS thread that may simply block: one in which nothing green runs, or when greenlets are no more.
+
+    The first OS thread never counts while there are greenlets: a signal handler that runs in the middle of its call may
+    make something green.
+    """
+    if has_hub():
+        return is_finalizing() and _are_greenlets_gone()
+    return get_ident() != stuck.first_thread
+
+
+def _are_greenlets_gone() -> bool:
+    try:
+        _getcurrent()
+    except RuntimeError:
+        return True
+    return False
 
 
 def in_hub() -> bool:
@@ -152,10 +179,13 @@ def _after_fork_in_child() -> None:
     SLICE.shared = False
     if hub is not None:
         hub.after_fork(current())
-    wake_collector_in_child()
+    wake_collector_for_good()
 
 
 # Hubs of OS threads that do not exist in this child. Kept: their greenlets must not be unwound here.
 _dead_hubs: list[Hub] = []
 
-os.register_at_fork(before=rest_collector, after_in_parent=wake_collector, after_in_child=_after_fork_in_child)
+fork.before_fork(fork.ENGINE, rest_collector)
+fork.on_parent(fork.ENGINE, wake_collector)
+fork.on_child(fork.ENGINE, _after_fork_in_child)
+ending.prepare(hubs, guard)

@@ -34,9 +34,16 @@ def spend() -> None:
         share()
 
 
+def _running() -> Task | None:
+    try:
+        return getattr(getcurrent(), "_greening_task", None)
+    except RuntimeError:  # the interpreter is being finalized: there are no greenlets any more
+        return None
+
+
 def share() -> None:
     """Let the others run if this OS thread's slice is over, which another's may have hidden. See `spend`."""
-    task: Task | None = getattr(getcurrent(), "_greening_task", None)
+    task = _running()
     if task is None or _is_used_up(task.hub):
         _let_others_run()
     else:
@@ -62,7 +69,7 @@ def _is_used_up(hub: Hub) -> bool:
 
 
 def _let_others_run() -> None:
-    task: Task | None = getattr(getcurrent(), "_greening_task", None)
+    task = _running()
     if task is not None and task.state == RUNNING and not guard.is_owned():
         task.pass_turn()
     else:  # it must not here, or has no others

@@ -17,6 +17,7 @@ from greening._core.hub import Hub
 from greening._core.members import ThreadMembers
 from greening._core.parking_lot import ParkingLot
 from greening._core.report import report
+from greening._core.running import waiting_task
 from greening._core.task import DEAD, NEW, PARKED, READY, RUNNING, Task
 from greening._core.thrower import Thrower
 from greening._core.thrown import exception_of
@@ -174,7 +175,7 @@ class GreenThread(ThreadMembers, Task, Generic[T]):
             RuntimeError when it waits for itself.
         """
         if self._func is not None:
-            task = current()
+            task = waiting_task()
             if task is self:
                 raise RuntimeError(f"{self.name} would wait for itself for ever")
             waiters = self._waiters

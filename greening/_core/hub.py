@@ -14,6 +14,7 @@ Laws:
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from weakref import WeakSet
 
@@ -22,7 +23,9 @@ from greenlet import GreenletExit, getcurrent, greenlet
 from greening._compiled import accelerator
 from greening._core.carrier import Carrier, unshared_references
 from greening._core.clock import Clock
-from greening._core.critical import guard, rest_collector, wake_collector
+from greening._core.closing import close
+from greening._core.critical import rest_collector, wake_collector
+from greening._core.external import ExternalWaits
 from greening._core.loop import HubGreenlet, HubTask
 from greening._core.poller import IN, Poller
 from greening._core.registry import Registry
@@ -39,7 +42,7 @@ from greening._originals import get_ident, monotonic
 MIN_ROUND = 64
 
 
-class Hub(HubOps):
+class Hub(ExternalWaits, HubOps):
     """Scheduler of one OS thread.
 
     Attributes:
@@ -48,7 +51,6 @@ class Hub(HubOps):
         idle: carriers without work. carriers: all that live.
         adopted: tasks of greenlets that are not ours.
         stand_ins: the innermost stand-in on each greenlet that has one.
-        pending: native calls under way (tpool), each of which will post.
         urgent: the last error that was meant for the main greenlet wherever it is: a signal handler's.
         thread: `get_ident()` of the OS thread, for comparison only.
         awake: the same while `ready` and `timers` may be touched directly, 0 while the hub sleeps: a signal handler
@@ -59,6 +61,7 @@ class Hub(HubOps):
     def __init__(self, main: greenlet, clock: Clock, make_poller: Callable[[], Poller]) -> None:
         self.thread = self.awake = get_ident()
         self.closed = False
+        self.halted = False
         self.now = clock.now
         # Slices of a test's own clock have nothing to do with the processor's.
         self.timed = clock.now is monotonic
@@ -72,7 +75,6 @@ class Hub(HubOps):
         self.carriers: set[Carrier] = set()
         self.adopted: WeakSet[Task] = WeakSet()
         self.stand_ins: dict[greenlet, StandIn] = {}
-        self.pending = 0
         self.urgent: BaseException | None = None
         self.wakeup = Wakeup()
         self.poller = make_poller()
@@ -93,7 +95,8 @@ class Hub(HubOps):
         self.begin_slice(self.now())
 
     def _make_loop(self, parent: greenlet | None, depth: int = 0) -> None:
-        self.greenlet = HubGreenlet(self._run, parent)
+        run = self._run if accelerator is None else partial(accelerator.never_unwound, self._run)
+        self.greenlet = HubGreenlet(run, parent)
         self.greenlet.depth = depth
         self.greenlet._greening_task = self.task
         self._enter = self.greenlet.switch
@@ -366,12 +369,8 @@ class Hub(HubOps):
                 task.lose(why)
 
     def close(self) -> None:
-        """The OS thread ends: release the descriptors. The loop ends when its greenlet next runs."""
-        self.closed = True
-        with guard:
-            self.bury(None, "its OS thread has ended")
-        self.poller.close()
-        self.wakeup.close()
+        """The OS thread ends, which calls this in its main greenlet: see closing."""
+        close(self)
 
 
 # The number depends on the interpreter, not on the hub.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from greening._compiled import accelerator
 from greening._core.critical import guard
-from greening._core.running import running_task
+from greening._core.running import waiting_task
 from greening._core.stand_in import StandIn
 from greening._core.task import DEAD, PARKED, READY, TIMED_OUT, Task
 from greening._core.timers import deadline_after
@@ -102,7 +102,7 @@ class ParkingLot(LotOps):
             The task that waits: the running one, or its stand-in (see stand_in).
         """
         if task is None:
-            task = running_task().waiter()
+            task = waiting_task().waiter()
             task.state = PARKED
             if isinstance(task, StandIn):
                 self.insert(task.place_in(self), task)

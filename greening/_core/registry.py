@@ -6,7 +6,6 @@ spurious: every waiter tries its system call again.
 """
 
 import errno
-import os
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +17,7 @@ from greening._core.parking_lot import ParkingLot
 from greening._core.poller import ERR, HUP, IN, NVAL, OUT, PRI, RDHUP, READ, WRITE, Poller
 from greening._core.task import PARKED, RUNNING, TIMED_OUT, Task
 from greening._core.uninterruptible import uninterruptible
-from greening._originals import raw_socket
+from greening._originals import raw_socket, strerror
 
 _fileno = raw_socket.fileno
 
@@ -82,7 +81,7 @@ class Registration(RegistrationMembers):
             while lot:
                 task = lot[0]
                 lot.leave(task)
-                task.interrupt(OSError(errno.EBADF, os.strerror(errno.EBADF)))
+                task.interrupt(OSError(errno.EBADF, strerror(errno.EBADF)))
 
     def release(self, events: int) -> None:
         """Have every waiter try again."""

@@ -23,11 +23,11 @@ def report(error: BaseException, thread: Any) -> None:
     try:
         hook(_thread._ExceptHookArgs([type(error), error, error.__traceback__, owner]))
     except Exception as failure:  # noqa: BLE001  # a broken hook must not kill the hub
-        told: Any = _Unraisable(failure, "exception in threading.excepthook", hook)
+        told: Any = Unraisable(failure, "exception in threading.excepthook", hook)
         sys.unraisablehook(told)
 
 
-class _Unraisable:
+class Unraisable:
     """The shape of `sys.UnraisableHookArgs`, which cannot be made from Python."""
 
     def __init__(self, error: BaseException, message: str, culprit: Any) -> None:

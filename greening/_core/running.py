@@ -10,19 +10,44 @@ if TYPE_CHECKING:
 
 
 class _Adoption:
-    """How a greenlet that the engine does not know becomes a task; told by current.py, which knows hubs."""
+    """How a greenlet that the engine does not know gets a task. Told by current.py, which knows hubs.
 
-    __slots__ = ("adopt",)
+    Attributes:
+        adopt: gives it one. wait: gives it one that waits, and makes no hub for an OS thread that may block.
+        block: gives a task to the OS thread, when there are no greenlets any more.
+    """
+
+    __slots__ = ("adopt", "block", "wait")
 
     adopt: "Callable[[greenlet], Task]"
+    block: "Callable[[], Task]"
+    wait: "Callable[[greenlet], Task]"
 
 
 ADOPTION = _Adoption()
 
 
 def running_task() -> "Task":
-    """The running task. A greenlet that is not ours (SQLAlchemy's, say) becomes one the first time it asks."""
+    """The running task. A greenlet that is not ours (SQLAlchemy's, say) becomes one the first time it asks.
+
+    When the interpreter has no greenlets any more, a task that blocks.
+    """
     try:
         return getcurrent()._greening_task  # type: ignore[attr-defined, no-any-return]  # set by us
     except AttributeError:
         return ADOPTION.adopt(getcurrent())
+    except RuntimeError:
+        return ADOPTION.block()
+
+
+def waiting_task() -> "Task":
+    """The running task, for a caller that means to park it and nothing else.
+
+    Unlike `running_task`, it makes no hub for an OS thread that has none: that one blocks, and holds nothing up.
+    """
+    try:
+        return getcurrent()._greening_task  # type: ignore[attr-defined, no-any-return]  # set by us
+    except AttributeError:
+        return ADOPTION.wait(getcurrent())
+    except RuntimeError:
+        return ADOPTION.block()

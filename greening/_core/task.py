@@ -163,7 +163,7 @@ class Task(TaskMembers):
                 self.cancel_park()
                 raise
         hub = self.hub
-        depth = guard.give_away() if guard.depth and guard.is_owned() else 0
+        depth = guard.give_away() if guard.depth else 0
         slots = None
         if SLOTS.busy is not None and (loop := SLOTS.busy()) is not None:
             slots = SLOTS.save(loop)

@@ -9,7 +9,7 @@ from collections import deque
 from typing import Any
 
 from greening._core.descriptors import high_duplicate
-from greening._originals import RLock, os_close, os_read, os_write
+from greening._originals import RLock, os_close, os_eventfd, os_pipe, os_read, os_set_blocking, os_write
 
 _ONE = (1).to_bytes(8, "little")
 
@@ -26,17 +26,17 @@ class Wakeup:
         self._lock = RLock()
         self.inbox: deque[Any] = deque()
         self.sleeping = False
-        if hasattr(os, "eventfd"):
-            self._reads = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        if os_eventfd is not None:
+            self._reads: int = os_eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
             high = high_duplicate(self._reads)
             if high is not None:
                 os_close(self._reads)
                 self._reads = high
             self._writes = self._reads
         else:
-            self._reads, self._writes = os.pipe()
-            os.set_blocking(self._reads, False)
-            os.set_blocking(self._writes, False)
+            self._reads, self._writes = os_pipe()
+            os_set_blocking(self._reads, False)
+            os_set_blocking(self._writes, False)
 
     def fileno(self) -> int:
         """The descriptor that becomes readable when somebody posts."""

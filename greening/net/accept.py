@@ -14,6 +14,7 @@ import ssl
 from typing import Any
 
 from greening._core.waiting import sleep
+from greening._originals import strerror
 from greening.net.socket import GreenSocket
 from greening.net.tls import shake_hands
 
@@ -85,7 +86,7 @@ class Acceptor:
     def _rest(self, error: OSError) -> None:
         if not self._exhausted:
             self._exhausted = True
-            _log.warning("accept: %s; new connections wait until there is room again", os.strerror(error.errno or 0))
+            _log.warning("accept: %s; new connections wait until there is room again", strerror(error.errno or 0))
         sleep(_PAUSE)
 
     def secure(self, connection: Any) -> Any:

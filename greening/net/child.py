@@ -16,18 +16,18 @@ from operator import index
 from typing import Any
 
 from greening._core.critical import guard
-from greening._core.current import current, has_hub
+from greening._core.current import current, has_hub, hubless
+from greening._core.fork import NET, on_child
 from greening._core.parking_lot import ParkingLot
 from greening._core.poller import IN
 from greening._core.task import RUNNING, TIMED_OUT
 from greening._core.waiting import wait_readable
-from greening._originals import os_close, start_new_thread
+from greening._originals import os_close, os_get_blocking, os_getpgrp, start_new_thread
 from greening._originals import poll as _poll
 from greening._originals import wait3 as _wait3
 from greening._originals import wait4 as _wait4
 from greening._originals import waitid as _waitid
 from greening._originals import waitpid as _waitpid
-from greening.net.hubless import hubless
 
 _pidfd_open: Callable[[int], int] | None = getattr(os, "pidfd_open", None)
 _WNOHANG = os.WNOHANG
@@ -36,7 +36,7 @@ _P_PIDFD = getattr(os, "P_PIDFD", -1)
 
 # (idtype, id, options of waitid): who waits for it in this process. Guarded by `guard`.
 _watched: dict[tuple[int, int, int], ParkingLot] = {}
-os.register_at_fork(after_in_child=_watched.clear)
+on_child(NET, _watched.clear)
 
 
 def wait_exit(pid: int, timeout: float | None = None) -> bool:
@@ -96,12 +96,8 @@ def _watch(idtype: int, ident: int, options: int, timeout: float | None) -> bool
             waiters = _watched[key] = ParkingLot()
             start_new_thread(_serve, (key,))
         task = waiters.enter()
-    hub = task.hub
-    hub.pending += 1
-    try:
+    with task.hub.external_wait():
         return waiters.wait(task, timeout) is not TIMED_OUT
-    finally:
-        hub.pending -= 1
 
 
 def _serve(key: tuple[int, int, int]) -> None:
@@ -127,7 +123,7 @@ def _run_handlers() -> None:
     What interrupts the engine is put off until the hub runs. No kill and no timeout may come meanwhile: the child's
     status would be lost with it.
     """
-    if not has_hub():
+    if not has_hub() or hubless():
         return
     task = current()
     hub = task.hub
@@ -143,7 +139,7 @@ def _change_of(pid: int, options: int) -> tuple[int, int, int]:
         return os.P_PID, pid, events
     if pid == -1:
         return os.P_ALL, 0, events
-    return os.P_PGID, -pid or os.getpgrp(), events
+    return os.P_PGID, -pid or os_getpgrp(), events
 
 
 def waitpid(pid: int, options: int) -> tuple[int, int]:
@@ -188,7 +184,7 @@ def wait3(options: int) -> tuple[int, int, Any]:
 def waitid(idtype: int, ident: int, options: int) -> Any:
     """`os.waitid`. Arguments, result and errors are its own."""
     options = index(options)
-    if idtype == _P_PIDFD and not os.get_blocking(ident):
+    if idtype == _P_PIDFD and not os_get_blocking(ident):
         return _waitid(idtype, ident, options)  # a pidfd with O_NONBLOCK means: fail with EAGAIN
     while True:
         result = _waitid(idtype, ident, options | _WNOHANG)

@@ -2,7 +2,6 @@
 
 import _socket
 import errno
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +9,7 @@ from greening._core.current import current
 from greening._core.fairness import spend
 from greening._core.poller import IN, OUT
 from greening._core.waiting import sleep
-from greening._originals import raw_socket
+from greening._originals import os_get_blocking, os_set_blocking, raw_socket, strerror
 from greening.net.dns import getaddrinfo
 from greening.net.retry import INET, TCP, deadline_of, family_of, proto_of, timeout_of, wait_socket
 
@@ -71,7 +70,7 @@ def _accept_now(sock: Any) -> tuple[int, Any] | None:
         # Another process may take the connection that woke us: `accept` must fail then, not wait. Said every time,
         # since
         # whoever shares the descriptor may have said otherwise in the meantime.
-        os.set_blocking(_fileno(sock), False)
+        os_set_blocking(_fileno(sock), False)
     try:
         return _raw_accept(sock)  # type: ignore[no-any-return]  # (descriptor, address)
     except BlockingIOError:
@@ -85,7 +84,7 @@ def connect(self: Any, address: Any, /) -> None:
         return
     error = _connect(self, address)
     if error:
-        raise OSError(error, os.strerror(error))
+        raise OSError(error, strerror(error))
 
 
 def connect_ex(self: Any, address: Any, /) -> int:
@@ -148,11 +147,11 @@ def _begin_once(sock: Any, address: Any) -> int:
     fd = _fileno(sock)
     if fd < 0 or _raw_gettimeout(sock) == 0:
         return _raw_connect_ex(sock, address)
-    blocking = os.get_blocking(fd)
+    blocking = os_get_blocking(fd)
     _raw_settimeout(sock, 0)
     try:
         return _raw_connect_ex(sock, address)
     finally:
         _raw_settimeout(sock, None)
         if not blocking:
-            os.set_blocking(fd, False)
+            os_set_blocking(fd, False)

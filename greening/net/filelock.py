@@ -20,9 +20,10 @@ import struct
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
+from greening._core.current import hubless
 from greening._core.fairness import spend
+from greening._core.fork import NET, on_child
 from greening._originals import RLock, builtin_open, os_close
-from greening.net.hubless import hubless
 from greening.threads.native import NativePool
 
 T = TypeVar("T")
@@ -305,4 +306,4 @@ def _after_fork_in_child() -> None:
             os_close(wait.fd)
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+on_child(NET, _after_fork_in_child)

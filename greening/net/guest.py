@@ -10,10 +10,10 @@ a hub is the guest of one loop at a time: uvloop's runs may be nested in an OS t
 because each puts back the descriptor for signals that it found.
 """
 
-import os
 from typing import Any
 
 from greening._core.current import get_hub
+from greening._core.fork import NET, on_child
 from greening._core.waiting import sleep
 
 
@@ -122,4 +122,4 @@ def depart(guest: Guest) -> None:
 
 
 # In a forked child the loops are the parent's.
-os.register_at_fork(after_in_child=GUESTS.clear)
+on_child(NET, GUESTS.clear)

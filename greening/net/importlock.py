@@ -8,12 +8,12 @@ places where nobody may park, and never parks while it has it.
 """
 
 import _imp
-import os
 from typing import Any
 
 from greenlet import getcurrent, greenlet
 
 from greening._core.current import current, has_hub
+from greening._core.fork import NET, before_fork
 from greening._core.waiting import sleep
 from greening.net.builtin import Home
 
@@ -66,4 +66,4 @@ def _before_fork() -> None:
         sleep(_PAUSE)
 
 
-os.register_at_fork(before=_before_fork)
+before_fork(NET, _before_fork)

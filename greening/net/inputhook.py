@@ -18,11 +18,10 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
-from greening._core.current import in_hub
+from greening._core.current import hubless, in_hub
 from greening._core.poller import IN
 from greening._core.waiting import wait_fd, yield_now
 from greening._originals import get_ident, getsignal, set_signal, start_new_thread, time_sleep
-from greening.net.hubless import hubless
 
 # Time in which C gets from the hook to its wait, in seconds. If that is not enough, the signal is sent again.
 _SOON = 0.005

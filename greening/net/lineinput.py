@@ -19,11 +19,11 @@ from functools import partial
 from types import BuiltinFunctionType
 from typing import Any
 
+from greening._core.current import hubless
 from greening._core.poller import IN
 from greening._core.waiting import wait_fd
 from greening.net import inputhook
 from greening.net.builtin import Home
-from greening.net.hubless import hubless
 from greening.net.pipe import write
 from greening.net.stdin import is_green, make_green
 from greening.sync.lock import Lock

@@ -28,12 +28,12 @@ from operator import index
 from select import PIPE_BUF
 from typing import Any, TypeVar
 
+from greening._core.current import hubless
 from greening._core.fairness import spend
 from greening._core.poller import IN, OUT
 from greening._core.waiting import wait_fd
-from greening._originals import os_close, os_open, os_read, os_readv, os_write, os_writev
+from greening._originals import os_close, os_fstat, os_open, os_read, os_readv, os_write, os_writev, strerror
 from greening._originals import poll as _poll
-from greening.net.hubless import hubless
 
 T = TypeVar("T")
 
@@ -56,7 +56,7 @@ _spare: list[bytearray] = []
 
 def _unsupported(*_: Any) -> int:
     """Stands for preadv2 and pwritev2 where the C library has none."""
-    raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+    raise OSError(errno.EOPNOTSUPP, strerror(errno.EOPNOTSUPP))
 
 
 if not NOWAIT:
@@ -105,7 +105,7 @@ def can_block(fd: int) -> bool:
     Raises:
         OSError: EBADF.
     """
-    mode = os.fstat(fd).st_mode
+    mode = os_fstat(fd).st_mode
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISBLK(mode))
 
 

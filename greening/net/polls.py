@@ -6,7 +6,7 @@ from operator import index
 from types import TracebackType
 from typing import Any, NoReturn
 
-from greening._core.current import current
+from greening._core.current import current, hubless
 from greening._core.fairness import spend
 from greening._core.poller import IN, NO_ROOM
 from greening._core.registry import Registration
@@ -15,7 +15,6 @@ from greening._core.timers import deadline_after
 from greening._core.waiting import forget_fd, sleep, wait_for_room
 from greening._originals import epoll as _real_epoll
 from greening._originals import poll as _real_poll
-from greening.net.hubless import hubless
 from greening.net.select import number_of, wait_events
 from greening.threads.locks import Look
 

@@ -21,7 +21,7 @@ from greening._core.fairness import spend
 from greening._core.poller import IN, OUT
 from greening._core.task import RUNNING
 from greening._core.waiting import forget_fd
-from greening._originals import os_close, os_read, os_readv, os_write
+from greening._originals import os_close, os_read, os_readv, os_write, strerror
 from greening.net.pipe import attempt, octets_of, read_now, readinto_now, write_now
 
 T = TypeVar("T")
@@ -72,7 +72,7 @@ class GreenFileIO(io.FileIO):
 
                 def same(call: Callable[[int], T], fd: int = fd) -> T:
                     if self._number() != fd:
-                        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+                        raise OSError(errno.EBADF, strerror(errno.EBADF))
                     return call(fd)
 
                 try:

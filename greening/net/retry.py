@@ -13,7 +13,6 @@ descriptor gets O_NONBLOCK then, as the stdlib does it.
 
 import _socket
 import errno
-import os
 from collections.abc import Callable
 from typing import Any
 from weakref import ref
@@ -25,7 +24,7 @@ from greening._core.poller import NO_ROOM
 from greening._core.registry import Registration
 from greening._core.timers import deadline_after
 from greening._core.waiting import wait_for_room
-from greening._originals import raw_socket
+from greening._originals import is_finalizing, os_set_blocking, raw_socket, strerror
 
 # The C module's are plain integers; comparing the enum members of `socket`, or `|` of them, is a Python call, and
 # costs more
@@ -62,7 +61,7 @@ def set_timeout(sock: Any, timeout: float | None) -> None:
         timeouts[fd] = (ref(sock), seconds)
         # The C level is to be blocking, the descriptor is not.
         _raw_settimeout(sock, None)
-        os.set_blocking(fd, False)
+        os_set_blocking(fd, False)
 
 
 def set_tls_timeout(sock: Any, timeout: float | None) -> None:
@@ -105,8 +104,11 @@ def timeout_of(sock: Any) -> float | None:
     timeout = _raw_gettimeout(sock)
     if not timeout and timeouts:
         entry = timeouts.get(_fileno(sock))
-        if entry is not None and entry[0]() is sock:
-            return entry[1]
+        if entry is not None:
+            owner = entry[0]()
+            # The last finalisers meet sockets whose weak references are dead already.
+            if owner is sock or (owner is None and is_finalizing()):
+                return entry[1]
     return timeout
 
 
@@ -139,7 +141,7 @@ def registration(sock: Any, hub: Hub, deadline: float | None) -> Registration:
         if reg is not None and reg.owner is not None and reg.owner() is sock:
             return reg
         if fd < 0:  # closed by a finaliser or a signal handler, between the try and the wait
-            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+            raise OSError(errno.EBADF, strerror(errno.EBADF))
         # SCTP's streams end a read at the end of a message: they are not the streams that may be trusted.
         tcp = type_of(sock) == STREAM and family_of(sock) in INET and proto_of(sock) in TCP
         try:
@@ -161,7 +163,7 @@ def deadline_of(sock: Any) -> float | None:
     if timeout is None:
         return None
     if timeout == 0:
-        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        raise BlockingIOError(errno.EAGAIN, strerror(errno.EAGAIN))
     return deadline_after(current().hub.now(), timeout)
 
 

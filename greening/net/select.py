@@ -9,18 +9,17 @@ can come up between the real `poll(0)` and the park without being reported there
 """
 
 import errno
-import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from greening._core.current import current
+from greening._core.current import current, hubless
 from greening._core.fairness import spend
 from greening._core.poller import ERR, HUP, IN, NVAL, OUT, PRI
 from greening._core.seconds import stdlib_number
 from greening._core.timers import deadline_after
 from greening._originals import poll as _real_poll
 from greening._originals import select as _real_select
-from greening.net.hubless import hubless
+from greening._originals import strerror
 from greening.net.many import wait_many, wait_many_exactly
 
 Wants = Sequence[tuple[int, int]]
@@ -143,7 +142,7 @@ def _select_wide(rlist: Sequence[Any], wlist: Sequence[Any], xlist: Sequence[Any
         poll.register(fd, mask)
     events = dict(poll.poll(0))
     if any(mask & NVAL for mask in events.values()):
-        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        raise OSError(errno.EBADF, strerror(errno.EBADF))
     tests = ((rlist, IN | HUP | ERR), (wlist, OUT | ERR), (xlist, PRI))
     r, w, x = ([file for file in files if events.get(number_of(file), 0) & mask] for files, mask in tests)
     return r, w, x

@@ -1,12 +1,11 @@
 """`socket.sendfile` by way of sendfile(2): from the page cache to the socket, parked while the socket is full."""
 
-import os
 import socket as _stdlib
 from typing import Any
 
 from greening._core.fairness import spend
 from greening._core.poller import OUT
-from greening._originals import os_sendfile, raw_socket
+from greening._originals import os_fstat, os_get_blocking, os_sendfile, os_set_blocking, raw_socket
 from greening.net.retry import deadline_of, timeout_of, wait_socket
 
 _fileno = raw_socket.fileno
@@ -20,7 +19,7 @@ def _sendfile_use_sendfile(self: Any, file: Any, offset: int = 0, count: int | N
     give_up = _stdlib._GiveupOnSendfile  # type: ignore[attr-defined]  # what makes socket.sendfile fall back to send
     try:
         file_fd = file.fileno()
-        size = os.fstat(file_fd).st_size
+        size = os_fstat(file_fd).st_size
     except (AttributeError, OSError) as error:
         raise give_up(error) from None
     if not size:
@@ -28,7 +27,7 @@ def _sendfile_use_sendfile(self: Any, file: Any, offset: int = 0, count: int | N
     if timeout_of(self) == 0:
         raise ValueError("non-blocking sockets are not supported")
     sock_fd = _fileno(self)
-    was_blocking = os.get_blocking(sock_fd)
+    was_blocking = os_get_blocking(sock_fd)
     total = 0
     try:
         while count is None or total < count:
@@ -46,7 +45,7 @@ def _sendfile_use_sendfile(self: Any, file: Any, offset: int = 0, count: int | N
         return total
     finally:
         if was_blocking and _fileno(self) == sock_fd:
-            os.set_blocking(sock_fd, True)
+            os_set_blocking(sock_fd, True)
         if total > 0 and hasattr(file, "seek"):
             file.seek(offset + total)
 
@@ -57,7 +56,7 @@ def _some(sock: Any, file_fd: int, offset: int, block: int) -> int:
         spend()
         sock_fd = _fileno(sock)
         # Every time: somebody else who sends a file, or has the descriptor, may have made it blocking again.
-        os.set_blocking(sock_fd, False)
+        os_set_blocking(sock_fd, False)
         try:
             return os_sendfile(sock_fd, file_fd, offset, block)
         except BlockingIOError:

@@ -39,7 +39,7 @@ def recv(self: Any, bufsize: int, flags: int = 0, /) -> bytes:
     # The one method that every server spends its time in: what `retry` does is written out here.
     try:
         task: Task = getcurrent()._greening_task  # type: ignore[attr-defined]  # set by the engine
-    except AttributeError:
+    except (AttributeError, RuntimeError):
         task = current()
     hub = task.hub
     reg = hub.regs.get(_fileno(self))

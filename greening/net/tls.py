@@ -16,7 +16,6 @@ Decision: a reader that had to wait the last time looks into the socket first, w
 """
 
 import errno
-import os
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +25,7 @@ from greening._core.current import current
 from greening._core.doubt import doubt
 from greening._core.fairness import spend
 from greening._core.poller import IN, OUT
-from greening._originals import raw_socket
+from greening._originals import raw_socket, strerror
 from greening.net.retry import deadline_of, set_tls_timeout, timeout_of, wait_socket
 from greening.net.socket import GreenSocket
 from greening.sync.lock import Lock
@@ -101,7 +100,7 @@ def _timed_out(what: str) -> TimeoutError:
 def _check_open(sock: Any) -> None:
     """Closed after the event that woke us: what OpenSSL's object, which is gone, had to say does not matter."""
     if _fileno(sock) < 0:
-        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        raise OSError(errno.EBADF, strerror(errno.EBADF))
 
 
 def read(self: Any, len: int = 1024, buffer: Any = None) -> Any:  # the stdlib's name

@@ -15,10 +15,10 @@ from collections.abc import Callable
 from operator import index
 from typing import Any
 
+from greening._core.current import hubless
 from greening._core.poller import IN, OUT
 from greening._core.waiting import wait_fd
-from greening._originals import os_close, os_open, os_sendfile
-from greening.net.hubless import hubless
+from greening._originals import os_close, os_lseek, os_open, os_pread, os_sendfile, os_stat
 from greening.net.pipe import is_plain, is_ready, write_some
 from greening.threads.native import NativePool
 
@@ -41,13 +41,13 @@ def sendfile(out_fd: int, in_fd: int, offset: int | None, count: int) -> int:
     """
     if is_plain(out_fd) or count <= 0:
         return os_sendfile(out_fd, in_fd, offset, count)
-    start = os.lseek(in_fd, 0, os.SEEK_CUR) if offset is None else offset
-    data = os.pread(in_fd, min(count, _CHUNK), start)
+    start = os_lseek(in_fd, 0, os.SEEK_CUR) if offset is None else offset
+    data = os_pread(in_fd, min(count, _CHUNK), start)
     if not data:
         return 0
     sent = write_some(out_fd, data)
     if offset is None:
-        os.lseek(in_fd, start + sent, os.SEEK_SET)
+        os_lseek(in_fd, start + sent, os.SEEK_SET)
     return sent
 
 
@@ -104,7 +104,7 @@ def _close_all(fds: list[int]) -> None:
 def is_fifo(path: Any, flags: int = 0, dir_fd: int | None = None) -> bool:
     """True if open(2) with these flags would open a FIFO."""
     try:
-        found = os.stat(path, dir_fd=dir_fd, follow_symlinks=not flags & os.O_NOFOLLOW)
+        found = os_stat(path, dir_fd=dir_fd, follow_symlinks=not flags & os.O_NOFOLLOW)
     except (OSError, ValueError, TypeError):
         return False
     return stat.S_ISFIFO(found.st_mode)

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from greening._core.critical import guard
-from greening._core.current import current
 from greening._core.parking_lot import ParkingLot
+from greening._core.running import waiting_task
 from greening._core.task import TIMED_OUT
 from greening._core.timers import deadline_after
 from greening._core.uninterruptible import uninterruptible
@@ -78,7 +78,7 @@ class Condition:
 
     def wait_for(self, predicate: Callable[[], Any], timeout: float | None = None) -> Any:
         """Wait until `predicate()` is true; return what it said last. `timeout` seconds in all."""
-        hub = current().hub
+        hub = waiting_task().hub
         deadline = None if timeout is None else deadline_after(hub.now(), timeout)
         result = predicate()
         while not result:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from greenlet import GreenletExit, getcurrent
+from greenlet import getcurrent
 
 from greening._core.current import current, use_hub
 from greening._core.greenthread import kill
@@ -88,7 +88,6 @@ def _hub(clock: FakeClock, make_poller: Callable[[], Poller]) -> Iterator[Hub]:
             else:
                 glet._greening_task = task_before
             hub.close()
-            hub.greenlet.throw(GreenletExit)
 
 
 def _stuck(hub: Hub) -> None:

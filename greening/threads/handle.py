@@ -5,7 +5,6 @@ to `sys.unraisablehook`, SystemExit ends it silently, and it is counted.
 """
 
 import builtins
-import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +15,7 @@ from greenlet import GreenletExit
 from greening._core.critical import guard
 from greening._core.current import current
 from greening._core.fairness import spend
+from greening._core.fork import THREADS, on_child
 from greening._core.greenthread import GreenThread
 from greening._core.hub import Hub
 from greening._core.parking_lot import ParkingLot
@@ -23,7 +23,7 @@ from greening._core.stuck import idle_natives
 from greening._core.task import Task
 from greening._core.uninterruptible import uninterruptible
 from greening._originals import get_ident as _native_ident
-from greening._originals import monotonic, thread_count
+from greening._originals import is_finalizing, monotonic, thread_count
 from greening.sync.lock import Lock, check_timeout
 from greening.threads.identity import get_ident, home_hub
 from greening.threads.locks import OpenLock
@@ -153,7 +153,7 @@ def _make(
     kwargs: dict[str, Any],
     kind: type[StartedThread] = StartedThread,
 ) -> StartedThread:
-    if sys.is_finalizing():
+    if is_finalizing():
         raise _FinalizationError("can't create new thread at interpreter shutdown")
     return kind(home_hub(), func, args, kwargs)
 
@@ -325,4 +325,4 @@ def _after_fork_in_child() -> None:
             handle._done = True
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+on_child(THREADS, _after_fork_in_child)

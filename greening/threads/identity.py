@@ -4,12 +4,11 @@ The main greenlet of an OS thread is that OS thread: it keeps the native ident. 
 or registered before patching stays right without being rewritten.
 """
 
-import os
-
 from greenlet import getcurrent as _getcurrent
 from greenlet import greenlet
 
 from greening._core.current import ForeignTask, current, get_hub
+from greening._core.fork import THREADS, on_child
 from greening._core.greenthread import GreenThread
 from greening._core.hub import Hub
 from greening._core.stuck import first_thread
@@ -120,4 +119,4 @@ def _after_fork_in_child() -> None:
         _home.hub = get_hub()
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+on_child(THREADS, _after_fork_in_child)

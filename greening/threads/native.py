@@ -11,7 +11,7 @@ Laws:
 - `guard`, the engine's process-wide lock, protects the pool's books. Nobody parks, and no foreign code runs, under it.
 - A worker is on the idle list exactly while its native id is in `idle_natives`, and enters both *before* it posts the
   outcome: when the hub hears of the outcome and finds everything else waiting, the books are right already.
-- Only the hub's own OS thread touches `hub.pending` and a job's `settled`.
+- Only the hub's own OS thread counts the external waits of the hub and touches a job's `settled`.
 """
 
 import _signal
@@ -23,9 +23,11 @@ from contextvars import copy_context
 from operator import index
 from typing import Any, Final, ParamSpec, TypeVar
 
-from greening._core.carrier import end_of_forked_child
+from greening._core.blocking import BlockingTask
+from greening._core.carrier import flush_streams
 from greening._core.critical import guard
 from greening._core.current import current
+from greening._core.fork import THREADS, before_fork, on_child
 from greening._core.hub import Hub
 from greening._core.parking_lot import ParkingLot
 from greening._core.stuck import idle_natives
@@ -33,7 +35,9 @@ from greening._core.uninterruptible import uninterruptible
 from greening._originals import (
     allocate_lock,
     get_native_id,
+    getpid,
     monotonic,
+    os_stat,
     real_local,
     start_new_thread,
     time_sleep,
@@ -84,7 +88,7 @@ class _Job:
 
     def settle(self) -> None:
         """In the hub: the worker is done."""
-        self.hub.pending -= 1
+        self.hub.end_external_wait()
         self.settled = True
         self.waiter.unpark_all()
 
@@ -154,9 +158,9 @@ class NativePool:
     def execute(self, func: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Make a call in an OS thread; park meanwhile.
 
-        It runs in a copy of the caller's `contextvars` context. In a thread of a pool, or without threads, the call is
-        made on the spot. A caller that is killed or times out leaves at once: a call that has not begun is never made,
-        the outcome of one that has is dropped.
+        It runs in a copy of the caller's `contextvars` context. In a thread of a pool, without threads, and when the
+        interpreter has no greenlets any more, the call is made on the spot. A caller that is killed or times out leaves
+        at once: a call that has not begun is never made, the outcome of one that has is dropped.
 
         Returns:
             what the call returns.
@@ -165,11 +169,14 @@ class NativePool:
         """
         if not self._size or hasattr(_here, "worker"):
             return func(*args, **kwargs)
-        hub = current().hub
+        caller = current()
+        if isinstance(caller, BlockingTask):
+            return func(*args, **kwargs)
+        hub = caller.hub
         job = _Job(hub, func, args, kwargs)
-        hub.pending += 1
+        hub.begin_external_wait()
         if not self._submit(job):
-            hub.pending -= 1
+            hub.end_external_wait()
             return func(*args, **kwargs)
         try:
             with guard:
@@ -189,9 +196,9 @@ class NativePool:
             False: no thread is to be had.
         """
         job = _Job(hub, func, (), {})
-        hub.pending += 1
+        hub.begin_external_wait()
         if not self._submit(job):
-            hub.pending -= 1
+            hub.end_external_wait()
             return False
         return True
 
@@ -225,7 +232,7 @@ class NativePool:
         with guard:
             waited = self._backlog.pop(job, job) is None
         if waited:
-            job.hub.pending -= 1
+            job.hub.end_external_wait()
         job.abandon()
 
     # What workers do
@@ -235,12 +242,14 @@ class NativePool:
             _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
         _here.worker = worker
         worker.native_id = get_native_id()
-        pid = os.getpid()
+        pid = getpid()
         job, worker.job = worker.job, None
         while job is not None:
             job.run()
-            if os.getpid() != pid:
-                end_of_forked_child()
+            if getpid() != pid:
+                # The call has forked, and this is the child: it ends with its only OS thread, as without us.
+                flush_streams()
+                return
             done, job = job, self._next(worker)
             done.hub.post(done.settle)
             del done
@@ -340,8 +349,16 @@ def wait_gone(workers: Iterable[_Worker]) -> None:
     """Wait until these threads, which were told to leave, are gone for the system. Not for ever, and not greenly."""
     deadline = monotonic() + _PATIENCE
     for worker in workers:
-        while os.path.exists(f"/proc/self/task/{worker.native_id}") and monotonic() < deadline:
+        while _exists(worker) and monotonic() < deadline:
             time_sleep(0.0001)
+
+
+def _exists(worker: _Worker) -> bool:
+    try:
+        os_stat(f"/proc/self/task/{worker.native_id}")
+    except OSError:
+        return False
+    return True
 
 
 _pools: list[NativePool] = []
@@ -373,5 +390,6 @@ def _after_fork_in_child() -> None:
         pool.forget()
 
 
-os.register_at_fork(before=dismiss_all_idle, after_in_child=_after_fork_in_child)
+before_fork(THREADS, dismiss_all_idle)
+on_child(THREADS, _after_fork_in_child)
 atexit.register(dismiss_all_idle)

@@ -11,7 +11,6 @@ A waiter that is killed or whose time is up leaves at once. If it was the last, 
 `SIT_SECONDS` at most; a permit that comes to it meanwhile goes back as soon as it can run.
 """
 
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +18,7 @@ from greening._core import stuck
 from greening._core.critical import guard
 from greening._core.current import current, has_hub
 from greening._core.fairness import spend
+from greening._core.fork import THREADS, on_child
 from greening._core.hub import Hub
 from greening._core.parking_lot import ParkingLot
 from greening._core.seconds import real_number
@@ -214,12 +214,8 @@ class SemLock:
         if not parks:
             # No thread is to be had, as when the interpreter shuts down: the others have to wait with us.
             return self.block(self._real, seconds)
-        hub = task.hub
-        hub.pending += 1
-        try:
+        with task.hub.external_wait():
             return waiters.wait(task, seconds, self._pass_on) is not TIMED_OUT
-        finally:
-            hub.pending -= 1
 
     def _have_sat_for(self, hub: Hub) -> bool:
         """Under `guard`: see to it that a native thread is in the C call. False: that is impossible."""
@@ -273,7 +269,7 @@ def _after_fork_in_child() -> None:
     _sat_for.clear()
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+on_child(THREADS, _after_fork_in_child)
 
 
 def adopt(real: Any) -> SemLock:

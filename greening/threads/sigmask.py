@@ -10,12 +10,12 @@ that is sent to a green thread is one sent to its OS thread, blocked or not.
 """
 
 import _signal
-import os
 from collections.abc import Iterable
 from functools import partial
 from weakref import WeakKeyDictionary
 
 from greening._core.current import current, get_hub, has_hub
+from greening._core.fork import THREADS, on_child
 from greening._core.greenthread import GreenThread
 from greening._core.hub import Hub
 from greening._core.task import Task
@@ -80,4 +80,4 @@ def _after_fork_in_child() -> None:
         _real(_signal.SIG_SETMASK, mask)
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+on_child(THREADS, _after_fork_in_child)

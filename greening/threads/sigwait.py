@@ -10,12 +10,12 @@ thread whose green thread waits has the wanted signals blocked meanwhile, as it 
 """
 
 import _signal
-import os
 from collections.abc import Iterable
 from typing import Any
 
 from greening._core.critical import guard
-from greening._originals import get_ident
+from greening._core.fork import THREADS, on_child
+from greening._originals import get_ident, getpid, os_kill
 from greening.threads import sigmask
 from greening.threads.native import NativePool
 from greening.timeout import Timeout
@@ -56,7 +56,7 @@ def wait_for(sigset: Iterable[int], timeout: float | None) -> Any:
         except BaseException:
             late = listener.leave()
             if late is not None:
-                os.kill(os.getpid(), late.si_signo)
+                os_kill(getpid(), late.si_signo)
             raise
     finally:
         _release(wanted)
@@ -83,12 +83,12 @@ class _Listener:
         while not self._take(_signal.sigwaitinfo(self._wanted | {_LEAVE}), in_vain):
             pass
         for signum in in_vain:
-            os.kill(os.getpid(), signum)
+            os_kill(getpid(), signum)
         return self._taken
 
     def _take(self, info: Any, in_vain: list[int]) -> bool:
         with guard:
-            call = info.si_signo == _LEAVE and info.si_code == _SI_TKILL and info.si_pid == os.getpid()
+            call = info.si_signo == _LEAVE and info.si_code == _SI_TKILL and info.si_pid == getpid()
             if not call and info.si_signo in self._wanted and not self._left:
                 self._taken = info
             elif not call:
@@ -145,4 +145,4 @@ def _after_fork_in_child() -> None:
     _signal.pthread_sigmask(_signal.SIG_UNBLOCK, ours)
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+on_child(THREADS, _after_fork_in_child)

@@ -1,0 +1,72 @@
+"""What the process does around `fork`, in one order: this file alone registers with `os.register_at_fork`.
+
+Facts: the hooks of the interpreter run in the order of their registration, which here would be the order of import. A
+room may count on what the rooms below have put right: `current()` answers in a child only after the engine has.
+Decision: each hook says which room it belongs to. Before a fork the upper rooms come first, since they may still park;
+afterwards the engine comes first.
+"""
+
+import sys
+from bisect import insort
+from collections.abc import Callable
+from operator import itemgetter
+from os import register_at_fork
+from typing import Any, Final
+
+from greening._core.report import Unraisable
+
+ENGINE: Final = 0
+THREADS: Final = 1
+NET: Final = 2
+PATCHES: Final = 3
+APPLICATIONS: Final = 4
+
+Hook = Callable[[], object]
+
+_before: list[tuple[int, Hook]] = []
+_in_parent: list[tuple[int, Hook]] = []
+_in_child: list[tuple[int, Hook]] = []
+_order = itemgetter(0)
+
+
+def before_fork(order: int, function: Hook) -> None:
+    """Have `function()` called before every fork, in the greenlet that forks. It may park, unless it is the engine's.
+
+    Args:
+        order: the room that it belongs to: ENGINE, THREADS, NET, PATCHES or APPLICATIONS. The last comes first.
+    """
+    insort(_before, (order, function), key=_order)
+
+
+def on_parent(order: int, function: Hook) -> None:
+    """Have `function()` called in the parent after every fork, the engine's first. It must not park."""
+    insort(_in_parent, (order, function), key=_order)
+
+
+def on_child(order: int, function: Hook) -> None:
+    """Have `function()` called in the child after every fork, the engine's first. It must not park."""
+    insort(_in_child, (order, function), key=_order)
+
+
+def _run(hooks: list[tuple[int, Hook]]) -> None:
+    for _, hook in hooks:
+        try:
+            hook()
+        except BaseException as error:  # noqa: BLE001  # as with the interpreter's hooks: the next one is needed, too
+            told: Any = Unraisable(error, "exception in a hook of fork", hook)
+            sys.unraisablehook(told)
+
+
+def _run_before() -> None:
+    _run(_before[::-1])
+
+
+def _run_in_parent() -> None:
+    _run(_in_parent)
+
+
+def _run_in_child() -> None:
+    _run(_in_child)
+
+
+register_at_fork(before=_run_before, after_in_parent=_run_in_parent, after_in_child=_run_in_child)
