@@ -11,7 +11,6 @@ waits for, a cancelled coroutine kills the green thread it waits for. Nothing ne
 
 import asyncio
 import atexit
-import os
 import selectors
 from collections.abc import Awaitable, Callable
 from types import FunctionType, MethodType
@@ -55,15 +54,6 @@ for _name, _value in _GREEN[selectors.DefaultSelector.__name__].items():
     setattr(GreenSelector, _name, _value)
 
 
-class _Loop(asyncio.SelectorEventLoop):
-    """The shared loop: it can also be closed when the green thread that runs it will never run again."""
-
-    orphaned = False
-
-    def is_running(self) -> bool:
-        return not self.orphaned and super().is_running()
-
-
 class _Call(Generic[T]):
     """A coroutine on the shared loop, and the green thread that waits for it."""
 
@@ -93,22 +83,15 @@ class _Call(Generic[T]):
 
 
 class _Shared:
-    """The shared loop of one OS thread, and who runs it. It dies with the thread-local, which dies with the thread."""
+    """The shared loop of one OS thread, and the green thread that runs it, which ends with the OS thread: see closing."""
 
     def __init__(self) -> None:
-        self.runner = asyncio.Runner(loop_factory=lambda: _Loop(GreenSelector()))
+        self.runner = asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(GreenSelector()))
         self.loop = self.runner.get_loop()
         self.calls: set[_Call[Any]] = set()
-        self.pid = os.getpid()
         # Not a method of ours: the green thread is not to keep us alive.
         self.thread = spawn(_serve, self.runner, self.loop, self.calls)
         self.thread.name = "greening.aio loop"
-
-    def __del__(self) -> None:
-        # Not in a child of fork, whose epoll set is the parent's.
-        if not self.loop.is_closed() and self.pid == os.getpid():
-            self.loop.orphaned = True  # type: ignore[attr-defined]  # a _Loop
-            self.loop.close()
 
     def begin(self, call: _Call[Any]) -> None:
         """In the loop."""
