@@ -83,7 +83,7 @@ class _Call(Generic[T]):
 
 
 class _Shared:
-    """The shared loop of one OS thread, and the green thread that runs it, which ends with the OS thread: see closing."""
+    """The shared loop of one OS thread, and the green thread that runs it. It ends with the OS thread: see closing."""
 
     def __init__(self) -> None:
         self.runner = asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(GreenSelector()))
