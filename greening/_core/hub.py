@@ -265,6 +265,9 @@ class Hub(ExternalWaits, HubOps):
                     self.ready.popleft()
                 else:
                     self._carry(task)
+        except BaseException:  # no memory for another carrier: the others come first
+            self.ready.append(self.ready.popleft())
+            raise
         finally:
             del task  # or it would live, with its result, until the hub runs again
             wake_collector()

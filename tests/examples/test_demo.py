@@ -67,10 +67,11 @@ def test_finds_what_is_there_twice(demo: Run, monkeypatch: pytest.MonkeyPatch):
         assert rows[cause] == [str(count)] * 2, cause
     size = sum(page.size for page in good) + len(moved) * pages[0].size
     assert rows["bytes"] == [f"{size:,}"] * 2
-    assert rows["most at once"] == [str(PAGES)] * 2
+    # The first may be done before the last has begun.
+    assert all(PAGES // 3 < int(most) <= PAGES for most in rows["most at once"])
     waited = waits(pages, timeout)
     for column in range(2):
-        assert waited <= number(rows["one at a time"][column]) < waited + 10
+        assert waited - 0.1 <= number(rows["one at a time"][column]) < waited + 10  # it is rounded
         assert timeout <= number(rows["elapsed"][column]) < waited / 2
     assert "requests: 60/60 pages, 6 failed, 0 at once" in done.stderr
     assert len(done.stderr.splitlines()) == 8  # sparse, where nobody watches

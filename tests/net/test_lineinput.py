@@ -47,7 +47,8 @@ def test_reading_a_pipe_lets_others_run_and_loses_nothing(run_program: Callable[
 def test_others_run_while_a_line_is_typed(start: Start, library: str) -> None:
     terminal = start(str(PROGRAMS / "terminal_input.py"), library)
     terminal.expect("first? ")
-    terminal.expect("others run")
+    if "others run" not in terminal.said:
+        terminal.expect("others run")
     terminal.type("abx\x7fc\r")
     terminal.expect("got 'abc'")
     terminal.expect("events [('builtins.input', 'first? '), ('builtins.input/result', 'abc')]")

@@ -99,6 +99,7 @@ def run(times):
     threads = [each.switch() for each in suspended]
     assert all(thread.is_alive() for thread in threads)
     del suspended[:]
+    greening.sleep(0.001)  # the hub knows the greenlet that it has switched to last
     gc.collect()
     assert not any(thread.is_alive() for thread in threads)
 
