@@ -11,6 +11,7 @@ from functools import partial
 from types import GenericAlias, ModuleType
 from typing import Any
 
+from greening._core.backoff import Backoff
 from greening._core.critical import guard
 from greening._core.fairness import spend
 from greening._core.parking_lot import ParkingLot
@@ -21,7 +22,6 @@ from greening.patcher.references import holders
 from greening.patcher.spec import Patch, Undo
 from greening.patches.threading import HISTORY
 from greening.sync.lock import check_timeout
-from greening.threads import locks
 from greening.threads.late import Exchange
 
 try:
@@ -147,7 +147,7 @@ class _AdoptedQueue(SimpleQueue):
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
         """See `SimpleQueue.get`. The real queue tells no hub when something comes: this looks again and again."""
         seconds = _seconds(timeout) if block and timeout is not None else None
-        look = locks.Look(seconds)
+        look = Backoff(seconds)
         while True:
             try:
                 return self._real.get_nowait()

@@ -17,6 +17,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from greening._core.backoff import Backoff
 from greening._core.critical import wake_collector_for_good
 from greening._core.task import RUNNING
 from greening._originals import allocate_lock, get_ident, monotonic, time_sleep
@@ -29,8 +30,6 @@ _PATIENCE = 1.0
 # And for those that were awake: they may compute in a green thread, and never stop. (The accelerator knows what to do
 # with them: see carrier.c. The Python source does not.)
 _PATIENCE_AWAKE = 0.05
-# Seconds between looks. No event would do: the thread must have begun to wait, which it cannot tell.
-_PAUSE = 0.0002
 
 _lock = allocate_lock()
 _lock.acquire()
@@ -102,9 +101,10 @@ def _halt(hubs: "list[Hub]") -> None:
         hub._enter = hang
         hub.turns = 0
         hub.post(hang)
-    begun = monotonic()
+    # No event would do: the thread must have begun to wait, which it cannot tell.
+    begun, look = monotonic(), Backoff(None, longest=0.001)
     while any(not _has_halted(hub) and monotonic() - begun < patience for hub, patience in others.items()):
-        time_sleep(_PAUSE)
+        time_sleep(look.next())
 
 
 def _has_halted(hub: "Hub") -> bool:

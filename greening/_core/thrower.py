@@ -8,13 +8,11 @@ itself then is RUNNING and nowhere to be found; Ctrl-C, a Timeout and a kill hav
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from greening._core.backoff import Backoff
 from greening._core.task import DEAD, PARKED, READY, RUNNING, Task
 
 if TYPE_CHECKING:
     from greening._core.hub import Hub
-
-# How often to look at a task whose greenlet a stand-in holds suspended, without its being parked itself. Seconds.
-_LOOK_AGAIN = 0.01
 
 
 class Thrower(Task):
@@ -38,7 +36,7 @@ class Thrower(Task):
     def execute(self) -> None:
         """Run on a carrier, as green threads do: what the target does next may be anything."""
         self.state = RUNNING
-        target = self._target
+        target, look = self._target, Backoff(None)
         while (self._wanted is None or self._wanted()) and not target.interrupt(self._error):
             glet = target.greenlet
             if target.state == DEAD or glet is None or glet.dead:
@@ -50,7 +48,7 @@ class Thrower(Task):
                 # Ours all the same: a finaliser or a signal handler waits on it. To raise there would be to raise
                 # anywhere.
                 self.state = PARKED
-                self.park(self.hub.now() + _LOOK_AGAIN)
+                self.park(self.hub.now() + look.next())
             else:
                 self._again()  # before the throw, from which only the ready queue leads back
                 glet.throw(self._error)

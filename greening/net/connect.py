@@ -5,6 +5,7 @@ import errno
 from collections.abc import Callable
 from typing import Any
 
+from greening._core.backoff import Backoff
 from greening._core.current import current
 from greening._core.fairness import spend
 from greening._core.poller import IN, OUT
@@ -27,10 +28,6 @@ _UNDER_WAY = (errno.EINPROGRESS, errno.EINTR, errno.EALREADY)
 
 # Families in which a second connect(2) tells how the first stands: EALREADY, EISCONN, or it begins.
 _ASKABLE = (*INET, _socket.AF_UNIX)
-
-# A Unix socket whose listener's backlog is full answers EAGAIN and reports nothing when there is room again: ask again,
-# at first soon, then every so many seconds.
-_RETRY_FIRST, _RETRY_LAST = 0.001, 0.050
 
 
 def resolved(sock: Any, address: Any) -> Any:
@@ -102,13 +99,13 @@ def _connect(sock: Any, address: Any) -> int:
     address = resolved(sock, address)
     deadline = deadline_of(sock)
     error = _begin(sock, address)
-    pause = _RETRY_FIRST
+    # A Unix socket whose listener's backlog is full answers EAGAIN, and reports nothing when there is room again.
+    look = Backoff(None if deadline is None else deadline - current().hub.now(), longest=0.05)
     while error == errno.EAGAIN and family_of(sock) == _socket.AF_UNIX:
-        left = pause if deadline is None else deadline - current().hub.now()
-        if left <= 0:
+        pause = look.next()
+        if not pause:
             raise TimeoutError("timed out")
-        sleep(min(pause, left))
-        pause = min(pause * 2, _RETRY_LAST)
+        sleep(pause)
         error = _begin(sock, address)
     while error in _UNDER_WAY:
         wait_socket(sock, OUT, deadline)

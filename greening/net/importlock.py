@@ -12,6 +12,7 @@ from typing import Any
 
 from greenlet import getcurrent, greenlet
 
+from greening._core.backoff import Backoff
 from greening._core.current import current, has_hub
 from greening._core.fork import NET, before_fork
 from greening._core.waiting import sleep
@@ -20,9 +21,6 @@ from greening.net.builtin import Home
 _real_acquire = _imp.acquire_lock
 _real_release = _imp.release_lock
 _home = Home("_imp")
-
-# Seconds between looks. An import lock that is held across a switch is a rare thing.
-_PAUSE = 0.001
 
 # One entry per acquisition of this OS thread (the real lock keeps the others out), in order.
 _holders: list[greenlet] = []
@@ -62,8 +60,9 @@ def _before_fork() -> None:
         return
     me = getcurrent()
     # `lock_held`: whoever gave the lock back through a name captured before the patch is still written down.
+    look = Backoff(None)
     while _imp.lock_held() and any(holder is not me and not holder.dead for holder in _holders):
-        sleep(_PAUSE)
+        sleep(look.next())
 
 
 before_fork(NET, _before_fork)

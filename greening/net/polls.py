@@ -6,6 +6,7 @@ from operator import index
 from types import TracebackType
 from typing import Any, NoReturn
 
+from greening._core.backoff import Backoff
 from greening._core.current import current, hubless
 from greening._core.fairness import spend
 from greening._core.poller import IN, NO_ROOM
@@ -16,7 +17,6 @@ from greening._core.waiting import forget_fd, sleep, wait_for_room
 from greening._originals import epoll as _real_epoll
 from greening._originals import poll as _real_poll
 from greening.net.select import number_of, wait_events
-from greening.threads.locks import Look
 
 Events = list[tuple[int, int]]
 
@@ -96,7 +96,7 @@ class _AdoptedPoll(Poll):
     __slots__ = ()
 
     def _wait(self, seconds: float | None) -> Events:
-        look = Look(seconds)
+        look = Backoff(seconds)
         while True:
             pause = look.next()
             sleep(pause)

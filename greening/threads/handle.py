@@ -12,6 +12,7 @@ from weakref import WeakSet
 
 from greenlet import GreenletExit
 
+from greening._core.backoff import Backoff
 from greening._core.critical import guard
 from greening._core.current import current
 from greening._core.fairness import spend
@@ -23,7 +24,7 @@ from greening._core.stuck import idle_natives
 from greening._core.task import Task
 from greening._core.uninterruptible import uninterruptible
 from greening._originals import get_ident as _native_ident
-from greening._originals import is_finalizing, monotonic, thread_count
+from greening._originals import is_finalizing, thread_count
 from greening.sync.lock import Lock, check_timeout
 from greening.threads.identity import get_ident, home_hub
 from greening.threads.locks import OpenLock
@@ -36,9 +37,6 @@ _made: "WeakSet[Handle]" = WeakSet()
 
 # 3.13 and later have an exception of its own for it.
 _FinalizationError: type[RuntimeError] = getattr(builtins, "PythonFinalizationError", RuntimeError)
-
-# How long a join of a native thread, which cannot tell a hub that it ends, looks away at most. Seconds.
-_LONGEST_LOOK_AWAY = 0.02
 
 
 class StartedThread(GreenThread[Any]):
@@ -277,14 +275,9 @@ class NativeHandle(Handle):
         return self._done or bool(self._real.is_done())
 
     def _join(self, seconds: float | None) -> None:
-        deadline = None if seconds is None else monotonic() + seconds
-        pause = 0.0005
-        while not self.is_done():
-            left = pause if deadline is None else min(pause, deadline - monotonic())
-            if left <= 0:
-                return
-            super()._join(left)
-            pause = min(pause * 2, _LONGEST_LOOK_AWAY)
+        look = Backoff(seconds)
+        while not self.is_done() and (pause := look.next()):
+            super()._join(pause)
 
     def _set_done(self) -> None:
         super()._set_done()

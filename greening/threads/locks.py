@@ -9,20 +9,16 @@ and whoever waits for it looks again from time to time.
 import sys
 from typing import Any
 
+from greening._core.backoff import Backoff
 from greening._core.critical import guard
 from greening._core.parking_lot import ParkingLot
 from greening._core.uninterruptible import uninterruptible
 from greening._core.waiting import sleep
 from greening._originals import RLock as RealRLock
-from greening._originals import monotonic
 from greening.sync.lock import Lock as GreenLock
 from greening.sync.lock import RLock as GreenRLock
 from greening.sync.lock import acquire_anyway, check_timeout, running
 from greening.threads.identity import is_os_thread
-
-# How often who waits for a lock that was real looks again: at first, and at most. Seconds.
-_FIRST_PAUSE = 0.0005
-_LONGEST_PAUSE = 0.02
 
 
 class lock(GreenLock):
@@ -60,31 +56,6 @@ class RLock(GreenRLock):
         raise TypeError(f"cannot pickle {type(self).__module__ + '.' + type(self).__name__!r} object")
 
 
-class Look:
-    """The times at which to look again until a deadline."""
-
-    __slots__ = ("deadline", "pause")
-
-    def __init__(self, seconds: float | None) -> None:
-        self.deadline = None if seconds is None else monotonic() + seconds
-        self.pause = _FIRST_PAUSE
-
-    def left(self) -> float | None:
-        """Seconds until the deadline; None: there is none."""
-        return None if self.deadline is None else max(0.0, self.deadline - monotonic())
-
-    def over(self) -> bool:
-        """True when the deadline has passed."""
-        return self.left() == 0
-
-    def next(self) -> float:
-        """Seconds until the next look; 0 when the time is up."""
-        pause = self.pause
-        self.pause = min(pause * 2, _LONGEST_PAUSE)
-        left = self.left()
-        return pause if left is None else min(pause, left)
-
-
 @uninterruptible
 class OpenLock(lock):
     """A lock that a release really opens: its waiters are woken, and whoever comes first takes it.
@@ -111,14 +82,14 @@ class OpenLock(lock):
             return True
         if not blocking or seconds == 0:
             return False
-        look = Look(seconds)
+        look = Backoff(seconds)
         while True:
             if self._look_again(look):
                 return True
             if look.over():
                 return False
 
-    def _look_again(self, look: Look) -> bool:
+    def _look_again(self, look: Backoff) -> bool:
         """Wait until it may be open, and try."""
         with guard:
             task = self._waiters.enter()
@@ -128,7 +99,7 @@ class OpenLock(lock):
         self._waiters.wait(task, self._patience(look))
         return self._real.acquire(False)
 
-    def _patience(self, look: Look) -> float | None:
+    def _patience(self, look: Backoff) -> float | None:
         return look.left()
 
 
@@ -148,7 +119,7 @@ class AdoptedLock(OpenLock):
         """The real lock."""
         return self._real
 
-    def _patience(self, look: Look) -> float | None:
+    def _patience(self, look: Backoff) -> float | None:
         return look.next()
 
     def _at_fork_reinit(self) -> None:
@@ -191,7 +162,7 @@ class AdoptedRLock(RLock):
             return bool(self.original.acquire(False))
         if self._is_from_before():
             return bool(self.original.acquire(False))
-        look = Look(seconds)
+        look = Backoff(seconds)
         if not self._gate.acquire(blocking, timeout):
             return False
         try:
@@ -206,7 +177,7 @@ class AdoptedRLock(RLock):
             self._gate.release()
         return taken
 
-    def _take_original(self, look: Look | None) -> bool:
+    def _take_original(self, look: Backoff | None) -> bool:
         # Held by this OS thread's main greenlet, it would let a green thread in.
         while (not is_os_thread() and self.original._is_owned()) or not self.original.acquire(False):
             pause = 0.0 if look is None else look.next()

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from greening._core import stuck
+from greening._core.backoff import Backoff
 from greening._core.critical import guard
 from greening._core.current import current, has_hub
 from greening._core.fairness import spend
@@ -36,8 +37,6 @@ RECURSIVE_MUTEX, SEMAPHORE = 0, 1
 SIT_SECONDS = 0.02
 # How often in a row a permit may be handed on inside this process while others may be waiting in theirs.
 _MOST_HANDED_ON = 16
-# How often who needs to know looks whether a native thread without waiters has left, in seconds.
-_LOOK_AGAIN = 0.0005
 
 _pool = NativePool(1000, deaf=True)
 
@@ -193,8 +192,9 @@ class SemLock:
         """
         if not self._sat_for:
             return False
+        look = Backoff(None, longest=0.001)
         while self._sat_for and not self._waiters and self._real._is_zero():
-            time_sleep(_LOOK_AGAIN)
+            time_sleep(look.next())
         return bool(self._real.acquire(False))
 
     def _wait(self, timeout: float | None) -> bool:

@@ -1,0 +1,33 @@
+"""Looking again and again, where nothing tells when there is something to see: soon at first, then less often."""
+
+from greening._originals import monotonic
+
+# Seconds until the second look, and at most between two.
+FIRST = 0.0005
+LONGEST = 0.02
+
+
+class Backoff:
+    """The times at which to look again, until `seconds` from now have passed; None: for ever."""
+
+    __slots__ = ("_deadline", "_longest", "_pause")
+
+    def __init__(self, seconds: float | None, first: float = FIRST, longest: float = LONGEST) -> None:
+        self._deadline = None if seconds is None else monotonic() + seconds
+        self._pause = first
+        self._longest = longest
+
+    def left(self) -> float | None:
+        """Seconds until the deadline; None: there is none."""
+        return None if self._deadline is None else max(0.0, self._deadline - monotonic())
+
+    def over(self) -> bool:
+        """True when the deadline has passed."""
+        return self.left() == 0
+
+    def next(self) -> float:
+        """Seconds until the next look; 0 when the time is up."""
+        pause = self._pause
+        self._pause = min(pause * 2, self._longest)
+        left = self.left()
+        return pause if left is None else min(pause, left)
