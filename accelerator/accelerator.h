@@ -56,7 +56,8 @@ typedef struct {
     PyObject *ready, *idle, *carriers, *regs, *now, *enter, *post, *main, *task;
     Py_ssize_t turns, carrier_refs;
     unsigned long awake;
-    unsigned long long round_end; /* in ticks */
+    unsigned long long round_end, lap_began; /* in ticks */
+    Py_ssize_t lap, lap_end;
     char timed;
     PyObject *dict, *weakrefs;
 } Hub;
@@ -146,7 +147,8 @@ void guard_take_back(Py_ssize_t depth);
 
 /* fairness.c */
 extern __thread unsigned long long slice_end;
-extern unsigned long long round_ticks, slice_ticks;
+extern unsigned long long round_ticks, slice_ticks, quick_lap_ticks;
+extern Py_ssize_t max_lap;
 unsigned long long ticks(void);
 int spend(void);                           /* a call that may wait is about to be tried. -1: error */
 void calibrate(void);

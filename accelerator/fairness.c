@@ -10,13 +10,14 @@ enum { LONG_AGO = 50 };
 
 /* When the slice of what runs in this OS thread ends. */
 __thread unsigned long long slice_end;
-unsigned long long round_ticks, slice_ticks;
+unsigned long long round_ticks, slice_ticks, quick_lap_ticks;
+Py_ssize_t max_lap;
 
 /* When the processor's time of this OS thread was looked up last, in ticks, and what it was, in nanoseconds. */
 static __thread unsigned long long looked_up, used_then;
 static double ticks_per_nanosecond = 2.5;
 
-static double round_seconds = 0.001, slice_seconds = 0.001;
+static double round_seconds = 0.001, slice_seconds = 0.001, quick_lap_seconds = 0.0001;
 static long tries, all_tries = 1024;
 static PyObject *let_others_run; /* told by Python */
 
@@ -74,6 +75,7 @@ calibrate(void)
     ticks_per_nanosecond = a_second / 1e9;
     round_ticks = (unsigned long long)(a_second * round_seconds);
     slice_ticks = (unsigned long long)(a_second * slice_seconds);
+    quick_lap_ticks = (unsigned long long)(a_second * quick_lap_seconds);
 }
 
 static void
@@ -151,12 +153,15 @@ double_spend(PyObject *Py_UNUSED(module), PyObject *function)
 static PyObject *
 set_round(PyObject *Py_UNUSED(module), PyObject *args)
 {
-    double a_round, a_slice;
+    double a_round, a_slice, a_quick_lap;
     long number;
-    if (!PyArg_ParseTuple(args, "ddl", &a_round, &a_slice, &number))
+    Py_ssize_t lap;
+    if (!PyArg_ParseTuple(args, "ddldn", &a_round, &a_slice, &number, &a_quick_lap, &lap))
         return NULL;
     round_seconds = a_round;
     slice_seconds = a_slice;
+    quick_lap_seconds = a_quick_lap;
+    max_lap = lap;
     tries = all_tries = number;
     calibrate();
     Py_RETURN_NONE;
@@ -177,7 +182,7 @@ static PyMethodDef functions[] = {
      "spend($module)\n--\n\nA call that may wait is about to be tried: let the others run first when the slice is over."},
     {"begin_slice", begin_slice, METH_NOARGS, "begin_slice($module)\n--\n\nNo look is due before another slice is over."},
     {"double_spend", double_spend, METH_O, "double_spend(function): what lets the others run."},
-    {"set_round", set_round, METH_VARARGS, "set_round(seconds of a round, seconds of a slice, tries)."},
+    {"set_round", set_round, METH_VARARGS, "set_round(seconds of a round, seconds of a slice, tries, seconds of a quick lap, switches of the longest)."},
     {"set_slice", set_slice, METH_VARARGS, "set_slice(tries, over): what is left of the running slice. For tests."},
     {NULL, NULL, 0, NULL},
 };

@@ -93,14 +93,27 @@ give_carrier(Hub *hub, Task *task)
     return 1;
 }
 
+/* Hub.begin_lap: look at the clock, once in so many switches. 0: the round is over, by the count or by the time. */
+static int
+begin_lap(Hub *hub)
+{
+    unsigned long long now = ticks();
+    if (hub->turns <= 0 || now >= hub->round_end)
+        return 0;
+    hub->lap = now - hub->lap_began >= quick_lap_ticks ? 1 : 2 * hub->lap < max_lap ? 2 * hub->lap : max_lap;
+    hub->lap_began = now;
+    hub->lap_end = hub->turns > hub->lap ? hub->turns - hub->lap : 0;
+    slice_end = hub->timed ? now + slice_ticks : ~0ULL;
+    return 1;
+}
+
 /* Hub.switch: leave the running greenlet for the next runnable task, or for the loop. */
 PyObject *
 hub_switch(Hub *hub)
 {
     PyObject *resume = hub->enter;
     Ring *ready = (Ring *)hub->ready;
-    unsigned long long now = ticks();
-    if (hub->turns > 0 && now < hub->round_end) {
+    if (hub->turns > hub->lap_end || begin_lap(hub)) {
         Task *task = (Task *)ring_first(ready);
         if (task != NULL) {
             int has = IS_NONE(task->resume) ? give_carrier(hub, task) : 1;
@@ -108,7 +121,6 @@ hub_switch(Hub *hub)
                 return NULL;
             if (has) {
                 hub->turns--;
-                slice_end = hub->timed ? now + slice_ticks : ~0ULL;
                 resume = task->resume;
                 Py_INCREF(resume);
                 Py_DECREF(ring_popleft(ready));
@@ -258,7 +270,12 @@ begin_round(Hub *self, PyObject *args)
     calibrate();
     note_processor_time();
     self->turns = turns;
-    self->round_end = self->timed ? ticks() + round_ticks : ~0ULL;
+    unsigned long long began = ticks();
+    if (began - self->lap_began >= quick_lap_ticks)
+        self->lap = 1;
+    self->lap_began = began;
+    self->lap_end = turns > self->lap ? turns - self->lap : 0;
+    self->round_end = self->timed ? began + round_ticks : ~0ULL;
     Py_RETURN_NONE;
 }
 
@@ -284,6 +301,8 @@ static PyMemberDef hub_members[] = {
     {"ready", T_OBJECT_EX, offsetof(Hub, ready), READONLY, NULL},
     {"carrier_refs", T_PYSSIZET, offsetof(Hub, carrier_refs), 0, NULL},
     {"turns", T_PYSSIZET, offsetof(Hub, turns), 0, NULL},
+    {"lap", T_PYSSIZET, offsetof(Hub, lap), 0, NULL},
+    {"lap_end", T_PYSSIZET, offsetof(Hub, lap_end), 0, NULL},
     {"timed", T_BOOL, offsetof(Hub, timed), 0, NULL},
     {"awake", T_ULONG, offsetof(Hub, awake), 0, NULL},
     {"__dictoffset__", T_PYSSIZET, offsetof(Hub, dict), READONLY, NULL},

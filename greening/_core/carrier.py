@@ -20,7 +20,6 @@ from greenlet import GreenletExit, getcurrent, greenlet
 
 from greening._compiled import accelerator
 from greening._core.members import HubMembers
-from greening._core.slices import SLICE, SLICE_SECONDS
 from greening._core.task import DEAD
 from greening._originals import os_exit
 
@@ -62,8 +61,7 @@ class Carrier(greenlet):
             ):
                 break
             self.gr_context = None
-            now = hub.now()
-            in_time = hub.turns > 0 and now < hub.round_end
+            in_time = hub.turns > hub.lap_end or hub.begin_lap()
             mine = (self,)
             # From here to the switch nothing is called: a finaliser that blocks would resume as the next green thread.
             resume = hub._enter
@@ -71,8 +69,6 @@ class Carrier(greenlet):
                 following = ready[0]
                 del ready[0]
                 hub.turns -= 1
-                end = hub.slice_end = now + SLICE_SECONDS
-                SLICE.until = 0.0 if SLICE.shared else end
                 if following.resume is None:  # it has not begun: it runs here
                     following.resume = self.resume
                     self.gr_context = following.context

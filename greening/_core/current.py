@@ -18,7 +18,6 @@ from greening._core.critical import guard, rest_collector, wake_collector, wake_
 from greening._core.hub import Hub
 from greening._core.poller import default_poller
 from greening._core.running import ADOPTION, running_task
-from greening._core.slices import SLICE
 from greening._core.stuck import report_deadlock
 from greening._core.task import RUNNING, Task
 from greening._originals import get_ident, is_finalizing, real_local
@@ -111,7 +110,6 @@ def _make_hub() -> Hub:
         # The first thread's hub lives as long as the process, and must not be taken apart while modules are.
         _thread.closer = _Closer(hub)
     hubs.append(hub)
-    SLICE.shared = len(hubs) > 1
     hub.begin()
     ending.hang_if_it_has_come(hub)
     return hub
@@ -126,7 +124,6 @@ def use_hub(hub: Hub | None) -> Hub | None:
     if hub is not None:
         _thread.hub = hub
         hubs.append(hub)
-    SLICE.shared = len(hubs) > 1
     return before
 
 
@@ -176,7 +173,6 @@ def _after_fork_in_child() -> None:
             other.poller.close()
             other.bury(None, "its OS thread stayed behind in the parent of a fork")
     hubs[:] = [] if hub is None else [hub]
-    SLICE.shared = False
     if hub is not None:
         hub.after_fork(current())
     wake_collector_for_good()

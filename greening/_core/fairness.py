@@ -72,6 +72,7 @@ def _let_others_run() -> None:
     task = _running()
     if task is not None and task.state == RUNNING and not guard.is_owned():
         task.pass_turn()
+        task.hub.begin_slice(task.hub.now())
     else:  # it must not here, or has no others
         begin_slice()
 

@@ -111,15 +111,15 @@ class GreenThread(ThreadMembers, Task, Generic[T]):
         """
         # From here on there are no new waiters and links: see `wait` and `link`. What is let go of may have finalisers,
         # which may park: the waiters come first.
-        known = (self._func, self._args, self._kwargs, self.context)
-        self._func = None
+        func, self._func = self._func, None
         if self._waiters is not None:
             self._waiters.unpark_all()
         self._args = self._kwargs = self.error = self.context = None  # type: ignore[assignment]  # never read again
-        del known
-        links, self._links = self._links, None
-        for link in links or ():
-            self._call_link(*link)
+        del func
+        if self._links is not None:
+            links, self._links = self._links, None
+            for link in links:
+                self._call_link(*link)
         if self._locals is not None:
             self._locals = None
         if self.timer is not None:
@@ -182,12 +182,11 @@ class GreenThread(ThreadMembers, Task, Generic[T]):
             if waiters is None:
                 waiters = ParkingLot()  # making it may run a finaliser, which may wait for this thread, too
                 waiters = self._waiters = self._waiters or waiters
-            with guard:
-                task = waiters.enter()
-                ended = self._func is None
-                if ended:
-                    waiters.withdraw(task)
-            if not ended:
+            # First enter, then look: it may be ending in another OS thread.
+            task = waiters.enter()
+            if self._func is None:
+                waiters.withdraw(task)
+            else:
                 waiters.wait(task, timeout)
                 if self._func is not None:
                     raise TimeoutError(f"{self.name} has not ended within {timeout} seconds")

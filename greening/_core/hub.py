@@ -66,8 +66,9 @@ class Hub(ExternalWaits, HubOps):
         # Slices of a test's own clock have nothing to do with the processor's.
         self.timed = clock.now is monotonic
         self._make_poller = make_poller
-        self.turns = 0
-        self.round_end = self.slice_end = 0.0
+        self.turns = self.lap_end = 0
+        self.lap = 1
+        self.round_end = self.slice_end = self.lap_began = 0.0
         # When the processor's time of this OS thread was looked up last, and what it was.
         self.looked_up = self.used_then = 0.0
         self.timers = TimerHeap()

@@ -14,7 +14,7 @@ from greening._compiled import accelerator
 from greening._core.critical import guard
 from greening._core.running import waiting_task
 from greening._core.stand_in import StandIn
-from greening._core.task import DEAD, PARKED, READY, TIMED_OUT, Task
+from greening._core.task import DEAD, PARKED, READY, RUNNING, TIMED_OUT, Task
 from greening._core.timers import deadline_after
 from greening._core.uninterruptible import uninterruptible
 from greening._originals import get_ident
@@ -55,9 +55,11 @@ if TYPE_CHECKING or accelerator is None:
 
         def unpark_all(self, value: Any = None) -> None:
             """Have every task that waits resumed with `value`, in order. Thread-safe."""
+            if not self:
+                return
             with guard:
                 tasks = self[:]
-                del self[:]
+                self.clear()
                 for task in tasks:
                     if task.state == PARKED:
                         task.state = READY
@@ -102,7 +104,9 @@ class ParkingLot(LotOps):
             The task that waits: the running one, or its stand-in (see stand_in).
         """
         if task is None:
-            task = waiting_task().waiter()
+            task = waiting_task()
+            if task.state != RUNNING:
+                task = task.waiter()
             task.state = PARKED
             if isinstance(task, StandIn):
                 self.insert(task.place_in(self), task)

@@ -5,6 +5,10 @@ SLICE_SECONDS = 0.001
 # Seconds after which a round of the hub ends, whatever is left of it. A single slice may take longer: nothing can
 # interrupt it.
 ROUND_SECONDS = 0.001
+# Switches after which the hub's round looks at the clock, at most.
+LAP = 16
+# Seconds in which a lap of so many switches is over when each of them is quick.
+QUICK_LAP_SECONDS = 0.0001
 # So many slices after its beginning one is over in any case: a call may have waited without using the processor.
 LONG_AGO = 50
 # Calls after which it does so in any case.
@@ -17,15 +21,13 @@ class _Slice:
     Attributes:
         until: before this time (of `time.monotonic`) there is no need to look whether a slice is over.
         tries: calls that are left before others run in any case.
-        shared: there is more than one hub, and each has a slice of its own: `until` is what was looked up last.
     """
 
-    __slots__ = ("shared", "tries", "until")
+    __slots__ = ("tries", "until")
 
     def __init__(self) -> None:
         self.until = 0.0
         self.tries = TRIES
-        self.shared = False
 
 
 SLICE = _Slice()

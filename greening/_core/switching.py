@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from greening._compiled import accelerator
 from greening._core.members import HubMembers
-from greening._core.slices import ROUND_SECONDS, SLICE, SLICE_SECONDS, TRIES
+from greening._core.slices import LAP, QUICK_LAP_SECONDS, ROUND_SECONDS, SLICE_SECONDS, TRIES
 from greening._core.task import DEAD
 from greening._originals import thread_time
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING or accelerator is None:
     class HubOps(HubMembers):
         """What is done with a hub all the time."""
 
+        lap: int
+        lap_began: float
+        lap_end: int
         now: Callable[[], float]
         round_end: float
         slice_end: float
@@ -25,21 +28,28 @@ if TYPE_CHECKING or accelerator is None:
         def switch(self) -> Any:
             """Leave the running greenlet for the next runnable task, or for the loop. Returns when it is resumed."""
             ready = self.ready
-            if ready and self.turns > 0:
-                now = self.now()
-                if now < self.round_end and ready:
-                    # From here to the switch nothing is called that could run a finaliser.
-                    resume = ready[0].resume
-                    if resume is not None:
-                        del ready[0]
-                    else:
-                        resume = self._start_first()
-                    if resume is not None:
-                        self.turns -= 1
-                        end = self.slice_end = now + SLICE_SECONDS  # `begin_slice`, without its frame
-                        SLICE.until = 0.0 if SLICE.shared else end
-                        return resume()
+            if ready and (self.turns > self.lap_end or self.begin_lap()) and ready:
+                # From here to the switch nothing is called that could run a finaliser.
+                resume = ready[0].resume
+                if resume is not None:
+                    del ready[0]
+                else:
+                    resume = self._start_first()
+                if resume is not None:
+                    self.turns -= 1
+                    return resume()
             return self._enter()
+
+        def begin_lap(self) -> bool:
+            """Look at the clock, once in so many switches. False: the round is over, by the count or by the time."""
+            now = self.now()
+            if self.turns <= 0 or now >= self.round_end:
+                return False
+            self.lap = min(LAP, 2 * self.lap) if now - self.lap_began < QUICK_LAP_SECONDS else 1
+            self.lap_began = now
+            self.lap_end = max(0, self.turns - self.lap)
+            self.slice_end = now + SLICE_SECONDS
+            return True
 
         def _start_first(self) -> Callable[..., Any] | None:
             """Take the first runnable task and give it an idle carrier. None: there is none, or the task is dead."""
@@ -60,16 +70,19 @@ if TYPE_CHECKING or accelerator is None:
         def begin_round(self, turns: int, now: float) -> None:
             """From `now` on the runnable tasks have their turns, until a number of switches or the time is used up."""
             self.turns = turns
+            if now - self.lap_began >= QUICK_LAP_SECONDS:
+                self.lap = 1
+            self.lap_end = max(0, turns - self.lap)
+            self.lap_began = now
             self.round_end = now + ROUND_SECONDS
             if now - self.looked_up > ROUND_SECONDS:
                 self.looked_up = now
                 self.used_then = thread_time()
 
         def begin_slice(self, now: float) -> None:
-            """A task is going to be resumed at `now`: see fairness."""
-            end = self.slice_end = now + SLICE_SECONDS
-            SLICE.until = 0.0 if SLICE.shared else end
+            """What runs from `now` on has a slice of its own: see fairness."""
+            self.slice_end = now + SLICE_SECONDS
 
 else:
     HubOps = accelerator.HubMembers
-    accelerator.set_round(ROUND_SECONDS, SLICE_SECONDS, TRIES)
+    accelerator.set_round(ROUND_SECONDS, SLICE_SECONDS, TRIES, QUICK_LAP_SECONDS, LAP)

@@ -168,7 +168,14 @@ class Task(TaskMembers):
         if SLOTS.busy is not None and (loop := SLOTS.busy()) is not None:
             slots = SLOTS.save(loop)
         try:
-            came = hub.switch()
+            # The direct switch of Hub.switch, here: one frame less in everything that waits.
+            ready = hub.ready
+            if ready and hub.turns > hub.lap_end and (resume := ready[0].resume) is not None:
+                hub.turns -= 1
+                del ready[0]
+                came = resume()
+            else:
+                came = hub.switch()
             while came is not _SWITCHED:
                 # Not one of ours: a foreign greenlet has ended whose parent we are, and its result came up here. Or
                 # the next task is held by a stand-in, and nothing was switched.

@@ -31,7 +31,8 @@ def sleep(seconds: float = 0) -> None:
             task.state = PARKED
             task.park(deadline)
             return
-    task = task.waiter()
+    if task.state != RUNNING:
+        task = task.waiter()
     task.state = READY
     hub.ready.append(task)
     task.park()
