@@ -97,8 +97,10 @@ give_carrier(Hub *hub, Task *task)
 static int
 begin_lap(Hub *hub)
 {
+    if (hub->turns <= 0)
+        return 0;
     unsigned long long now = ticks();
-    if (hub->turns <= 0 || now >= hub->round_end)
+    if (now >= hub->round_end)
         return 0;
     hub->lap = now - hub->lap_began >= quick_lap_ticks ? 1 : 2 * hub->lap < max_lap ? 2 * hub->lap : max_lap;
     hub->lap_began = now;

@@ -175,8 +175,7 @@ class GreenThread(ThreadMembers, Task, Generic[T]):
             RuntimeError when it waits for itself.
         """
         if self._func is not None:
-            task = waiting_task()
-            if task is self:
+            if self.resume is not None and waiting_task() is self:
                 raise RuntimeError(f"{self.name} would wait for itself for ever")
             waiters = self._waiters
             if waiters is None:

@@ -10,6 +10,8 @@ whether it had been chosen; if it had, it passes the value on.
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from greenlet import getcurrent
+
 from greening._compiled import accelerator
 from greening._core.critical import guard
 from greening._core.running import waiting_task
@@ -104,7 +106,11 @@ class ParkingLot(LotOps):
             The task that waits: the running one, or its stand-in (see stand_in).
         """
         if task is None:
-            task = waiting_task()
+            try:
+                # `waiting_task`, without its frame.
+                task = getcurrent()._greening_task  # type: ignore[attr-defined]  # set by us
+            except (AttributeError, RuntimeError):
+                task = waiting_task()
             if task.state != RUNNING:
                 task = task.waiter()
             task.state = PARKED

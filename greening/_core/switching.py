@@ -42,8 +42,10 @@ if TYPE_CHECKING or accelerator is None:
 
         def begin_lap(self) -> bool:
             """Look at the clock, once in so many switches. False: the round is over, by the count or by the time."""
+            if self.turns <= 0:
+                return False
             now = self.now()
-            if self.turns <= 0 or now >= self.round_end:
+            if now >= self.round_end:
                 return False
             self.lap = min(LAP, 2 * self.lap) if now - self.lap_began < QUICK_LAP_SECONDS else 1
             self.lap_began = now

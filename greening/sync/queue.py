@@ -126,7 +126,11 @@ class LightQueue(Generic[T]):
             if self.is_shutdown:
                 error = _shut_down
             # A getter waits only while there are no items that it would rather have.
-            elif (self._getters and self._getters.unpark(item) is not None) or self._store(item):
+            elif self._getters and (getter := self._getters.choose(item)) is not None:
+                resume(getter)
+                self._accepted()
+                return
+            elif self._store(item):
                 self._accepted()
                 return
             elif not block or timeout == 0:
