@@ -7,9 +7,9 @@ of them closes it.
 """
 
 import errno
-import io
 import stat
 import sys
+from _io import FileIO as _FileIO
 from collections.abc import Callable
 from fcntl import F_DUPFD_CLOEXEC, fcntl
 from select import PIPE_BUF
@@ -29,7 +29,7 @@ _NOT_NOW = (errno.EAGAIN, errno.EOPNOTSUPP, errno.ENOSYS)
 _CHUNK = 65536
 
 
-class GreenFileIO(io.FileIO):
+class GreenFileIO(_FileIO):
     """`io.FileIO` whose reads and writes park. The descriptor's flags are never changed.
 
     A read or write of a descriptor that has O_NONBLOCK returns None where the stdlib's does. After `close` the calls

@@ -11,9 +11,9 @@ exists is to the right object.
 import io
 import os
 import sys
+from _io import BufferedReader as _BufferedReader
+from _io import FileIO as _FileIO
 from collections.abc import Callable
-from io import BufferedReader as _BufferedReader
-from io import FileIO as _FileIO
 from types import MethodType
 from typing import Any, cast
 
