@@ -116,14 +116,10 @@ Task *running_task(void);                  /* new reference; NULL without an err
 int ring_append(Ring *ring, PyObject *item);
 PyObject *ring_popleft(Ring *ring);        /* new reference; NULL without an error: it is empty */
 PyObject *ring_first(Ring *ring);          /* borrowed; NULL: it is empty */
-int ring_appendleft(Ring *ring, PyObject *item);
 
 /* task.c */
-PyObject *task_park(Task *task, PyObject *deadline);
 PyObject *task_park_running(Task *task, PyObject *deadline);
-int task_wake(Task *task, PyObject *value);   /* 1: woken, 0: not, -1: error */
 int task_resume(Task *task);                  /* have a task that is READY run when its turn comes; -1: error */
-void task_cancel_park(Task *task);            /* nothing of a park may stay behind; the error that is set stays set */
 PyObject *hub_switch(Hub *hub);
 
 PyObject *task_new(PyTypeObject *type, PyObject *args, PyObject *kwargs);
@@ -131,7 +127,6 @@ int task_traverse(Task *self, visitproc visit, void *arg);
 int task_clear(Task *self);
 
 /* lot.c: under the GIL each is one step on every OS thread. -1: error. */
-extern PyTypeObject *lot_class;            /* ParkingLot; told by Python */
 Lot *lot_new(void);
 int lot_append(Lot *lot, PyObject *task);
 int lot_leave(Lot *lot, PyObject *task);   /* 1: it was in there */

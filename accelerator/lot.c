@@ -2,7 +2,8 @@
 #include "accelerator.h"
 #include <string.h>
 
-PyTypeObject *LotType, *lot_class;
+PyTypeObject *LotType;
+static PyTypeObject *lot_class; /* ParkingLot; told by Python */
 
 /* Make room for one more. -1: error. */
 static int

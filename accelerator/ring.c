@@ -59,17 +59,6 @@ ring_append(Ring *ring, PyObject *item)
     return 0;
 }
 
-int
-ring_appendleft(Ring *ring, PyObject *item)
-{
-    if (ring->length == ring->capacity && grow(ring) < 0)
-        return -1;
-    ring->first = (ring->first - 1) & (ring->capacity - 1);
-    ring->items[ring->first] = Py_NewRef(item);
-    ring->length++;
-    return 0;
-}
-
 PyObject *
 ring_first(Ring *ring)
 {
@@ -99,8 +88,11 @@ append(Ring *self, PyObject *item)
 static PyObject *
 appendleft(Ring *self, PyObject *item)
 {
-    if (check(item) < 0 || ring_appendleft(self, item) < 0)
+    if (check(item) < 0 || (self->length == self->capacity && grow(self) < 0))
         return NULL;
+    self->first = (self->first - 1) & (self->capacity - 1);
+    self->items[self->first] = Py_NewRef(item);
+    self->length++;
     Py_RETURN_NONE;
 }
 

@@ -115,8 +115,9 @@ set_alarm(Task *task, PyObject *deadline)
 
 static PyObject *slots_object; /* core.slots.SLOTS */
 
-void
-task_cancel_park(Task *task)
+/* Nothing of a park may stay behind; the error that is set stays set. */
+static void
+cancel_park(Task *task)
 {
     PyObject *type, *value, *trace;
     PyErr_Fetch(&type, &value, &trace);
@@ -164,8 +165,8 @@ restore_slots(PyObject *saved)
     return 0;
 }
 
-PyObject *
-task_park(Task *task, PyObject *deadline)
+static PyObject *
+park_until(Task *task, PyObject *deadline)
 {
     if (!IS(task->hub, HubType)) {
         PyErr_SetString(PyExc_TypeError, "this task has no hub");
@@ -175,7 +176,7 @@ task_park(Task *task, PyObject *deadline)
     if (!IS_NONE(task->error) && task->state == PARKED) {
         /* Thrown while it let others run although it need not have waited. */
         PyObject *error = Py_NewRef(task->error);
-        task_cancel_park(task);
+        cancel_park(task);
         PyErr_SetObject((PyObject *)Py_TYPE(error), error);
         Py_DECREF(error);
         return NULL;
@@ -185,20 +186,20 @@ task_park(Task *task, PyObject *deadline)
         double when = PyFloat_AsDouble(deadline);
         PyObject *exact = when == -1.0 && PyErr_Occurred() ? NULL : PyFloat_FromDouble(when);
         if (exact == NULL) {
-            task_cancel_park(task);
+            cancel_park(task);
             return NULL;
         }
-        PyObject *value = task_park(task, exact);
+        PyObject *value = park_until(task, exact);
         Py_DECREF(exact);
         return value;
     }
     if (deadline != Py_None && set_alarm(task, deadline) < 0) {
-        task_cancel_park(task);
+        cancel_park(task);
         return NULL;
     }
     PyObject *saved = save_slots();
     if (saved == NULL) {
-        task_cancel_park(task);
+        cancel_park(task);
         return NULL;
     }
     Py_ssize_t depth = guard_give_away();
@@ -210,7 +211,7 @@ task_park(Task *task, PyObject *deadline)
         came = hub_switch(hub);
     }
     if (came == NULL)
-        task_cancel_park(task);
+        cancel_park(task);
     int restored = restore_slots(saved);
     Py_DECREF(saved);
     if (depth > 0)
@@ -240,7 +241,7 @@ PyObject *
 task_park_running(Task *task, PyObject *deadline)
 {
     if (!IS_NONE(task->resume))
-        return task_park(task, deadline);
+        return park_until(task, deadline);
     return PyObject_CallMethodObjArgs((PyObject *)task, N_park, deadline, NULL);
 }
 
@@ -251,7 +252,7 @@ park(PyObject *self, PyObject *const *args, Py_ssize_t count)
         PyErr_SetString(PyExc_TypeError, "park() takes a deadline, or nothing");
         return NULL;
     }
-    return task_park((Task *)self, count ? args[0] : Py_None);
+    return park_until((Task *)self, count ? args[0] : Py_None);
 }
 
 /* Wake */
@@ -280,16 +281,6 @@ task_resume(Task *task)
     return done == NULL ? -1 : 0;
 }
 
-int
-task_wake(Task *task, PyObject *value)
-{
-    if (task->state != PARKED)
-        return 0;
-    SET(task->state, READY);
-    SET(task->value, value);
-    return task_resume(task) < 0 ? -1 : 1;
-}
-
 static PyObject *
 wake(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
@@ -297,8 +288,14 @@ wake(PyObject *self, PyObject *const *args, Py_ssize_t count)
         PyErr_SetString(PyExc_TypeError, "wake() takes a value, or nothing");
         return NULL;
     }
-    int woken = task_wake((Task *)self, count ? args[0] : Py_None);
-    return woken < 0 ? NULL : PyBool_FromLong(woken);
+    Task *task = (Task *)self;
+    if (task->state != PARKED)
+        Py_RETURN_FALSE;
+    SET(task->state, READY);
+    SET(task->value, count ? args[0] : Py_None);
+    if (task_resume(task) < 0)
+        return NULL;
+    Py_RETURN_TRUE;
 }
 
 static PyMethodDef task_methods[] = {

@@ -70,7 +70,6 @@ os_kill = os.kill
 os_exit = os._exit
 getpid = os.getpid
 strerror = os.strerror
-os_fork = os.fork
 os_sendfile = os.sendfile
 waitpid = os.waitpid
 waitid = os.waitid

@@ -23,8 +23,7 @@ class Timeout(BaseException):
             slow()                # is left silently after five seconds
 
     It is a BaseException, so that `except Exception` in the code under it does not swallow it; nested ones are told
-    apart by
-    identity. It starts when it is made. It cannot interrupt code that never parks.
+    apart by identity. It starts when it is made. It cannot interrupt code that never parks.
 
     Args:
         seconds: relative; None: never; 0 or less: at the next switch.

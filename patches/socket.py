@@ -2,13 +2,12 @@
 
 What blocks here: reads, writes, `accept`, `connect` (socket(7)), and the resolver (getaddrinfo(3), getnameinfo(3)).
 What we replace: those methods, on the class itself, so that its identity, its sub-classes and the sockets that exist
-already stay
-what they are; the look-ups, which go to native threads; the default timeout, which the C level must not know.
+already stay what they are; the look-ups, which go to native threads; the default timeout, which the C level must not
+know.
 What we replace for the files of `makefile`: the Buffered classes in the `io` that this module sees, so that several
 green threads may use one file.
 What stays: everything made of these (`create_connection`, `create_server`, `socketpair`, `makefile`, `getfqdn`,
-`send_fds` ...), all
-options and the blocking mode of descriptors.
+`send_fds` ...), all options and the blocking mode of descriptors.
 """
 
 import socket as _socket

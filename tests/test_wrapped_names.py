@@ -87,3 +87,23 @@ assert (time.sleep.__name__, os.read.__name__) == ("traced_sleep", "traced_read"
 assert type(sleep).__name__ == "builtin_function_or_method"
 """
     )
+
+
+@pytest.mark.parametrize("name", ["FileIO", "BufferedReader", "BufferedWriter", "BufferedRWPair"])
+def test_a_wrapped_class_of_files(run_program: Callable[..., Any], name: str) -> None:
+    run_program(
+        """
+import functools, io, os, sys
+real = getattr(io, sys.argv[1])
+wrapper = functools.partial(real)
+setattr(io, sys.argv[1], wrapper)
+import greening
+greening.monkey_patch()
+reading, writing = os.pipe()
+greening.spawn_after(0.001, os.write, writing, b"x")
+assert open(reading, "rb").read(1) == b"x"
+greening.unpatch()
+assert getattr(io, sys.argv[1]) is wrapper
+""",
+        name,
+    )

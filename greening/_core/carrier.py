@@ -6,8 +6,7 @@ A greenlet that is started inside another's stack inherits its recursion depth.
 Consequence: a finished green thread's carrier takes the next one, and new carriers are started from the hub only.
 
 A carrier that anybody still knows when its run ends - by reference, by weak reference, by an attribute - is retired,
-so that
-code keyed by `greenlet.getcurrent()` never meets another run under the same object.
+so that code keyed by `greenlet.getcurrent()` never meets another run under the same object.
 """
 
 import os

@@ -10,15 +10,13 @@ Law: nothing in a critical step waits. Code of a user's that runs there all the 
 and waits gives the guard away meanwhile: see `Task.park`.
 """
 
-import gc
 from typing import Any
 
 from greening._compiled import accelerator
 from greening._originals import RLock
-
-_disable = gc.disable
-_enable = gc.enable
-_is_enabled = gc.isenabled
+from greening._originals import gc_disable as _disable
+from greening._originals import gc_enable as _enable
+from greening._originals import gc_is_enabled as _is_enabled
 
 
 class _Collection:

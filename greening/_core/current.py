@@ -1,8 +1,8 @@
 """Which hub, which task: the process-wide and thread-wide state of the engine lives here and nowhere else.
 
 The running task hangs on the running greenlet, so that no switch, not even one between foreign greenlets, can leave a
-stale
-answer behind. The hub of an OS thread hangs on a real thread-local and closes its descriptors when the thread ends.
+stale answer behind. The hub of an OS thread hangs on a real thread-local and closes its descriptors when the thread
+ends.
 """
 
 from typing import Any, cast

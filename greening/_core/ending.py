@@ -48,11 +48,6 @@ class _State:
 _state: Final = _State()
 
 
-def has_come() -> bool:
-    """True from the last moment on in which other OS threads run Python code."""
-    return _state.thread != 0
-
-
 def hang_if_it_has_come(hub: "Hub | None" = None) -> None:
     """Never return, once the end has come, unless this OS thread is the one that ends the interpreter.
 

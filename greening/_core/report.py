@@ -11,8 +11,7 @@ def report(error: BaseException, thread: Any) -> None:
     """Report an unhandled exception of `thread` (anything with a `name`).
 
     Goes to `threading.excepthook` where `threading` is loaded, so that a hook of the user's sees green threads too;
-    else
-    to the same default: a traceback on `sys.stderr` under the thread's name.
+    else to the same default: a traceback on `sys.stderr` under the thread's name.
 
     Raises:
         what the hook raises if it is no Exception: SystemExit, KeyboardInterrupt.

@@ -16,6 +16,9 @@ Laws of the line:
 
 import io
 import sys
+from _io import BufferedReader as _BufferedReader
+from _io import BufferedRWPair as _BufferedRWPair
+from _io import BufferedWriter as _BufferedWriter
 from collections.abc import Callable
 from functools import wraps
 from types import CodeType, FrameType, ModuleType
@@ -154,35 +157,35 @@ def _fast(method: Callable[..., Any], *default: object) -> Any:
     return _named(call, method)
 
 
-class GreenReader(io.BufferedReader):
+class GreenReader(_BufferedReader):
     """`io.BufferedReader` that several green threads may use at once, in turn."""
 
     _line: Line | None = None
 
-    read = _fast(io.BufferedReader.read, -1)
-    read1 = _fast(io.BufferedReader.read1, -1)
-    readinto = _fast(io.BufferedReader.readinto)
-    readinto1 = _fast(io.BufferedReader.readinto1)
-    readline = _fast(io.BufferedReader.readline, -1)
-    peek = _in_turn(io.BufferedReader.peek)
-    seek = _in_turn(io.BufferedReader.seek)
-    truncate = _in_turn(io.BufferedReader.truncate)
-    close = _in_turn(io.BufferedReader.close, closing=True)
+    read = _fast(_BufferedReader.read, -1)
+    read1 = _fast(_BufferedReader.read1, -1)
+    readinto = _fast(_BufferedReader.readinto)
+    readinto1 = _fast(_BufferedReader.readinto1)
+    readline = _fast(_BufferedReader.readline, -1)
+    peek = _in_turn(_BufferedReader.peek)
+    seek = _in_turn(_BufferedReader.seek)
+    truncate = _in_turn(_BufferedReader.truncate)
+    close = _in_turn(_BufferedReader.close, closing=True)
 
 
-class GreenWriter(io.BufferedWriter):
+class GreenWriter(_BufferedWriter):
     """`io.BufferedWriter` that several green threads may use at once, in turn."""
 
     _line: Line | None = None
 
-    write = _fast(io.BufferedWriter.write)
-    flush = _in_turn(io.BufferedWriter.flush)
-    seek = _in_turn(io.BufferedWriter.seek)
-    truncate = _in_turn(io.BufferedWriter.truncate)
-    close = _in_turn(io.BufferedWriter.close, closing=True)
+    write = _fast(_BufferedWriter.write)
+    flush = _in_turn(_BufferedWriter.flush)
+    seek = _in_turn(_BufferedWriter.seek)
+    truncate = _in_turn(_BufferedWriter.truncate)
+    close = _in_turn(_BufferedWriter.close, closing=True)
 
 
-class GreenRWPair(io.BufferedRWPair):
+class GreenRWPair(_BufferedRWPair):
     """`io.BufferedRWPair` of a GreenReader and a GreenWriter.
 
     Unlike the stdlib's, `readline` is one call of the reader: the lines of several threads stay whole.
@@ -235,9 +238,9 @@ class GreenRWPair(io.BufferedRWPair):
 
 
 for _green, _stdlibs in (
-    (GreenReader, io.BufferedReader),
-    (GreenWriter, io.BufferedWriter),
-    (GreenRWPair, io.BufferedRWPair),
+    (GreenReader, _BufferedReader),
+    (GreenWriter, _BufferedWriter),
+    (GreenRWPair, _BufferedRWPair),
 ):
     _green.__module__ = "_io"
     _green.__name__ = _green.__qualname__ = _stdlibs.__name__

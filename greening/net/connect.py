@@ -65,8 +65,7 @@ def accept_fd(sock: Any) -> tuple[int, Any]:
 def _accept_now(sock: Any) -> tuple[int, Any] | None:
     if _raw_gettimeout(sock) is None:
         # Another process may take the connection that woke us: `accept` must fail then, not wait. Said every time,
-        # since
-        # whoever shares the descriptor may have said otherwise in the meantime.
+        # since whoever shares the descriptor may have said otherwise in the meantime.
         os_set_blocking(_fileno(sock), False)
     try:
         return _raw_accept(sock)  # type: ignore[no-any-return]  # (descriptor, address)

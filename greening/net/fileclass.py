@@ -12,14 +12,13 @@ exist. Decision: a file that was opened by path is asked `seekable`, which takes
 an fstat(2) for every file on disk.
 """
 
-import io
+from _io import BufferedReader as _BufferedReader
+from _io import BufferedRWPair as _BufferedRWPair
+from _io import BufferedWriter as _BufferedWriter
+from _io import FileIO as _FileIO
 from abc import ABCMeta
 from collections.abc import Callable
 from fcntl import F_DUPFD_CLOEXEC, fcntl
-from io import BufferedReader as _BufferedReader
-from io import BufferedRWPair as _BufferedRWPair
-from io import BufferedWriter as _BufferedWriter
-from io import FileIO as _FileIO
 from os import PathLike
 from typing import Any
 
@@ -148,11 +147,11 @@ def _waits_for(raw: Any) -> bool:
         return False
 
 
-def _make_reader(raw: Any, *args: Any, **kwargs: Any) -> io.BufferedReader:
+def _make_reader(raw: Any, *args: Any, **kwargs: Any) -> _BufferedReader:
     return (GreenReader if _waits_for(raw) else _BufferedReader)(raw, *args, **kwargs)
 
 
-def _make_writer(raw: Any, *args: Any, **kwargs: Any) -> io.BufferedWriter:
+def _make_writer(raw: Any, *args: Any, **kwargs: Any) -> _BufferedWriter:
     return (GreenWriter if _waits_for(raw) else _BufferedWriter)(raw, *args, **kwargs)
 
 

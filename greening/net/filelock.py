@@ -23,7 +23,7 @@ from typing import Any, NamedTuple, TypeVar
 from greening._core.current import hubless
 from greening._core.fairness import spend
 from greening._core.fork import NET, on_child
-from greening._originals import RLock, builtin_open, os_close
+from greening._originals import RLock, builtin_open, os_close, os_fstat, os_lseek
 from greening.threads.native import NativePool
 
 T = TypeVar("T")
@@ -32,9 +32,7 @@ T = TypeVar("T")
 real_flock: Callable[..., None] = fcntl.flock
 real_lockf: Callable[..., None] = fcntl.lockf
 real_fcntl = fcntl.fcntl
-_fstat = os.fstat
 _dup = os.dup
-_lseek = os.lseek
 
 # Behind the last byte that a file can have: a lock "to the end" ends here.
 END = 1 << 63
@@ -102,9 +100,9 @@ OFD = Family("OFDLCK", True, _change_ofd)
 def absolute(fd: int, start: int, length: int, whence: int) -> tuple[int, int]:
     """First byte and end of a range as `struct flock` describes it. Raises OSError: `fd` has no position."""
     if whence == os.SEEK_CUR:
-        start += _lseek(fd, 0, os.SEEK_CUR)
+        start += os_lseek(fd, 0, os.SEEK_CUR)
     elif whence == os.SEEK_END:
-        start += _fstat(fd).st_size
+        start += os_fstat(fd).st_size
     if length < 0:
         return start + length, start
     return start, start + length if length else END
@@ -216,7 +214,7 @@ def lock(family: Family, fd: int, part: Part, now: Callable[[], T], take: Callab
     Raises:
         what the calls raise; OSError: EMFILE, no descriptor is left for the wait.
     """
-    spend()  # before the lock is taken: a thread that is interrupted here has taken nothing
+    spend()
     with _books:
         try:
             result = now()
@@ -272,7 +270,7 @@ def _held(family: Family, fd: int, part: Part) -> list[Part]:
 
 def _file_of(fd: int) -> tuple[int, int]:
     try:
-        found = _fstat(fd)
+        found = os_fstat(fd)
     except OSError:
         return -1, -1
     return found.st_dev, found.st_ino

@@ -11,7 +11,6 @@ are not to be found (a Python in one piece), the builtin does it all, and others
 import builtins
 import fcntl
 import importlib
-import os
 import sys
 import termios
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from typing import Any
 from greening._core.current import hubless
 from greening._core.poller import IN
 from greening._core.waiting import wait_fd
+from greening._originals import os_isatty
 from greening.net import inputhook
 from greening.net.builtin import Home
 from greening.net.pipe import write
@@ -31,7 +31,6 @@ from greening.sync.lock import Lock
 _real_input = builtins.input
 _home = Home("builtins")
 _real_ioctl = fcntl.ioctl
-_isatty = os.isatty
 # One line is typed at a time, as with threads.
 _turn = Lock()
 
@@ -85,7 +84,7 @@ def read_line(prompt: object) -> str:
 def _is_on_terminal() -> bool:
     try:
         return all(
-            stream.fileno() == number and _isatty(number) for number, stream in enumerate((sys.stdin, sys.stdout))
+            stream.fileno() == number and os_isatty(number) for number, stream in enumerate((sys.stdin, sys.stdout))
         )
     except (AttributeError, OSError, ValueError):
         return False  # the builtin says what is wrong

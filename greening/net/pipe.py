@@ -32,7 +32,17 @@ from greening._core.current import hubless
 from greening._core.fairness import spend
 from greening._core.poller import IN, OUT
 from greening._core.waiting import wait_fd
-from greening._originals import os_close, os_fstat, os_open, os_read, os_readv, os_write, os_writev, strerror
+from greening._originals import (
+    os_close,
+    os_fstat,
+    os_lseek,
+    os_open,
+    os_read,
+    os_readv,
+    os_write,
+    os_writev,
+    strerror,
+)
 from greening._originals import poll as _poll
 
 T = TypeVar("T")
@@ -40,7 +50,6 @@ T = TypeVar("T")
 NOWAIT: int = getattr(os, "RWF_NOWAIT", 0)
 _preadv = os.preadv
 _pwritev = os.pwritev
-_lseek = os.lseek
 _EAGAIN = errno.EAGAIN
 # Answers to RWF_NOWAIT that mean: not here, not like this.
 _WAIT_FIRST = (errno.EOPNOTSUPP, errno.ENOSYS)
@@ -95,7 +104,7 @@ def _is_plain(fd: int, flags: int) -> bool:
         return True
     if _BY_PATH and not flags & _BY_PATH:
         return False
-    _lseek(fd, 0, os.SEEK_CUR)  # ESPIPE: a FIFO, a terminal
+    os_lseek(fd, 0, os.SEEK_CUR)  # ESPIPE: a FIFO, a terminal
     return _BY_PATH != 0 or not can_block(fd)
 
 

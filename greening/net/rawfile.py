@@ -7,10 +7,9 @@ of them closes it.
 """
 
 import errno
-import io
-import os
 import stat
 import sys
+from _io import FileIO as _FileIO
 from collections.abc import Callable
 from fcntl import F_DUPFD_CLOEXEC, fcntl
 from select import PIPE_BUF
@@ -21,7 +20,7 @@ from greening._core.fairness import spend
 from greening._core.poller import IN, OUT
 from greening._core.task import RUNNING
 from greening._core.waiting import forget_fd
-from greening._originals import os_close, os_read, os_readv, os_write, strerror
+from greening._originals import os_close, os_fstat, os_get_blocking, os_isatty, os_read, os_readv, os_write, strerror
 from greening.net.pipe import attempt, octets_of, read_now, readinto_now, write_now
 
 T = TypeVar("T")
@@ -30,7 +29,7 @@ _NOT_NOW = (errno.EAGAIN, errno.EOPNOTSUPP, errno.ENOSYS)
 _CHUNK = 65536
 
 
-class GreenFileIO(io.FileIO):
+class GreenFileIO(_FileIO):
     """`io.FileIO` whose reads and writes park. The descriptor's flags are never changed.
 
     A read or write of a descriptor that has O_NONBLOCK returns None where the stdlib's does. After `close` the calls
@@ -84,7 +83,7 @@ class GreenFileIO(io.FileIO):
             self._leave()
 
     def _nonblocking(self) -> bool:
-        return not os.get_blocking(self._number())
+        return not os_get_blocking(self._number())
 
     def readinto(self, buffer: Any, /) -> int | None:
         """See `io.RawIOBase.readinto`."""
@@ -207,12 +206,12 @@ class GreenFileIO(io.FileIO):
 def comes_and_goes(fd: int) -> bool:
     """True for what a read may have to wait for: a pipe, a socket, a terminal, an eventfd and its kin."""
     try:
-        mode = os.fstat(fd).st_mode
+        mode = os_fstat(fd).st_mode
     except (OSError, OverflowError):
         return False
     # An anonymous inode - eventfd(2), inotify(7), signalfd(2), timerfd_create(2) - is of no type.
     kind = stat.S_IFMT(mode)
-    return kind in (stat.S_IFIFO, stat.S_IFSOCK, 0) or (kind == stat.S_IFCHR and os.isatty(fd))
+    return kind in (stat.S_IFIFO, stat.S_IFSOCK, 0) or (kind == stat.S_IFCHR and os_isatty(fd))
 
 
 def _may_park() -> bool:

@@ -2,13 +2,11 @@
 
 Facts:
 - `recv`, `send` and their kin take MSG_DONTWAIT; on a socket whose C-level timeout is None they then fail with EAGAIN
-instead
-  of waiting. So a blocking socket keeps its blocking descriptor, as its user (and a child process) expects it.
+  instead of waiting. So a blocking socket keeps its blocking descriptor, as its user (and a child process) expects it.
 - With a C-level timeout above zero every C call begins with a `poll` of its own, which would stop the hub.
 - OpenSSL's object reads the C-level timeout, too, and knows no MSG_DONTWAIT.
 Decision: the C-level timeout is None or 0 (always 0 for TLS). A timeout that the user sets is kept here, by
-descriptor; the
-descriptor gets O_NONBLOCK then, as the stdlib does it.
+descriptor; the descriptor gets O_NONBLOCK then, as the stdlib does it.
 """
 
 import _socket
@@ -27,8 +25,7 @@ from greening._core.waiting import wait_for_room
 from greening._originals import is_finalizing, os_set_blocking, raw_socket, strerror
 
 # The C module's are plain integers; comparing the enum members of `socket`, or `|` of them, is a Python call, and
-# costs more
-# than the system call. (And whoever imports this file need not load `socket`.)
+# costs more than the system call. (And whoever imports this file need not load `socket`.)
 INET = (_socket.AF_INET, _socket.AF_INET6)
 STREAM = _socket.SOCK_STREAM
 TCP = (0, _socket.IPPROTO_TCP)

@@ -43,7 +43,6 @@ _send = raw_socket.send
 _sendto = raw_socket.sendto
 _sendmsg = raw_socket.sendmsg
 _sendmsg_afalg = getattr(raw_socket, "sendmsg_afalg", None)
-_raw_close = raw_socket.close
 _raw_detach = raw_socket.detach
 _raw_gettimeout = raw_socket.gettimeout
 _raw_settimeout = raw_socket.settimeout

@@ -11,18 +11,17 @@ exists is to the right object.
 import io
 import os
 import sys
+from _io import BufferedReader as _BufferedReader
+from _io import FileIO as _FileIO
 from collections.abc import Callable
-from io import BufferedReader as _BufferedReader
-from io import FileIO as _FileIO
 from types import MethodType
 from typing import Any, cast
 
-from greening._originals import builtin_open, os_close, os_open
+from greening._originals import builtin_open, os_close, os_lseek, os_open
 from greening.net.buffers import GreenReader
 from greening.net.rawfile import GreenFileIO, comes_and_goes
 
 _listdir = os.listdir
-_lseek = os.lseek
 
 # The numbers of read(2) on x86-64 and aarch64, as /proc shows them.
 _READ = ("0", "63")
@@ -116,7 +115,7 @@ def make_green(stream: object) -> Callable[[], None] | None:
 def _replace(buffer: _BufferedReader, original: _FileIO) -> StdinFile:
     ahead = _take_read_ahead(buffer, original)
     try:
-        _lseek(original.fileno(), -len(ahead), os.SEEK_CUR)  # a file on disk: that part is read again
+        os_lseek(original.fileno(), -len(ahead), os.SEEK_CUR)  # a file on disk: that part is read again
         ahead = b""
     except OSError:
         pass

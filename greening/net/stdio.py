@@ -6,9 +6,9 @@ Decision: the object stays, and is initialised anew on a buffer of ours: `TextIO
 
 import io
 import sys
+from _io import FileIO as _FileIO
 from collections.abc import Callable
 from functools import partial
-from io import FileIO as _FileIO
 from typing import Any
 
 from greening.net.fileio import open_fd
@@ -36,7 +36,7 @@ def _put_on(stream: io.TextIOWrapper, plain: Any, raw: _FileIO) -> Callable[[], 
     green = open_fd(raw.fileno(), "wb", 0 if plain is raw else -1, closefd=False)
     getattr(green, "raw", green).name = raw.name
     _reinitialise(stream, green)
-    return partial(_give_back, stream, green, plain)
+    return partial(_give_back, stream, green, plain, raw)
 
 
 def _reinitialise(stream: io.TextIOWrapper, buffer: Any) -> None:
@@ -45,6 +45,25 @@ def _reinitialise(stream: io.TextIOWrapper, buffer: Any) -> None:
     stream.__init__(buffer, *how)  # type: ignore[misc]  # see above
 
 
-def _give_back(stream: io.TextIOWrapper, green: Any, plain: Any) -> None:
+def _give_back(stream: io.TextIOWrapper, green: Any, plain: Any, raw: _FileIO) -> None:
     if not stream.closed and stream.buffer is green:
-        _reinitialise(stream, plain)
+        _reinitialise(stream, _as_it_is_now(plain, raw))
+
+
+def _as_it_is_now(plain: Any, raw: _FileIO) -> Any:
+    """`plain`, for a text layer, which asks whether it can be sought, and then for the position.
+
+    A FileIO remembers the first answer, and what was a file then may be a pipe since, by `os.dup2`. The second answer
+    would be an error, and leave a stream without a buffer.
+    """
+    try:
+        if raw.seekable():
+            raw.tell()
+    except OSError:
+        fresh = _FileIO(raw.fileno(), "wb", closefd=False)
+        fresh.name = raw.name
+        if plain is raw:
+            return fresh
+        plain.flush()
+        plain.__init__(fresh)
+    return plain

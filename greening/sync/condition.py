@@ -17,8 +17,7 @@ class Condition:
     """`threading.Condition`'s interface, between green threads, hubs and OS threads.
 
     A waiter that is killed or times out takes the lock again before it goes; if it had been notified, the notification
-    goes
-    to the next. `notify` never switches.
+    goes to the next. `notify` never switches.
 
     Args:
         lock: a `Lock` or `RLock`; None: an RLock of its own.

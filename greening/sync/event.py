@@ -22,8 +22,7 @@ NOT_SENT: Final = _NotSent()
 
 class _Sending:
     """What one `send` is about: who waits for it, and what was sent. `reset` makes a new one, and who waited for the
-    old
-    one still gets what was sent then.
+    old one still gets what was sent then.
     """
 
     __slots__ = ("error", "result", "trace", "waiters")

@@ -326,3 +326,25 @@ def test_a_write_to_a_full_standard_stream_lets_others_run(name: str, options: l
         assert stream.read() == b"x" * 300_000 + b"the end\nafter"
     assert child.returncode == 0
     os.close(told)
+
+
+@pytest.mark.parametrize("options", [[], ["-u"]])
+def test_a_standard_stream_that_was_a_file_and_is_a_pipe_outlives_unpatch(options: list[str], tmp_path: Path) -> None:
+    program = """
+import os, sys
+sys.stdout.seekable()
+reading, writing = os.pipe()
+os.dup2(writing, 1)
+import greening
+greening.monkey_patch()
+print("patched")
+greening.unpatch()
+print("unpatched", flush=True)
+assert os.read(reading, 100) == b"patched\\nunpatched\\n"
+sys.stdout.buffer.write(b"x")
+sys.stdout.flush()
+assert os.read(reading, 100) == b"x"
+"""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with (tmp_path / "out").open("wb") as file:
+        subprocess.run([sys.executable, *options, "-c", program], stdout=file, env=environment, check=True, timeout=30)

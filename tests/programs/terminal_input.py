@@ -10,7 +10,6 @@ import greening
 
 greening.monkey_patch()
 import threading
-import time
 
 events: list[tuple[object, ...]] = []
 sys.addaudithook(lambda name, args: events.append((name, *args)) if name.startswith("builtins.input") else None)
@@ -20,14 +19,19 @@ def say(*words: object) -> None:
     print(*words, flush=True)
 
 
+typed = threading.Event()
+
+
 def other() -> None:
-    """Runs while the main thread waits for the terminal."""
-    time.sleep(0.001)
-    say("others run")
+    """Runs while the main thread waits for the terminal; again and again, for the first time may be too early."""
+    while not typed.wait(0.02):
+        say("others run")
 
 
 threading.Thread(target=other).start()
-say("got", repr(input("first? ")))
+first = input("first? ")
+typed.set()
+say("got", repr(first))
 say("events", events)
 try:
     input("interrupted? ")
