@@ -118,8 +118,13 @@ class BlockingTask(Task):
     def _wait(self, deadline: float | None) -> None:
         if deadline is not None:
             left = min(max(0.0, deadline - monotonic()), _LONGEST)
-            if self.bell.acquire(True, left):
-                return
+            try:
+                if self.bell.acquire(True, left):
+                    return
+            except (
+                RuntimeError
+            ):  # 3.15 and later, when the interpreter is being finalized: nobody is left who could ring
+                time_sleep(left)
             self.wake(TIMED_OUT)  # whoever was first rings, or we do
         self.bell.acquire()
 

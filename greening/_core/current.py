@@ -74,9 +74,10 @@ def _adopt(glet: greenlet) -> Task:
     hub = get_hub()
     task = getattr(glet, "_greening_task", None)  # the hub's making adopts the main greenlet
     if task is None:
-        task = ForeignTask(hub, glet)
-        hub.adopted.add(task)
-        glet._greening_task = task  # type: ignore[attr-defined]  # greenlets have a __dict__
+        with guard:  # no finaliser may come here meanwhile: it would have another task
+            task = ForeignTask(hub, glet)
+            hub.adopted.add(task)
+            glet._greening_task = task  # type: ignore[attr-defined]  # greenlets have a __dict__
     return cast(Task, task)
 
 
@@ -97,8 +98,7 @@ def get_hub() -> Hub:
         return _make_hub()
 
 
-def _make_hub() -> Hub:
-    ending.hang_if_it_has_come()
+def _make_it_of_this_thread() -> Hub:
     main = _getcurrent()
     while main.parent is not None:
         main = main.parent
@@ -111,6 +111,17 @@ def _make_hub() -> Hub:
         _thread.closer = _Closer(hub)
     hubs.append(hub)
     hub.begin()
+    return hub
+
+
+def _make_hub() -> Hub:
+    ending.hang_if_it_has_come()
+    # A finaliser that waited meanwhile would make another hub of this OS thread, or begin the loop of this one.
+    rest_collector()
+    try:
+        hub = _make_it_of_this_thread()
+    finally:
+        wake_collector()
     ending.hang_if_it_has_come(hub)
     return hub
 

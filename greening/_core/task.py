@@ -77,7 +77,9 @@ class Task(TaskMembers):
     def ident(self) -> int:
         """A number of its own, unique for the life of the process; for a main greenlet, the OS thread's."""
         if not self._ident:
-            self._ident = idents.new()
+            new = idents.new()
+            # A finaliser may have run meanwhile, and others; whoever was told first is right.
+            self._ident = self._ident or new
         return self._ident
 
     @property
@@ -95,7 +97,9 @@ class Task(TaskMembers):
     def locals(self) -> dict[Any, Any]:
         """Values of `greening.local` objects that belong to this task."""
         if self._locals is None:
-            self._locals = {}
+            new: dict[Any, Any] = {}
+            if self._locals is None:  # still: what makes an object may run a finaliser, which comes here, too
+                self._locals = new
         return self._locals
 
     @property

@@ -79,6 +79,10 @@ def test_functions_that_a_test_has_replaced_are_not_called(run_program: Callable
     assert run_program("ending_mocked_stdlib.py").stdout == "still here\n"
 
 
+def test_finalisers_that_wait_in_os_threads_end_before_those(run_program: Callable[..., Any]) -> None:
+    run_program("ending_os_threads_finalisers.py")
+
+
 def test_a_contended_lock_makes_no_hub_in_a_native_thread() -> None:
     hub, lock, timed_out, done = get_hub(), Lock(), Event(), Event()
     lock.acquire()

@@ -77,3 +77,20 @@ def test_memory_is_reserved_once_for_thousands_of_threads() -> None:
 def test_tasks_have_names_that_can_be_read() -> None:
     names = [Task(hub=None).name for _ in range(3)]  # type: ignore[arg-type]  # none is needed for a name
     assert len(set(names)) == 3 and all(len(name) < 20 for name in names)
+
+
+def test_an_ident_that_a_finaliser_asks_for_meanwhile_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = Task(None)  # type: ignore[arg-type]  # it needs none here
+    told: list[int] = []
+
+    class Interrupted(Idents):
+        def new(self) -> int:
+            ident = super().new()
+            if not told:
+                told.append(0)
+                told[0] = task.ident
+            return ident
+
+    monkeypatch.setattr("greening._core.task.idents", Interrupted())
+    assert task.ident == told[0]
+    assert task.ident == told[0]
