@@ -141,11 +141,13 @@ Py_ssize_t guard_give_away(void);          /* how often the calling OS thread ha
 void guard_take_back(Py_ssize_t depth);
 
 /* fairness.c */
-extern __thread unsigned long long slice_end;
+extern __thread unsigned long long switches; /* in this OS thread */
 extern unsigned long long round_ticks, slice_ticks, quick_lap_ticks;
 extern Py_ssize_t max_lap;
 unsigned long long ticks(void);
 int spend(void);                           /* a call that may wait is about to be tried. -1: error */
+void start_slice(unsigned long long now, int after); /* of what runs after so many switches */
+void never_end_slice(void);
 void calibrate(void);
 void note_processor_time(void);
 

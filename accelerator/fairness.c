@@ -8,8 +8,9 @@
 /* So many slices after its beginning one is over in any case: a call may have waited without the processor's help. */
 enum { LONG_AGO = 50 };
 
-/* When the slice of what runs in this OS thread ends. */
-__thread unsigned long long slice_end;
+/* When the slice of what runs in this OS thread ends; how many switches there were then, and are now. */
+static __thread unsigned long long slice_end, slice_switches;
+__thread unsigned long long switches;
 unsigned long long round_ticks, slice_ticks, quick_lap_ticks;
 Py_ssize_t max_lap;
 
@@ -94,11 +95,30 @@ note_processor_time(void)
         look_up(now);
 }
 
+/* What runs after so many switches has a slice of its own, from `now` on. */
+void
+start_slice(unsigned long long now, int after)
+{
+    slice_end = now + slice_ticks;
+    slice_switches = switches + (unsigned)after;
+}
+
+/* A clock of a test's own does not tell when a slice is over. */
+void
+never_end_slice(void)
+{
+    slice_end = ~0ULL;
+}
+
 /* Whether the slice that is over by the clock was spent here, and not waiting for the processor, on a busy machine. */
 static int
 is_used_up(unsigned long long now)
 {
     unsigned long long elapsed = now - (slice_end - slice_ticks), since = now - looked_up, used;
+    if (slice_switches != switches) { /* it was switched to since, and nobody looked at the clock */
+        start_slice(now, 0);
+        return 0;
+    }
     if (slice_end < slice_ticks || elapsed > LONG_AGO * slice_ticks)
         return 1;
     used = (unsigned long long)((double)(nanoseconds(CLOCK_THREAD_CPUTIME_ID) - used_then) * ticks_per_nanosecond);
@@ -138,7 +158,7 @@ static PyObject *
 begin_slice(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unused))
 {
     calibrate(); /* this OS thread may have no hub */
-    slice_end = ticks() + slice_ticks;
+    start_slice(ticks(), 0);
     tries = all_tries;
     Py_RETURN_NONE;
 }
@@ -174,6 +194,7 @@ set_slice(PyObject *Py_UNUSED(module), PyObject *args)
     if (!PyArg_ParseTuple(args, "lp", &tries, &timed))
         return NULL;
     slice_end = timed ? 0 : ~0ULL;
+    slice_switches = switches;
     Py_RETURN_NONE;
 }
 

@@ -105,7 +105,10 @@ begin_lap(Hub *hub)
     hub->lap = now - hub->lap_began >= quick_lap_ticks ? 1 : 2 * hub->lap < max_lap ? 2 * hub->lap : max_lap;
     hub->lap_began = now;
     hub->lap_end = hub->turns > hub->lap ? hub->turns - hub->lap : 0;
-    slice_end = hub->timed ? now + slice_ticks : ~0ULL;
+    if (hub->timed)
+        start_slice(now, 1);
+    else
+        never_end_slice();
     return 1;
 }
 
@@ -123,6 +126,7 @@ hub_switch(Hub *hub)
                 return NULL;
             if (has) {
                 hub->turns--;
+                switches++;
                 resume = task->resume;
                 Py_INCREF(resume);
                 Py_DECREF(ring_popleft(ready));
@@ -284,7 +288,10 @@ begin_round(Hub *self, PyObject *args)
 static PyObject *
 begin_slice(Hub *self, PyObject *Py_UNUSED(now))
 {
-    slice_end = self->timed ? ticks() + slice_ticks : ~0ULL;
+    if (self->timed)
+        start_slice(ticks(), 0);
+    else
+        never_end_slice();
     Py_RETURN_NONE;
 }
 

@@ -56,6 +56,9 @@ def _is_used_up(hub: Hub) -> bool:
     left = hub.slice_end - now
     if left > 0:
         return False
+    if hub.turns != hub.slice_turns:  # it was switched to since, and nobody looked at the clock
+        hub.begin_slice(now)
+        return False
     elapsed = SLICE_SECONDS - left
     if not hub.timed or elapsed > LONG_AGO * SLICE_SECONDS:
         return True

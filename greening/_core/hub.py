@@ -66,7 +66,7 @@ class Hub(ExternalWaits, HubOps):
         # Slices of a test's own clock have nothing to do with the processor's.
         self.timed = clock.now is monotonic
         self._make_poller = make_poller
-        self.turns = self.lap_end = 0
+        self.turns = self.lap_end = self.slice_turns = 0
         self.lap = 1
         self.round_end = self.slice_end = self.lap_began = 0.0
         # When the processor's time of this OS thread was looked up last, and what it was.
@@ -249,6 +249,7 @@ class Hub(ExternalWaits, HubOps):
                 continue
             del ready[0]
             self.turns -= 1
+            self.slice_turns = self.turns
             resume()
             now = self.now()
             if now >= self.round_end:

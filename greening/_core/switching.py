@@ -20,6 +20,7 @@ if TYPE_CHECKING or accelerator is None:
         now: Callable[[], float]
         round_end: float
         slice_end: float
+        slice_turns: int
         turns: int
         looked_up: float
         used_then: float
@@ -51,6 +52,7 @@ if TYPE_CHECKING or accelerator is None:
             self.lap_began = now
             self.lap_end = max(0, self.turns - self.lap)
             self.slice_end = now + SLICE_SECONDS
+            self.slice_turns = self.turns - 1  # of the task that is next
             return True
 
         def _start_first(self) -> Callable[..., Any] | None:
@@ -84,6 +86,7 @@ if TYPE_CHECKING or accelerator is None:
         def begin_slice(self, now: float) -> None:
             """What runs from `now` on has a slice of its own: see fairness."""
             self.slice_end = now + SLICE_SECONDS
+            self.slice_turns = self.turns
 
 else:
     HubOps = accelerator.HubMembers
