@@ -206,6 +206,35 @@ def test_a_time_limit_of_an_interrupted_wait_goes_on(fake: Fake[FakePoller]) -> 
     assert 2 <= fake.hub.now() - began <= 3
 
 
+def limited_wait() -> str:
+    try:
+        with Timeout(1):
+            Event().wait(50)
+    except Timeout:
+        return "timed out"
+    return "waited"
+
+
+def test_a_timeout_of_code_that_interrupts_a_wait_ends_the_wait_of_that_code(fake: Fake[FakePoller]) -> None:
+    done = interrupt(fake, limited_wait)
+    queue: Queue[int] = Queue()
+    thread = spawn(queue.get, True, 30)
+    settle()
+    sleep(2)
+    assert done == ["timed out"]
+    queue.put(1)
+    assert thread.wait() == 1
+    assert not fake.hub.stand_ins
+
+
+def test_a_timeout_of_a_finaliser_in_the_hub_ends_the_wait_of_that_finaliser(fake: Fake[FakePoller]) -> None:
+    done: list[str] = []
+    fake.hub.call_at(fake.hub.now(), lambda: done.append(limited_wait()))
+    sleep(2)
+    assert done == ["timed out"]
+    assert not fake.hub.stand_ins
+
+
 def test_a_descriptor_that_is_ready_before_the_wait_is_entered_ends_it(fake: Fake[FakePoller]) -> None:
     registry = fake.hub.registry
     reg = registry.regs[FD] = type(registry).socket(registry, FD, lot := Event(), True)
