@@ -129,20 +129,23 @@ wait_readable(Task *task, Registration *reg, PyObject *deadline)
 {
     if (task->state != RUNNING || !reg->edge)
         return 0;
+    Py_INCREF((PyObject *)reg);
     if (!IS(reg->readers, LotType)) {
-        Lot *made = lot_new();
-        if (made == NULL)
+        Lot *made = lot_new(); /* that may run a finaliser, which may close the descriptor or wait for it */
+        if (made == NULL) {
+            Py_DECREF((PyObject *)reg);
             return -1;
+        }
         if (!IS(reg->readers, LotType))
             SET(reg->readers, (PyObject *)made);
         Py_DECREF((PyObject *)made);
     }
     if (reg->read_news) { /* an event has come since the try */
         reg->read_news = 0;
+        Py_DECREF((PyObject *)reg);
         return 1;
     }
     Lot *readers = (Lot *)Py_NewRef(reg->readers);
-    Py_INCREF((PyObject *)reg);
     PyObject *events = NULL;
     if (lot_append(readers, (PyObject *)task) == 0) {
         SET(task->state, PARKED);
@@ -206,7 +209,13 @@ read_into(PyObject *sock, void *buffer, size_t size, PyObject **made)
     Hub *hub = (Hub *)task->hub;
     Registration *reg = registration_of(hub, sock, fd);
     if (reg == NULL || !reg->drained) {
-        if (spend() < 0) {
+        Py_XINCREF((PyObject *)reg); /* others may run now, and free it */
+        int spent = spend();
+        if (reg != NULL) {
+            reg->read_news = 0;
+            Py_DECREF((PyObject *)reg);
+        }
+        if (spent < 0) {
             got = -1;
             goto end;
         }
@@ -214,8 +223,6 @@ read_into(PyObject *sock, void *buffer, size_t size, PyObject **made)
             PyErr_Clear(); /* closed by somebody while we let others run: Python has the right error */
             goto end;
         }
-        if (reg != NULL)
-            reg->read_news = 0;
         got = buffer != NULL ? receive(fd, buffer, size) : receive_bytes(fd, made, size);
         if (got != -2) {
             /* A short read has said that there is nothing more: see Registration.drained. */

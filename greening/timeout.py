@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from greening._core.current import current
 from greening._core.seconds import real_number
+from greening._core.stand_in import Interruption
 from greening._core.task import RUNNING, Task
 from greening._core.thrower import Thrower
 from greening._core.timers import Timer, deadline_after
@@ -44,7 +45,7 @@ class Timeout(BaseException):
         self.exception = exception
         self._timer: Timer | None = None
         # What it has raised, or is about to, and in which task.
-        self._raised: tuple[Task, BaseException] | None = None
+        self._raised: tuple[Task | Interruption, BaseException] | None = None
         self.start()
 
     @property
@@ -66,11 +67,13 @@ class Timeout(BaseException):
         hub = task.hub
         now = hub.now()
         deadline = deadline_after(now, self.seconds)
-        self._timer = hub.call_at(deadline, self._fire, task)
+        # In a finaliser or a signal handler that interrupts a wait, the wait to be ended is that of this code.
+        target = task if task.state == RUNNING else Interruption(task)
+        self._timer = hub.call_at(deadline, self._fire, target)
         if deadline <= now:
             hub.turns = 0  # the next switch leads to the hub, which looks at the timers
 
-    def _fire(self, task: Task) -> None:
+    def _fire(self, task: Task | Interruption) -> None:
         error: BaseException = self
         if self.exception is not None and not isinstance(self.exception, bool):
             try:
@@ -78,7 +81,7 @@ class Timeout(BaseException):
             except Exception as failure:  # noqa: BLE001  # it is raised where the class was given, not in the hub
                 error = failure
         self._raised = (task, error)
-        if not task.interrupt(error):
+        if not task.interrupt(error) and isinstance(task, Task):
             timer = self._timer
             task.hub.ready.append(Thrower(task.hub, task, error, lambda: self._timer is timer))
 
@@ -91,7 +94,7 @@ class Timeout(BaseException):
         if self._raised is not None:
             task, error = self._raised
             self._raised = None
-            if task.error is error and task.state == RUNNING:
+            if isinstance(task, Task) and task.error is error and task.state == RUNNING:
                 # It fired while the task let others run in a call that need not wait: nothing has been interrupted.
                 task.error = None
 

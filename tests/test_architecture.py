@@ -270,7 +270,7 @@ def test_every_patch_is_in_the_catalogue_and_has_tests() -> None:
 MAY_WRITE_PARKED = {
     "greening/_core/parking_lot.py:enter": "the wait queue",
     "greening/_core/registry.py:wait": "waits for a descriptor",
-    "greening/_core/registry.py:wait_any": "waits for one of many descriptors",
+    "greening/_core/registry.py:_wait_joined": "waits for one of many descriptors",
     "greening/_core/thrower.py:execute": "waits until its target can be reached",
     "greening/_core/waiting.py:sleep": "waits for time alone",
 }

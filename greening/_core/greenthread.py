@@ -179,8 +179,12 @@ class GreenThread(ThreadMembers, Task, Generic[T]):
                 raise RuntimeError(f"{self.name} would wait for itself for ever")
             waiters = self._waiters
             if waiters is None:
-                waiters = ParkingLot()  # making it may run a finaliser, which may wait for this thread, too
-                waiters = self._waiters = self._waiters or waiters
+                waiters = ParkingLot()  # meanwhile others, of this OS thread or of another, may have made one
+                # The look and the step are one: no call. An empty lot counts: somebody may be about to enter it.
+                if self._waiters is None:
+                    self._waiters = waiters
+                else:
+                    waiters = self._waiters
             # First enter, then look: it may be ending in another OS thread.
             task = waiters.enter()
             if self._func is None:

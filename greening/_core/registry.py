@@ -50,13 +50,18 @@ class Registration(RegistrationMembers):
 
     def enter(self, task: Task, mask: int) -> None:
         """`task`, which is PARKED, waits for events of `mask`."""
+        # Making a lot may run a finaliser, and others may wait here meanwhile: theirs is the lot then.
         if mask & READ:
             if self.readers is None:
-                self.readers = ParkingLot()
+                made = ParkingLot()
+                if self.readers is None:
+                    self.readers = made
             self.readers.enter(task)
         if mask & OUT:
             if self.writers is None:
-                self.writers = ParkingLot()
+                made = ParkingLot()
+                if self.writers is None:
+                    self.writers = made
             self.writers.enter(task)
 
     def leave(self, task: Task) -> None:
@@ -77,6 +82,7 @@ class Registration(RegistrationMembers):
 
     def end(self) -> None:
         """The descriptor is closed: its waiters get OSError (EBADF)."""
+        self.read_news = self.write_news = True  # for whoever is on the way to a wait here: see `release`
         for lot in (self.readers, self.writers):
             while lot:
                 task = lot[0]
@@ -84,7 +90,8 @@ class Registration(RegistrationMembers):
                 task.interrupt(OSError(errno.EBADF, strerror(errno.EBADF)))
 
     def release(self, events: int) -> None:
-        """Have every waiter try again."""
+        """Have every waiter try again, and whoever has been interrupted on the way to a wait here."""
+        self.read_news = self.write_news = True
         for lot in (self.readers, self.writers):
             if lot:
                 lot.unpark_all(events)
@@ -126,8 +133,11 @@ class Registry:
         reg = Registration(fd, ref(owner), self.poller.edge, stream and self.poller.edge)
         if reg.edge:
             self.poller.arm_edge(fd)
-        self.regs[fd] = reg
-        return reg
+        # The look and the step are one: no call. Others, whom a finaliser above has let run, may wait for the socket.
+        if fd not in self.regs:
+            self.regs[fd] = reg
+            return reg
+        return self.socket(fd, owner, stream)
 
     def _share(self, reg: Registration, owner: Any) -> Registration:
         # Two socket objects have one number: `socket(fileno=...)` of a live one, or a number that was closed behind our
@@ -143,8 +153,14 @@ class Registry:
     def _evict(self, reg: Registration) -> None:
         # Another file has this number now. Whoever waits for the old one by number alone (a raw wait) may go on waiting
         # for the new one, as poll(2) would; its retry tells. The owner of a closed socket learns that it is closed.
-        self.regs.pop(reg.fd, None)
+        self._drop(reg)
         reg.release(ERR)
+
+    def _drop(self, reg: Registration) -> None:
+        """Take it out, if it is in there. The look and the step are one: no call."""
+        fd = reg.fd
+        if fd in self.regs and self.regs[fd] is reg:
+            del self.regs[fd]
 
     def wait(self, reg: Registration, task: Task, mask: int, deadline: float | None) -> int:
         """Park `task` until an event of `mask` comes for `reg`.
@@ -189,6 +205,12 @@ class Registry:
         Raises:
             OSError: EBADF, one of them is closed, or was meanwhile.
         """
+        return self._wait_joined(task, wants, deadline, None) is not TIMED_OUT
+
+    def _wait_joined(
+        self, task: Task, wants: Sequence[tuple[int, int]], deadline: float | None, always: int | None
+    ) -> Any:
+        """See `wait_any`. Returns the events of one, or TIMED_OUT; `always`, if there is one that is always ready."""
         joined: list[Registration] = []
         task = task.waiter()
         task.state = PARKED
@@ -197,7 +219,10 @@ class Registry:
                 reg = self._join(task, fd, mask)
                 if reg is not None:
                     joined.append(reg)
-            return task.park(deadline) is not TIMED_OUT
+                elif always is not None:
+                    task.cancel_park()
+                    return always
+            return task.park(deadline)
         except BaseException:
             if task.state != RUNNING:  # there was no park
                 task.cancel_park()
@@ -210,32 +235,43 @@ class Registry:
 
     def _join(self, task: Task, fd: int, mask: int) -> Registration | None:
         """Line up for one descriptor. None: it never has anything to tell (a file on disk, which is always ready)."""
-        reg = self.regs.get(fd)
-        if reg is not None and reg.owner is not None and reg.owner() is None:
-            self._evict(reg)  # the socket is gone, and its number is another file's
-            reg = None
-        fresh = reg is None
-        if reg is None:
-            reg = self.regs[fd] = Registration(fd, None, False, False)
-        reg.enter(task, mask)
+        reg = self._enter(task, fd, mask)
         try:
             if reg.edge:
                 self.poller.arm_edge(fd)  # the edge may have been consumed: what is ready now is reported again
             else:
-                self.poller.arm_once(fd, reg.wanted)
+                self._arm_wanted(reg)
         except BaseException as error:
             reg.leave(task)
-            if fresh:
-                del self.regs[fd]
+            if reg.owner is None and not reg.wanted:
+                self._drop(reg)
             if isinstance(error, PermissionError):
                 return None
             raise
         return reg
 
+    def _enter(self, task: Task, fd: int, mask: int) -> Registration:
+        """Have `task` wait in the registration that `fd` has.
+
+        First enter, then look whether it is the one still: code that interrupts this may wait for `fd` as well, and the
+        last that leaves takes the registration with it, if nobody is in there.
+        """
+        while True:
+            reg = self.regs.get(fd)
+            if reg is not None and reg.owner is not None and reg.owner() is None:
+                self._evict(reg)  # the socket is gone, and its number is another file's
+                continue
+            if reg is None:
+                reg = Registration(fd, None, False, False)
+            reg.enter(task, mask)
+            if (self.regs.get(fd) if reg.edge else self.regs.setdefault(fd, reg)) is reg:
+                return reg
+            reg.leave(task)
+
     def _arm(self, reg: Registration, task: Task) -> bool:
         """False: there is nothing to wait for, since the file is always ready."""
         try:
-            self.poller.arm_once(reg.fd, reg.wanted)
+            self._arm_wanted(reg)
         except BaseException as error:
             reg.leave(task)
             task.cancel_park()
@@ -244,53 +280,45 @@ class Registry:
             raise
         return True
 
+    def _arm_wanted(self, reg: Registration) -> None:
+        armed = 0
+        while reg.wanted & ~armed:  # code that interrupts this may let others enter, and what they want is not lost
+            armed = reg.wanted
+            self.poller.arm_once(reg.fd, armed)
+
     def rearm(self) -> None:
         """Have the system report again what is ready: events may have been lost."""
         for reg in tuple(self.regs.values()):
-            if reg.edge:
-                try:
-                    self.poller.arm_edge(reg.fd)
-                except OSError:  # closed behind our back
-                    self.forget(reg.fd)
-            elif reg.wanted:
-                self._rearm(reg)
+            self._rearm(reg)
         if self.poller.edge:
             self.poller.arm_edge(self.bell)
         else:
             self.poller.arm_once(self.bell, IN)
 
     def _rearm(self, reg: Registration) -> None:
-        """A shot is spent, and others still wait."""
+        """Have what is ready reported, again."""
         try:
-            self.poller.arm_once(reg.fd, reg.wanted)
+            if reg.edge:
+                self.poller.arm_edge(reg.fd)
+            else:
+                self._arm_wanted(reg)
         except OSError:  # closed behind our back
             self.forget(reg.fd)
 
     def wait_raw(self, fd: int, task: Task, mask: int, deadline: float | None) -> int:
         """Like `wait`, for a descriptor that is not ours: one-shot. A file that is always ready has `mask` at once."""
-        reg = self.regs.get(fd)
-        if reg is not None and reg.owner is not None and reg.owner() is None:
-            self._evict(reg)
-            reg = None
-        try:
-            if reg is None:
-                reg = self.regs[fd] = Registration(fd, None, False, False)
-            elif reg.edge:
-                # The edge may have been consumed: arming again reports what is ready now.
-                reg.take_news(mask)
-                self.poller.arm_edge(fd)
-            return self.wait(reg, task, mask, deadline)
-        finally:
-            if reg is not None and not reg.edge and self.regs.get(fd) is reg:
-                self._settle(reg)
+        events = self._wait_joined(task, ((fd, mask),), deadline, mask)
+        return 0 if events is TIMED_OUT else events
 
     def _settle(self, reg: Registration) -> None:
         if reg.wanted:
             self._rearm(reg)
         else:
-            self.poller.disarm(reg.fd)
             if reg.owner is None:
-                del self.regs[reg.fd]
+                self._drop(reg)
+            self.poller.disarm(reg.fd)
+            if (later := self.regs.get(reg.fd)) is not None:  # code that has interrupted this waits for it
+                self._rearm(later)
 
     def dispatch(self, events: list[tuple[int, int]]) -> None:
         """Wake whoever waits for these events."""

@@ -112,3 +112,23 @@ class StandIn(Task):
                 stand_ins[self._glet] = self._outer
             else:
                 del stand_ins[self._glet]
+
+
+class Interruption:
+    """Code that interrupts `task`, the running one, on its way to a park: a Timeout in it is for its own waits."""
+
+    __slots__ = ("_glet", "_hub", "_outer")
+
+    def __init__(self, task: Task) -> None:
+        hub = self._hub = task.hub
+        self._glet = getcurrent()
+        self._outer = hub.stand_ins.get(self._glet, None if task is hub.task else task)
+
+    def interrupt(self, error: BaseException) -> bool:
+        """Have its wait end with `error`. False: it does not wait. See `Task.interrupt`."""
+        task: Task | None = self._hub.stand_ins.get(self._glet)
+        while isinstance(task, StandIn):
+            if task._outer is self._outer:
+                return task.interrupt(error)
+            task = task._outer
+        return False

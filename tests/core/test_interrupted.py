@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from greening._core import greenthread, registry
 from greening._core.critical import guard
 from greening._core.current import current
 from greening._core.greenthread import GreenThread, kill, spawn
+from greening._core.poller import IN, OUT
 from greening._core.task import RUNNING
-from greening._core.waiting import sleep, wait_readable
+from greening._core.waiting import sleep, wait_readable, wait_writable
 from greening.errors import GreenletExit
 from greening.patches.queue import SimpleQueue
 from greening.sync.condition import Condition
@@ -23,6 +25,10 @@ from greening.testing import Fake, FakePoller, settle
 from greening.timeout import Timeout
 
 FD = 7
+
+
+class Owner:
+    """Stands for a socket of ours."""
 
 
 def interrupt(fake: Fake[FakePoller], code: Callable[[], object], times: int = 1) -> list[object]:
@@ -200,6 +206,35 @@ def test_a_time_limit_of_an_interrupted_wait_goes_on(fake: Fake[FakePoller]) -> 
     assert 2 <= fake.hub.now() - began <= 3
 
 
+def limited_wait() -> str:
+    try:
+        with Timeout(1):
+            Event().wait(50)
+    except Timeout:
+        return "timed out"
+    return "waited"
+
+
+def test_a_timeout_of_code_that_interrupts_a_wait_ends_the_wait_of_that_code(fake: Fake[FakePoller]) -> None:
+    done = interrupt(fake, limited_wait)
+    queue: Queue[int] = Queue()
+    thread = spawn(queue.get, True, 30)
+    settle()
+    sleep(2)
+    assert done == ["timed out"]
+    queue.put(1)
+    assert thread.wait() == 1
+    assert not fake.hub.stand_ins
+
+
+def test_a_timeout_of_a_finaliser_in_the_hub_ends_the_wait_of_that_finaliser(fake: Fake[FakePoller]) -> None:
+    done: list[str] = []
+    fake.hub.call_at(fake.hub.now(), lambda: done.append(limited_wait()))
+    sleep(2)
+    assert done == ["timed out"]
+    assert not fake.hub.stand_ins
+
+
 def test_a_descriptor_that_is_ready_before_the_wait_is_entered_ends_it(fake: Fake[FakePoller]) -> None:
     registry = fake.hub.registry
     reg = registry.regs[FD] = type(registry).socket(registry, FD, lot := Event(), True)
@@ -261,3 +296,102 @@ def test_code_of_a_users_that_waits_in_a_critical_step_gives_the_guard_away(fake
     waiter.wait()
     assert owned == [True]
     assert not guard.is_owned()
+
+
+# Making the objects of a wait may run a finaliser, which lets others run: those may wait for the same thing.
+
+
+def once(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, code: Callable[[], object]) -> None:
+    """Have `code` run the first time that `module` makes a `name`, as a finaliser would."""
+    real, done = getattr(module, name), []
+
+    def make(*args: Any) -> object:
+        made = real(*args)
+        if not done:
+            done.append(None)
+            code()
+        return made
+
+    monkeypatch.setattr(module, name, make)
+
+
+@pytest.mark.parametrize("made", ["ParkingLot", "Registration"])
+@pytest.mark.parametrize("wait", [wait_readable, wait_writable])
+def test_two_tasks_may_be_the_first_to_wait_for_a_descriptor(
+    fake: Fake[FakePoller], monkeypatch: pytest.MonkeyPatch, made: str, wait: Callable[..., bool]
+) -> None:
+    once(monkeypatch, registry, made, sleep)
+    waits = [spawn(wait, FD, 50), spawn(wait, FD, 50)]
+    settle()
+    fake.poller.fire(FD, IN | OUT)
+    assert [thread.wait() for thread in waits] == [True, True]
+    assert fake.clock.now() < 1050
+    assert FD not in fake.hub.regs
+
+
+@pytest.mark.parametrize("made", ["ParkingLot", "Registration"])
+def test_two_tasks_may_be_the_first_to_wait_for_a_socket(
+    fake: Fake[FakePoller], monkeypatch: pytest.MonkeyPatch, made: str
+) -> None:
+    once(monkeypatch, registry, made, sleep)
+    owner = Owner()
+
+    def wait() -> int:
+        reg = fake.hub.registry.socket(FD, owner, True)
+        return fake.hub.registry.wait(reg, current(), IN, fake.hub.now() + 50)
+
+    waits = [spawn(wait), spawn(wait)]
+    settle()
+    fake.poller.fire(FD, IN)
+    assert [thread.wait() for thread in waits] == [IN, IN]
+
+
+def test_code_that_interrupts_a_wait_may_wait_for_the_same_descriptor(
+    fake: Fake[FakePoller], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wait_too() -> None:
+        fake.poller.fire(FD, IN)
+        assert wait_readable(FD, 50)
+
+    enter = registry.Registration.enter
+
+    def interrupted(self: registry.Registration, task: Any, mask: int) -> None:
+        monkeypatch.setattr(registry.Registration, "enter", enter)
+        wait_too()
+        enter(self, task, mask)
+
+    keeper = spawn(wait_readable, FD, 50)
+    settle()
+    monkeypatch.setattr(registry.Registration, "enter", interrupted)
+    thread = spawn(wait_readable, FD, 50)
+    settle()
+    fake.poller.fire(FD, IN)
+    assert thread.wait()
+    assert keeper.wait()
+    assert fake.clock.now() < 1050
+
+
+def test_a_socket_that_is_closed_while_a_wait_for_it_is_entered_ends_the_wait(fake: Fake[FakePoller]) -> None:
+    owner = Owner()
+    reg = fake.hub.registry.socket(FD, owner, True)
+    fake.hub.registry.forget(FD)
+    assert fake.hub.registry.wait(reg, current(), IN, fake.hub.now() + 50) == IN
+    assert fake.clock.now() < 1050
+
+
+@pytest.mark.parametrize("timeout", [None, 50])
+def test_two_tasks_may_be_the_first_to_wait_for_a_green_thread(
+    fake: Fake[FakePoller], monkeypatch: pytest.MonkeyPatch, timeout: float | None
+) -> None:
+    thread = spawn(sleep, 1)
+    lot = greenthread.ParkingLot()
+
+    def other_os_thread() -> None:
+        thread._waiters = lot  # it has not entered it yet
+
+    once(monkeypatch, greenthread, "ParkingLot", other_os_thread)
+    wait = spawn(lambda: GreenThread._wait(thread, timeout) if hasattr(GreenThread, "_wait") else thread.wait(timeout))
+    settle()
+    assert thread._waiters is lot
+    assert len(lot) == 1
+    wait.wait()
