@@ -52,11 +52,17 @@ class Hub(ExternalWaits, HubOps):
         adopted: tasks of greenlets that are not ours.
         stand_ins: the innermost stand-in on each greenlet that has one.
         urgent: the last error that was meant for the main greenlet wherever it is: a signal handler's.
+        passing: the main task, while it lets others run although it need not wait.
+        kept: the error that it keeps for its next wait, while an urgent one is before that.
         thread: `get_ident()` of the OS thread, for comparison only.
         awake: the same while `ready` and `timers` may be touched directly, 0 while the hub sleeps: a signal handler
             that runs then is in the right OS thread, but the sleep has to be ended as for any other.
     Thread-safety: `post` may be called from anywhere, everything else from the hub's own OS thread.
     """
+
+    urgent: BaseException | None
+    kept: BaseException | None
+    passing: Task | None
 
     def __init__(self, main: greenlet, clock: Clock, make_poller: Callable[[], Poller]) -> None:
         self.thread = self.awake = get_ident()
@@ -75,7 +81,8 @@ class Hub(ExternalWaits, HubOps):
         self.carriers: set[Carrier] = set()
         self.adopted: WeakSet[Task] = WeakSet()
         self.stand_ins: dict[greenlet, StandIn] = {}
-        self.urgent: BaseException | None = None
+        self.urgent = self.kept = None
+        self.passing = None
         self.wakeup = Wakeup()
         self.poller = make_poller()
         self.registry = Registry(self.poller, self.ready)
@@ -328,9 +335,12 @@ class Hub(ExternalWaits, HubOps):
 
     def raise_in_main(self, error: BaseException) -> None:
         """Raise `error` in the main greenlet; when another error is on its way there, after that one."""
-        self.urgent = error
-        if not self.main.interrupt(error):
-            self.ready.append(Thrower(self, self.main, error))
+        main, before, self.urgent = self.main, self.urgent, error
+        if self.passing is main and main.error is not None and main.error is not before:
+            # What is kept for its next wait, which may never come, goes on being kept.
+            self.kept, main.error = main.error, error
+        elif not main.interrupt(error):
+            self.ready.append(Thrower(self, main, error))
 
     # Beginnings and ends
 
