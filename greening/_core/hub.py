@@ -26,6 +26,7 @@ from greening._core.clock import Clock
 from greening._core.closing import close
 from greening._core.critical import rest_collector, wake_collector
 from greening._core.external import ExternalWaits
+from greening._core.latecomers import Latecomers
 from greening._core.loop import HubGreenlet, HubTask
 from greening._core.poller import IN, Poller
 from greening._core.registry import Registry
@@ -93,9 +94,8 @@ class Hub(ExternalWaits, HubOps):
         self.main.name = "main greenlet"
         self.task = HubTask(self)
         self._resting = False
-        # The last round ran out of time; it began with what came meanwhile.
-        self._overdue = False
-        self._newest_first = False
+        self._overdue = False  # the last round ran out of time
+        self._latecomers = Latecomers()
         self._make_loop(main)
         self._arm_wakeup()
         self.carrier_refs = _CARRIER_REFS
@@ -207,7 +207,8 @@ class Hub(ExternalWaits, HubOps):
 
     def _look(self, me: greenlet) -> None:
         ready = self.ready
-        overdue = len(ready) if self._overdue else 0
+        runnable = len(ready)
+        overdue = runnable if self._overdue else 0
         # Act 1: descriptors.
         events = self.poller.wait(0) if ready or self.wakeup.inbox else self._sleep(me)
         if self.greenlet is not me:
@@ -222,20 +223,13 @@ class Hub(ExternalWaits, HubOps):
         # Act 3: timers.
         timers = self.timers
         if timers._entries:
-            now, mark = self.now(), timers.mark()
+            now, mark, before = self.now(), timers.mark(), len(ready)
             while (timer := timers.pop_due(now, mark)) is not None:
                 timer.call(*timer.args)
+            if events and before < len(ready):
+                self._latecomers.timers_first(ready, max(0, before - runnable), len(ready) - before)
         if overdue:
-            self._let_pass(len(ready) - overdue)
-
-    def _let_pass(self, new: int) -> None:
-        """The last round ran out of time: every other time, what came meanwhile is before what was left over.
-
-        Thirty tasks that compute for 20 ms each keep a timer waiting for two of their slices, not for thirty.
-        """
-        self._newest_first = new > 0 and not self._newest_first
-        if self._newest_first:
-            self.ready.rotate(new)
+            self._latecomers.let_pass(ready, max(0, len(ready) - overdue))
 
     def _round(self, me: greenlet) -> None:
         # Act 4: a round of the runnable.
@@ -243,7 +237,8 @@ class Hub(ExternalWaits, HubOps):
         now = self.now()
         if self.greenlet is not me:
             return
-        self.begin_round(max(len(ready), MIN_ROUND), now)
+        turns = max(len(ready), MIN_ROUND)
+        self.begin_round(turns, now)
         while ready and self.turns > 0 and self.greenlet is me:
             self.begin_slice(now)
             # From here to the switch nothing is called that could run a finaliser.
@@ -261,6 +256,7 @@ class Hub(ExternalWaits, HubOps):
                 break
         # Not what the count has ended: that is fair to all.
         self._overdue = self.turns > 0 and len(ready) > 0
+        self._latecomers.round_ended(ready, turns - self.turns, self._overdue)
 
     def _carry_first(self) -> None:
         """Give the first runnable task, which has none, a carrier; or drop it, if it is dead."""
