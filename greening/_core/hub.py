@@ -75,8 +75,9 @@ class Hub(ExternalWaits, HubOps):
         self._make_poller = make_poller
         self.turns = 0
         self.round_end = self.slice_end = 0.0
-        # When the processor's time of this OS thread was looked up last, and what it was.
-        self.looked_up = self.used_then = 0.0
+        # When the processor's time of this OS thread was looked up last, what it was, and time that was not used since
+        # a slice was used up.
+        self.looked_up = self.used_then = self.unused = 0.0
         self.timers = TimerHeap()
         self.idle: list[Carrier] = []
         self.carriers: set[Carrier] = set()

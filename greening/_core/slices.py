@@ -7,6 +7,9 @@ SLICE_SECONDS = 0.001
 ROUND_SECONDS = 0.001
 # So many slices after its beginning one is over in any case: a call may have waited without using the processor.
 LONG_AGO = 50
+# So many slices of time that was not used let others run in any case, whichever slices it was in: calls that really
+# block, one after the other, use no processor either.
+UNUSED = 10
 # Calls after which it does so in any case.
 TRIES = 1024
 

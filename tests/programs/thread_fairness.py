@@ -17,6 +17,7 @@ import threading
 import time
 
 from greening._core.fairness import begin_slice
+from greening._originals import time_sleep
 
 turns = 0
 
@@ -201,3 +202,14 @@ lock = threading.Lock()
 while not state:
     with lock:
         pass
+
+# Calls that really block use no processor, but they keep the others waiting all the same.
+turned: list[int] = []
+greening.spawn(turned.append, 1)
+blocked = 0
+while not turned:
+    time_sleep(0.002)
+    blocked += 1
+    with lock:
+        pass
+assert blocked < 20, blocked
