@@ -8,6 +8,9 @@
 /* So many slices after its beginning one is over in any case: a call may have waited without the processor's help. */
 enum { LONG_AGO = 50 };
 
+/* So many slices of time that was not used let others run in any case: calls that really block use no processor. */
+enum { UNUSED = 10 };
+
 /* When the slice of what runs in this OS thread ends; how many switches there were then, and are now. */
 static __thread unsigned long long slice_end, slice_switches;
 __thread unsigned long long switches;
@@ -15,7 +18,7 @@ unsigned long long round_ticks, slice_ticks, quick_lap_ticks;
 Py_ssize_t max_lap;
 
 /* When the processor's time of this OS thread was looked up last, in ticks, and what it was, in nanoseconds. */
-static __thread unsigned long long looked_up, used_then;
+static __thread unsigned long long looked_up, used_then, unused;
 static double ticks_per_nanosecond = 2.5;
 
 static double round_seconds = 0.001, slice_seconds = 0.001, quick_lap_seconds = 0.0001;
@@ -123,8 +126,11 @@ is_used_up(unsigned long long now)
         return 1;
     used = (unsigned long long)((double)(nanoseconds(CLOCK_THREAD_CPUTIME_ID) - used_then) * ticks_per_nanosecond);
     unsigned long long lost = since > used ? since - used : 0;
-    if (elapsed >= lost + slice_ticks * 9 / 10)
+    unused += lost;
+    if (elapsed >= lost + slice_ticks * 9 / 10 || unused > UNUSED * slice_ticks) {
+        unused = 0;
         return 1;
+    }
     look_up(now);
     slice_end = now + (elapsed > lost ? slice_ticks - (elapsed - lost) : slice_ticks);
     return 0;

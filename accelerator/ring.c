@@ -151,6 +151,8 @@ rotate(Ring *self, PyObject *number)
     Py_ssize_t steps = PyLong_AsSsize_t(number);
     if (steps == -1 && PyErr_Occurred())
         return NULL;
+    if (steps < 0 && self->length > 0)
+        steps = self->length - -steps % self->length;
     for (; steps > 0 && self->length > 1; steps--) {
         PyObject *last = *slot(self, self->length - 1);
         self->first = (self->first - 1) & (self->capacity - 1);
@@ -228,7 +230,7 @@ static PyMethodDef methods[] = {
     {"popleft", (PyCFunction)popleft, METH_NOARGS, "Take the first. IndexError: there is none."},
     {"pop", (PyCFunction)pop, METH_NOARGS, "Take the last. IndexError: there is none."},
     {"remove", (PyCFunction)ring_remove, METH_O, "Take out the first that is this very task. ValueError: none is."},
-    {"rotate", (PyCFunction)rotate, METH_O, "Move the last tasks, so many, to the head."},
+    {"rotate", (PyCFunction)rotate, METH_O, "Move the last tasks, so many, to the head; below zero: the first to the tail."},
     {"clear", (PyCFunction)clear, METH_NOARGS, "Take out all."},
     {NULL, NULL, 0, NULL},
 };

@@ -14,6 +14,9 @@ from os import WNOHANG as _WNOHANG
 from types import ModuleType
 from typing import Any
 
+from greening._core.current import hubless
+from greening._core.fairness import spend
+from greening._core.waiting import yield_now
 from greening._originals import monotonic, os_close
 from greening.net.buffers import io_with
 from greening.net.child import wait_exit, wait_pidfd
@@ -34,15 +37,23 @@ def _wait_of(module: ModuleType) -> Callable[[Any, float | None], Any]:
             return with_timeout(self, timeout)
         deadline = None if timeout is None or timeout == math.inf else monotonic() + timeout
         in_time = True
+        spend()
         while self.returncode is None:
-            # Nobody parks while holding this lock: it may be a real one.
-            with self._waitpid_lock:
+            # The lock may be a real one, and its owner a green thread that lets others run in waitpid: it is not waited
+            # for.
+            if not self._waitpid_lock.acquire(False):
+                if not hubless():
+                    yield_now()
+                continue
+            try:
                 if self.returncode is not None:
                     break  # somebody else was quicker
                 pid, status = self._try_wait(_WNOHANG)
                 if pid == self.pid:
                     self._handle_exitstatus(status)
                     break
+            finally:
+                self._waitpid_lock.release()
             if not in_time:
                 raise module.TimeoutExpired(self.args, timeout)
             in_time = wait_exit(self.pid, None if deadline is None else max(deadline - monotonic(), 0))

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from weakref import ref
 
 from greening._core.critical import guard
+from greening._core.fairness import spend
 from greening._core.parking_lot import ParkingLot
 from greening._core.task import DEAD, Task
 from greening._core.uninterruptible import uninterruptible
@@ -109,6 +110,19 @@ def wait(self: Any, timeout: float | None = None) -> bool:
         if interruption is not None:
             raise interruption
     return waiter.notified
+
+
+# Ends
+
+
+def _join_of(native: Callable[..., None]) -> Callable[..., None]:
+    """`Thread.join` before 3.13, which takes no lock of a thread that is known to have ended."""
+
+    def join(self: Any, timeout: float | None = None) -> None:
+        spend()
+        native(self, timeout)
+
+    return _as_method(join, "Thread.join")
 
 
 # Starting
@@ -344,11 +358,14 @@ _CONDITION: dict[str, object] = {
 
 def _bind(module: ModuleType) -> Patch:
     imported_green = frozenset(name for name, green in _REPLACES.items() if getattr(module, name, None) is green)
+    methods = {"Condition": _CONDITION, "_DummyThread": _dummy_methods(module)}
+    if sys.version_info < (3, 13):
+        methods["Thread"] = {"join": _join_of(module.Thread.join)}
     return Patch(
         target="threading",
         flag="thread",
         replaces={**_REPLACES, "_make_invoke_excepthook": _excepthook_maker(module)},
-        methods={"Condition": _CONDITION, "_DummyThread": _dummy_methods(module)},
+        methods=methods,
         after=partial(_after, imported_green) if module is threading else None,
     )
 

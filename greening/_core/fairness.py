@@ -15,7 +15,7 @@ from greenlet import getcurrent
 from greening._compiled import accelerator
 from greening._core.critical import guard
 from greening._core.hub import Hub
-from greening._core.slices import LONG_AGO, SLICE, SLICE_SECONDS, TRIES
+from greening._core.slices import LONG_AGO, SLICE, SLICE_SECONDS, TRIES, UNUSED
 from greening._core.task import RUNNING, Task
 from greening._originals import monotonic, thread_time
 
@@ -64,7 +64,9 @@ def _is_used_up(hub: Hub) -> bool:
         return True
     used = thread_time()
     lost = max(0.0, (now - hub.looked_up) - (used - hub.used_then))
-    if elapsed - lost >= 0.9 * SLICE_SECONDS:
+    hub.unused += lost
+    if elapsed - lost >= 0.9 * SLICE_SECONDS or hub.unused > UNUSED * SLICE_SECONDS:
+        hub.unused = 0.0
         return True
     hub.looked_up, hub.used_then = now, used
     hub.slice_end = now + SLICE_SECONDS - max(0.0, elapsed - lost)

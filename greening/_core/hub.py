@@ -26,6 +26,7 @@ from greening._core.clock import Clock
 from greening._core.closing import close
 from greening._core.critical import rest_collector, wake_collector
 from greening._core.external import ExternalWaits
+from greening._core.latecomers import Latecomers
 from greening._core.loop import HubGreenlet, HubTask
 from greening._core.poller import IN, Poller
 from greening._core.registry import Registry
@@ -52,11 +53,17 @@ class Hub(ExternalWaits, HubOps):
         adopted: tasks of greenlets that are not ours.
         stand_ins: the innermost stand-in on each greenlet that has one.
         urgent: the last error that was meant for the main greenlet wherever it is: a signal handler's.
+        passing: the main task, while it lets others run although it need not wait.
+        kept: the error that it keeps for its next wait, while an urgent one is before that.
         thread: `get_ident()` of the OS thread, for comparison only.
         awake: the same while `ready` and `timers` may be touched directly, 0 while the hub sleeps: a signal handler
             that runs then is in the right OS thread, but the sleep has to be ended as for any other.
     Thread-safety: `post` may be called from anywhere, everything else from the hub's own OS thread.
     """
+
+    urgent: BaseException | None
+    kept: BaseException | None
+    passing: Task | None
 
     def __init__(self, main: greenlet, clock: Clock, make_poller: Callable[[], Poller]) -> None:
         self.thread = self.awake = get_ident()
@@ -69,14 +76,16 @@ class Hub(ExternalWaits, HubOps):
         self.turns = self.lap_end = self.slice_turns = 0
         self.lap = 1
         self.round_end = self.slice_end = self.lap_began = 0.0
-        # When the processor's time of this OS thread was looked up last, and what it was.
-        self.looked_up = self.used_then = 0.0
+        # When the processor's time of this OS thread was looked up last, what it was, and time that was not used since
+        # a slice was used up.
+        self.looked_up = self.used_then = self.unused = 0.0
         self.timers = TimerHeap()
         self.idle: list[Carrier] = []
         self.carriers: set[Carrier] = set()
         self.adopted: WeakSet[Task] = WeakSet()
         self.stand_ins: dict[greenlet, StandIn] = {}
-        self.urgent: BaseException | None = None
+        self.urgent = self.kept = None
+        self.passing = None
         self.wakeup = Wakeup()
         self.poller = make_poller()
         self.registry = Registry(self.poller, self.ready)
@@ -87,9 +96,8 @@ class Hub(ExternalWaits, HubOps):
         self.main.name = "main greenlet"
         self.task = HubTask(self)
         self._resting = False
-        # The last round ran out of time; it began with what came meanwhile.
-        self._overdue = False
-        self._newest_first = False
+        self._overdue = False  # the last round ran out of time
+        self._latecomers = Latecomers()
         self._make_loop(main)
         self._arm_wakeup()
         self.carrier_refs = _CARRIER_REFS
@@ -201,7 +209,8 @@ class Hub(ExternalWaits, HubOps):
 
     def _look(self, me: greenlet) -> None:
         ready = self.ready
-        overdue = len(ready) if self._overdue else 0
+        runnable = len(ready)
+        overdue = runnable if self._overdue else 0
         # Act 1: descriptors.
         events = self.poller.wait(0) if ready or self.wakeup.inbox else self._sleep(me)
         if self.greenlet is not me:
@@ -216,20 +225,13 @@ class Hub(ExternalWaits, HubOps):
         # Act 3: timers.
         timers = self.timers
         if timers._entries:
-            now, mark = self.now(), timers.mark()
+            now, mark, before = self.now(), timers.mark(), len(ready)
             while (timer := timers.pop_due(now, mark)) is not None:
                 timer.call(*timer.args)
+            if events and before < len(ready):
+                self._latecomers.timers_first(ready, max(0, before - runnable), len(ready) - before)
         if overdue:
-            self._let_pass(len(ready) - overdue)
-
-    def _let_pass(self, new: int) -> None:
-        """The last round ran out of time: every other time, what came meanwhile is before what was left over.
-
-        Thirty tasks that compute for 20 ms each keep a timer waiting for two of their slices, not for thirty.
-        """
-        self._newest_first = new > 0 and not self._newest_first
-        if self._newest_first:
-            self.ready.rotate(new)
+            self._latecomers.let_pass(ready, max(0, len(ready) - overdue))
 
     def _round(self, me: greenlet) -> None:
         # Act 4: a round of the runnable.
@@ -237,7 +239,8 @@ class Hub(ExternalWaits, HubOps):
         now = self.now()
         if self.greenlet is not me:
             return
-        self.begin_round(max(len(ready), MIN_ROUND), now)
+        turns = max(len(ready), MIN_ROUND)
+        self.begin_round(turns, now)
         while ready and self.turns > 0 and self.greenlet is me:
             self.begin_slice(now)
             # From here to the switch nothing is called that could run a finaliser.
@@ -256,6 +259,7 @@ class Hub(ExternalWaits, HubOps):
                 break
         # Not what the count has ended: that is fair to all.
         self._overdue = self.turns > 0 and len(ready) > 0
+        self._latecomers.round_ended(ready, turns - self.turns, self._overdue)
 
     def _carry_first(self) -> None:
         """Give the first runnable task, which has none, a carrier; or drop it, if it is dead."""
@@ -333,9 +337,12 @@ class Hub(ExternalWaits, HubOps):
 
     def raise_in_main(self, error: BaseException) -> None:
         """Raise `error` in the main greenlet; when another error is on its way there, after that one."""
-        self.urgent = error
-        if not self.main.interrupt(error):
-            self.ready.append(Thrower(self, self.main, error))
+        main, before, self.urgent = self.main, self.urgent, error
+        if self.passing is main and main.error is not None and main.error is not before:
+            # What is kept for its next wait, which may never come, goes on being kept.
+            self.kept, main.error = main.error, error
+        elif not main.interrupt(error):
+            self.ready.append(Thrower(self, main, error))
 
     # Beginnings and ends
 

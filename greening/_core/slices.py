@@ -11,6 +11,9 @@ LAP = 16
 QUICK_LAP_SECONDS = 0.0001
 # So many slices after its beginning one is over in any case: a call may have waited without using the processor.
 LONG_AGO = 50
+# So many slices of time that was not used let others run in any case, whichever slices it was in: calls that really
+# block, one after the other, use no processor either.
+UNUSED = 10
 # Calls after which it does so in any case.
 TRIES = 1024
 

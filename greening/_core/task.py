@@ -210,14 +210,25 @@ class Task(TaskMembers):
         if not hub.ready:
             # By way of the hub: tasks that wait for descriptors and timers count as others, too.
             hub.turns = 0
+        kept = self.error
+        trace = None if kept is None else kept.__traceback__
+        if self is hub.main:
+            hub.passing = self
         self.state = READY
         hub.ready.append(self)
         try:
             self.park()
         except BaseException as error:
             if error is hub.urgent:
+                self.error, hub.kept = hub.kept, None
                 raise
             self.error = error
+            if error is kept:  # or the traceback, and the frames in it, would grow with each turn
+                error.__traceback__ = trace
+        finally:
+            if self is hub.main:
+                hub.passing = None
+            del kept  # its traceback may know this frame
 
     def _raise_error(self) -> None:
         error, self.error = self.error, None

@@ -17,6 +17,7 @@ from typing import Any
 
 from greening._core.critical import guard
 from greening._core.current import current, has_hub, hubless
+from greening._core.fairness import spend
 from greening._core.fork import NET, on_child
 from greening._core.parking_lot import ParkingLot
 from greening._core.poller import IN
@@ -145,6 +146,7 @@ def _change_of(pid: int, options: int) -> tuple[int, int, int]:
 def waitpid(pid: int, options: int) -> tuple[int, int]:
     """`os.waitpid`. Arguments, result and errors are its own."""
     options = index(options)
+    spend()
     while True:
         result = _waitpid(pid, options | _WNOHANG)
         if result[0]:
@@ -158,6 +160,7 @@ def waitpid(pid: int, options: int) -> tuple[int, int]:
 def wait4(pid: int, options: int) -> tuple[int, int, Any]:
     """`os.wait4`. Arguments, result and errors are its own."""
     options = index(options)
+    spend()
     while True:
         result = _wait4(pid, options | _WNOHANG)
         if result[0]:
@@ -171,6 +174,7 @@ def wait4(pid: int, options: int) -> tuple[int, int, Any]:
 def wait3(options: int) -> tuple[int, int, Any]:
     """`os.wait3`. Arguments, result and errors are its own."""
     options = index(options)
+    spend()
     while True:
         result = _wait3(options | _WNOHANG)
         if result[0]:
@@ -184,6 +188,7 @@ def wait3(options: int) -> tuple[int, int, Any]:
 def waitid(idtype: int, ident: int, options: int) -> Any:
     """`os.waitid`. Arguments, result and errors are its own."""
     options = index(options)
+    spend()
     if idtype == _P_PIDFD and not os_get_blocking(ident):
         return _waitid(idtype, ident, options)  # a pidfd with O_NONBLOCK means: fail with EAGAIN
     while True:

@@ -75,6 +75,7 @@ def _accept_now(sock: Any) -> tuple[int, Any] | None:
 
 def connect(self: Any, address: Any, /) -> None:
     """Connect to `address`. Errors as the stdlib's; names are looked up without stopping the others."""
+    spend()
     if timeout_of(self) == 0:
         _raw_connect(self, resolved(self, address))
         return
@@ -85,6 +86,7 @@ def connect(self: Any, address: Any, /) -> None:
 
 def connect_ex(self: Any, address: Any, /) -> int:
     """Like `connect`, but returns the errno of connect(2) instead of raising it (0: connected)."""
+    spend()
     if timeout_of(self) == 0:
         return _raw_connect_ex(self, resolved(self, address))
     try:

@@ -233,6 +233,7 @@ def lock(family: Family, fd: int, part: Part, now: Callable[[], T], take: Callab
 
 def change(family: Family, fd: int, part: Part, now: Callable[[], T]) -> T:
     """Lock or unlock `part` by a call that does not wait, so that waits of the same owner know. Raises its errors."""
+    spend()
     with _books:
         result = now()
         _note(family, fd, part)

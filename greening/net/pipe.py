@@ -160,9 +160,9 @@ def read(fd: int, n: int) -> bytes:
             fd, n = index(fd), index(n)
         except TypeError:
             return os_read(fd, n)
+    spend()
     if not 0 < n <= sys.maxsize or is_plain(fd):
         return os_read(fd, n)
-    spend()
     try:
         data = read_now(fd, n)
     except OSError as error:
@@ -199,9 +199,9 @@ def readinto_now(fd: int, buffer: Any) -> int:
 
 def readv(fd: int, buffers: Sequence[Any]) -> int:
     """`os.readv`. Parks while there is nothing; raises as `read`."""
+    spend()
     if is_plain(fd):
         return os_readv(fd, buffers)
-    spend()
     try:
         return _preadv(fd, buffers, -1, NOWAIT)
     except OSError as error:
@@ -224,9 +224,9 @@ def write(fd: int, data: Any) -> int:
             fd = index(fd)
         except TypeError:
             return os_write(fd, data)
+    spend()
     if is_plain(fd):
         return os_write(fd, data)
-    spend()
     try:
         sent = _pwritev(fd, (data,), -1, NOWAIT)
     except TypeError:
@@ -242,9 +242,9 @@ def write(fd: int, data: Any) -> int:
 
 def writev(fd: int, buffers: Sequence[Any]) -> int:
     """`os.writev`. All of it, as `write`."""
+    spend()
     if is_plain(fd):
         return os_writev(fd, buffers)
-    spend()
     try:
         sent = _pwritev(fd, buffers, -1, NOWAIT)
         code = _EAGAIN

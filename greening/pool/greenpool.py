@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from greening._core.critical import guard
 from greening._core.current import current
+from greening._core.fairness import spend
 from greening._core.greenthread import GreenThread, spawn
 from greening._core.parking_lot import ParkingLot
 from greening._core.uninterruptible import uninterruptible
@@ -143,6 +144,7 @@ class GreenPool:
         """
         if self._is_worker():
             raise AssertionError("calling waitall() from within one of the GreenPool's green threads will deadlock")
+        spend()
         while self.coroutines_running:
             with guard:
                 if not self.coroutines_running:

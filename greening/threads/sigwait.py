@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from greening._core.critical import guard
+from greening._core.fairness import spend
 from greening._core.fork import THREADS, on_child
 from greening._originals import get_ident, getpid, os_kill
 from greening.threads import sigmask
@@ -43,6 +44,7 @@ def wait_for(sigset: Iterable[int], timeout: float | None) -> Any:
         TypeError, ValueError: `sigset` is not a set of signals.
     """
     wanted = frozenset(sigset)
+    spend()
     _hold(wanted)
     try:
         info = _signal.sigtimedwait(wanted, 0)

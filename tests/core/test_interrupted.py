@@ -3,6 +3,7 @@ on its way to a park. Each gets what it waits for; no wake-up is taken.
 """
 
 from collections.abc import Callable
+from traceback import walk_tb
 from typing import Any
 
 import pytest
@@ -277,6 +278,39 @@ def test_a_timeout_that_fired_while_others_ran_is_taken_back_with_its_block(fake
         return "undisturbed"
 
     assert spawn(thread).wait() == "undisturbed"
+
+
+def test_an_error_that_is_kept_does_not_grow_with_each_turn(fake: Fake[FakePoller]) -> None:
+    def thread() -> list[int]:
+        lengths = []
+        with Timeout(1, False):
+            spawn(lambda: fake.clock.advance(2))
+            for _ in range(9):
+                fake.hub.turns = 0
+                current().pass_turn()
+                error = current().error
+                lengths.append(0 if error is None else len(list(walk_tb(error.__traceback__))))
+        return lengths
+
+    lengths = spawn(thread).wait()
+    assert lengths is not None and 0 < lengths[-1] == lengths[3]
+
+
+def test_an_urgent_error_is_before_one_that_main_keeps(fake: Fake[FakePoller]) -> None:
+    main, stop = fake.hub.main, KeyboardInterrupt()
+    with Timeout(1, False):
+        spawn(lambda: fake.clock.advance(2))
+        for _ in range(2):
+            fake.hub.turns = 0
+            main.pass_turn()
+        kept = main.error
+        assert isinstance(kept, Timeout)
+        spawn(fake.hub.raise_in_main, stop)
+        with pytest.raises(KeyboardInterrupt):
+            main.pass_turn()
+        assert main.error is kept
+        sleep(0)
+        pytest.fail("the timeout is lost")
 
 
 # Critical steps

@@ -13,6 +13,7 @@ import pytest
 
 from greening._core.greenthread import spawn
 from greening._core.waiting import sleep
+from greening._originals import allocate_lock
 from greening.net.rawfile import GreenFileIO
 from greening.patches.subprocess import PATCH
 
@@ -51,6 +52,16 @@ def test_everybody_who_waits_is_told() -> None:
     process = Popen([sys.executable, "-c", "raise SystemExit(3)"])
     waiters = [spawn(process.wait, timeout) for timeout in (None, 10, None, math.inf)]
     assert [waiter.wait(10) for waiter in waiters] == [3, 3, 3, 3]
+
+
+def test_the_owner_of_its_lock_may_let_others_run() -> None:
+    process = Popen(["true"])
+    process._waitpid_lock = allocate_lock()  # a real one, as where `threading` is not patched
+    process._waitpid_lock.acquire()
+    waiter = spawn(process.wait)
+    sleep(0.01)
+    process._waitpid_lock.release()
+    assert waiter.wait(10) == 0
 
 
 def test_wait_times_out() -> None:

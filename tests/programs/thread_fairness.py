@@ -4,15 +4,20 @@ import greening
 
 greening.monkey_patch()
 
+import fcntl
 import os
 import queue
 import select
 import selectors
+import signal
 import socket
+import subprocess
+import tempfile
 import threading
 import time
 
 from greening._core.fairness import begin_slice
+from greening._originals import time_sleep
 
 turns = 0
 
@@ -119,8 +124,7 @@ for made in (*(kind() for kind in kinds), greening.Queue(), greening.LightQueue(
 ended = threading.Thread(target=int)
 ended.start()
 ended.join()
-if hasattr(ended, "_handle") or hasattr(ended, "_os_thread_handle"):  # before 3.13, `join` of the ended takes no lock
-    lets_others_run("join of the ended", ended.join)
+lets_others_run("join of the ended", ended.join)
 lets_others_run("wait for the ended", greening.spawn(int).wait)
 
 ready, other = socket.socketpair()
@@ -144,6 +148,41 @@ lets_others_run("send and recv", lambda: (ready.send(b"y"), other.recv(1)))
 reads, writes = os.pipe()
 lets_others_run("pipe", lambda: (os.write(writes, b"y"), os.read(reads, 1)))
 
+lets_others_run("readv and writev", lambda: (os.writev(writes, [b"y"]), os.readv(reads, [bytearray(1)])))
+os.set_blocking(reads, False)
+
+
+def in_vain(call, *errors) -> None:
+    try:
+        call()
+    except errors:
+        pass
+
+
+lets_others_run("read in vain", lambda: in_vain(lambda: os.read(reads, 1), BlockingIOError))
+with tempfile.TemporaryFile() as file:
+    lets_others_run("file", lambda: (os.write(file.fileno(), b"y"), os.read(file.fileno(), 1)))
+    lets_others_run("flock", lambda: fcntl.flock(file, fcntl.LOCK_EX))
+    lets_others_run("flock, LOCK_NB", lambda: fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB))
+    lets_others_run("lockf, F_TLOCK", lambda: os.lockf(file.fileno(), os.F_TLOCK, 1))
+lets_others_run("getaddrinfo of a number", lambda: socket.getaddrinfo("127.0.0.1", 80))
+lets_others_run("gethostbyname of a number", lambda: socket.gethostbyname("127.0.0.1"))
+with socket.socket(type=socket.SOCK_DGRAM) as datagrams:
+    lets_others_run("connect of datagrams", lambda: datagrams.connect(("127.0.0.1", 9)))
+    lets_others_run("connect_ex of datagrams", lambda: datagrams.connect_ex(("127.0.0.1", 9)))
+lets_others_run("sigtimedwait(0)", lambda: signal.sigtimedwait({signal.SIGUSR1}, 0))
+child = subprocess.Popen(["sleep", "60"])
+lets_others_run("poll", child.poll)
+lets_others_run("waitpid", lambda: os.waitpid(child.pid, os.WNOHANG))
+lets_others_run("wait3", lambda: os.wait3(os.WNOHANG))
+lets_others_run("wait4", lambda: os.wait4(child.pid, os.WNOHANG))
+lets_others_run("waitid", lambda: os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG))
+child.kill()
+child.wait()
+lets_others_run("wait for the ended child", child.wait)
+lets_others_run("waitpid of no child", lambda: in_vain(lambda: os.waitpid(child.pid, 0), ChildProcessError))
+lets_others_run("waitall of an empty pool", greening.GreenPool().waitall)
+
 never_switches("spawn", lambda: greening.spawn(int))
 never_switches("who am I", lambda: (threading.get_ident(), threading.current_thread()))
 counter.kill()
@@ -163,3 +202,14 @@ lock = threading.Lock()
 while not state:
     with lock:
         pass
+
+# Calls that really block use no processor, but they keep the others waiting all the same.
+turned: list[int] = []
+greening.spawn(turned.append, 1)
+blocked = 0
+while not turned:
+    time_sleep(0.002)
+    blocked += 1
+    with lock:
+        pass
+assert blocked < 20, blocked
