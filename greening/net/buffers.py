@@ -26,6 +26,7 @@ from typing import Any
 
 from greening._core.critical import guard
 from greening._core.parking_lot import ParkingLot
+from greening.net.builtin import name_after
 
 
 class Line:
@@ -157,10 +158,18 @@ def _fast(method: Callable[..., Any], *default: object) -> Any:
     return _named(call, method)
 
 
+def _shown(text: str, real: type) -> str:
+    """The `repr` that the C class gives, which names a class made in Python without its module."""
+    return f"<{real.__module__}.{text[1:]}" if text.startswith(f"<{real.__name__} ") else text
+
+
 class GreenReader(_BufferedReader):
     """`io.BufferedReader` that several green threads may use at once, in turn."""
 
     _line: Line | None = None
+
+    def __repr__(self) -> str:
+        return _shown(super().__repr__(), _BufferedReader)
 
     read = _fast(_BufferedReader.read, -1)
     read1 = _fast(_BufferedReader.read1, -1)
@@ -177,6 +186,9 @@ class GreenWriter(_BufferedWriter):
     """`io.BufferedWriter` that several green threads may use at once, in turn."""
 
     _line: Line | None = None
+
+    def __repr__(self) -> str:
+        return _shown(super().__repr__(), _BufferedWriter)
 
     write = _fast(_BufferedWriter.write)
     flush = _in_turn(_BufferedWriter.flush)
@@ -237,13 +249,9 @@ class GreenRWPair(_BufferedRWPair):
             self._reader.close()
 
 
-for _green, _stdlibs in (
-    (GreenReader, _BufferedReader),
-    (GreenWriter, _BufferedWriter),
-    (GreenRWPair, _BufferedRWPair),
-):
-    _green.__module__ = "_io"
-    _green.__name__ = _green.__qualname__ = _stdlibs.__name__
+name_after(GreenReader, _BufferedReader)
+name_after(GreenWriter, _BufferedWriter)
+name_after(GreenRWPair, _BufferedRWPair)
 
 
 def io_with(**others: object) -> ModuleType:

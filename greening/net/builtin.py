@@ -1,4 +1,4 @@
-"""Python functions that behave like the builtin functions they stand for.
+"""Python functions and classes that behave like the builtin ones they stand for.
 
 Facts: `class Job: pause = time.sleep` works because a builtin function is not bound when it is read from an instance;
 a Python function would be handed the instance as its first argument. A builtin function's `__self__` is its module.
@@ -15,6 +15,12 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+def name_after(green: type, real: type) -> None:
+    """Have a class that stands for one written in C show the names of that one."""
+    green.__module__ = real.__module__
+    green.__name__ = green.__qualname__ = real.__name__
 
 
 class Home:

@@ -12,6 +12,8 @@ exist. Decision: a file that was opened by path is asked `seekable`, which takes
 an fstat(2) for every file on disk.
 """
 
+import sys
+import warnings
 from _io import BufferedReader as _BufferedReader
 from _io import BufferedRWPair as _BufferedRWPair
 from _io import BufferedWriter as _BufferedWriter
@@ -24,6 +26,7 @@ from typing import Any
 
 from greening._core.current import get_hub, has_hub
 from greening.net.buffers import GreenReader, GreenRWPair, GreenWriter
+from greening.net.builtin import name_after
 from greening.net.fileio import open_green
 from greening.net.rawfile import GreenFileIO, comes_and_goes
 from greening.net.transfer import is_fifo, open_file
@@ -46,6 +49,9 @@ def open_raw(
     """`io.FileIO`, cooperative for all that may have to wait. Arguments and errors: its own."""
     if type(file) is int:
         return (GreenFileIO if comes_and_goes(file) else _FileIO)(file, mode, closefd, opener)
+    if isinstance(file, bool) and sys.version_info >= (3, 13):
+        warnings.warn("bool is used as a file descriptor", RuntimeWarning, stacklevel=3)  # the caller of `FileIO`
+        return _FileIO(int(file), mode, closefd, opener)
     if opener is None and others() and is_fifo(file):
         return GreenFileIO(file, mode, closefd, open_fifo)
     opened = _FileIO(file, mode, closefd, opener)
@@ -137,7 +143,7 @@ def _methods_of(file: Any) -> type[_FileIO]:
     return GreenFileIO if getattr(file, "_waits", False) else _FileIO
 
 
-FileIO.__module__ = "_io"
+name_after(FileIO, _FileIO)
 
 
 def _waits_for(raw: Any) -> bool:
@@ -174,3 +180,8 @@ class BufferedRWPair(_BufferedRWPair, metaclass=_StandIn):
 
     _real = _BufferedRWPair
     _make = staticmethod(GreenRWPair)
+
+
+name_after(BufferedReader, _BufferedReader)
+name_after(BufferedWriter, _BufferedWriter)
+name_after(BufferedRWPair, _BufferedRWPair)

@@ -21,6 +21,7 @@ from greening._core.poller import IN, OUT
 from greening._core.task import RUNNING
 from greening._core.waiting import forget_fd
 from greening._originals import os_close, os_fstat, os_get_blocking, os_isatty, os_read, os_readv, os_write, strerror
+from greening.net.builtin import name_after
 from greening.net.pipe import attempt, octets_of, read_now, readinto_now, write_now
 
 T = TypeVar("T")
@@ -226,5 +227,4 @@ def _duplicate(fd: int) -> int:
         return -1
 
 
-GreenFileIO.__module__ = "_io"
-GreenFileIO.__name__ = GreenFileIO.__qualname__ = "FileIO"
+name_after(GreenFileIO, _FileIO)

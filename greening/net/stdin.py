@@ -19,6 +19,7 @@ from typing import Any, cast
 
 from greening._originals import builtin_open, os_close, os_lseek, os_open
 from greening.net.buffers import GreenReader
+from greening.net.builtin import name_after
 from greening.net.rawfile import GreenFileIO, comes_and_goes
 
 _listdir = os.listdir
@@ -81,8 +82,7 @@ class StdinFile(GreenFileIO):
             self.original.close()
 
 
-StdinFile.__module__ = "_io"
-StdinFile.__name__ = StdinFile.__qualname__ = "FileIO"
+name_after(StdinFile, io.FileIO)
 
 
 def make_green(stream: object) -> Callable[[], None] | None:

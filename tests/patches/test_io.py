@@ -348,3 +348,24 @@ assert os.read(reading, 100) == b"x"
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     with (tmp_path / "out").open("wb") as file:
         subprocess.run([sys.executable, *options, "-c", program], stdout=file, env=environment, check=True, timeout=30)
+
+
+def test_green_classes_show_the_names_of_those_they_stand_for(run_program) -> None:
+    run_program(
+        HEAD
+        + """
+import socket, warnings
+for name in ("FileIO", "BufferedReader", "BufferedWriter", "BufferedRWPair"):
+    named = getattr(io, name)
+    assert (named.__module__, named.__name__, named.__qualname__) == ("_io", name, name), named
+with socket.socket() as sock:
+    for mode, name in (("rb", "BufferedReader"), ("wb", "BufferedWriter")):
+        file = sock.makefile(mode)
+        file.close()
+        assert repr(file) == f"<_io.{name} name=-1>", repr(file)
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    io.FileIO(False, closefd=False)
+assert all(warning.filename == __file__ for warning in caught), caught
+"""
+    )
