@@ -121,9 +121,8 @@ class BlockingTask(Task):
             try:
                 if self.bell.acquire(True, left):
                     return
-            except (
-                RuntimeError
-            ):  # 3.15 and later, when the interpreter is being finalized: nobody is left who could ring
+            # 3.15 and later, when the interpreter is being finalized: nobody is left who could ring.
+            except RuntimeError:
                 time_sleep(left)
             self.wake(TIMED_OUT)  # whoever was first rings, or we do
         self.bell.acquire()

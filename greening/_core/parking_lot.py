@@ -4,7 +4,8 @@ A task that is in the lot and PARKED has not been chosen. To choose it is one st
 that it was chosen for, and leaves the lot. So a waiter that is interrupted, or whose time is up, knows by the lot
 whether it had been chosen; if it had, it passes the value on.
 
-`with guard:` makes "look and enter" one step (see critical). Enter the lot under the guard, park after leaving it.
+`with guard:` makes "look and enter" one step (see critical): enter the lot under the guard, park after leaving it.
+Where what is waited for comes before the look for waiters, "first enter, then look" needs no guard.
 """
 
 from collections.abc import Callable
@@ -98,7 +99,7 @@ class ParkingLot(LotOps):
     __slots__ = ()
 
     def enter(self, task: Task | None = None) -> Task:
-        """Say that the running task waits here. Call it under `guard`, and `wait` right after leaving that.
+        """Say that the running task waits here. `wait` or `withdraw` comes next: see above for the guard.
 
         Args:
             task: one that waits already, in another lot, and waits here as well.
@@ -121,7 +122,7 @@ class ParkingLot(LotOps):
         return task
 
     def withdraw(self, task: Task) -> None:
-        """Undo `enter`: what was waited for is there already. Call it under the same `guard`."""
+        """Undo `enter`: what was waited for is there already."""
         self.leave(task)
         task.cancel_park()
 

@@ -15,6 +15,7 @@ from greening._compiled import accelerator
 from greening._core.poller import EpollPoller
 from greening._core.slices import SLICE
 from greening.net.socket import GreenSocket
+from tests.net.pipes import Ends
 
 Pair = tuple[GreenSocket, GreenSocket]
 
@@ -29,6 +30,18 @@ def keep() -> Iterator[Callable[[Any], Any]]:
             return thing
 
         yield keep_it
+
+
+@pytest.fixture
+def ends() -> Iterator[Ends]:
+    """The two ends of a pipe, reader and writer. A test may close them."""
+    reader, writer = os.pipe()
+    yield reader, writer
+    for fd in (reader, writer):
+        try:
+            os.close(fd)
+        except OSError:
+            pass
 
 
 @pytest.fixture

@@ -8,41 +8,14 @@ from typing import Any
 
 import pytest
 
-from greening._core.greenthread import GreenThread, kill, spawn
+from greening._core.greenthread import kill, spawn
 from greening._core.poller import IN
 from greening._core.waiting import sleep, yield_now
 from greening.net import pipe, rawfile
 from greening.net.buffers import GreenReader
 from greening.net.fileio import open_fd
 from greening.net.socket import GreenSocket
-
-Ends = tuple[int, int]
-
-
-@pytest.fixture
-def ends() -> Iterator[Ends]:
-    reader, writer = os.pipe()
-    yield reader, writer
-    for fd in (reader, writer):
-        try:
-            os.close(fd)
-        except OSError:
-            pass
-
-
-def parked(call: Callable[..., Any], *args: Any) -> GreenThread[Any]:
-    """A green thread that has called, and waits inside the call."""
-    thread = spawn(call, *args)
-    sleep(0)
-    assert thread
-    return thread
-
-
-def drain(fd: int) -> bytes:
-    got = b""
-    while part := pipe.read(fd, 65536):
-        got += part
-    return got
+from tests.net.pipes import Ends, drain, parked
 
 
 def all_lines(file: Any) -> list[Any]:

@@ -3,29 +3,17 @@
 import fcntl
 import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from greening._core.greenthread import GreenThread, spawn
-from greening._core.waiting import sleep
 from greening.net import pipe
 from greening.net.fileio import open_fd
 from greening.net.rawfile import GreenFileIO
 from greening.patches.os import fdopen
-
-
-@pytest.fixture
-def ends() -> Iterator[tuple[int, int]]:
-    reader, writer = os.pipe()
-    yield reader, writer
-    for fd in (reader, writer):
-        try:
-            os.close(fd)
-        except OSError:
-            pass
+from tests.net.pipes import parked
 
 
 def outcome(call: Callable[..., object], *args: object) -> object:
@@ -33,21 +21,6 @@ def outcome(call: Callable[..., object], *args: object) -> object:
         return call(*args)
     except (ArithmeticError, BufferError, OSError, TypeError, ValueError) as error:
         return type(error), str(error)
-
-
-def parked(call: Callable[..., Any], *args: Any) -> GreenThread[Any]:
-    """A green thread that has called, and waits inside the call."""
-    thread = spawn(call, *args)
-    sleep(0)
-    assert thread
-    return thread
-
-
-def drain(fd: int) -> bytes:
-    got = b""
-    while part := pipe.read(fd, 65536):
-        got += part
-    return got
 
 
 def test_lines(ends: tuple[int, int]) -> None:

@@ -8,31 +8,21 @@ import sys
 import threading
 import tty
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from greening._core.current import get_hub
-from greening._core.greenthread import GreenThread, kill, spawn
+from greening._core.greenthread import kill, spawn
 from greening._core.slices import TRIES
 from greening._core.waiting import forget_fd, sleep
 from greening.net import pipe
+from tests.net.pipes import parked
 
 ODD_READS: list[tuple[Any, Any]] = [(-1, 1), (99999, 1), (2**40, 1), ("0", 1), (1.0, 1), (None, 1)]
 ODD_WRITES: list[tuple[Any, Any]] = [(-1, b"x"), (99999, b"x"), ("0", b"x")]
-
-
-@pytest.fixture
-def ends() -> Iterator[tuple[int, int]]:
-    reader, writer = os.pipe()
-    yield reader, writer
-    for fd in (reader, writer):
-        try:
-            os.close(fd)
-        except OSError:
-            pass
 
 
 def outcome(call: Callable[..., object], *args: object) -> object:
@@ -40,14 +30,6 @@ def outcome(call: Callable[..., object], *args: object) -> object:
         return call(*args)
     except (ArithmeticError, BufferError, OSError, TypeError, ValueError) as error:
         return type(error), str(error)
-
-
-def parked(call: Callable[..., Any], *args: Any) -> GreenThread[Any]:
-    """A green thread that has called, and waits inside the call."""
-    thread = spawn(call, *args)
-    sleep(0)
-    assert thread
-    return thread
 
 
 def test_read_parks_until_there_is_something(ends: tuple[int, int]) -> None:

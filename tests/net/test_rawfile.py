@@ -1,28 +1,13 @@
 """Raw files over pipes: what a close does to the reads and writes that wait in them."""
 
 import os
-from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 
-from greening._core.greenthread import GreenThread, spawn
 from greening._core.waiting import sleep
 from greening.net import pipe
 from greening.net.rawfile import GreenFileIO
-
-Ends = tuple[int, int]
-
-
-@pytest.fixture
-def ends() -> Iterator[Ends]:
-    reader, writer = os.pipe()
-    yield reader, writer
-    for fd in (reader, writer):
-        try:
-            os.close(fd)
-        except OSError:
-            pass
+from tests.net.pipes import Ends, parked
 
 
 @pytest.fixture(params=[True, False], ids=["nowait", "no nowait"], autouse=True)
@@ -31,14 +16,6 @@ def _nowait(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     if not request.param:
         monkeypatch.setattr(pipe, "_preadv", pipe._unsupported)
         monkeypatch.setattr(pipe, "_pwritev", pipe._unsupported)
-
-
-def parked(call: Callable[..., Any], *args: Any) -> GreenThread[Any]:
-    """A green thread that has called, and waits inside the call."""
-    thread = spawn(call, *args)
-    sleep(0)
-    assert thread
-    return thread
 
 
 def open_descriptors() -> int:

@@ -15,12 +15,13 @@ from typing import Any
 import pytest
 
 from greening._core.current import get_hub
-from greening._core.greenthread import GreenThread, kill, spawn
+from greening._core.greenthread import kill, spawn
 from greening._core.slices import TRIES
 from greening._core.waiting import forget_fd, sleep
 from greening.net import polls
 from greening.net import select as net
 from greening.net.builtin import Home
+from tests.net.pipes import parked
 
 IN, PRI, OUT = stdlib.POLLIN, stdlib.POLLPRI, stdlib.POLLOUT
 
@@ -34,30 +35,11 @@ def pair() -> Iterator[Pair]:
         yield a, b
 
 
-@pytest.fixture
-def ends() -> Iterator[tuple[int, int]]:
-    reader, writer = os.pipe()
-    yield reader, writer
-    for fd in (reader, writer):
-        try:
-            os.close(fd)
-        except OSError:
-            pass
-
-
 def outcome(call: Callable[..., object], *args: object) -> object:
     try:
         return call(*args)
     except (ArithmeticError, BufferError, LookupError, OSError, TypeError, ValueError) as error:
         return type(error), str(error)
-
-
-def parked(call: Callable[..., Any], *args: Any) -> GreenThread[Any]:
-    """A green thread that has called, and waits inside the call."""
-    thread = spawn(call, *args)
-    sleep(0)
-    assert thread
-    return thread
 
 
 # select
