@@ -82,7 +82,7 @@ class StdinFile(GreenFileIO):
             self.original.close()
 
 
-name_after(StdinFile, io.FileIO)
+name_after(StdinFile, GreenFileIO)
 
 
 def make_green(stream: object) -> Callable[[], None] | None:

@@ -28,9 +28,13 @@ def other() -> None:
         say("others run")
 
 
-threading.Thread(target=other).start()
+thread = threading.Thread(target=other)
+thread.start()
 first = input("first? ")
 typed.set()
+# What is left of it goes here, by a weakref callback: in there, as in any, Python has no use for a KeyboardInterrupt.
+thread.join()
+del thread
 say("got", repr(first))
 say("events", events)
 try:
