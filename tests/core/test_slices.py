@@ -5,6 +5,7 @@ import time
 import pytest
 
 from greening._core.greenthread import spawn
+from greening._core.slices import LONG_AGO, SLICE_SECONDS
 from greening._core.waiting import sleep
 from greening.sync.event import Event
 
@@ -31,24 +32,25 @@ def test_a_task_behind_one_that_has_computed_has_a_slice_of_its_own(switches: in
 
 @pytest.mark.parametrize("switches", [0, 20])
 def test_one_that_computes_and_never_waits_lets_others_run_at_each_call(switches: int) -> None:
-    done, turns = Event(), 0
+    """At each but the first: the hub may not have looked at the clock when this task was switched to."""
+    done, turns, others = Event(), 0, 0
     done.send()
-    others = 0
 
     def other() -> None:
         nonlocal others
-        while turns < 10:
+        while turns < 4:
             others += 1
             sleep(0)
 
     for _ in range(switches):
         sleep(0)
     thread = spawn(other)
-    for _ in range(10):
-        end = time.thread_time() + 0.003
-        while time.thread_time() < end:
+    for _ in range(4):
+        # So long that it does not matter whether this process had the processor all the time.
+        end = time.perf_counter() + (LONG_AGO + 2) * SLICE_SECONDS
+        while time.perf_counter() < end:
             pass
         done.wait()
         turns += 1
     thread.wait()
-    assert others >= 9
+    assert others >= 3
