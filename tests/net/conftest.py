@@ -13,7 +13,7 @@ import trustme
 
 from greening._compiled import accelerator
 from greening._core.poller import EpollPoller
-from greening._core.slices import SLICE
+from greening._core.slices import SLICE, TRIES
 from greening.net.socket import GreenSocket
 from tests.net.pipes import Ends
 
@@ -45,23 +45,30 @@ def ends() -> Iterator[Ends]:
 
 
 @pytest.fixture
-def steady(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No task lets others run because it has had its slice: the order of things is that of the test alone."""
-    set_slice(monkeypatch, 1 << 30, inf)
+def set_slice(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int, float], None]]:
+    """Set what is left of the running slice: tries, and the time at which to look whether it is over."""
 
+    def set_it(tries: int, until: float) -> None:
+        monkeypatch.setattr(SLICE, "tries", tries)
+        monkeypatch.setattr(SLICE, "until", until)
+        if accelerator is not None:
+            accelerator.set_slice(tries, until != inf)
 
-def set_slice(monkeypatch: pytest.MonkeyPatch, tries: int, until: float) -> None:
-    """What is left of the running slice: tries, and the time at which to look whether it is over."""
-    monkeypatch.setattr(SLICE, "tries", tries)
-    monkeypatch.setattr(SLICE, "until", until)
+    yield set_it
     if accelerator is not None:
-        accelerator.set_slice(tries, until != inf)
+        accelerator.set_slice(TRIES, True)  # what monkeypatch does not see
 
 
 @pytest.fixture
-def spent(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+def steady(set_slice: Callable[[int, float], None]) -> None:
+    """No task lets others run because it has had its slice: the order of things is that of the test alone."""
+    set_slice(1 << 30, inf)
+
+
+@pytest.fixture
+def spent(set_slice: Callable[[int, float], None]) -> Callable[[], None]:
     """Call it, and the next try lets others run first."""
-    return lambda: set_slice(monkeypatch, 1, inf)
+    return lambda: set_slice(1, inf)
 
 
 @pytest.fixture
