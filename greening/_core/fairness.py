@@ -1,8 +1,8 @@
 """Fairness: a task that never has to wait lets the others run, at the next call that might have waited.
 
 One budget for everything, counted in time (since a switch at which the hub looked at the clock, or the first call after
-one at which it did not) and in tries (a clock of a test's own may stand still). It is asked before such a call is tried,
-and not after: nothing has been taken or read yet.
+one at which it did not) and in tries (a clock of a test's own may stand still). It is asked before such a call is
+tried, and not after: nothing has been taken or read yet.
 
 Facts: the clock costs 40 ns from Python; the accelerator reads the counter of the processor in 10. A lock takes 300 ns.
 On a busy machine a program loses the processor for many milliseconds, and has not used them: the time of the OS thread
