@@ -24,7 +24,7 @@ accelerator = Extension(
     sources=[
         f"accelerator/{name}.c"
         for name in (
-            "module gil ring task lot fairness thread guard lock semaphore local carrier hub socket zeros"
+            "module gil ring task lot fairness thread guard lock semaphore local carrier hub registration socket zeros"
         ).split()
     ],
     depends=["accelerator/accelerator.h"],

@@ -96,7 +96,7 @@ extern PyObject *TIMED_OUT;  /* what a park returns when its deadline came first
 #define NAMES(X)                                                                                    \
     X(_greening_task) X(gr_context) X(cancel_park) X(_alarm) X(_settle) X(busy) X(save)             \
     X(restore) X(timers) X(add) X(cancel) X(when) X(resume) X(_call_link) X(_keep_failure)          \
-    X(_acquire) X(_hand_over) X(_slow_acquire) X(_slow_release) X(release) X(locked)                \
+    X(_acquire) X(_hand_over) X(_slow_acquire) X(_slow_release) X(_slow_restore) X(release) X(locked)                \
     X(_wait) X(_real) X(execute) X(_failure) X(hub) X(park)
 #define DECLARE(name) extern PyObject *N_##name;
 NAMES(DECLARE)
@@ -160,6 +160,7 @@ int add_threads(PyObject *module);
 int add_carriers(PyObject *module);
 int add_ring(PyObject *module);
 int add_hubs(PyObject *module);
+int add_registrations(PyObject *module);
 int add_sockets(PyObject *module);
 int add_guards(PyObject *module);
 int add_locks(PyObject *module);

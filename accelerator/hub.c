@@ -1,7 +1,7 @@
 /* The hub's members, the switch to whoever is next, and what the events of descriptors do. */
 #include "accelerator.h"
 
-PyTypeObject *HubType, *RegistrationType;
+PyTypeObject *HubType;
 
 /* Hub */
 
@@ -149,123 +149,6 @@ switch_(PyObject *self, PyObject *Py_UNUSED(unused))
     return hub_switch((Hub *)self);
 }
 
-/* Registrations */
-
-static PyObject *
-reg_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
-{
-    Registration *self = (Registration *)((allocfunc)PyType_GetSlot(type, Py_tp_alloc))(type, 0);
-    if (self != NULL) {
-        self->owner = Py_NewRef(Py_None);
-        self->readers = Py_NewRef(Py_None);
-        self->writers = Py_NewRef(Py_None);
-    }
-    return (PyObject *)self;
-}
-
-static int
-reg_traverse(Registration *self, visitproc visit, void *arg)
-{
-    Py_VISIT(TYPE(self));
-    Py_VISIT(self->owner);
-    Py_VISIT(self->readers);
-    Py_VISIT(self->writers);
-    return 0;
-}
-
-static int
-reg_clear(Registration *self)
-{
-    Py_CLEAR(self->owner);
-    Py_CLEAR(self->readers);
-    Py_CLEAR(self->writers);
-    return 0;
-}
-
-static void
-reg_dealloc(Registration *self)
-{
-    PyTypeObject *type = TYPE(self);
-    PyObject_GC_UnTrack(self);
-    reg_clear(self);
-    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
-    Py_DECREF(type);
-}
-
-/* Of poll(2) and epoll(7); the same numbers as in greening/_core/poller.py. */
-enum { IN = 0x001, PRI = 0x002, OUT = 0x004, ERR = 0x008, HUP = 0x010, NVAL = 0x020, RDHUP = 0x2000 };
-
-/* Registry.dispatch for one event. 1: done, 0: the Python one has to do it, -1: error. */
-static int
-dispatch_one(Registration *reg, PyObject *event, long mask)
-{
-    if ((mask & NVAL) || !reg->edge)
-        return 0;
-    reg->drained = 0;
-    if (mask & (PRI | RDHUP | HUP | ERR))
-        reg->stream = 0;
-    PyObject *value = PyTuple_GetItem(event, 1);
-    if (mask & (IN | PRI | RDHUP | HUP | ERR)) {
-        reg->read_news = 1;
-        if (IS(reg->readers, LotType) && lot_unpark_all((Lot *)reg->readers, value) < 0)
-            return -1;
-    }
-    if (mask & (OUT | HUP | ERR)) {
-        reg->write_news = 1;
-        if (IS(reg->writers, LotType) && lot_unpark_all((Lot *)reg->writers, value) < 0)
-            return -1;
-    }
-    return 1;
-}
-
-/* Registry.dispatch for one event, whatever it is. -1: error. */
-static int
-dispatch_event(PyObject *regs, PyObject *event, PyObject *registry, PyObject *slow)
-{
-    if (!PyTuple_Check(event) || PyTuple_Size(event) != 2) {
-        PyErr_SetString(PyExc_TypeError, "an event is a tuple of two");
-        return -1;
-    }
-    long mask = PyLong_AsLong(PyTuple_GetItem(event, 1));
-    if (mask == -1 && PyErr_Occurred())
-        return -1;
-    PyObject *reg = PyDict_GetItemWithError(regs, PyTuple_GetItem(event, 0));
-    if (reg == NULL && PyErr_Occurred())
-        return -1;
-    int done = 0;
-    if (IS(reg, RegistrationType)) {
-        Py_INCREF(reg);
-        done = dispatch_one((Registration *)reg, event, mask);
-        Py_DECREF(reg);
-    }
-    if (done != 0)
-        return done;
-    PyObject *one = Py_BuildValue("[O]", event);
-    PyObject *result = one == NULL ? NULL : PyObject_CallFunctionObjArgs(slow, registry, one, NULL);
-    Py_XDECREF(one);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 0;
-}
-
-/* dispatch(regs, events, registry, slow): `slow(registry, [event])` is called for events that are not of the frequent kind. */
-static PyObject *
-dispatch(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t count)
-{
-    if (count != 4 || !PyDict_Check(args[0]) || !PyList_Check(args[1])) {
-        PyErr_SetString(PyExc_TypeError, "dispatch() takes a dictionary, a list, a registry and a function");
-        return NULL;
-    }
-    PyObject *regs = args[0], *events = args[1], *registry = args[2], *slow = args[3];
-    for (Py_ssize_t i = 0; i < PyList_Size(events); i++) {
-        PyObject *event = Py_NewRef(PyList_GetItem(events, i)); /* what is woken may run code that empties the list */
-        int failed = dispatch_event(regs, event, registry, slow) < 0;
-        Py_DECREF(event);
-        if (failed)
-            return NULL;
-    }
-    Py_RETURN_NONE;
-}
-
 static PyObject *
 begin_round(Hub *self, PyObject *args)
 {
@@ -335,40 +218,9 @@ static PyType_Spec hub_spec = {
     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, hub_slots,
 };
 
-#define REG(name, type) {#name, type, offsetof(Registration, name), 0, NULL}
-
-static PyMemberDef reg_members[] = {
-    REG(owner, T_OBJECT_EX), REG(readers, T_OBJECT_EX), REG(writers, T_OBJECT_EX), REG(fd, T_INT),
-    REG(drained, T_BOOL), REG(doubted, T_BOOL), REG(edge, T_BOOL), REG(stream, T_BOOL),
-    REG(read_news, T_BOOL), REG(write_news, T_BOOL),
-    {NULL, 0, 0, 0, NULL},
-};
-
-static PyType_Slot reg_slots[] = {
-    {Py_tp_doc, "The members of a registration."},
-    {Py_tp_new, reg_new},
-    {Py_tp_members, reg_members},
-    {Py_tp_traverse, reg_traverse},
-    {Py_tp_clear, reg_clear},
-    {Py_tp_dealloc, reg_dealloc},
-    {0, NULL},
-};
-
-static PyType_Spec reg_spec = {
-    "greening._accelerator.RegistrationMembers", sizeof(Registration), 0,
-    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, reg_slots,
-};
-
-static PyMethodDef functions[] = {
-    {"dispatch", (PyCFunction)(void (*)(void))dispatch, METH_FASTCALL,
-     "dispatch(regs, events, registry, slow): see greening._core.registry.Registry.dispatch."},
-    {NULL, NULL, 0, NULL},
-};
-
 int
 add_hubs(PyObject *module)
 {
     HubType = make_type(module, &hub_spec, NULL);
-    RegistrationType = make_type(module, &reg_spec, NULL);
-    return HubType == NULL || RegistrationType == NULL ? -1 : PyModule_AddFunctions(module, functions);
+    return HubType == NULL ? -1 : 0;
 }

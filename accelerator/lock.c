@@ -365,6 +365,53 @@ rlock_is_owned(RLock *self, PyObject *Py_UNUSED(unused))
     return PyBool_FromLong(me == NULL ? self->count > 0 : self->owner == me);
 }
 
+/* What threading.Condition asks for */
+
+static PyObject *
+rlock_release_save(RLock *self, PyObject *Py_UNUSED(unused))
+{
+    if (self->owner == NULL || self->owner == Py_None) {
+        PyErr_SetString(PyExc_RuntimeError, "cannot release un-acquired lock");
+        return NULL;
+    }
+    PyObject *state = Py_BuildValue("(nO)", self->count, self->owner);
+    int done = state == NULL ? -1 : rlock_hand_over(self);
+    if (done == 0) {
+        PyObject *handed = PyObject_CallMethodObjArgs((PyObject *)self, N__hand_over, NULL);
+        Py_XDECREF(handed);
+        done = handed == NULL ? -1 : 1;
+    }
+    if (done < 0)
+        Py_CLEAR(state);
+    return state;
+}
+
+static PyObject *
+rlock_acquire_restore(RLock *self, PyObject *state)
+{
+    PyObject *type = NULL, *error = NULL, *trace = NULL;
+    int failed = spend() < 0;
+    Py_ssize_t count;
+    PyObject *owner;
+    if (!failed && self->owner == Py_None && PyTuple_Check(state) && PyArg_ParseTuple(state, "nO", &count, &owner)) {
+        self->count = count;
+        SET(self->owner, owner);
+        Py_RETURN_NONE;
+    }
+    /* Somebody has it, or this was interrupted: the lock is taken all the same, before the error is raised. */
+    PyErr_Fetch(&type, &error, &trace);
+    PyObject *done = PyObject_CallMethodObjArgs((PyObject *)self, N__slow_restore, state, NULL);
+    if (done == NULL || !failed) {
+        Py_XDECREF(type);
+        Py_XDECREF(error);
+        Py_XDECREF(trace);
+        return done;
+    }
+    Py_DECREF(done);
+    PyErr_Restore(type, error, trace);
+    return NULL;
+}
+
 static int
 rlock_traverse(RLock *self, visitproc visit, void *arg)
 {
@@ -403,6 +450,8 @@ static PyMethodDef rlock_methods[] = {
     {"__enter__", (PyCFunction)rlock_enter, METH_NOARGS, "__enter__($self)\n--\n\nTake the lock."},
     {"__exit__", (PyCFunction)rlock_exit, METH_VARARGS, "__exit__($self, *exc_info)\n--\n\nUndo one acquire."},
     {"_is_owned", (PyCFunction)rlock_is_owned, METH_NOARGS, "For threading.Condition."},
+    {"_release_save", (PyCFunction)rlock_release_save, METH_NOARGS, "For threading.Condition."},
+    {"_acquire_restore", (PyCFunction)rlock_acquire_restore, METH_O, "For threading.Condition."},
     {NULL, NULL, 0, NULL},
 };
 

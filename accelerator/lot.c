@@ -3,7 +3,8 @@
 #include <string.h>
 
 PyTypeObject *LotType;
-static PyTypeObject *lot_class; /* ParkingLot; told by Python */
+static PyTypeObject *lot_class; /* ParkingLot; told by Python, as is: */
+static PyObject *deadline_in, *enter_oddly, *abandon;
 
 /* Make room for one more. -1: error. */
 static int
@@ -187,6 +188,88 @@ unpark_all(Lot *self, PyObject *const *args, Py_ssize_t count)
     Py_RETURN_NONE;
 }
 
+/* enter(task=None) */
+static PyObject *
+enter(Lot *self, PyObject *const *args, Py_ssize_t count)
+{
+    PyObject *task = count ? args[0] : Py_None;
+    if (task == Py_None) {
+        Task *running = running_task();
+        if (running == NULL || running->state != RUNNING || IS_NONE(running->hub)) {
+            Py_XDECREF((PyObject *)running);
+            return told(enter_oddly) == NULL ? NULL : PyObject_CallFunctionObjArgs(enter_oddly, self, NULL);
+        }
+        if (lot_append(self, (PyObject *)running) < 0) {
+            Py_DECREF((PyObject *)running);
+            return NULL;
+        }
+        SET(running->state, PARKED);
+        return (PyObject *)running;
+    }
+    if (check(task) < 0 || lot_append(self, task) < 0)
+        return NULL;
+    return Py_NewRef(task);
+}
+
+/* The wait ends in an exception, which is set: out of the lot, and what the task was chosen for is passed on. */
+static void
+leave_and_pass_on(Lot *self, PyObject *task, PyObject *on_abandon)
+{
+    PyObject *type, *error, *trace;
+    PyErr_Fetch(&type, &error, &trace);
+    PyObject *done = told(abandon) == NULL ? NULL : PyObject_CallFunctionObjArgs(abandon, self, task, on_abandon, NULL);
+    if (done != NULL) {
+        Py_DECREF(done);
+        PyErr_Restore(type, error, trace);
+        return;
+    }
+    Py_XDECREF(type);
+    Py_XDECREF(error);
+    Py_XDECREF(trace);
+}
+
+static PyObject *
+wait_for(Lot *self, PyObject *task, PyObject *timeout, PyObject *on_abandon)
+{
+    PyObject *deadline = Py_NewRef(Py_None);
+    if (timeout != Py_None) {
+        Py_DECREF(deadline);
+        deadline = told(deadline_in) == NULL ? NULL : PyObject_CallFunctionObjArgs(deadline_in, task, timeout, NULL);
+    }
+    PyObject *value = deadline == NULL ? NULL : task_park_running((Task *)task, deadline);
+    Py_XDECREF(deadline);
+    if (value == NULL)
+        leave_and_pass_on(self, task, on_abandon);
+    else if (value == TIMED_OUT)
+        lot_leave(self, task);
+    return value;
+}
+
+/* wait(task, timeout=None, on_abandon=None) */
+static PyObject *
+wait_(Lot *self, PyObject *const *args, Py_ssize_t count)
+{
+    if (count < 1 || count > 3) {
+        PyErr_SetString(PyExc_TypeError, "wait() takes a task, a timeout and a function");
+        return NULL;
+    }
+    if (check(args[0]) < 0)
+        return NULL;
+    return wait_for(self, args[0], count > 1 ? args[1] : Py_None, count > 2 ? args[2] : Py_None);
+}
+
+/* park(timeout=None, on_abandon=None) */
+static PyObject *
+park(Lot *self, PyObject *const *args, Py_ssize_t count)
+{
+    PyObject *task = enter(self, NULL, 0);
+    if (task == NULL)
+        return NULL;
+    PyObject *value = wait_for(self, task, count > 0 ? args[0] : Py_None, count > 1 ? args[1] : Py_None);
+    Py_DECREF(task);
+    return value;
+}
+
 static Py_ssize_t
 length(Lot *self)
 {
@@ -237,6 +320,9 @@ dealloc(Lot *self)
 static PyMethodDef methods[] = {
     {"append", (PyCFunction)append, METH_O, "Add a task at the end."},
     {"insert", (PyCFunction)insert, METH_VARARGS, "insert(index, task): add a task before another."},
+    {"enter", FAST(enter), "Say that the running task waits here, or one that waits already. Returns the one that waits."},
+    {"wait", FAST(wait_), "wait(task, timeout=None, on_abandon=None): park until chosen, after `enter`."},
+    {"park", FAST(park), "park(timeout=None, on_abandon=None): `enter` and `wait`."},
     {"leave", (PyCFunction)leave, METH_O, "Take a task out. False: it is not in there any more, it has been chosen."},
     {"choose", FAST(choose), "Choose the first task that waits: it will be resumed with the value, by `resume`."},
     {"unpark", FAST(unpark), "Choose the first task that waits and have it resumed with the value."},
@@ -268,8 +354,11 @@ resume(PyObject *Py_UNUSED(module), PyObject *task)
 }
 
 static PyObject *
-double_lot(PyObject *Py_UNUSED(module), PyObject *type)
+double_lot(PyObject *Py_UNUSED(module), PyObject *args)
 {
+    PyObject *type, *deadline, *oddly, *leave;
+    if (!PyArg_ParseTuple(args, "OOOO", &type, &deadline, &oddly, &leave))
+        return NULL;
     if (!PyType_Check(type) || !PyType_IsSubtype((PyTypeObject *)type, LotType)) {
         PyErr_SetString(PyExc_TypeError, "the class of lots has other members");
         return NULL;
@@ -277,12 +366,15 @@ double_lot(PyObject *Py_UNUSED(module), PyObject *type)
     Py_INCREF(type);
     Py_XDECREF((PyObject *)lot_class);
     lot_class = (PyTypeObject *)type;
+    SET(deadline_in, deadline);
+    SET(enter_oddly, oddly);
+    SET(abandon, leave);
     Py_RETURN_NONE;
 }
 
 static PyMethodDef functions[] = {
     {"resume", resume, METH_O, "Have a chosen task run when its turn comes."},
-    {"double_lot", double_lot, METH_O, "double_lot(ParkingLot): the class of lots."},
+    {"double_lot", double_lot, METH_VARARGS, "double_lot(ParkingLot, deadline, enter_oddly, abandon): the class, and what is rare."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -16,7 +16,6 @@ from types import ModuleType
 from typing import Any, TypeVar
 from weakref import ref
 
-from greening._core.critical import guard
 from greening._core.fairness import spend
 from greening._core.parking_lot import ParkingLot
 from greening._core.task import DEAD, Task
@@ -49,34 +48,34 @@ F = TypeVar("F", bound=Callable[..., object])
 
 
 @uninterruptible
-class _Waiter:
+class _Waiter(ParkingLot):
     """What `notify` releases: a lot for one task, which remembers that it was notified."""
 
-    __slots__ = ("lot", "notified")
+    __slots__ = ("notified",)
 
     def __init__(self) -> None:
-        self.lot = ParkingLot()
         self.notified = False
 
     def release(self) -> None:
         """Called by `notify`, under the condition's lock."""
-        with guard:
-            if self.notified or (self.lot and self.lot[0].state == DEAD):
-                raise RuntimeError("release unlocked lock")  # `notify` goes on to the next
-            self.notified = True
-            self.lot.unpark()
+        # The look and the step are one: no call.
+        if self.notified or (self and self[0].state == DEAD):
+            raise RuntimeError("release unlocked lock")  # `notify` goes on to the next
+        self.notified = True
+        self.unpark()
 
-    def wait(self, timeout: float | None) -> None:
+    def wait_for(self, timeout: float | None) -> None:
         """Park until released, or for `timeout` seconds."""
         if timeout is not None:
             if not timeout > 0:
                 return
             timeout = check_timeout(True, timeout)
-        with guard:
-            if self.notified:
-                return
-            task = self.lot.enter()
-        self.lot.wait(task, timeout)
+        # First enter, then look: another OS thread may notify.
+        task = self.enter()
+        if self.notified:
+            self.withdraw(task)
+        else:
+            self.wait(task, timeout)
 
 
 @uninterruptible
@@ -91,7 +90,7 @@ def wait(self: Any, timeout: float | None = None) -> bool:
     completed = False
     interruption: BaseException | None = None
     try:
-        waiter.wait(timeout)
+        waiter.wait_for(timeout)
         completed = True
     finally:
         try:

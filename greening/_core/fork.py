@@ -7,7 +7,6 @@ afterwards the engine comes first.
 """
 
 import sys
-from bisect import insort
 from collections.abc import Callable
 from operator import itemgetter
 from os import register_at_fork
@@ -35,17 +34,22 @@ def before_fork(order: int, function: Hook) -> None:
     Args:
         order: the room that it belongs to: ENGINE, THREADS, NET, PATCHES or APPLICATIONS. The last comes first.
     """
-    insort(_before, (order, function), key=_order)
+    _insert(_before, order, function)
 
 
 def on_parent(order: int, function: Hook) -> None:
     """Have `function()` called in the parent after every fork, the engine's first. It must not park."""
-    insort(_in_parent, (order, function), key=_order)
+    _insert(_in_parent, order, function)
 
 
 def on_child(order: int, function: Hook) -> None:
     """Have `function()` called in the child after every fork, the engine's first. It must not park."""
-    insort(_in_child, (order, function), key=_order)
+    _insert(_in_child, order, function)
+
+
+def _insert(hooks: list[tuple[int, Hook]], order: int, function: Hook) -> None:
+    hooks.append((order, function))
+    hooks.sort(key=_order)
 
 
 def _run(hooks: list[tuple[int, Hook]]) -> None:

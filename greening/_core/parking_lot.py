@@ -5,7 +5,7 @@ that it was chosen for, and leaves the lot. So a waiter that is interrupted, or 
 whether it had been chosen; if it had, it passes the value on.
 
 `with guard:` makes "look and enter" one step (see critical): enter the lot under the guard, park after leaving it.
-Where what is waited for comes before the look for waiters, "first enter, then look" needs no guard.
+Where what is waited for comes before the look for waiters, "first enter, then look" needs no guard, and costs less.
 """
 
 from collections.abc import Callable
@@ -22,12 +22,94 @@ from greening._core.timers import deadline_after
 from greening._core.uninterruptible import uninterruptible
 from greening._originals import get_ident
 
+
+@uninterruptible
+def _enter_oddly(lot: "LotOps") -> Task:
+    """`enter` where the engine does not know yet what runs, or code has interrupted a wait and waits itself."""
+    with guard:
+        task = waiting_task().waiter()
+        task.state = PARKED
+        lot.insert(task.place_in(lot) if isinstance(task, StandIn) else len(lot), task)
+        return task
+
+
+@uninterruptible
+def _abandon(lot: "LotOps", task: Task, on_abandon: Callable[[Any], object] | None) -> None:
+    """A wait is interrupted: leave, and pass on what `task` was chosen for."""
+    left = lot.leave(task)
+    if task.state == PARKED:  # there was no park: the timeout is not a number
+        task.cancel_park()
+    value, task.value = task.value, None
+    if not left and on_abandon is not None:
+        on_abandon(value)
+
+
+@uninterruptible
+def _deadline(task: Task, timeout: float) -> float:
+    return deadline_after(task.hub.now(), timeout)
+
+
 if TYPE_CHECKING or accelerator is None:
 
+    @uninterruptible
     class LotOps(list[Task]):
         """What is done with a lot all the time."""
 
         __slots__ = ()
+
+        # One lot is not another, whoever waits in them.
+        __eq__ = object.__eq__
+        __ne__ = object.__ne__
+        __hash__ = object.__hash__  # type: ignore[assignment]  # a list has none
+
+        def enter(self, task: Task | None = None) -> Task:
+            """Say that the running task waits here. `wait` or `withdraw` comes next: see above for the guard.
+
+            Args:
+                task: one that waits already, in another lot, and waits here as well.
+            Returns:
+                The task that waits: the running one, or its stand-in (see stand_in).
+            """
+            if task is None:
+                try:
+                    # `waiting_task`, without its frame.
+                    task = getcurrent()._greening_task  # type: ignore[attr-defined]  # set by us
+                except (AttributeError, RuntimeError):
+                    return _enter_oddly(self)
+                if task.state != RUNNING:
+                    return _enter_oddly(self)
+                task.state = PARKED
+            self.append(task)
+            return task
+
+        def wait(
+            self, task: Task, timeout: float | None = None, on_abandon: Callable[[Any], object] | None = None
+        ) -> Any:
+            """Park until chosen, after `enter`.
+
+            Args:
+                timeout: seconds from now, or None: no limit.
+                on_abandon: called with the value that `task` had been chosen for when it is interrupted before it could
+                    run, to pass that on. None: every waiter is chosen, or none.
+            Returns:
+                The value, or TIMED_OUT.
+            Raises:
+                whatever interrupts the wait; TypeError, ValueError: `timeout` is no number of seconds.
+            """
+            try:
+                value = task.park(None if timeout is None else _deadline(task, timeout))
+            except BaseException:
+                _abandon(self, task, on_abandon)
+                raise
+            if value is TIMED_OUT:
+                self.leave(task)
+            return value
+
+        def park(self, timeout: float | None = None, on_abandon: Callable[[Any], object] | None = None) -> Any:
+            """`enter` and `wait`, for a caller that has nothing to look at in between."""
+            with guard:
+                task = self.enter()
+            return self.wait(task, timeout, on_abandon)
 
         def choose(self, value: Any = None) -> Task | None:
             """Choose the first task that waits. It will be resumed with `value`, once `resume` is called for it.
@@ -98,66 +180,18 @@ class ParkingLot(LotOps):
 
     __slots__ = ()
 
-    def enter(self, task: Task | None = None) -> Task:
-        """Say that the running task waits here. `wait` or `withdraw` comes next: see above for the guard.
+    def withdraw(self, task: Task, on_abandon: Callable[[Any], object] | None = None) -> None:
+        """Undo `enter`: what was waited for is there already.
 
         Args:
-            task: one that waits already, in another lot, and waits here as well.
-        Returns:
-            The task that waits: the running one, or its stand-in (see stand_in).
+            on_abandon: as for `wait`: `task` may have been chosen meanwhile, by another OS thread.
         """
-        if task is None:
-            try:
-                # `waiting_task`, without its frame.
-                task = getcurrent()._greening_task  # type: ignore[attr-defined]  # set by us
-            except (AttributeError, RuntimeError):
-                task = waiting_task()
-            if task.state != RUNNING:
-                task = task.waiter()
-            task.state = PARKED
-            if isinstance(task, StandIn):
-                self.insert(task.place_in(self), task)
-                return task
-        self.append(task)
-        return task
-
-    def withdraw(self, task: Task) -> None:
-        """Undo `enter`: what was waited for is there already."""
-        self.leave(task)
+        left = self.leave(task)
+        value = task.value
         task.cancel_park()
-
-    def wait(self, task: Task, timeout: float | None = None, on_abandon: Callable[[Any], object] | None = None) -> Any:
-        """Park until chosen, after `enter`.
-
-        Args:
-            timeout: seconds from now, or None: no limit.
-            on_abandon: called with the value that `task` had been chosen for when it is interrupted before it could
-                run, to pass that on. None: every waiter is chosen, or none.
-        Returns:
-            The value, or TIMED_OUT.
-        Raises:
-            whatever interrupts the wait; TypeError, ValueError: `timeout` is no number of seconds.
-        """
-        try:
-            value = task.park(None if timeout is None else deadline_after(task.hub.now(), timeout))
-        except BaseException:
-            left = self.leave(task)
-            if task.state == PARKED:  # there was no park: the timeout is not a number
-                task.cancel_park()
-            value, task.value = task.value, None
-            if not left and on_abandon is not None:
-                on_abandon(value)
-            raise
-        if value is TIMED_OUT:
-            self.leave(task)
-        return value
-
-    def park(self, timeout: float | None = None, on_abandon: Callable[[Any], object] | None = None) -> Any:
-        """`enter` and `wait`, for a caller that has nothing to look at in between."""
-        with guard:
-            task = self.enter()
-        return self.wait(task, timeout, on_abandon)
+        if not left and on_abandon is not None:
+            on_abandon(value)
 
 
 if accelerator is not None:
-    accelerator.double_lot(ParkingLot)
+    accelerator.double_lot(ParkingLot, _deadline, _enter_oddly, _abandon)

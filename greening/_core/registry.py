@@ -8,7 +8,7 @@ spurious: every waiter tries its system call again.
 import errno
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from greening._compiled import accelerator
@@ -22,7 +22,55 @@ from greening._originals import raw_socket, strerror
 _fileno = raw_socket.fileno
 
 
-class Registration(RegistrationMembers):
+if TYPE_CHECKING or accelerator is None:
+
+    class RegistrationOps(RegistrationMembers):
+        """What is done for every wait."""
+
+        __slots__ = ()
+
+        @property
+        def wanted(self) -> int:
+            """The events that tasks wait for."""
+            return (IN | PRI | RDHUP if self.readers else 0) | (OUT if self.writers else 0)
+
+        def enter(self, task: Task, mask: int) -> None:
+            """`task`, which is PARKED, waits for events of `mask`."""
+            # Making a lot may run a finaliser, and others may wait here meanwhile: theirs is the lot then.
+            if mask & READ:
+                if self.readers is None:
+                    made = ParkingLot()
+                    if self.readers is None:
+                        self.readers = made
+                self.readers.enter(task)
+            if mask & OUT:
+                if self.writers is None:
+                    made = ParkingLot()
+                    if self.writers is None:
+                        self.writers = made
+                self.writers.enter(task)
+
+        def leave(self, task: Task) -> None:
+            """`task` waits no longer, in whichever direction it did."""
+            if self.readers:
+                self.readers.leave(task)
+            if self.writers:
+                self.writers.leave(task)
+
+        def take_news(self, mask: int) -> bool:
+            """Whether an event of `mask` has come since the last try began. From now on, it has not."""
+            news = (mask & READ and self.read_news) or (mask & OUT and self.write_news)
+            if mask & READ:
+                self.read_news = False
+            if mask & OUT:
+                self.write_news = False
+            return bool(news)
+
+else:
+    RegistrationOps = accelerator.RegistrationMembers
+
+
+class Registration(RegistrationOps):
     """One descriptor of one hub.
 
     `drained`: a read came back short since the last event, so that the next one would find nothing (streams only).
@@ -42,43 +90,6 @@ class Registration(RegistrationMembers):
         self.drained = self.doubted = self.read_news = self.write_news = False
         # Made when they are needed: 10,000 empty ones cost.
         self.readers = self.writers = None
-
-    @property
-    def wanted(self) -> int:
-        """The events that tasks wait for."""
-        return (IN | PRI | RDHUP if self.readers else 0) | (OUT if self.writers else 0)
-
-    def enter(self, task: Task, mask: int) -> None:
-        """`task`, which is PARKED, waits for events of `mask`."""
-        # Making a lot may run a finaliser, and others may wait here meanwhile: theirs is the lot then.
-        if mask & READ:
-            if self.readers is None:
-                made = ParkingLot()
-                if self.readers is None:
-                    self.readers = made
-            self.readers.enter(task)
-        if mask & OUT:
-            if self.writers is None:
-                made = ParkingLot()
-                if self.writers is None:
-                    self.writers = made
-            self.writers.enter(task)
-
-    def leave(self, task: Task) -> None:
-        """`task` waits no longer, in whichever direction it did."""
-        if self.readers:
-            self.readers.leave(task)
-        if self.writers:
-            self.writers.leave(task)
-
-    def take_news(self, mask: int) -> bool:
-        """Whether an event of `mask` has come since the last try began. From now on, it has not."""
-        news = (mask & READ and self.read_news) or (mask & OUT and self.write_news)
-        if mask & READ:
-            self.read_news = False
-        if mask & OUT:
-            self.write_news = False
-        return bool(news)
 
     def end(self) -> None:
         """The descriptor is closed: its waiters get OSError (EBADF)."""

@@ -9,10 +9,9 @@ are not to be found (a Python in one piece), the builtin does it all, and others
 """
 
 import builtins
-import fcntl
 import importlib
+import os
 import sys
-import termios
 from collections.abc import Callable
 from functools import partial
 from types import BuiltinFunctionType
@@ -30,7 +29,6 @@ from greening.sync.lock import Lock
 
 _real_input = builtins.input
 _home = Home("builtins")
-_real_ioctl = fcntl.ioctl
 # One line is typed at a time, as with threads.
 _turn = Lock()
 
@@ -178,8 +176,8 @@ def _editor() -> _Editor | None:
     return _editors[""]
 
 
-def _terminal_size() -> bytes:
+def _terminal_size() -> tuple[int, ...]:
     try:
-        return _real_ioctl(0, termios.TIOCGWINSZ, bytes(8))
+        return os.get_terminal_size(0)
     except OSError:
-        return b""
+        return ()

@@ -180,7 +180,7 @@ def _is_being_read(fd: int) -> bool:
     """True if an OS thread of this process sits in read(2) of `fd`: it holds the lock of the buffer."""
     try:
         for thread in _listdir("/proc/self/task"):
-            with builtin_open(f"/proc/self/task/{thread}/syscall", encoding="ascii") as file:
+            with builtin_open(f"/proc/self/task/{thread}/syscall", encoding="utf-8") as file:
                 words = file.read().split()
             if len(words) > 1 and words[0] in _READ and int(words[1], 16) == fd:
                 return True

@@ -46,9 +46,10 @@ def class_behind(module: ModuleType, name: str) -> type | None:
 def _covered(modules: Collection[ModuleType]) -> list[tuple[Namespace, str, type]]:
     """Dictionary, name and class, for every class that something stands in front of."""
     found: dict[tuple[int, str], tuple[Namespace, str, type]] = {}
-    defined = list(_defined_classes())
-    for module in modules:
-        namespace = module_dict(module)
+    namespaces = [module_dict(module) for module in modules]
+    targets = {str(namespace.get("__name__")) for namespace in namespaces}
+    defined = list(_defined_classes(targets))
+    for namespace in namespaces:
         target = str(namespace.get("__name__"))
         for own, home in defined:
             # A package has its modules' classes under its own name as well (`asyncio.BaseEventLoop`).
@@ -76,8 +77,12 @@ def _is_loaded(home: Namespace) -> bool:
     return is_module(module) and module_dict(module) is home
 
 
-def _defined_classes() -> Iterator[tuple[type, Namespace]]:
-    """All classes at the top level of modules, each with the dictionary of its module."""
+def _defined_classes(targets: Collection[str]) -> Iterator[tuple[type, Namespace]]:
+    """All classes at the top level of these modules, and of those in these packages, with their modules' dictionaries.
+
+    There are thousands of classes in a program, and all are looked at: their names first, since that is quick.
+    """
+    packages = tuple(f"{target}." for target in targets)
     seen: set[type] = set()
     todo: list[type] = [object]
     while todo:
@@ -85,14 +90,15 @@ def _defined_classes() -> Iterator[tuple[type, Namespace]]:
             if kind not in seen:
                 seen.add(kind)
                 todo.append(kind)
-                home = _home_of(kind)
-                if home is not None:
-                    yield kind, home
+                name = class_dict(kind).get("__module__")
+                if name in targets or (type(name) is str and name.startswith(packages)):
+                    home = _home_of(kind, name)
+                    if home is not None:
+                        yield kind, home
 
 
-def _home_of(kind: type) -> Namespace | None:
-    """Where the functions of a class (or of its bases there) live, if it says that it is of that module's top level."""
-    name = class_dict(kind).get("__module__")
+def _home_of(kind: type, name: object) -> Namespace | None:
+    """Where the functions of a class of the module `name` (or of its bases there) live; None: not at its top level."""
     if "." in _qualname(kind):
         return None
     for base in class_mro(kind):

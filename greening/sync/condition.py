@@ -61,8 +61,7 @@ class Condition:
         if timeout is not None:
             deadline_after(0.0, timeout)  # what is no number is an error before the lock is given up
         saved: Any = None
-        with guard:
-            task = self._waiters.enter()
+        task = self._waiters.enter()
         if isinstance(self._lock, RLock):
             saved = self._lock._release_save()
         else:

@@ -107,13 +107,13 @@ class Event:
         if sending.result is not NOT_SENT:
             spend()
             return sending.outcome()
-        with guard:
-            sent = sending.result is not NOT_SENT
-            if not sent:
-                task = sending.waiters.enter()
-        if sent or sending.waiters.wait(task, timeout) is not TIMED_OUT:
-            return sending.outcome()
-        return None
+        # First enter, then look: another OS thread may send, and then looks for waiters.
+        task = sending.waiters.enter()
+        if sending.result is not NOT_SENT:
+            sending.waiters.withdraw(task)
+        elif sending.waiters.wait(task, timeout) is TIMED_OUT:
+            return None
+        return sending.outcome()
 
     def send(self, result: Any = None, exc: Any = None) -> None:
         """Wake all who wait, with `result`, or with `exc` raised. Never switches.

@@ -132,13 +132,12 @@ class Lock(LockMembers):
         if not blocking or seconds == 0:
             return False
         waiters = self._waiters
-        with guard:
-            # First enter, then try: `release` lets go and then looks for waiters, without the guard. In the other order
-            # another OS thread could do both of that between the two.
-            task = waiters.enter()
-            if self._real.acquire(False):
-                waiters.withdraw(task)
-                return True
+        # First enter, then try: `release` lets go and then looks for waiters. In the other order another OS thread could
+        # do both of that between the two.
+        task = waiters.enter()
+        if self._real.acquire(False):
+            waiters.withdraw(task)
+            return True
         return waiters.wait(task, seconds, self._pass_on) is not TIMED_OUT
 
     acquire_lock = acquire
@@ -247,14 +246,13 @@ class RLock(RLockMembers):
         if not blocking or seconds == 0:
             return False
         waiters = self._waiters
-        with guard:
-            # First enter, then try: `release` looks for waiters without the guard.
-            task = waiters.enter()
-            if self._owner is None:
-                self._owner = me
-                self._count = 1
-                waiters.withdraw(task)
-                return True
+        # First enter, then try, as with a Lock.
+        task = waiters.enter()
+        if self._owner is None:
+            self._owner = me
+            self._count = 1
+            waiters.withdraw(task)
+            return True
         return waiters.wait(task, seconds, self._pass_on) is not TIMED_OUT
 
     def release(self) -> None:
@@ -355,10 +353,12 @@ def _kind(lock: object) -> str:
 
 
 if accelerator is not None:
-    # For what the compiled ones do not do: the end of the interpreter.
+    # For what the compiled ones do not do: the end of the interpreter, a lock that somebody has.
     RLock._slow_acquire = RLock.acquire  # type: ignore[attr-defined]  # see above
     RLock._slow_release = RLock.release  # type: ignore[attr-defined]  # see above
+    RLock._slow_restore = RLock._acquire_restore  # type: ignore[attr-defined]  # see above
     # They are under these: the members bring them.
     del Lock.acquire, Lock.acquire_lock, Lock.release, Lock.release_lock, Lock.locked, Lock.locked_lock
     del Lock.__enter__, Lock.__exit__
     del RLock.acquire, RLock.release, RLock.__enter__, RLock.__exit__, RLock._is_owned
+    del RLock._release_save, RLock._acquire_restore
