@@ -58,6 +58,9 @@ typedef struct {
     unsigned long awake;
     unsigned long long round_end, lap_began; /* in ticks */
     Py_ssize_t lap, lap_end;
+    unsigned long long slice_end;      /* of what runs now; in ticks */
+    Py_ssize_t slice_turns;            /* how many turns were left then */
+    unsigned long long looked_up, used_then, unused; /* the processor's time of the OS thread: see fairness.c */
     char timed;
     PyObject *dict, *weakrefs;
 } Hub;
@@ -70,6 +73,8 @@ typedef struct {
 } Registration;
 
 extern PyTypeObject *TaskType, *ThreadType, *RingType, *HubType, *RegistrationType, *LotType;
+/* The class of each that was asked for last: a subclass, and to find that out takes as long as all the rest of a call. */
+extern PyTypeObject *TaskType_seen, *HubType_seen, *RegistrationType_seen, *LotType_seen;
 
 /* The states of a task: small integers, which CPython keeps one of each. */
 extern PyObject *RUNNING, *PARKED, *READY, *DEAD;
@@ -87,15 +92,16 @@ extern PyObject *TIMED_OUT;  /* what a park returns when its deadline came first
 
 #define TYPE(object) Py_TYPE((PyObject *)(object))
 /* NULL is of no type: a member may be, of what the garbage collector has cleared or a user's class has not filled. */
-#define IS(object, type) ((object) != NULL && PyObject_TypeCheck((PyObject *)(object), type))
+#define IS(object, type) \
+    ((object) != NULL && (TYPE(object) == type##_seen || is_of((PyObject *)(object), type, &type##_seen)))
 
 /* What a member is when it holds nothing, or was deleted. */
 #define IS_NONE(member) ((member) == NULL || (member) == Py_None)
 
 /* Interned names of attributes and methods. */
 #define NAMES(X)                                                                                    \
-    X(_greening_task) X(gr_context) X(cancel_park) X(_alarm) X(_settle) X(busy) X(save)             \
-    X(restore) X(timers) X(add) X(cancel) X(when) X(resume) X(_call_link) X(_keep_failure)          \
+    X(_greening_task) X(gr_context) X(cancel_park) X(_alarm) X(_settle)                             \
+    X(timers) X(add) X(cancel) X(when) X(resume) X(_call_link) X(_keep_failure)          \
     X(_acquire) X(_hand_over) X(_slow_acquire) X(_slow_release) X(_slow_restore) X(release) X(locked)                \
     X(_wait) X(_real) X(execute) X(_failure) X(hub) X(park)
 #define DECLARE(name) extern PyObject *N_##name;
@@ -103,6 +109,7 @@ NAMES(DECLARE)
 #undef DECLARE
 
 /* module.c */
+int is_of(PyObject *object, PyTypeObject *type, PyTypeObject **seen);
 PyObject *running_greenlet(void);          /* new reference */
 int is_greenlet(PyObject *object);
 PyObject *told(PyObject *function);        /* borrowed; NULL with an error: Python has not told us this function */
@@ -141,15 +148,13 @@ Py_ssize_t guard_give_away(void);          /* how often the calling OS thread ha
 void guard_take_back(Py_ssize_t depth);
 
 /* fairness.c */
-extern __thread unsigned long long switches; /* in this OS thread */
 extern unsigned long long round_ticks, slice_ticks, quick_lap_ticks;
 extern Py_ssize_t max_lap;
 unsigned long long ticks(void);
 int spend(void);                           /* a call that may wait is about to be tried. -1: error */
-void start_slice(unsigned long long now, int after); /* of what runs after so many switches */
-void never_end_slice(void);
+void start_slice(Hub *hub, unsigned long long now, Py_ssize_t turns);
 void calibrate(void);
-void note_processor_time(void);
+void note_processor_time(Hub *hub, unsigned long long now);
 
 /* thread.c */
 extern PyTypeObject *thread_class;         /* GreenThread; told by Python */

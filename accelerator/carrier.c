@@ -176,11 +176,31 @@ double_carrier(PyObject *Py_UNUSED(module), PyObject *args)
     return PyDescr_NewMethod((PyTypeObject *)type, &run_method);
 }
 
+/* What `sleep` does with more than 0 seconds, or with arguments that it has to judge. */
 static PyObject *
-sleep_(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
+call_slow_sleep(PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
-    Py_ssize_t count = PyTuple_Size(args);
-    if (kwargs == NULL && (count == 0 || (count == 1 && PyTuple_GetItem(args, 0) == ZERO))) {
+    Py_ssize_t named = names == NULL ? 0 : PyTuple_Size(names);
+    PyObject *result = NULL, *plain = PyTuple_New(count), *keywords = PyDict_New();
+    if (plain == NULL || keywords == NULL || told(slow_sleep) == NULL)
+        goto done;
+    for (Py_ssize_t i = 0; i < count; i++)
+        if (PyTuple_SetItem(plain, i, Py_NewRef(args[i])) < 0)
+            goto done;
+    for (Py_ssize_t i = 0; i < named; i++)
+        if (PyDict_SetItem(keywords, PyTuple_GetItem(names, i), args[count + i]) < 0)
+            goto done;
+    result = PyObject_Call(slow_sleep, plain, keywords);
+done:
+    Py_XDECREF(plain);
+    Py_XDECREF(keywords);
+    return result;
+}
+
+static PyObject *
+sleep_(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t count, PyObject *names)
+{
+    if (names == NULL && (count == 0 || (count == 1 && args[0] == ZERO))) {
         Task *me = running_task();
         if (me != NULL && me->state == RUNNING && IS(me->hub, HubType)) {
             SET(me->state, READY);
@@ -195,7 +215,7 @@ sleep_(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
         }
         Py_XDECREF((PyObject *)me);
     }
-    return told(slow_sleep) == NULL ? NULL : PyObject_Call(slow_sleep, args, kwargs);
+    return call_slow_sleep(args, count, names);
 }
 
 static PyObject *
@@ -211,7 +231,7 @@ static PyMethodDef functions[] = {
     {"double_sleep", double_sleep, METH_O, "double_sleep(sleep): what `sleep` does with more than 0 seconds."},
     {"never_unwound", never_unwound, METH_VARARGS,
      "never_unwound(call, *args): call it; an OS thread that is ended with the interpreter hangs here instead."},
-    {"sleep", (PyCFunction)(void (*)(void))sleep_, METH_VARARGS | METH_KEYWORDS,
+    {"sleep", (PyCFunction)(void (*)(void))sleep_, METH_FASTCALL | METH_KEYWORDS,
      "sleep($module, seconds=0)\n--\n\nLet others run for at least `seconds`; 0 (or less): let everybody who is runnable "
      "now run once.\n\nSee greening._core.waiting.sleep."},
     {NULL, NULL, 0, NULL},

@@ -11,14 +11,12 @@ enum { LONG_AGO = 50 };
 /* So many slices of time that was not used let others run in any case: calls that really block use no processor. */
 enum { UNUSED = 10 };
 
-/* When the slice of what runs in this OS thread ends; how many switches there were then, and are now. */
-static __thread unsigned long long slice_end, slice_switches;
-__thread unsigned long long switches;
+/* Before this there is no need to look whether a slice is over, in whichever OS thread: a wrong answer costs one look at
+   the hub's own. */
+static unsigned long long until;
 unsigned long long round_ticks, slice_ticks, quick_lap_ticks;
 Py_ssize_t max_lap;
 
-/* When the processor's time of this OS thread was looked up last, in ticks, and what it was, in nanoseconds. */
-static __thread unsigned long long looked_up, used_then, unused;
 static double ticks_per_nanosecond = 2.5;
 
 static double round_seconds = 0.001, slice_seconds = 0.001, quick_lap_seconds = 0.0001;
@@ -83,57 +81,64 @@ calibrate(void)
 }
 
 static void
-look_up(unsigned long long now)
+look_up(Hub *hub, unsigned long long now)
 {
-    looked_up = now;
-    used_then = nanoseconds(CLOCK_THREAD_CPUTIME_ID);
+    hub->looked_up = now;
+    hub->used_then = nanoseconds(CLOCK_THREAD_CPUTIME_ID);
 }
 
-/* A round begins: 200 ns at most once a millisecond. */
+/* A round begins at `now`: 200 ns at most once a millisecond. */
 void
-note_processor_time(void)
+note_processor_time(Hub *hub, unsigned long long now)
 {
-    unsigned long long now = ticks();
-    if (now - looked_up > round_ticks)
-        look_up(now);
+    if (now - hub->looked_up > round_ticks)
+        look_up(hub, now);
 }
 
-/* What runs after so many switches has a slice of its own, from `now` on. */
+/* What runs when `turns` are left of the round has a slice of its own, from `now` on. */
 void
-start_slice(unsigned long long now, int after)
+start_slice(Hub *hub, unsigned long long now, Py_ssize_t turns)
 {
-    slice_end = now + slice_ticks;
-    slice_switches = switches + (unsigned)after;
+    hub->slice_end = hub->timed ? now + slice_ticks : ~0ULL; /* a clock of a test's own does not tell when one is over */
+    hub->slice_turns = turns;
 }
 
-/* A clock of a test's own does not tell when a slice is over. */
-void
-never_end_slice(void)
-{
-    slice_end = ~0ULL;
-}
-
-/* Whether the slice that is over by the clock was spent here, and not waiting for the processor, on a busy machine. */
+/* Whether the slice is over, and was spent here, and not waiting for the processor, on a busy machine. */
 static int
-is_used_up(unsigned long long now)
+is_used_up(Hub *hub, unsigned long long now)
 {
-    unsigned long long elapsed = now - (slice_end - slice_ticks), since = now - looked_up, used;
-    if (slice_switches != switches) { /* it was switched to since, and nobody looked at the clock */
-        start_slice(now, 0);
+    if (now < hub->slice_end)
+        return 0;
+    if (hub->slice_turns != hub->turns) { /* it was switched to since, and nobody looked at the clock */
+        start_slice(hub, now, hub->turns);
         return 0;
     }
-    if (slice_end < slice_ticks || elapsed > LONG_AGO * slice_ticks)
+    unsigned long long elapsed = now - (hub->slice_end - slice_ticks), since = now - hub->looked_up, used;
+    if (hub->slice_end < slice_ticks || elapsed > LONG_AGO * slice_ticks)
         return 1;
-    used = (unsigned long long)((double)(nanoseconds(CLOCK_THREAD_CPUTIME_ID) - used_then) * ticks_per_nanosecond);
+    used = (unsigned long long)((double)(nanoseconds(CLOCK_THREAD_CPUTIME_ID) - hub->used_then) * ticks_per_nanosecond);
     unsigned long long lost = since > used ? since - used : 0;
-    unused += lost;
-    if (elapsed >= lost + slice_ticks * 9 / 10 || unused > UNUSED * slice_ticks) {
-        unused = 0;
+    hub->unused += lost;
+    if (elapsed >= lost + slice_ticks * 9 / 10 || hub->unused > UNUSED * slice_ticks) {
+        hub->unused = 0;
         return 1;
     }
-    look_up(now);
-    slice_end = now + (elapsed > lost ? slice_ticks - (elapsed - lost) : slice_ticks);
+    look_up(hub, now);
+    hub->slice_end = now + (elapsed > lost ? slice_ticks - (elapsed - lost) : slice_ticks);
     return 0;
+}
+
+/* `until` has passed: whether the slice of what runs here goes on. It notes for how long. */
+static int
+goes_on(unsigned long long now)
+{
+    Task *task = running_task();
+    Hub *hub = task != NULL && IS(task->hub, HubType) ? (Hub *)task->hub : NULL;
+    Py_XDECREF((PyObject *)task); /* it runs, and so lives, and its hub */
+    if (hub == NULL || is_used_up(hub, now))
+        return 0;
+    until = hub->slice_end < now + slice_ticks ? hub->slice_end : now + slice_ticks;
+    return 1;
 }
 
 int
@@ -141,7 +146,7 @@ spend(void)
 {
     if (--tries > 0) {
         unsigned long long now = ticks();
-        if (now < slice_end || !is_used_up(now))
+        if (now < until || goes_on(now))
             return 0;
     } else
         tries = all_tries;
@@ -164,7 +169,7 @@ static PyObject *
 begin_slice(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unused))
 {
     calibrate(); /* this OS thread may have no hub */
-    start_slice(ticks(), 0);
+    until = ticks() + slice_ticks;
     tries = all_tries;
     Py_RETURN_NONE;
 }
@@ -199,8 +204,7 @@ set_slice(PyObject *Py_UNUSED(module), PyObject *args)
     int timed;
     if (!PyArg_ParseTuple(args, "lp", &tries, &timed))
         return NULL;
-    slice_end = timed ? 0 : ~0ULL;
-    slice_switches = switches;
+    until = timed ? 0 : ~0ULL;
     Py_RETURN_NONE;
 }
 

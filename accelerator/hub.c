@@ -105,10 +105,7 @@ begin_lap(Hub *hub)
     hub->lap = now - hub->lap_began >= quick_lap_ticks ? 1 : 2 * hub->lap < max_lap ? 2 * hub->lap : max_lap;
     hub->lap_began = now;
     hub->lap_end = hub->turns > hub->lap ? hub->turns - hub->lap : 0;
-    if (hub->timed)
-        start_slice(now, 1);
-    else
-        never_end_slice();
+    start_slice(hub, now, hub->turns - 1); /* of the task that is next */
     return 1;
 }
 
@@ -126,7 +123,6 @@ hub_switch(Hub *hub)
                 return NULL;
             if (has) {
                 hub->turns--;
-                switches++;
                 resume = task->resume;
                 Py_INCREF(resume);
                 Py_DECREF(ring_popleft(ready));
@@ -157,9 +153,9 @@ begin_round(Hub *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "nO", &turns, &now))
         return NULL;
     calibrate();
-    note_processor_time();
     self->turns = turns;
     unsigned long long began = ticks();
+    note_processor_time(self, began);
     if (began - self->lap_began >= quick_lap_ticks)
         self->lap = 1;
     self->lap_began = began;
@@ -171,10 +167,7 @@ begin_round(Hub *self, PyObject *args)
 static PyObject *
 begin_slice(Hub *self, PyObject *Py_UNUSED(now))
 {
-    if (self->timed)
-        start_slice(ticks(), 0);
-    else
-        never_end_slice();
+    start_slice(self, ticks(), self->turns);
     Py_RETURN_NONE;
 }
 

@@ -16,7 +16,9 @@ static PyTypeObject *LocalType;
 static PyObject *
 mine(Local *self)
 {
-    if (self->attributes == NULL || !PyDict_Check(self->attributes))
+    static PyTypeObject *attributes_seen; /* see IS */
+    if (self->attributes == NULL || (Py_TYPE(self->attributes) != attributes_seen &&
+                                     !is_of(self->attributes, &PyDict_Type, &attributes_seen)))
         return NULL;
     Task *task = running_task();
     if (task == NULL)
@@ -27,7 +29,7 @@ mine(Local *self)
     Py_DECREF((PyObject *)task); /* it runs, and so lives */
     if (found == NULL)
         PyErr_Clear();
-    return found != NULL && PyDict_Check(found) ? Py_NewRef(found) : NULL;
+    return found != NULL && PyDict_CheckExact(found) ? Py_NewRef(found) : NULL;
 }
 
 static PyObject *

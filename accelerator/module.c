@@ -13,6 +13,20 @@ running_greenlet(void)
     return (PyObject *)PyGreenlet_GetCurrent();
 }
 
+PyTypeObject *TaskType_seen, *HubType_seen, *RegistrationType_seen, *LotType_seen;
+
+/* See IS. */
+int
+is_of(PyObject *object, PyTypeObject *type, PyTypeObject **seen)
+{
+    if (!PyObject_TypeCheck(object, type))
+        return 0;
+    PyTypeObject *before = *seen;
+    *seen = (PyTypeObject *)Py_NewRef((PyObject *)Py_TYPE(object));
+    Py_XDECREF((PyObject *)before);
+    return 1;
+}
+
 int
 is_greenlet(PyObject *object)
 {

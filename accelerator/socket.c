@@ -424,7 +424,7 @@ await_data(PyObject *Py_UNUSED(module), PyObject *sock)
 {
     if (told((PyObject *)socket_type) == NULL)
         return NULL;
-    if (!IS(sock, socket_type))
+    if (!PyObject_TypeCheck(sock, socket_type))
         return PyErr_Format(PyExc_TypeError, "a socket is needed, not %R", sock);
     int fd = fd_of(sock), answer = 0;
     char octet;

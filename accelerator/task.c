@@ -113,7 +113,8 @@ set_alarm(Task *task, PyObject *deadline)
     return 0;
 }
 
-static PyObject *slots_object; /* core.slots.SLOTS */
+/* Told by Python: see greening/_core/slots.py. Without `busy_loop` the slots are left alone. */
+static PyObject *busy_loop, *save_slots_of, *restore_slots_to;
 
 /* Nothing of a park may stay behind; the error that is set stays set. */
 static void
@@ -132,16 +133,12 @@ cancel_park(Task *task)
 static PyObject *
 save_slots(void)
 {
-    if (slots_object == NULL)
+    if (IS_NONE(busy_loop))
         return Py_NewRef(Py_None);
-    PyObject *busy = PyObject_GetAttr(slots_object, N_busy);
-    if (busy == NULL || busy == Py_None)
-        return busy;
-    PyObject *loop = PyObject_CallNoArgs(busy);
-    Py_DECREF(busy);
+    PyObject *loop = PyObject_CallNoArgs(busy_loop);
     if (loop == NULL || loop == Py_None)
         return loop;
-    PyObject *saved = PyObject_CallMethodObjArgs(slots_object, N_save, loop, NULL);
+    PyObject *saved = PyObject_CallFunctionObjArgs(save_slots_of, loop, NULL);
     Py_DECREF(loop);
     return saved;
 }
@@ -153,7 +150,7 @@ restore_slots(PyObject *saved)
         return 0;
     PyObject *type, *value, *trace;
     PyErr_Fetch(&type, &value, &trace);
-    PyObject *done = PyObject_CallMethodObjArgs(slots_object, N_restore, saved, NULL);
+    PyObject *done = PyObject_CallFunctionObjArgs(restore_slots_to, saved, NULL);
     if (done == NULL) {
         Py_XDECREF(type);
         Py_XDECREF(value);
@@ -333,9 +330,14 @@ static PyType_Spec task_spec = {
 };
 
 static PyObject *
-watch_slots(PyObject *Py_UNUSED(module), PyObject *slots)
+watch_slots(PyObject *Py_UNUSED(module), PyObject *args)
 {
-    SET(slots_object, slots);
+    PyObject *busy, *save, *restore;
+    if (!PyArg_ParseTuple(args, "OOO", &busy, &save, &restore))
+        return NULL;
+    SET(save_slots_of, save);
+    SET(restore_slots_to, restore);
+    SET(busy_loop, busy);
     Py_RETURN_NONE;
 }
 
@@ -347,7 +349,7 @@ name_timeout(PyObject *Py_UNUSED(module), PyObject *timed_out)
 }
 
 static PyMethodDef functions[] = {
-    {"watch_slots", watch_slots, METH_O, "Ask this object (greening._core.slots.SLOTS) at every park."},
+    {"watch_slots", watch_slots, METH_VARARGS, "watch_slots(busy, save, restore): ask these at every park."},
     {"name_timeout", name_timeout, METH_O, "This is what a park returns when its deadline came first."},
     {NULL, NULL, 0, NULL},
 };

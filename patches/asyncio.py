@@ -127,9 +127,7 @@ _users: set[str] = set()
 def install(user: str) -> None:
     """Have the engine look after the slots from now on. Idempotent."""
     _users.add(user)
-    SLOTS.save = _save
-    SLOTS.restore = _restore
-    SLOTS.busy = _get_running_loop
+    SLOTS.watch(_get_running_loop, _save, _restore)
 
 
 def _install(undo: Undo) -> None:
@@ -140,7 +138,7 @@ def _install(undo: Undo) -> None:
 def _uninstall() -> None:
     _users.discard(__name__)
     if not _users:
-        SLOTS.busy = None
+        SLOTS.leave_alone()
 
 
 def ending(real_run: Callable[[Any], None]) -> Callable[[Any], None]:

@@ -239,7 +239,7 @@ class Hub(ExternalWaits, HubOps):
         now = self.now()
         if self.greenlet is not me:
             return
-        turns = max(len(ready), MIN_ROUND)
+        turns = max(2 * len(ready), MIN_ROUND)
         self.begin_round(turns, now)
         while ready and self.turns > 0 and self.greenlet is me:
             self.begin_slice(now)

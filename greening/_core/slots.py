@@ -8,6 +8,8 @@ Without a running loop that costs one C call.
 from collections.abc import Callable
 from typing import Any
 
+from greening._compiled import accelerator
+
 
 class Slots:
     """The process-wide switchboard.
@@ -22,6 +24,20 @@ class Slots:
         self.busy: Callable[[], Any] | None = None
         self.save: Callable[[Any], Any] = _nothing
         self.restore: Callable[[Any], None] = _nothing
+
+    def watch(self, busy: Callable[[], Any], save: Callable[[Any], Any], restore: Callable[[Any], None]) -> None:
+        """Look after the slots from now on, by these three."""
+        self.save = save
+        self.restore = restore
+        self.busy = busy
+        if accelerator is not None:
+            accelerator.watch_slots(busy, save, restore)
+
+    def leave_alone(self) -> None:
+        """Undo `watch`. What is saved is still restored."""
+        self.busy = None
+        if accelerator is not None:
+            accelerator.watch_slots(None, self.save, self.restore)
 
 
 def _nothing(state: Any) -> None:

@@ -281,6 +281,5 @@ class Task(TaskMembers):
 
 
 if accelerator is not None:
-    accelerator.watch_slots(SLOTS)
     accelerator.name_timeout(TIMED_OUT)
     del Task.park, Task.wake  # the compiled ones, which the members bring, are under them
