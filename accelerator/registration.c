@@ -69,34 +69,78 @@ get_wanted(Registration *self, void *Py_UNUSED(closure))
     return PyLong_FromLong(wanted(self));
 }
 
-/* Let `task` wait in the lot that `place` has, or gets. */
+/* See to it that there is a lot. -1: error. */
 static int
-enter_lot(PyObject **place, PyObject *task)
+make_lot(PyObject **place)
 {
-    if (!IS(*place, LotType)) {
-        PyObject *made = (PyObject *)lot_new(); /* that may run a finaliser, which may come here, too: its lot is the one */
-        if (made == NULL)
-            return -1;
-        if (!IS(*place, LotType))
-            SET(*place, made);
-        Py_DECREF(made);
+    if (IS(*place, LotType))
+        return 0;
+    PyObject *made = (PyObject *)lot_new(); /* that may run a finaliser, which may come here, too: its lot is the one */
+    if (made == NULL)
+        return -1;
+    if (!IS(*place, LotType))
+        SET(*place, made);
+    Py_DECREF(made);
+    return 0;
+}
+
+static int
+take_news_of(Registration *self, long mask)
+{
+    int news = ((mask & READ) && self->read_news) || ((mask & OUT) && self->write_news);
+    if (mask & READ)
+        self->read_news = 0;
+    if (mask & OUT)
+        self->write_news = 0;
+    return news;
+}
+
+/* Let `task` wait for events of `mask`; where `looks`, only if none has come. 1: it waits, 0: not, -1: error. */
+static int
+enter_lots(Registration *self, PyObject *task, long mask, int looks)
+{
+    if (((mask & READ) && make_lot(&self->readers) < 0) || ((mask & OUT) && make_lot(&self->writers) < 0))
+        return -1;
+    if (looks && self->edge && take_news_of(self, mask))
+        return 0;
+    if (((mask & READ) && lot_append((Lot *)self->readers, task) < 0) ||
+        ((mask & OUT) && lot_append((Lot *)self->writers, task) < 0))
+        return -1;
+    return 1;
+}
+
+/* The task and the events of a call; -1: error. */
+static long
+parse_wait(PyObject *const *args, Py_ssize_t count)
+{
+    if (count != 2 || !IS(args[0], TaskType)) {
+        PyErr_SetString(PyExc_TypeError, "a task and events are needed");
+        return -1;
     }
-    return lot_append((Lot *)*place, task);
+    return PyLong_AsLong(args[1]);
 }
 
 /* enter(task, mask) */
 static PyObject *
 enter(Registration *self, PyObject *const *args, Py_ssize_t count)
 {
-    if (count != 2 || !IS(args[0], TaskType)) {
-        PyErr_SetString(PyExc_TypeError, "enter() takes a task and events");
-        return NULL;
-    }
-    long mask = PyLong_AsLong(args[1]);
-    if ((mask == -1 && PyErr_Occurred()) || ((mask & READ) && enter_lot(&self->readers, args[0]) < 0) ||
-        ((mask & OUT) && enter_lot(&self->writers, args[0]) < 0))
+    long mask = parse_wait(args, count);
+    if ((mask == -1 && PyErr_Occurred()) || enter_lots(self, args[0], mask, 0) < 0)
         return NULL;
     Py_RETURN_NONE;
+}
+
+/* enter_unless_news(task, mask) */
+static PyObject *
+enter_unless_news(Registration *self, PyObject *const *args, Py_ssize_t count)
+{
+    long mask = parse_wait(args, count);
+    int entered = mask == -1 && PyErr_Occurred() ? -1 : enter_lots(self, args[0], mask, 1);
+    if (entered < 0)
+        return NULL;
+    if (entered)
+        SET(((Task *)args[0])->state, PARKED);
+    return PyBool_FromLong(entered);
 }
 
 static PyObject *
@@ -115,12 +159,7 @@ take_news(Registration *self, PyObject *events)
     long mask = PyLong_AsLong(events);
     if (mask == -1 && PyErr_Occurred())
         return NULL;
-    int news = ((mask & READ) && self->read_news) || ((mask & OUT) && self->write_news);
-    if (mask & READ)
-        self->read_news = 0;
-    if (mask & OUT)
-        self->write_news = 0;
-    return PyBool_FromLong(news);
+    return PyBool_FromLong(take_news_of(self, mask));
 }
 
 /* Registry.dispatch for one event. 1: done, 0: the Python one has to do it, -1: error. */
@@ -212,6 +251,8 @@ static PyGetSetDef reg_getters[] = {
 
 static PyMethodDef reg_methods[] = {
     {"enter", FAST(enter), "enter(task, mask): a task, which is PARKED, waits for events of the mask."},
+    {"enter_unless_news", FAST(enter_unless_news),
+     "`enter`, which makes the task PARKED. False, and nothing else: an event has come since the last try began."},
     {"leave", (PyCFunction)leave, METH_O, "A task waits no longer, in whichever direction it did."},
     {"take_news", (PyCFunction)take_news, METH_O, "Whether an event of the mask has come. From now on, it has not."},
     {NULL, NULL, 0, NULL},

@@ -59,17 +59,21 @@ class Timeout(BaseException):
         Raises:
             AssertionError: it is pending.
         """
-        if self.pending:
+        timer = self._timer
+        if timer is not None and timer.pending:
             raise AssertionError(f"{self!r} is already started; to restart it, cancel it first")
-        if self.seconds is None:
+        seconds = self.seconds
+        if seconds is None:
             return
         task = current()
         hub = task.hub
         now = hub.now()
-        deadline = deadline_after(now, self.seconds)
+        deadline = deadline_after(now, seconds)
         # In a finaliser or a signal handler that interrupts a wait, the wait to be ended is that of this code.
         target = task if task.state == RUNNING else Interruption(task)
-        self._timer = hub.call_at(deadline, self._fire, target)
+        self._timer = hub.timers.add(deadline, self._fire, target)
+        if not hub.awake:  # a signal handler has interrupted its sleep
+            hub.wakeup.ring()
         if deadline <= now:
             hub.turns = 0  # the next switch leads to the hub, which looks at the timers
 

@@ -190,17 +190,15 @@ class Hub(ExternalWaits, HubOps):
                 return
 
     def _turn(self, me: greenlet) -> None:
-        self._rest()
+        self._resting = True
+        rest_collector()
         try:
             self._look(me)
         finally:
-            if self.greenlet is me:
-                self._work()
+            if self._resting and self.greenlet is me:
+                self._resting = False
+                wake_collector()
         self._round(me)
-
-    def _rest(self) -> None:
-        self._resting = True
-        rest_collector()
 
     def _work(self) -> None:
         if self._resting:
@@ -258,8 +256,9 @@ class Hub(ExternalWaits, HubOps):
             if now >= self.round_end:
                 break
         # Not what the count has ended: that is fair to all.
-        self._overdue = self.turns > 0 and len(ready) > 0
-        self._latecomers.round_ended(ready, turns - self.turns, self._overdue)
+        overdue = self._overdue = self.turns > 0 and len(ready) > 0
+        if overdue or self._latecomers.waiting:
+            self._latecomers.round_ended(ready, turns - self.turns, overdue)
 
     def _carry_first(self) -> None:
         """Give the first runnable task, which has none, a carrier; or drop it, if it is dead."""
@@ -311,11 +310,14 @@ class Hub(ExternalWaits, HubOps):
             timeout = self._patience()
             if wakeup.inbox or self.ready:
                 timeout = 0
-            self._work()  # the collector is for all OS threads
+            if self._resting:
+                self._resting = False
+                wake_collector()  # it is for all OS threads
             return self.poller.wait(timeout)
         finally:
             if self.greenlet is me:
-                self._rest()
+                self._resting = True
+                rest_collector()
                 self.awake = self.thread
                 wakeup.sleeping = False
 

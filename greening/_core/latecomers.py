@@ -11,23 +11,26 @@ from typing import Any
 
 
 class Latecomers:
-    """Keeps the order of one hub's `ready` between rounds that run out of time."""
+    """Keeps the order of one hub's `ready` between rounds that run out of time.
 
-    __slots__ = ("_first", "_waiting")
+    Attributes:
+        waiting: how many are at the head that came after a round had run out of time.
+    """
+
+    __slots__ = ("_first", "waiting")
 
     def __init__(self) -> None:
-        # How many are at the head that came after a round had run out of time, and whether they, and not one that was
-        # left over, are the first.
-        self._waiting = 0
+        # Whether they, and not one that was left over, are the first.
+        self.waiting = 0
         self._first = False
 
     def round_ended(self, ready: Any, turns: int, overdue: bool) -> None:
         """So many tasks had their turn. `overdue`: there are more, and the time was up."""
-        waiting = max(0, self._waiting - turns + (not self._first)) if overdue else 0
+        waiting = max(0, self.waiting - turns + (not self._first)) if overdue else 0
         if self._first:  # they had their chance: the others are left over like all
             ready.rotate(-waiting)
             waiting = 0
-        self._waiting = waiting
+        self.waiting = waiting
 
     def timers_first(self, ready: Any, events: int, timers: int) -> None:
         """The last of `ready` are so many that descriptors woke, and then so many that timers did. See above."""
@@ -40,11 +43,11 @@ class Latecomers:
 
     def let_pass(self, ready: Any, new: int) -> None:
         """After an overdue round: the last `new` of `ready` came meanwhile."""
-        earlier = [ready.popleft() for _ in range(min(self._waiting, len(ready) - new))]
+        earlier = [ready.popleft() for _ in range(min(self.waiting, len(ready) - new))]
         ready.rotate(new)
         for task in reversed(earlier):
             ready.appendleft(task)
-        waiting = self._waiting = len(earlier) + new
+        waiting = self.waiting = len(earlier) + new
         self._first = waiting > 0 and not self._first
         if waiting and not self._first and waiting < len(ready):
             ready.rotate(-waiting)

@@ -50,6 +50,17 @@ if TYPE_CHECKING or accelerator is None:
                         self.writers = made
                 self.writers.enter(task)
 
+        def enter_unless_news(self, task: Task, mask: int) -> bool:
+            """`enter`, which makes `task` PARKED. False, and nothing else: an event has come since the last try began."""
+            task.state = PARKED
+            # First enter, then look: an event that comes in between is told to one or the other.
+            self.enter(task, mask)
+            if self.edge and self.take_news(mask):
+                self.leave(task)
+                task.cancel_park()
+                return False
+            return True
+
         def leave(self, task: Task) -> None:
             """`task` waits no longer, in whichever direction it did."""
             if self.readers:
@@ -181,15 +192,9 @@ class Registry:
         Raises:
             OSError: EBADF, the descriptor was closed meanwhile.
         """
-        task = task.waiter()
-        task.state = PARKED
-        # First enter, then look: an event that comes in between is told to one or the other.
-        reg.enter(task, mask)
-        if reg.edge and reg.take_news(mask):
-            reg.leave(task)
-            task.cancel_park()
-            return mask
-        if not reg.edge and not self._arm(reg, task):
+        if task.state != RUNNING:
+            task = task.waiter()
+        if not reg.enter_unless_news(task, mask) or (not reg.edge and not self._arm(reg, task)):
             return mask
         try:
             events = task.park(deadline)
@@ -223,7 +228,8 @@ class Registry:
     ) -> Any:
         """See `wait_any`. Returns the events of one, or TIMED_OUT; `always`, if there is one that is always ready."""
         joined: list[Registration] = []
-        task = task.waiter()
+        if task.state != RUNNING:
+            task = task.waiter()
         task.state = PARKED
         try:
             for fd, mask in wants:
@@ -292,10 +298,10 @@ class Registry:
         return True
 
     def _arm_wanted(self, reg: Registration) -> None:
-        armed = 0
-        while reg.wanted & ~armed:  # code that interrupts this may let others enter, and what they want is not lost
-            armed = reg.wanted
-            self.poller.arm_once(reg.fd, armed)
+        armed, wanted = 0, reg.wanted
+        while wanted & ~armed:
+            self.poller.arm_once(reg.fd, wanted)
+            armed, wanted = wanted, reg.wanted  # code that interrupts this may let others enter: theirs is not lost
 
     def rearm(self) -> None:
         """Have the system report again what is ready: events may have been lost."""

@@ -27,7 +27,8 @@ def sleep(seconds: float = 0) -> None:
         now = hub.now()
         deadline = deadline_after(now, seconds)
         if deadline > now:
-            task = task.waiter()
+            if task.state != RUNNING:
+                task = task.waiter()
             task.state = PARKED
             task.park(deadline)
             return
