@@ -146,11 +146,10 @@ switch_(PyObject *self, PyObject *Py_UNUSED(unused))
 }
 
 static PyObject *
-begin_round(Hub *self, PyObject *args)
+begin_round(Hub *self, PyObject *count)
 {
-    Py_ssize_t turns;
-    PyObject *now;
-    if (!PyArg_ParseTuple(args, "nO", &turns, &now))
+    Py_ssize_t turns = PyLong_AsSsize_t(count);
+    if (turns == -1 && PyErr_Occurred())
         return NULL;
     calibrate();
     self->turns = turns;
@@ -161,7 +160,18 @@ begin_round(Hub *self, PyObject *args)
     self->lap_began = began;
     self->lap_end = turns > self->lap ? turns - self->lap : 0;
     self->round_end = self->timed ? began + round_ticks : ~0ULL;
+    start_slice(self, began, turns);
     Py_RETURN_NONE;
+}
+
+static PyObject *
+next_slice(Hub *self, PyObject *Py_UNUSED(unused))
+{
+    unsigned long long now = ticks();
+    if (self->turns <= 0 || now >= self->round_end)
+        Py_RETURN_FALSE;
+    start_slice(self, now, self->turns);
+    Py_RETURN_TRUE;
 }
 
 static PyObject *
@@ -172,9 +182,10 @@ begin_slice(Hub *self, PyObject *Py_UNUSED(now))
 }
 
 static PyMethodDef hub_methods[] = {
-    {"begin_round", (PyCFunction)begin_round, METH_VARARGS, "See greening._core.hub.Hub.begin_round."},
-    {"begin_slice", (PyCFunction)begin_slice, METH_O, "See greening._core.hub.Hub.begin_slice."},
-    {"switch", switch_, METH_NOARGS, "See greening._core.hub.Hub.switch."},
+    {"begin_round", (PyCFunction)begin_round, METH_O, "See greening._core.switching.HubOps.begin_round."},
+    {"next_slice", (PyCFunction)next_slice, METH_NOARGS, "See greening._core.switching.HubOps.next_slice."},
+    {"begin_slice", (PyCFunction)begin_slice, METH_O, "See greening._core.switching.HubOps.begin_slice."},
+    {"switch", switch_, METH_NOARGS, "See greening._core.switching.HubOps.switch."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -186,6 +197,7 @@ static PyMemberDef hub_members[] = {
     {"ready", T_OBJECT_EX, offsetof(Hub, ready), READONLY, NULL},
     {"carrier_refs", T_PYSSIZET, offsetof(Hub, carrier_refs), 0, NULL},
     {"turns", T_PYSSIZET, offsetof(Hub, turns), 0, NULL},
+    {"slice_turns", T_PYSSIZET, offsetof(Hub, slice_turns), 0, NULL},
     {"lap", T_PYSSIZET, offsetof(Hub, lap), 0, NULL},
     {"lap_end", T_PYSSIZET, offsetof(Hub, lap_end), 0, NULL},
     {"timed", T_BOOL, offsetof(Hub, timed), 0, NULL},

@@ -234,26 +234,18 @@ class Hub(ExternalWaits, HubOps):
     def _round(self, me: greenlet) -> None:
         # Act 4: a round of the runnable.
         ready = self.ready
-        now = self.now()
-        if self.greenlet is not me:
-            return
         turns = max(2 * len(ready), MIN_ROUND)
-        self.begin_round(turns, now)
-        while ready and self.turns > 0 and self.greenlet is me:
-            self.begin_slice(now)
+        self.begin_round(turns)
+        while ready and self.greenlet is me:
             # From here to the switch nothing is called that could run a finaliser.
-            if not ready:
-                break
             resume = ready[0].resume
             if resume is None:
                 self._carry_first()
                 continue
             del ready[0]
-            self.turns -= 1
-            self.slice_turns = self.turns
+            self.turns = self.slice_turns = self.turns - 1
             resume()
-            now = self.now()
-            if now >= self.round_end:
+            if not ready or not self.next_slice():
                 break
         # Not what the count has ended: that is fair to all.
         overdue = self._overdue = self.turns > 0 and len(ready) > 0

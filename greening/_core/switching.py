@@ -71,8 +71,9 @@ if TYPE_CHECKING or accelerator is None:
             task.resume = carrier.resume
             return carrier.resume
 
-        def begin_round(self, turns: int, now: float) -> None:
-            """From `now` on the runnable tasks have their turns, until a number of switches or the time is used up."""
+        def begin_round(self, turns: int) -> None:
+            """From now on the runnable tasks have their turns, until a number of switches or the time is used up."""
+            now = self.now()
             self.turns = turns
             if now - self.lap_began >= QUICK_LAP_SECONDS:
                 self.lap = 1
@@ -82,6 +83,15 @@ if TYPE_CHECKING or accelerator is None:
             if now - self.looked_up > ROUND_SECONDS:
                 self.looked_up = now
                 self.used_then = thread_time()
+            self.begin_slice(now)
+
+        def next_slice(self) -> bool:
+            """Whether the round goes on. If so, what runs next has a slice of its own."""
+            now = self.now()
+            if self.turns <= 0 or now >= self.round_end:
+                return False
+            self.begin_slice(now)
+            return True
 
         def begin_slice(self, now: float) -> None:
             """What runs from `now` on has a slice of its own: see fairness."""

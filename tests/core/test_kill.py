@@ -309,9 +309,7 @@ def test_a_cancelled_timeout_does_not_come_late(fake: Fake[FakePoller]) -> None:
     settle()
     fake.clock.advance(5)
     event.send()
-    fake.hub.begin_round(
-        100, fake.hub.now()
-    )  # the foreign greenlet returns to the thread before the hub sees the timer
+    fake.hub.begin_round(100)  # the foreign greenlet returns to the thread before the hub sees the timer
     assert started.wait() == "undisturbed"
 
 
