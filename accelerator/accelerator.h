@@ -61,7 +61,7 @@ typedef struct {
     unsigned long long slice_end;      /* of what runs now; in ticks */
     Py_ssize_t slice_turns;            /* how many turns were left then */
     unsigned long long looked_up, used_then, unused; /* the processor's time of the OS thread: see fairness.c */
-    char timed;
+    char timed, resting;
     PyObject *dict, *weakrefs;
 } Hub;
 

@@ -181,7 +181,27 @@ begin_slice(Hub *self, PyObject *Py_UNUSED(now))
     Py_RETURN_NONE;
 }
 
+static PyObject *
+rest(Hub *self, PyObject *Py_UNUSED(unused))
+{
+    self->resting = 1;
+    rest_collector();
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+work(Hub *self, PyObject *Py_UNUSED(unused))
+{
+    if (self->resting) {
+        self->resting = 0;
+        wake_collector();
+    }
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef hub_methods[] = {
+    {"rest", (PyCFunction)rest, METH_NOARGS, "See greening._core.switching.HubOps.rest."},
+    {"work", (PyCFunction)work, METH_NOARGS, "See greening._core.switching.HubOps.work."},
     {"begin_round", (PyCFunction)begin_round, METH_O, "See greening._core.switching.HubOps.begin_round."},
     {"next_slice", (PyCFunction)next_slice, METH_NOARGS, "See greening._core.switching.HubOps.next_slice."},
     {"begin_slice", (PyCFunction)begin_slice, METH_O, "See greening._core.switching.HubOps.begin_slice."},

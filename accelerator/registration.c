@@ -252,7 +252,7 @@ static PyGetSetDef reg_getters[] = {
 static PyMethodDef reg_methods[] = {
     {"enter", FAST(enter), "enter(task, mask): a task, which is PARKED, waits for events of the mask."},
     {"enter_unless_news", FAST(enter_unless_news),
-     "`enter`, which makes the task PARKED. False, and nothing else: an event has come since the last try began."},
+     "Make the task PARKED, and `enter`. False, and nothing else: an event has come since the last try began."},
     {"leave", (PyCFunction)leave, METH_O, "A task waits no longer, in whichever direction it did."},
     {"take_news", (PyCFunction)take_news, METH_O, "Whether an event of the mask has come. From now on, it has not."},
     {NULL, NULL, 0, NULL},

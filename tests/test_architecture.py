@@ -268,8 +268,9 @@ def test_every_patch_is_in_the_catalogue_and_has_tests() -> None:
 # Writing PARKED says "I wait from here on", and everything between that and the switch is a critical step. Each place
 # needs a reason to be one.
 MAY_WRITE_PARKED = {
+    "greening/_core/parking_lot.py:_enter_oddly": "the wait queue, for what is no plain task",
     "greening/_core/parking_lot.py:enter": "the wait queue",
-    "greening/_core/registry.py:wait": "waits for a descriptor",
+    "greening/_core/registry.py:enter_unless_news": "waits for a descriptor",
     "greening/_core/registry.py:_wait_joined": "waits for one of many descriptors",
     "greening/_core/thrower.py:execute": "waits until its target can be reached",
     "greening/_core/waiting.py:sleep": "waits for time alone",

@@ -149,6 +149,11 @@ def hubless() -> bool:
     The first OS thread never counts while there are greenlets: a signal handler that runs in the middle of its call may
     make something green.
     """
+    try:
+        if hasattr(_getcurrent(), "_greening_task"):  # the frequent case
+            return False
+    except RuntimeError:
+        pass
     if has_hub():
         return is_finalizing() and _are_greenlets_gone()
     return get_ident() != stuck.first_thread

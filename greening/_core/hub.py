@@ -95,7 +95,6 @@ class Hub(ExternalWaits, HubOps):
         self.main = Task(self, main, self.thread)
         self.main.name = "main greenlet"
         self.task = HubTask(self)
-        self._resting = False
         self._overdue = False  # the last round ran out of time
         self._latecomers = Latecomers()
         self._make_loop(main)
@@ -133,7 +132,7 @@ class Hub(ExternalWaits, HubOps):
         loop = self.greenlet
         if getcurrent() is not loop:
             return None
-        self._work()
+        self.work()
         self.awake = self.thread
         self.wakeup.sleeping = False
         self._make_loop(loop.parent, loop.depth + 1)
@@ -190,46 +189,36 @@ class Hub(ExternalWaits, HubOps):
                 return
 
     def _turn(self, me: greenlet) -> None:
-        self._resting = True
-        rest_collector()
+        self.rest()
         try:
-            self._look(me)
+            ready = self.ready
+            runnable = len(ready)
+            overdue = runnable if self._overdue else 0
+            # Act 1: descriptors.
+            events = self.poller.wait(0) if ready or self.wakeup.inbox else self._sleep(me)
+            if self.greenlet is not me:
+                return
+            self.registry.dispatch(events)
+            # Act 2: posts of other OS threads.
+            if self.registry.rung:
+                self._hear()
+            inbox = self.wakeup.inbox
+            for _ in range(len(inbox)):  # not what comes meanwhile: a busy thread must not keep the hub here
+                self._accept(inbox.popleft())
+            # Act 3: timers.
+            timers = self.timers
+            if timers._entries:
+                now, mark, before = self.now(), timers.mark(), len(ready)
+                while (timer := timers.pop_due(now, mark)) is not None:
+                    timer.call(*timer.args)
+                if events and before < len(ready):
+                    self._latecomers.timers_first(ready, max(0, before - runnable), len(ready) - before)
+            if overdue:
+                self._latecomers.let_pass(ready, max(0, len(ready) - overdue))
         finally:
-            if self._resting and self.greenlet is me:
-                self._resting = False
-                wake_collector()
+            if self.greenlet is me:
+                self.work()
         self._round(me)
-
-    def _work(self) -> None:
-        if self._resting:
-            self._resting = False
-            wake_collector()
-
-    def _look(self, me: greenlet) -> None:
-        ready = self.ready
-        runnable = len(ready)
-        overdue = runnable if self._overdue else 0
-        # Act 1: descriptors.
-        events = self.poller.wait(0) if ready or self.wakeup.inbox else self._sleep(me)
-        if self.greenlet is not me:
-            return
-        self.registry.dispatch(events)
-        # Act 2: posts of other OS threads.
-        if self.registry.rung:
-            self._hear()
-        inbox = self.wakeup.inbox
-        for _ in range(len(inbox)):  # not what comes meanwhile: a busy thread must not keep the hub here
-            self._accept(inbox.popleft())
-        # Act 3: timers.
-        timers = self.timers
-        if timers._entries:
-            now, mark, before = self.now(), timers.mark(), len(ready)
-            while (timer := timers.pop_due(now, mark)) is not None:
-                timer.call(*timer.args)
-            if events and before < len(ready):
-                self._latecomers.timers_first(ready, max(0, before - runnable), len(ready) - before)
-        if overdue:
-            self._latecomers.let_pass(ready, max(0, len(ready) - overdue))
 
     def _round(self, me: greenlet) -> None:
         # Act 4: a round of the runnable.
@@ -302,14 +291,11 @@ class Hub(ExternalWaits, HubOps):
             timeout = self._patience()
             if wakeup.inbox or self.ready:
                 timeout = 0
-            if self._resting:
-                self._resting = False
-                wake_collector()  # it is for all OS threads
+            self.work()  # the collector is for all OS threads
             return self.poller.wait(timeout)
         finally:
             if self.greenlet is me:
-                self._resting = True
-                rest_collector()
+                self.rest()
                 self.awake = self.thread
                 wakeup.sleeping = False
 

@@ -51,7 +51,7 @@ if TYPE_CHECKING or accelerator is None:
                 self.writers.enter(task)
 
         def enter_unless_news(self, task: Task, mask: int) -> bool:
-            """`enter`, which makes `task` PARKED. False, and nothing else: an event has come since the last try began."""
+            """Make `task` PARKED, and `enter`. False, and nothing else: an event has come since the last try began."""
             task.state = PARKED
             # First enter, then look: an event that comes in between is told to one or the other.
             self.enter(task, mask)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from greening._compiled import accelerator
+from greening._core.critical import rest_collector, wake_collector
 from greening._core.members import HubMembers
 from greening._core.slices import LAP, QUICK_LAP_SECONDS, ROUND_SECONDS, SLICE_SECONDS, TRIES
 from greening._core.task import DEAD
@@ -25,6 +26,7 @@ if TYPE_CHECKING or accelerator is None:
         looked_up: float
         used_then: float
         _enter: Callable[[], Any]
+        _resting = False
 
         def switch(self) -> Any:
             """Leave the running greenlet for the next runnable task, or for the loop. Returns when it is resumed."""
@@ -92,6 +94,17 @@ if TYPE_CHECKING or accelerator is None:
                 return False
             self.begin_slice(now)
             return True
+
+        def rest(self) -> None:
+            """Have the garbage collector rest, until `work`: see critical."""
+            self._resting = True
+            rest_collector()
+
+        def work(self) -> None:
+            """Undo `rest`, if that is not done yet."""
+            if self._resting:
+                self._resting = False
+                wake_collector()
 
         def begin_slice(self, now: float) -> None:
             """What runs from `now` on has a slice of its own: see fairness."""

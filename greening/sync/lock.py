@@ -132,8 +132,8 @@ class Lock(LockMembers):
         if not blocking or seconds == 0:
             return False
         waiters = self._waiters
-        # First enter, then try: `release` lets go and then looks for waiters. In the other order another OS thread could
-        # do both of that between the two.
+        # First enter, then try: `release` lets go and then looks for waiters. In the other order another OS thread
+        # could do both of that between the two.
         task = waiters.enter()
         if self._real.acquire(False):
             waiters.withdraw(task)

@@ -91,8 +91,8 @@ class Semaphore(SemaphoreMembers):
         if not blocking or timeout == 0:
             return False
         waiters = self._waiters
-        # First enter, then look, as with a Lock. Two OS threads may release meanwhile: one adds a permit, the other, which
-        # sees a waiter, hands one to it.
+        # First enter, then look, as with a Lock. Two OS threads may release meanwhile: one adds a permit, the other,
+        # which sees a waiter, hands one to it.
         task = waiters.enter()
         if self.counter > 0:
             self.counter -= 1
