@@ -223,6 +223,14 @@ leave_and_pass_on(Lot *self, PyObject *task, PyObject *on_abandon)
         PyErr_Restore(type, error, trace);
         return;
     }
+    /* The error of what passes on is raised, with this one behind it. */
+    PyErr_NormalizeException(&type, &error, &trace);
+    PyObject *new_type, *new_error, *new_trace;
+    PyErr_Fetch(&new_type, &new_error, &new_trace);
+    PyErr_NormalizeException(&new_type, &new_error, &new_trace);
+    if (error != NULL && new_error != NULL && new_error != error)
+        PyException_SetContext(new_error, Py_NewRef(error));
+    PyErr_Restore(new_type, new_error, new_trace);
     Py_XDECREF(type);
     Py_XDECREF(error);
     Py_XDECREF(trace);

@@ -58,6 +58,17 @@ def test_two_tasks_that_wake_each_other_starve_neither_descriptors_nor_timers(fa
     assert reader.wait()
 
 
+def test_a_round_goes_on_while_there_is_time(fake: Fake[FakePoller], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each new thread is begun by the hub, which has no idle carrier for it: that is no end of a round."""
+    looks: list[float | None] = []
+    look = fake.poller.wait
+    monkeypatch.setattr(fake.poller, "wait", lambda timeout: [looks.append(timeout), *look(timeout)][1:])
+    threads = [spawn(sleep, 0) for _ in range(10)]
+    for thread in threads:
+        thread.wait()
+    assert len(looks) <= 2
+
+
 @pytest.mark.skipif(accelerator is not None, reason="rounds of a test's own clock are counted in turns there")
 def test_a_timer_waits_for_two_slices_however_many_tasks_compute(fake: Fake[FakePoller]) -> None:
     slices = [0]
