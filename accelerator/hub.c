@@ -184,8 +184,10 @@ begin_slice(Hub *self, PyObject *Py_UNUSED(now))
 static PyObject *
 rest(Hub *self, PyObject *Py_UNUSED(unused))
 {
-    self->resting = 1;
-    rest_collector();
+    if (!self->resting) {
+        self->resting = 1;
+        rest_collector();
+    }
     Py_RETURN_NONE;
 }
 

@@ -19,6 +19,7 @@ from greening._core.members import HubMembers
 from greening._core.poller import IN, NVAL, OUT, PRI
 from greening._core.registry import Registration
 from greening._core.task import DEAD, READY, RUNNING, TIMED_OUT, Task
+from greening._core.uninterruptible import uninterruptible
 from greening._originals import allocate_lock, get_ident, monotonic, real_local, strerror, time_sleep
 from greening._originals import poll as _poll
 
@@ -107,13 +108,17 @@ class BlockingTask(Task):
                 self._wait(deadline)
         except BaseException:
             self.cancel_park()
-            self.bell.acquire(False)
             raise
         finally:
             guard.take_back(depth)
         self.state = RUNNING
         value, self.value = self.value, None
         return value
+
+    def cancel_park(self, keep_error: bool = False) -> None:
+        """See `Task.cancel_park`. The bell may have been rung for the park that does not happen."""
+        super().cancel_park(keep_error)
+        self.bell.acquire(False)
 
     def _wait(self, deadline: float | None) -> None:
         if deadline is not None:
@@ -128,11 +133,13 @@ class BlockingTask(Task):
         self.bell.acquire()
 
 
+@uninterruptible
 def _ring(item: tuple[BlockingTask, int]) -> None:
     """What `Task.wake` posts: the task may go on, if it still waits as it did then."""
     task, generation = item
-    if task.generation == generation:
-        task.bell.release()
+    with guard:  # or its park could end between the look and the bell, which would end its next one
+        if task.generation == generation:
+            task.bell.release()
 
 
 # For the child of a fork, in which only one OS thread is left.

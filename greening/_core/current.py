@@ -65,6 +65,10 @@ class _Closer:
         if self.hub in hubs and self.hub.thread == get_ident():
             self.hub.close()
             hubs.remove(self.hub)
+            # What ends after this (a finaliser of another thread-local) may wait: the OS thread blocks then.
+            main = self.hub.main.greenlet
+            if main is not None:
+                del main._greening_task  # type: ignore[attr-defined]  # set by us
 
 
 current = running_task
@@ -152,7 +156,7 @@ def hubless() -> bool:
     try:
         if hasattr(_getcurrent(), "_greening_task"):  # the frequent case
             return False
-    except RuntimeError:
+    except RuntimeError:  # there are no greenlets any more
         pass
     if has_hub():
         return is_finalizing() and _are_greenlets_gone()

@@ -37,9 +37,9 @@ def _enter_oddly(lot: "LotOps") -> Task:
 def _abandon(lot: "LotOps", task: Task, on_abandon: Callable[[Any], object] | None) -> None:
     """A wait is interrupted: leave, and pass on what `task` was chosen for."""
     left = lot.leave(task)
-    if task.state == PARKED:  # there was no park: the timeout is not a number
-        task.cancel_park()
     value, task.value = task.value, None
+    if task.state != RUNNING:  # there was no park: the timeout is not a number
+        task.cancel_park()
     if not left and on_abandon is not None:
         on_abandon(value)
 
@@ -188,7 +188,7 @@ class ParkingLot(LotOps):
         """
         left = self.leave(task)
         value = task.value
-        task.cancel_park()
+        task.cancel_park(keep_error=True)  # a kill or a Timeout that came meanwhile is for the next wait
         if not left and on_abandon is not None:
             on_abandon(value)
 

@@ -57,7 +57,7 @@ if TYPE_CHECKING or accelerator is None:
             self.enter(task, mask)
             if self.edge and self.take_news(mask):
                 self.leave(task)
-                task.cancel_park()
+                task.cancel_park(keep_error=True)
                 return False
             return True
 

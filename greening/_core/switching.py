@@ -96,9 +96,10 @@ if TYPE_CHECKING or accelerator is None:
             return True
 
         def rest(self) -> None:
-            """Have the garbage collector rest, until `work`: see critical."""
-            self._resting = True
-            rest_collector()
+            """Have the garbage collector rest, if it does not yet, until `work`: see critical."""
+            if not self._resting:
+                self._resting = True
+                rest_collector()
 
         def work(self) -> None:
             """Undo `rest`, if that is not done yet."""

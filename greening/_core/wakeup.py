@@ -9,11 +9,13 @@ from collections import deque
 from typing import Any
 
 from greening._core.descriptors import high_duplicate
+from greening._core.uninterruptible import uninterruptible
 from greening._originals import RLock, os_close, os_eventfd, os_pipe, os_read, os_set_blocking, os_write
 
 _ONE = (1).to_bytes(8, "little")
 
 
+@uninterruptible
 class Wakeup:
     """Inbox of a hub. `post` is thread-safe; everything else belongs to the hub."""
 

@@ -63,13 +63,18 @@ def _covered(modules: Collection[ModuleType]) -> list[tuple[Namespace, str, type
 def _is_in_front(value: object, own: type) -> bool:
     if not is_class(value):
         return True
-    if value in class_mro(own):
+    if _is_among(value, class_mro(own)):
         return False
-    if own in class_mro(cast(type, value)):
+    if _is_among(own, class_mro(cast(type, value))):
         return True
     # The stdlib's own replacements have the name by right: a compiled double (`asyncio.Future`), or the same class once
     # more after the module was executed again.
     return str(class_dict(value).get("__module__")).partition(".")[0] not in sys.stdlib_module_names
+
+
+def _is_among(kind: object, classes: Collection[object]) -> bool:
+    # By identity: a metaclass may say in Python what equal means, and 3.15's `typing._UnionGenericAlias` warns of it.
+    return any(kind is one for one in classes)
 
 
 def _is_loaded(home: Namespace) -> bool:
@@ -83,15 +88,15 @@ def _defined_classes(targets: Collection[str]) -> Iterator[tuple[type, Namespace
     There are thousands of classes in a program, and all are looked at: their names first, since that is quick.
     """
     packages = tuple(f"{target}." for target in targets)
-    seen: set[type] = set()
+    seen: dict[int, type] = {}
     todo: list[type] = [object]
     while todo:
         for kind in _subclasses(todo.pop()):
-            if kind not in seen:
-                seen.add(kind)
+            if id(kind) not in seen:
+                seen[id(kind)] = kind
                 todo.append(kind)
                 name = class_dict(kind).get("__module__")
-                if name in targets or (type(name) is str and name.startswith(packages)):
+                if type(name) is str and (name in targets or name.startswith(packages)):
                     home = _home_of(kind, name)
                     if home is not None:
                         yield kind, home

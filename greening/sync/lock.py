@@ -132,12 +132,14 @@ class Lock(LockMembers):
         if not blocking or seconds == 0:
             return False
         waiters = self._waiters
-        # First enter, then try: `release` lets go and then looks for waiters. In the other order another OS thread
-        # could do both of that between the two.
-        task = waiters.enter()
-        if self._real.acquire(False):
-            waiters.withdraw(task)
-            return True
+        with guard:
+            # First enter, then try: `release` lets go and then looks for waiters, without the guard. In the other order
+            # another OS thread could do both of that between the two.
+            task = waiters.enter()
+            if self._real.acquire(False):
+                # Anybody may release it meanwhile, and hand it to this task once more.
+                waiters.withdraw(task, self._pass_on)
+                return True
         return waiters.wait(task, seconds, self._pass_on) is not TIMED_OUT
 
     acquire_lock = acquire
@@ -246,13 +248,14 @@ class RLock(RLockMembers):
         if not blocking or seconds == 0:
             return False
         waiters = self._waiters
-        # First enter, then try, as with a Lock.
-        task = waiters.enter()
-        if self._owner is None:
-            self._owner = me
-            self._count = 1
-            waiters.withdraw(task)
-            return True
+        with guard:
+            # First enter, then try: `release` looks for waiters without the guard.
+            task = waiters.enter()
+            if self._owner is None:
+                self._owner = me
+                self._count = 1
+                waiters.withdraw(task)
+                return True
         return waiters.wait(task, seconds, self._pass_on) is not TIMED_OUT
 
     def release(self) -> None:

@@ -91,13 +91,14 @@ class Semaphore(SemaphoreMembers):
         if not blocking or timeout == 0:
             return False
         waiters = self._waiters
-        # First enter, then look, as with a Lock. Two OS threads may release meanwhile: one adds a permit, the other,
-        # which sees a waiter, hands one to it.
-        task = waiters.enter()
-        if self.counter > 0:
-            self.counter -= 1
-            waiters.withdraw(task, self._pass_on)
-            return True
+        with guard:
+            # First enter, then look: `release` looks for waiters without the guard. Two may do so meanwhile: one adds a
+            # permit, the other, which sees a waiter, hands one to it.
+            task = waiters.enter()
+            if self.counter > 0:
+                self.counter -= 1
+                waiters.withdraw(task, self._pass_on)
+                return True
         return waiters.wait(task, timeout, self._pass_on) is not TIMED_OUT
 
     def release(self) -> bool:

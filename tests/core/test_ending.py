@@ -9,7 +9,7 @@ import pytest
 from greening import Event, Lock
 from greening._compiled import accelerator
 from greening._core.current import get_hub, has_hub
-from greening._originals import start_new_thread
+from greening._originals import allocate_lock, real_local, start_new_thread
 
 KINDS = (
     "recv",
@@ -81,6 +81,27 @@ def test_functions_that_a_test_has_replaced_are_not_called(run_program: Callable
 
 def test_finalisers_that_wait_in_os_threads_end_before_those(run_program: Callable[..., Any]) -> None:
     run_program("ending_os_threads_finalisers.py")
+
+
+def test_what_ends_after_the_hub_of_its_os_thread_blocks() -> None:
+    """A value of another thread-local, which is freed later, waits in its finaliser."""
+    local, held, seen = real_local(), Lock(), []
+    held.acquire()
+    ended = allocate_lock()
+    ended.acquire()
+
+    class Last:
+        def __del__(self) -> None:
+            seen.append((has_hub(), held.acquire(timeout=0.01)))
+            ended.release()
+
+    def run() -> None:
+        get_hub()
+        local.last = Last()
+
+    start_new_thread(run, ())
+    assert ended.acquire(True, 10)
+    assert seen == [(False, False)]
 
 
 def test_a_contended_lock_makes_no_hub_in_a_native_thread() -> None:

@@ -1,5 +1,6 @@
 """The loop: fairness, what may not happen in it, and what comes from elsewhere."""
 
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -56,6 +57,24 @@ def test_two_tasks_that_wake_each_other_starve_neither_descriptors_nor_timers(fa
     for thread in threads:
         thread.wait()
     assert reader.wait()
+
+
+def test_the_collector_works_again_after_an_error_in_the_hub(
+    fake: Fake[FakePoller], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A signal handler may raise between the hub's steps."""
+    patience = fake.hub._patience
+
+    def fail() -> float | None:
+        monkeypatch.setattr(fake.hub, "_patience", patience)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fake.hub, "_patience", fail)
+    spawn_after(1, int)
+    with pytest.raises(KeyboardInterrupt):
+        sleep(1)
+    sleep(0)
+    assert gc.isenabled()
 
 
 def test_a_round_goes_on_while_there_is_time(fake: Fake[FakePoller], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """The wait queue: nothing that a task was chosen for is lost, however its wait ends."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -7,9 +8,12 @@ import pytest
 from greening._core.current import current
 from greening._core.greenthread import kill, spawn
 from greening._core.parking_lot import ParkingLot
-from greening._core.task import PARKED, READY, RUNNING, TIMED_OUT
+from greening._core.task import PARKED, READY, RUNNING, TIMED_OUT, Task
 from greening._core.waiting import sleep
+from greening._originals import allocate_lock, start_new_thread
 from greening.errors import GreenletExit
+from greening.sync.event import Event
+from greening.sync.lock import Lock
 from greening.testing import Fake, FakePoller, settle
 
 pytestmark = pytest.mark.usefixtures("fake")
@@ -127,3 +131,73 @@ def test_one_lot_is_not_another_whoever_waits_in_them() -> None:
     assert lots[0] != lots[1]
     assert lots.index(lots[1]) == 1
     assert len(set(lots)) == 2
+
+
+def test_to_withdraw_keeps_what_was_thrown_meanwhile_for_the_next_wait() -> None:
+    """A finaliser may wait between the entry and the look, and a kill may come then."""
+
+    def wait() -> str:
+        lot = ParkingLot()
+        task = lot.enter()
+        task.interrupt(LookupError("killed"))
+        lot.withdraw(task)
+        with pytest.raises(LookupError, match="killed"):
+            sleep(0)
+        return "raised at the next wait"
+
+    assert spawn(wait).wait() == "raised at the next wait"
+
+
+def test_a_task_that_was_chosen_before_its_timeout_was_found_to_be_none_runs_on_in_order() -> None:
+    lot, passed_on = ParkingLot(), []
+    task = lot.enter()
+    lot.unpark("permit")
+    with pytest.raises(ValueError, match="nan"):
+        lot.wait(task, float("nan"), passed_on.append)
+    assert passed_on == ["permit"]
+    assert (task.state, list(task.hub.ready)) == (RUNNING, [])
+
+
+def in_os_thread(function: Callable[[], Any]) -> Any:
+    """What `function()` returns in an OS thread of its own. This one waits, and really blocks."""
+    results: list[Any] = []
+    ended = allocate_lock()
+    ended.acquire()
+
+    def run() -> None:
+        try:
+            results.append(function())
+        finally:
+            ended.release()
+
+    start_new_thread(run, ())
+    assert ended.acquire(True, 10)
+    return results[0]
+
+
+class Slow(ParkingLot):
+    """Something happens between the entry and the look at what is waited for."""
+
+    __slots__ = ("meanwhile",)
+
+    meanwhile: Callable[[], object]
+
+    def enter(self, task: Task | None = None) -> Task:
+        entered = super().enter(task)
+        self.meanwhile()
+        return entered
+
+
+def test_an_os_thread_without_a_hub_that_was_woken_and_withdrew_blocks_in_its_next_wait() -> None:
+    """Its bell had been rung for the first."""
+    event, lock = Event(), Lock()
+    lot = Slow()
+    lot.meanwhile = lambda: in_os_thread(event.send)
+    event._sending.waiters = lot
+    lock.acquire()
+
+    def run() -> tuple[Any, bool]:
+        return event.wait(), lock.acquire(timeout=0.01)
+
+    assert in_os_thread(run) == (None, False)
+    assert not lock._waiters

@@ -100,6 +100,24 @@ def test_a_class_without_functions_of_its_own_is_found_by_those_of_its_base(fake
     assert class_behind(module, "Plain") is real
 
 
+def test_no_code_of_another_classs_runs(fakes: Any) -> None:
+    """There are classes that say in Python what equal and hash mean, and classes of no module at all."""
+
+    class Strict(type):
+        def __eq__(cls, other: object) -> bool:
+            raise AssertionError("asked")
+
+        def __hash__(cls) -> int:
+            raise AssertionError("asked")
+
+    module = fakes.module("victim", SOURCE)
+    real = module.Thing
+    kept = [Strict("Odd", (), {}), Strict("Odd", (real,), {}), type("Odd", (), {"__module__": []})]
+    module.Thing = functools.partial(real)
+    assert class_behind(module, "Thing") is real
+    assert len(kept) == 3
+
+
 def test_a_class_that_nothing_stands_in_front_of_is_left_alone(fakes: Any) -> None:
     module = fakes.module("victim", SOURCE)
     before = dict(vars(module))
