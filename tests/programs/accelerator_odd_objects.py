@@ -129,12 +129,15 @@ def arguments() -> list[Any]:
 
 
 def call_oddly(what: str, call: Callable[..., Any]) -> None:
-    attempt(what, call)
+    name = what.rpartition(".")[2]
+    if name != "enter":  # without a task it says that the running one waits, and a wait must follow
+        attempt(what, call)
     for _ in range(6):
         odd = arguments()
-        if what.rpartition(".")[2] in WAITS:  # for 2**31 seconds it would be right to wait
+        if name in WAITS:  # for 2**31 seconds it would be right to wait
             odd = [None if type(value) in (int, float) and value > 0 else value for value in odd]
-        attempt(what, call, *odd)
+        if name != "enter" or (odd and odd[0] is not None):
+            attempt(what, call, *odd)
     attempt(what, call, *arguments(), x=1)
 
 
