@@ -12,6 +12,9 @@ from greening._core.greenthread import kill, spawn
 from greening._core.waiting import sleep
 from greening.net import child
 
+# The native threads that wait for children may be there while another one is made.
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+
 Start = Callable[..., "Child"]
 
 
