@@ -14,7 +14,7 @@ from typing import Any
 from greening._core.backoff import Backoff
 from greening._core.critical import guard
 from greening._core.fairness import spend
-from greening._core.parking_lot import ParkingLot
+from greening._core.parking_lot import ParkingLot, resume
 from greening._core.task import TIMED_OUT
 from greening._core.uninterruptible import uninterruptible
 from greening._core.waiting import sleep
@@ -114,9 +114,11 @@ class SimpleQueue:
                     item = items.popleft()
                 except IndexError:  # another OS thread was quicker
                     return
-                if waiters.unpark(item) is None:
+                task = waiters.choose(item)
+                if task is None:
                     items.appendleft(item)
                     return
+                resume(task)
 
 
 def _seconds(timeout: float) -> float:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from importlib import import_module
+from math import inf
 from os import write
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,43 @@ def _no_green_thread_is_left_behind() -> Iterator[None]:
     for task in left:
         task.interrupt(GreenletExit())
     pytest.fail(f"left behind: {names}; kill what the test has spawned, or wait for it", pytrace=False)
+
+
+def _set_slice(tries: int, until: float) -> None:
+    """Set what is left of the running slice: tries, and the time at which to look whether it is over."""
+    slices, compiled = sys.modules.get("greening._core.slices"), sys.modules.get("greening._compiled")
+    if slices is None or compiled is None:
+        return
+    slices.SLICE.tries, slices.SLICE.until = tries, until
+    if compiled.accelerator is not None:
+        compiled.accelerator.set_slice(tries, until != inf)
+
+
+@pytest.fixture
+def set_slice() -> Callable[[int, float], None]:
+    """Call it to set what is left of the running slice: tries, and when to look whether it is over."""
+    return _set_slice
+
+
+@pytest.fixture
+def spent() -> Callable[[], None]:
+    """Call it, and the next try lets others run first."""
+    return lambda: _set_slice(1, inf)
+
+
+@pytest.fixture(autouse=True)
+def _slices_do_not_end(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No task lets others run because it has had its slice: the order of things is that of the test alone.
+
+    Otherwise a test would now and then find that a thread has not got as far as to wait: once in 1,024 calls, and where
+    another process had the processor for a while.
+    """
+    steady = request.node.get_closest_marker("slices_end") is None
+    if steady:
+        _set_slice(1 << 30, inf)
+    yield
+    if steady:
+        _set_slice(sys.modules["greening._core.slices"].TRIES if "greening._core.slices" in sys.modules else 0, 0.0)
 
 
 @pytest.fixture

@@ -69,16 +69,20 @@ class _Guard:
 
     def __enter__(self) -> None:
         self._lock.acquire()
-        self.depth += 1
-        if self.depth == 1:
-            _collection.resting += 1
-            if _is_enabled():
-                _collection.was_enabled = True
-                _disable()
+        if self.depth:
+            self.depth += 1
+            return
+        self.depth = 1
+        _collection.resting += 1
+        if _is_enabled():
+            _collection.was_enabled = True
+            _disable()
 
     def __exit__(self, *exc_info: object) -> None:
-        self.depth -= 1
-        if not self.depth:
+        if self.depth > 1:
+            self.depth -= 1
+        else:
+            self.depth = 0
             _collection.resting -= 1
             if not _collection.resting and _collection.was_enabled:
                 _collection.was_enabled = False

@@ -11,6 +11,9 @@ from greening._core.waiting import sleep
 from greening.sync.event import Event
 
 
+pytestmark = pytest.mark.slices_end
+
+
 def preemptions() -> int:
     """How often this OS thread has lost the processor so far (getrusage(2))."""
     return getrusage(RUSAGE_THREAD).ru_nivcsw

@@ -5,15 +5,12 @@ import os
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from math import inf
 from typing import Any
 
 import pytest
 import trustme
 
-from greening._compiled import accelerator
 from greening._core.poller import EpollPoller
-from greening._core.slices import SLICE, TRIES
 from greening.net.socket import GreenSocket
 from tests.net.pipes import Ends
 
@@ -42,33 +39,6 @@ def ends() -> Iterator[Ends]:
             os.close(fd)
         except OSError:
             pass
-
-
-@pytest.fixture
-def set_slice(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int, float], None]]:
-    """Set what is left of the running slice: tries, and the time at which to look whether it is over."""
-
-    def set_it(tries: int, until: float) -> None:
-        monkeypatch.setattr(SLICE, "tries", tries)
-        monkeypatch.setattr(SLICE, "until", until)
-        if accelerator is not None:
-            accelerator.set_slice(tries, until != inf)
-
-    yield set_it
-    if accelerator is not None:
-        accelerator.set_slice(TRIES, True)  # what monkeypatch does not see
-
-
-@pytest.fixture
-def steady(set_slice: Callable[[int, float], None]) -> None:
-    """No task lets others run because it has had its slice: the order of things is that of the test alone."""
-    set_slice(1 << 30, inf)
-
-
-@pytest.fixture
-def spent(set_slice: Callable[[int, float], None]) -> Callable[[], None]:
-    """Call it, and the next try lets others run first."""
-    return lambda: set_slice(1, inf)
 
 
 @pytest.fixture

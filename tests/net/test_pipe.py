@@ -324,6 +324,7 @@ def test_a_system_without_nowait(ends: tuple[int, int], monkeypatch: pytest.Monk
     assert big.wait(5) == 100_000
 
 
+@pytest.mark.slices_end
 def test_immediate_successes_let_others_run_in_the_end(ends: tuple[int, int]) -> None:
     reader, writer = ends
     other = spawn(lambda: None)

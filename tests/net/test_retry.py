@@ -97,6 +97,7 @@ def test_a_non_blocking_socket_has_no_deadline_but_an_error(tcp: Pair) -> None:
     assert caught.value.errno == errno.EAGAIN
 
 
+@pytest.mark.slices_end
 def test_who_never_has_to_wait_lets_the_others_run(tcp: Pair) -> None:
     client, server = tcp
     ran: list[int] = []
@@ -110,6 +111,7 @@ def test_who_never_has_to_wait_lets_the_others_run(tcp: Pair) -> None:
     other.wait()
 
 
+@pytest.mark.slices_end
 def test_who_never_has_to_wait_lets_timers_fire_and_descriptors_wake_although_nobody_is_runnable(
     tcp: Pair, keep: Keep
 ) -> None:

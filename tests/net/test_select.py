@@ -75,6 +75,7 @@ def test_select_of_nothing_is_a_sleep() -> None:
     assert time.monotonic() - before >= 0.0099
 
 
+@pytest.mark.slices_end
 def test_looks_with_timeout_zero_let_others_run_in_the_end(pair: Pair) -> None:
     a, b = pair
     poll, epoll = polls.poll(), polls.Epoll()
@@ -362,6 +363,7 @@ def test_odd_makings_of_epoll_fail_as_the_stdlibs(args: Any) -> None:
     assert outcome(polls.Epoll, *args)[0] is outcome(stdlib.epoll, *args)[0]  # type: ignore[index]  # an error
 
 
+@pytest.mark.slices_end
 def test_nobody_is_starved_by_what_is_always_ready(pair: Pair) -> None:
     a, _ = pair
     other = spawn(lambda: None)

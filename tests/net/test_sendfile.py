@@ -14,7 +14,6 @@ from greening._core.waiting import sleep
 from greening.net import sendfile
 from greening.net.socket import GreenSocket
 
-pytestmark = pytest.mark.usefixtures("steady")
 
 Pair = tuple[GreenSocket, GreenSocket]
 

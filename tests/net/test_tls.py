@@ -23,7 +23,6 @@ from greening.net.socket import GreenSocket
 from greening.net.tls import GreenSSLSocket
 from greening.timeout import Timeout
 
-pytestmark = pytest.mark.usefixtures("steady")
 
 Pair = tuple[GreenSocket, GreenSocket]
 Keep = Callable[[Any], Any]

@@ -17,7 +17,6 @@ from greening.net.wrap_ssl import wrap_ssl
 
 Pair = tuple[GreenSocket, GreenSocket]
 Keep = Callable[[Any], Any]
-pytestmark = pytest.mark.usefixtures("steady")
 
 
 class Files:

@@ -70,6 +70,7 @@ def test_it_parks_and_reports_everything(selector: Any, pair: Pair) -> None:
     assert names(selector.select(5)) == {("b", 1)}
 
 
+@pytest.mark.slices_end
 @pytest.mark.parametrize("timeout", [0, -1])
 def test_zero_and_less_do_not_wait_and_let_others_run_in_the_end(selector: Any, pair: Pair, timeout: float) -> None:
     selector.register(pair[0], selectors.EVENT_READ)
