@@ -10,7 +10,6 @@ from greening._core.slices import LONG_AGO, SLICE_SECONDS
 from greening._core.waiting import sleep
 from greening.sync.event import Event
 
-
 pytestmark = pytest.mark.slices_end
 
 

@@ -21,7 +21,6 @@ from greening.net import connect
 from greening.net.socket import GreenSocket
 from greening.timeout import Timeout
 
-
 Pair = tuple[GreenSocket, GreenSocket]
 Keep = Callable[[Any], Any]
 

@@ -14,7 +14,6 @@ from greening._core.waiting import sleep
 from greening.net import sendfile
 from greening.net.socket import GreenSocket
 
-
 Pair = tuple[GreenSocket, GreenSocket]
 
 DATA = os.urandom(1 << 20) * 4  # more than the buffers of a connection hold

@@ -21,7 +21,6 @@ from greening._originals import raw_socket
 from greening.errors import GreenletExit
 from greening.net.socket import GreenSocket
 
-
 Pair = tuple[GreenSocket, GreenSocket]
 Keep = Callable[[Any], Any]
 

@@ -23,7 +23,6 @@ from greening.net.socket import GreenSocket
 from greening.net.tls import GreenSSLSocket
 from greening.timeout import Timeout
 
-
 Pair = tuple[GreenSocket, GreenSocket]
 Keep = Callable[[Any], Any]
 BIG = 12_000_000  # more than a connection's buffers hold

@@ -16,7 +16,6 @@ from greening.net.stream import _sendall_rest
 from greening.net.whole import send_rest, sendmsg_rest
 from greening.timeout import Timeout
 
-
 Pair = tuple[GreenSocket, GreenSocket]
 Keep = Callable[[Any], Any]
 
