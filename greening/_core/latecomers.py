@@ -2,9 +2,10 @@
 
 Fact: thirty tasks that compute for 20 ms each take 600 ms. What a timer wakes must not wait for all of them, and what
 timers wake all the time must not keep all of them waiting.
-Decision: what came meanwhile is at the head of the queue every other time; what has not run then is left over like all.
-So a timer waits for about two slices, however long the queue is, and who was left over has every other slice. Thirty
-sockets that are ready at once are behind the timers that are due by then.
+Decision: what came meanwhile is at the head of the queue. When it has used up the time of a round alone, one that was
+left over is first in the next round, and what has not run then is left over like all. So a timer waits for two slices at
+most, however long the queue is, and what was left over has every other slice at least. Thirty sockets that are ready at
+once are behind the timers that are due by then.
 """
 
 from typing import Any
@@ -17,16 +18,17 @@ class Latecomers:
         waiting: how many are at the head that came after a round had run out of time.
     """
 
-    __slots__ = ("_first", "waiting")
+    __slots__ = ("_first", "_owed", "waiting")
 
     def __init__(self) -> None:
-        # Whether they, and not one that was left over, are the first.
         self.waiting = 0
-        self._first = False
+        # Whether they, and not one that was left over, are the first; whether the next round owes that to one.
+        self._first = self._owed = False
 
     def round_ended(self, ready: Any, turns: int, overdue: bool) -> None:
         """So many tasks had their turn. `overdue`: there are more, and the time was up."""
         waiting = max(0, self.waiting - turns + (not self._first)) if overdue else 0
+        self._owed = overdue and self._first and turns <= self.waiting
         if self._first:  # they had their chance: the others are left over like all
             ready.rotate(-waiting)
             waiting = 0
@@ -48,7 +50,7 @@ class Latecomers:
         for task in reversed(earlier):
             ready.appendleft(task)
         waiting = self.waiting = len(earlier) + new
-        self._first = waiting > 0 and not self._first
+        self._first = waiting > 0 and not self._owed
         if waiting and not self._first and waiting < len(ready):
             ready.rotate(-waiting)
             left_over = ready.popleft()

@@ -157,6 +157,32 @@ def test_latecomers_have_every_other_slice_and_one_chance(fake: Fake[FakePoller]
     ready.clear()
 
 
+def test_latecomers_that_are_quick_do_not_wait_for_one_another(fake: Fake[FakePoller]) -> None:
+    """Beside one task that computes, each would be on time after its slice, and not after one for each of them."""
+    late: list[int] = []
+    computes = True
+
+    def compute() -> None:
+        while computes:
+            fake.clock.advance(0.020)
+            sleep(0)
+
+    def tick() -> None:
+        for _ in range(5):
+            due = fake.clock.now() + 0.010
+            sleep(0.010)
+            late.append(round((fake.clock.now() - due) / 0.020))
+
+    threads = [spawn(tick) for _ in range(4)]
+    settle()
+    computing = spawn(compute)
+    for thread in threads:
+        thread.wait()
+    computes = False
+    computing.wait()
+    assert max(late) <= 1
+
+
 def test_what_timers_wake_all_the_time_leaves_every_other_slice_to_the_others(fake: Fake[FakePoller]) -> None:
     worked = {"timed": 0, "left over": 0}
 
