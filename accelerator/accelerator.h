@@ -56,10 +56,8 @@ typedef struct {
     PyObject *ready, *idle, *carriers, *regs, *now, *enter, *post, *main, *task;
     Py_ssize_t turns, carrier_refs;
     unsigned long awake;
-    unsigned long long round_end, lap_began; /* in ticks */
-    Py_ssize_t lap, lap_end;
+    unsigned long long round_end;      /* in ticks */
     unsigned long long slice_end;      /* of what runs now; in ticks */
-    Py_ssize_t slice_turns;            /* how many turns were left then */
     unsigned long long looked_up, used_then, unused; /* the processor's time of the OS thread: see fairness.c */
     char timed, resting;
     PyObject *dict, *weakrefs;
@@ -148,11 +146,10 @@ Py_ssize_t guard_give_away(void);          /* how often the calling OS thread ha
 void guard_take_back(Py_ssize_t depth);
 
 /* fairness.c */
-extern unsigned long long round_ticks, slice_ticks, quick_lap_ticks;
-extern Py_ssize_t max_lap;
+extern unsigned long long round_ticks, slice_ticks;
 unsigned long long ticks(void);
 int spend(void);                           /* a call that may wait is about to be tried. -1: error */
-void start_slice(Hub *hub, unsigned long long now, Py_ssize_t turns);
+void start_slice(Hub *hub, unsigned long long now);
 void calibrate(void);
 void note_processor_time(Hub *hub, unsigned long long now);
 

@@ -14,12 +14,11 @@ enum { UNUSED = 10 };
 /* Before this there is no need to look whether a slice is over, in whichever OS thread: a wrong answer costs one look at
    the hub's own. */
 static unsigned long long until;
-unsigned long long round_ticks, slice_ticks, quick_lap_ticks;
-Py_ssize_t max_lap;
+unsigned long long round_ticks, slice_ticks;
 
 static double ticks_per_nanosecond = 2.5;
 
-static double round_seconds = 0.001, slice_seconds = 0.001, quick_lap_seconds = 0.0001;
+static double round_seconds = 0.001, slice_seconds = 0.001;
 static long tries, all_tries = 1024;
 static PyObject *let_others_run; /* told by Python */
 
@@ -77,7 +76,6 @@ calibrate(void)
     ticks_per_nanosecond = a_second / 1e9;
     round_ticks = (unsigned long long)(a_second * round_seconds);
     slice_ticks = (unsigned long long)(a_second * slice_seconds);
-    quick_lap_ticks = (unsigned long long)(a_second * quick_lap_seconds);
 }
 
 static void
@@ -95,12 +93,11 @@ note_processor_time(Hub *hub, unsigned long long now)
         look_up(hub, now);
 }
 
-/* What runs when `turns` are left of the round has a slice of its own, from `now` on. */
+/* What runs from `now` on has a slice of its own. */
 void
-start_slice(Hub *hub, unsigned long long now, Py_ssize_t turns)
+start_slice(Hub *hub, unsigned long long now)
 {
     hub->slice_end = hub->timed ? now + slice_ticks : ~0ULL; /* a clock of a test's own does not tell when one is over */
-    hub->slice_turns = turns;
 }
 
 /* Whether the slice is over, and was spent here, and not waiting for the processor, on a busy machine. */
@@ -109,10 +106,6 @@ is_used_up(Hub *hub, unsigned long long now)
 {
     if (now < hub->slice_end)
         return 0;
-    if (hub->slice_turns != hub->turns) { /* it was switched to since, and nobody looked at the clock */
-        start_slice(hub, now, hub->turns);
-        return 0;
-    }
     unsigned long long elapsed = now - (hub->slice_end - slice_ticks), since = now - hub->looked_up, used;
     if (hub->slice_end < slice_ticks || elapsed > LONG_AGO * slice_ticks)
         return 1;
@@ -184,15 +177,12 @@ double_spend(PyObject *Py_UNUSED(module), PyObject *function)
 static PyObject *
 set_round(PyObject *Py_UNUSED(module), PyObject *args)
 {
-    double a_round, a_slice, a_quick_lap;
+    double a_round, a_slice;
     long number;
-    Py_ssize_t lap;
-    if (!PyArg_ParseTuple(args, "ddldn", &a_round, &a_slice, &number, &a_quick_lap, &lap))
+    if (!PyArg_ParseTuple(args, "ddl", &a_round, &a_slice, &number))
         return NULL;
     round_seconds = a_round;
     slice_seconds = a_slice;
-    quick_lap_seconds = a_quick_lap;
-    max_lap = lap;
     tries = all_tries = number;
     calibrate();
     Py_RETURN_NONE;
@@ -213,7 +203,7 @@ static PyMethodDef functions[] = {
      "spend($module)\n--\n\nA call that may wait is about to be tried: let the others run first when the slice is over."},
     {"begin_slice", begin_slice, METH_NOARGS, "begin_slice($module)\n--\n\nNo look is due before another slice is over."},
     {"double_spend", double_spend, METH_O, "double_spend(function): what lets the others run."},
-    {"set_round", set_round, METH_VARARGS, "set_round(seconds of a round, seconds of a slice, tries, seconds of a quick lap, switches of the longest)."},
+    {"set_round", set_round, METH_VARARGS, "set_round(seconds of a round, seconds of a slice, tries)."},
     {"set_slice", set_slice, METH_VARARGS, "set_slice(tries, over): what is left of the running slice. For tests."},
     {NULL, NULL, 0, NULL},
 };

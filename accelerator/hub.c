@@ -93,19 +93,16 @@ give_carrier(Hub *hub, Task *task)
     return 1;
 }
 
-/* Hub.begin_lap: look at the clock, once in so many switches. 0: the round is over, by the count or by the time. */
+/* Hub.turn_begins: whether the round goes on, by the count and by the time. If so, what runs next has a slice of its own. */
 static int
-begin_lap(Hub *hub)
+turn_begins(Hub *hub)
 {
     if (hub->turns <= 0)
         return 0;
     unsigned long long now = ticks();
     if (now >= hub->round_end)
         return 0;
-    hub->lap = now - hub->lap_began >= quick_lap_ticks ? 1 : 2 * hub->lap < max_lap ? 2 * hub->lap : max_lap;
-    hub->lap_began = now;
-    hub->lap_end = hub->turns > hub->lap ? hub->turns - hub->lap : 0;
-    start_slice(hub, now, hub->turns - 1); /* of the task that is next */
+    start_slice(hub, now);
     return 1;
 }
 
@@ -115,7 +112,7 @@ hub_switch(Hub *hub)
 {
     PyObject *resume = hub->enter;
     Ring *ready = (Ring *)hub->ready;
-    if (hub->turns > hub->lap_end || begin_lap(hub)) {
+    if (turn_begins(hub)) {
         Task *task = (Task *)ring_first(ready);
         if (task != NULL) {
             int has = IS_NONE(task->resume) ? give_carrier(hub, task) : 1;
@@ -155,29 +152,21 @@ begin_round(Hub *self, PyObject *count)
     self->turns = turns;
     unsigned long long began = ticks();
     note_processor_time(self, began);
-    if (began - self->lap_began >= quick_lap_ticks)
-        self->lap = 1;
-    self->lap_began = began;
-    self->lap_end = turns > self->lap ? turns - self->lap : 0;
     self->round_end = self->timed ? began + round_ticks : ~0ULL;
-    start_slice(self, began, turns);
+    start_slice(self, began);
     Py_RETURN_NONE;
 }
 
 static PyObject *
-next_slice(Hub *self, PyObject *Py_UNUSED(unused))
+turn_begins_(Hub *self, PyObject *Py_UNUSED(unused))
 {
-    unsigned long long now = ticks();
-    if (self->turns <= 0 || now >= self->round_end)
-        Py_RETURN_FALSE;
-    start_slice(self, now, self->turns);
-    Py_RETURN_TRUE;
+    return PyBool_FromLong(turn_begins(self));
 }
 
 static PyObject *
 begin_slice(Hub *self, PyObject *Py_UNUSED(now))
 {
-    start_slice(self, ticks(), self->turns);
+    start_slice(self, ticks());
     Py_RETURN_NONE;
 }
 
@@ -205,7 +194,7 @@ static PyMethodDef hub_methods[] = {
     {"rest", (PyCFunction)rest, METH_NOARGS, "See greening._core.switching.HubOps.rest."},
     {"work", (PyCFunction)work, METH_NOARGS, "See greening._core.switching.HubOps.work."},
     {"begin_round", (PyCFunction)begin_round, METH_O, "See greening._core.switching.HubOps.begin_round."},
-    {"next_slice", (PyCFunction)next_slice, METH_NOARGS, "See greening._core.switching.HubOps.next_slice."},
+    {"turn_begins", (PyCFunction)turn_begins_, METH_NOARGS, "See greening._core.switching.HubOps.turn_begins."},
     {"begin_slice", (PyCFunction)begin_slice, METH_O, "See greening._core.switching.HubOps.begin_slice."},
     {"switch", switch_, METH_NOARGS, "See greening._core.switching.HubOps.switch."},
     {NULL, NULL, 0, NULL},
@@ -219,9 +208,6 @@ static PyMemberDef hub_members[] = {
     {"ready", T_OBJECT_EX, offsetof(Hub, ready), READONLY, NULL},
     {"carrier_refs", T_PYSSIZET, offsetof(Hub, carrier_refs), 0, NULL},
     {"turns", T_PYSSIZET, offsetof(Hub, turns), 0, NULL},
-    {"slice_turns", T_PYSSIZET, offsetof(Hub, slice_turns), 0, NULL},
-    {"lap", T_PYSSIZET, offsetof(Hub, lap), 0, NULL},
-    {"lap_end", T_PYSSIZET, offsetof(Hub, lap_end), 0, NULL},
     {"timed", T_BOOL, offsetof(Hub, timed), 0, NULL},
     {"awake", T_ULONG, offsetof(Hub, awake), 0, NULL},
     {"__dictoffset__", T_PYSSIZET, offsetof(Hub, dict), READONLY, NULL},

@@ -60,7 +60,7 @@ class Carrier(greenlet):
             ):
                 break
             self.gr_context = None
-            in_time = hub.turns > hub.lap_end or hub.begin_lap()
+            in_time = hub.turn_begins()
             mine = (self,)
             # From here to the switch nothing is called: a finaliser that blocks would resume as the next green thread.
             resume = hub._enter

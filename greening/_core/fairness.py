@@ -1,8 +1,7 @@
 """Fairness: a task that never has to wait lets the others run, at the next call that might have waited.
 
-One budget for everything, counted in time (since a switch at which the hub looked at the clock, or the first call after
-one at which it did not) and in tries (a clock of a test's own may stand still). It is asked before such a call is
-tried, and not after: nothing has been taken or read yet.
+One budget for everything, counted in time (since the last switch) and in tries (a clock of a test's own may stand
+still). It is asked before such a call is tried, and not after: nothing has been taken or read yet.
 
 Facts: the clock costs 40 ns from Python; the accelerator reads the counter of the processor in 10. A lock takes 300 ns.
 On a busy machine a program loses the processor for many milliseconds, and has not used them: the time of the OS thread
@@ -56,9 +55,6 @@ def _is_used_up(hub: Hub) -> bool:
     now = hub.now()
     left = hub.slice_end - now
     if left > 0:
-        return False
-    if hub.turns != hub.slice_turns:  # it was switched to since, and nobody looked at the clock
-        hub.begin_slice(now)
         return False
     elapsed = SLICE_SECONDS - left
     if not hub.timed or elapsed > LONG_AGO * SLICE_SECONDS:

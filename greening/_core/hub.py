@@ -73,9 +73,8 @@ class Hub(ExternalWaits, HubOps):
         # Slices of a test's own clock have nothing to do with the processor's.
         self.timed = clock.now is monotonic
         self._make_poller = make_poller
-        self.turns = self.lap_end = self.slice_turns = 0
-        self.lap = 1
-        self.round_end = self.slice_end = self.lap_began = 0.0
+        self.turns = 0
+        self.round_end = self.slice_end = 0.0
         # When the processor's time of this OS thread was looked up last, what it was, and time that was not used since
         # a slice was used up.
         self.looked_up = self.used_then = self.unused = 0.0
@@ -232,9 +231,9 @@ class Hub(ExternalWaits, HubOps):
                 self._carry_first()
                 continue
             del ready[0]
-            self.turns = self.slice_turns = self.turns - 1
+            self.turns -= 1
             resume()
-            if not ready or not self.next_slice():
+            if not ready or not self.turn_begins():
                 break
         # Not what the count has ended: that is fair to all.
         overdue = self._overdue = self.turns > 0 and len(ready) > 0

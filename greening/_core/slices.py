@@ -5,10 +5,6 @@ SLICE_SECONDS = 0.001
 # Seconds after which a round of the hub ends, whatever is left of it. A single slice may take longer: nothing can
 # interrupt it.
 ROUND_SECONDS = 0.001
-# Switches after which the hub's round looks at the clock, at most.
-LAP = 16
-# Seconds in which a lap of so many switches is over when each of them is quick.
-QUICK_LAP_SECONDS = 0.0001
 # So many slices after its beginning one is over in any case: a call may have waited without using the processor.
 LONG_AGO = 50
 # So many slices of time that was not used let others run in any case, whichever slices it was in: calls that really

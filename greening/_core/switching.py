@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from greening._compiled import accelerator
 from greening._core.critical import rest_collector, wake_collector
 from greening._core.members import HubMembers
-from greening._core.slices import LAP, QUICK_LAP_SECONDS, ROUND_SECONDS, SLICE_SECONDS, TRIES
+from greening._core.slices import ROUND_SECONDS, SLICE_SECONDS, TRIES
 from greening._core.task import DEAD
 from greening._originals import thread_time
 
@@ -15,13 +15,9 @@ if TYPE_CHECKING or accelerator is None:
     class HubOps(HubMembers):
         """What is done with a hub all the time."""
 
-        lap: int
-        lap_began: float
-        lap_end: int
         now: Callable[[], float]
         round_end: float
         slice_end: float
-        slice_turns: int
         turns: int
         looked_up: float
         used_then: float
@@ -31,7 +27,7 @@ if TYPE_CHECKING or accelerator is None:
         def switch(self) -> Any:
             """Leave the running greenlet for the next runnable task, or for the loop. Returns when it is resumed."""
             ready = self.ready
-            if ready and (self.turns > self.lap_end or self.begin_lap()) and ready:
+            if ready and self.turn_begins() and ready:
                 # From here to the switch nothing is called that could run a finaliser.
                 resume = ready[0].resume
                 if resume is not None:
@@ -43,18 +39,12 @@ if TYPE_CHECKING or accelerator is None:
                     return resume()
             return self._enter()
 
-        def begin_lap(self) -> bool:
-            """Look at the clock, once in so many switches. False: the round is over, by the count or by the time."""
-            if self.turns <= 0:
-                return False
+        def turn_begins(self) -> bool:
+            """Whether the round goes on, by the count and by the time. If so, what runs next has a slice of its own."""
             now = self.now()
-            if now >= self.round_end:
+            if self.turns <= 0 or now >= self.round_end:
                 return False
-            self.lap = min(LAP, 2 * self.lap) if now - self.lap_began < QUICK_LAP_SECONDS else 1
-            self.lap_began = now
-            self.lap_end = max(0, self.turns - self.lap)
             self.slice_end = now + SLICE_SECONDS
-            self.slice_turns = self.turns - 1  # of the task that is next
             return True
 
         def _start_first(self) -> Callable[..., Any] | None:
@@ -77,23 +67,11 @@ if TYPE_CHECKING or accelerator is None:
             """From now on the runnable tasks have their turns, until a number of switches or the time is used up."""
             now = self.now()
             self.turns = turns
-            if now - self.lap_began >= QUICK_LAP_SECONDS:
-                self.lap = 1
-            self.lap_end = max(0, turns - self.lap)
-            self.lap_began = now
             self.round_end = now + ROUND_SECONDS
+            self.slice_end = now + SLICE_SECONDS
             if now - self.looked_up > ROUND_SECONDS:
                 self.looked_up = now
                 self.used_then = thread_time()
-            self.begin_slice(now)
-
-        def next_slice(self) -> bool:
-            """Whether the round goes on. If so, what runs next has a slice of its own."""
-            now = self.now()
-            if self.turns <= 0 or now >= self.round_end:
-                return False
-            self.begin_slice(now)
-            return True
 
         def rest(self) -> None:
             """Have the garbage collector rest, if it does not yet, until `work`: see critical."""
@@ -110,8 +88,7 @@ if TYPE_CHECKING or accelerator is None:
         def begin_slice(self, now: float) -> None:
             """What runs from `now` on has a slice of its own: see fairness."""
             self.slice_end = now + SLICE_SECONDS
-            self.slice_turns = self.turns
 
 else:
     HubOps = accelerator.HubMembers
-    accelerator.set_round(ROUND_SECONDS, SLICE_SECONDS, TRIES, QUICK_LAP_SECONDS, LAP)
+    accelerator.set_round(ROUND_SECONDS, SLICE_SECONDS, TRIES)

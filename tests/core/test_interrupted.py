@@ -13,7 +13,7 @@ from greening._core.critical import guard
 from greening._core.current import current
 from greening._core.greenthread import GreenThread, kill, spawn
 from greening._core.poller import IN, OUT
-from greening._core.task import RUNNING
+from greening._core.task import PARKED, RUNNING
 from greening._core.waiting import sleep, wait_readable, wait_writable
 from greening.errors import GreenletExit
 from greening.patches.queue import SimpleQueue
@@ -33,13 +33,13 @@ class Owner:
 
 
 def interrupt(fake: Fake[FakePoller], code: Callable[[], object], times: int = 1) -> list[object]:
-    """Have `code` run when a task that is not RUNNING any more asks the time: between "I wait" and the switch."""
+    """Have `code` run when a task that is PARKED asks the time: between "I wait" and the switch."""
     done: list[object] = []
     now = fake.clock.now
 
     def asked() -> float:
         task = current()
-        if len(done) < times and task is not fake.hub.task and task.state != RUNNING:
+        if len(done) < times and task is not fake.hub.task and task.state == PARKED:
             done.append(None)
             done[-1] = code()
         return now()
