@@ -3,9 +3,9 @@
 Fact: thirty tasks that compute for 20 ms each take 600 ms. What a timer wakes must not wait for all of them, and what
 timers wake all the time must not keep all of them waiting.
 Decision: what came meanwhile is at the head of the queue. When it has used up the time of a round alone, one that was
-left over is first in the next round, and what has not run then is left over like all. So a timer waits for two slices at
-most, however long the queue is, and what was left over has every other slice at least. Thirty sockets that are ready at
-once are behind the timers that are due by then.
+left over is first in the next round, and what has not run then is left over like all. So a timer waits for two slices
+at most, however long the queue is, and what was left over has every other slice at least. Thirty sockets that are ready
+at once are behind the timers that are due by then.
 """
 
 from typing import Any
