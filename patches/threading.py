@@ -46,6 +46,9 @@ F = TypeVar("F", bound=Callable[..., object])
 
 # Condition
 
+# Before, `Condition.wait` took nan for a time that is over.
+_REFUSES_NAN = sys.version_info >= (3, 15)
+
 
 @uninterruptible
 class _Waiter(ParkingLot):
@@ -67,7 +70,7 @@ class _Waiter(ParkingLot):
     def wait_for(self, timeout: float | None) -> None:
         """Park until released, or for `timeout` seconds."""
         if timeout is not None:
-            if not timeout > 0:
+            if timeout <= 0 if _REFUSES_NAN else not timeout > 0:
                 return
             timeout = check_timeout(True, timeout)
         # First enter, then look: another OS thread may notify.

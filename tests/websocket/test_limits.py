@@ -77,6 +77,7 @@ def test_many_tiny_fragments_take_no_more_memory_than_what_is_in_them(serve: Any
     assert resident() - before < 2 * MEGABYTE
 
 
+@pytest.mark.slices_end
 def test_others_run_while_a_block_of_tiny_frames_is_read(serve: Any) -> None:
     go, ended = Event(), Event()
     turns: list[None] = []

@@ -291,6 +291,7 @@ def test_many_at_once(serve: Any) -> None:
     assert all(thread.wait() for thread in [spawn(client, number) for number in range(50)])
 
 
+@pytest.mark.slices_end
 def test_after_a_long_request_others_have_their_turn(serve: Any) -> None:
     """Two clients that always have another request ready take turns."""
     order: list[str] = []
