@@ -40,11 +40,12 @@ def test_io_is_the_stdlibs_but_for_open() -> None:
 
 
 def test_wait_parks() -> None:
-    process = Popen(["sleep", "0.02"])
+    process = Popen(["cat"], stdin=subprocess.PIPE)
     waiter = spawn(process.wait)
     sleep(0)
     assert waiter
     assert process.poll() is None
+    process.stdin.close()
     assert waiter.wait(5) == 0 == process.wait() == process.returncode
 
 
