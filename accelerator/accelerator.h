@@ -88,6 +88,8 @@ extern PyObject *TIMED_OUT;  /* what a park returns when its deadline came first
         Py_XDECREF(old_);              \
     } while (0)
 
+#define FAST(function) (PyCFunction)(void (*)(void))function, METH_FASTCALL
+
 #define TYPE(object) Py_TYPE((PyObject *)(object))
 /* NULL is of no type: a member may be, of what the garbage collector has cleared or a user's class has not filled. */
 #define IS(object, type) \
@@ -99,15 +101,15 @@ extern PyObject *TIMED_OUT;  /* what a park returns when its deadline came first
 /* Interned names of attributes and methods. */
 #define NAMES(X)                                                                                    \
     X(_greening_task) X(gr_context) X(cancel_park) X(_alarm) X(_settle)                             \
-    X(timers) X(add) X(cancel) X(when) X(resume) X(_call_link) X(_keep_failure)          \
-    X(_acquire) X(_hand_over) X(_slow_acquire) X(_slow_release) X(_slow_restore) X(release) X(locked)                \
-    X(_wait) X(_real) X(execute) X(_failure) X(hub) X(park)
+    X(timers) X(add) X(cancel) X(when) X(resume) X(_call_link) X(_keep_failure)                     \
+    X(_acquire) X(_hand_over) X(_slow_acquire) X(_slow_release) X(_slow_restore) X(release)         \
+    X(locked) X(_wait) X(_real) X(execute) X(_failure) X(hub) X(park)
 #define DECLARE(name) extern PyObject *N_##name;
 NAMES(DECLARE)
 #undef DECLARE
 
 /* module.c */
-int is_of(PyObject *object, PyTypeObject *type, PyTypeObject **seen);
+int is_of(PyObject *object, PyTypeObject *type, PyTypeObject **seen); /* see IS */
 PyObject *running_greenlet(void);          /* new reference */
 int is_greenlet(PyObject *object);
 PyObject *told(PyObject *function);        /* borrowed; NULL with an error: Python has not told us this function */
@@ -138,6 +140,9 @@ int lot_leave(Lot *lot, PyObject *task);   /* 1: it was in there */
 Task *lot_choose(Lot *lot, PyObject *value);  /* new reference; NULL without an error: none waits */
 int lot_unpark(Lot *lot, PyObject *value);    /* 1: a task was resumed, 0: none waits */
 int lot_unpark_all(Lot *lot, PyObject *value);
+
+/* registration.c */
+int registration_enter_unless_news(Registration *reg, Task *task, long mask);
 
 /* guard.c */
 void rest_collector(void);

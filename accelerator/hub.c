@@ -1,4 +1,4 @@
-/* The hub's members, the switch to whoever is next, and what the events of descriptors do. */
+/* The hub's members, its rounds, and the switch to the task that is next (greening/_core/switching.py). */
 #include "accelerator.h"
 
 PyTypeObject *HubType;
@@ -112,19 +112,17 @@ hub_switch(Hub *hub)
 {
     PyObject *resume = hub->enter;
     Ring *ready = (Ring *)hub->ready;
-    if (turn_begins(hub)) {
-        Task *task = (Task *)ring_first(ready);
-        if (task != NULL) {
-            int has = IS_NONE(task->resume) ? give_carrier(hub, task) : 1;
-            if (has < 0)
-                return NULL;
-            if (has) {
-                hub->turns--;
-                resume = task->resume;
-                Py_INCREF(resume);
-                Py_DECREF(ring_popleft(ready));
-                goto go;
-            }
+    Task *task = (Task *)ring_first(ready);
+    if (task != NULL && turn_begins(hub)) {
+        int has = IS_NONE(task->resume) ? give_carrier(hub, task) : 1;
+        if (has < 0)
+            return NULL;
+        if (has) {
+            hub->turns--;
+            resume = task->resume;
+            Py_INCREF(resume);
+            Py_DECREF(ring_popleft(ready));
+            goto go;
         }
     }
     if (resume == NULL)

@@ -3,7 +3,8 @@
 #include <string.h>
 
 PyTypeObject *LotType;
-static PyTypeObject *lot_class; /* ParkingLot; told by Python, as is: */
+/* Told by Python: ParkingLot, and what is rare (greening/_core/parking_lot.py). */
+static PyTypeObject *lot_class;
 static PyObject *deadline_in, *enter_oddly, *abandon;
 
 /* Make room for one more. -1: error. */
@@ -322,8 +323,6 @@ dealloc(Lot *self)
     ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
     Py_DECREF(type);
 }
-
-#define FAST(function) (PyCFunction)(void (*)(void))function, METH_FASTCALL
 
 static PyMethodDef methods[] = {
     {"append", (PyCFunction)append, METH_O, "Add a task at the end."},

@@ -109,6 +109,16 @@ enter_lots(Registration *self, PyObject *task, long mask, int looks)
     return 1;
 }
 
+/* Registration.enter_unless_news. 1: the task is PARKED and waits, 0: an event has come since the last try, -1: error. */
+int
+registration_enter_unless_news(Registration *self, Task *task, long mask)
+{
+    int entered = enter_lots(self, (PyObject *)task, mask, 1);
+    if (entered > 0)
+        SET(task->state, PARKED);
+    return entered;
+}
+
 /* The task and the events of a call; -1: error. */
 static long
 parse_wait(PyObject *const *args, Py_ssize_t count)
@@ -135,12 +145,9 @@ static PyObject *
 enter_unless_news(Registration *self, PyObject *const *args, Py_ssize_t count)
 {
     long mask = parse_wait(args, count);
-    int entered = mask == -1 && PyErr_Occurred() ? -1 : enter_lots(self, args[0], mask, 1);
-    if (entered < 0)
-        return NULL;
-    if (entered)
-        SET(((Task *)args[0])->state, PARKED);
-    return PyBool_FromLong(entered);
+    int entered =
+        mask == -1 && PyErr_Occurred() ? -1 : registration_enter_unless_news(self, (Task *)args[0], mask);
+    return entered < 0 ? NULL : PyBool_FromLong(entered);
 }
 
 static PyObject *
@@ -246,8 +253,6 @@ static PyGetSetDef reg_getters[] = {
     {"wanted", (getter)get_wanted, NULL, "The events that tasks wait for.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
-
-#define FAST(function) (PyCFunction)(void (*)(void))function, METH_FASTCALL
 
 static PyMethodDef reg_methods[] = {
     {"enter", FAST(enter), "enter(task, mask): a task, which is PARKED, waits for events of the mask."},

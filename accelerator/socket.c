@@ -4,8 +4,8 @@
    whatever is not a plain call of the frequent kind goes there. */
 #include "accelerator.h"
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
-
 
 /* Up to here a read goes through a buffer of ours, and makes an object of just the right size. */
 enum { ROOM = 65536 };
@@ -129,33 +129,19 @@ wait_readable(Task *task, Registration *reg, PyObject *deadline)
 {
     if (task->state != RUNNING || !reg->edge)
         return 0;
-    Py_INCREF((PyObject *)reg);
-    if (!IS(reg->readers, LotType)) {
-        Lot *made = lot_new(); /* that may run a finaliser, which may close the descriptor or wait for it */
-        if (made == NULL) {
-            Py_DECREF((PyObject *)reg);
-            return -1;
-        }
-        if (!IS(reg->readers, LotType))
-            SET(reg->readers, (PyObject *)made);
-        Py_DECREF((PyObject *)made);
-    }
-    if (reg->read_news) { /* an event has come since the try */
-        reg->read_news = 0;
+    Py_INCREF((PyObject *)reg); /* a finaliser may run, which may close the descriptor */
+    int entered = registration_enter_unless_news(reg, task, POLLIN);
+    if (entered <= 0) {
         Py_DECREF((PyObject *)reg);
-        return 1;
+        return entered < 0 ? -1 : 1; /* an event has come since the try */
     }
     Lot *readers = (Lot *)Py_NewRef(reg->readers);
-    PyObject *events = NULL;
-    if (lot_append(readers, (PyObject *)task) == 0) {
-        SET(task->state, PARKED);
-        events = task_park_running(task, deadline);
-        if (events == NULL || events == TIMED_OUT)
-            lot_leave(readers, (PyObject *)task);
-        if (events == TIMED_OUT) {
-            Py_CLEAR(events);
-            PyErr_SetString(PyExc_TimeoutError, "timed out");
-        }
+    PyObject *events = task_park_running(task, deadline);
+    if (events == NULL || events == TIMED_OUT)
+        lot_leave(readers, (PyObject *)task);
+    if (events == TIMED_OUT) {
+        Py_CLEAR(events);
+        PyErr_SetString(PyExc_TimeoutError, "timed out");
     }
     reg->read_news = 0; /* the caller tries now */
     Py_DECREF((PyObject *)readers);

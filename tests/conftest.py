@@ -131,11 +131,12 @@ def _no_green_thread_is_left_behind() -> Iterator[None]:
     pytest.fail(f"left behind: {names}; kill what the test has spawned, or wait for it", pytrace=False)
 
 
-def _set_slice(tries: int, until: float) -> None:
-    """Set what is left of the running slice: tries, and the time at which to look whether it is over."""
+def _set_slice(tries: int | None, until: float) -> None:
+    """Set what is left of the running slice: tries (None: all), and the time at which to look whether it is over."""
     slices, compiled = sys.modules.get("greening._core.slices"), sys.modules.get("greening._compiled")
     if slices is None or compiled is None:
         return
+    tries = slices.TRIES if tries is None else tries
     slices.SLICE.tries, slices.SLICE.until = tries, until
     if compiled.accelerator is not None:
         compiled.accelerator.set_slice(tries, until != inf)
@@ -165,7 +166,7 @@ def _slices_do_not_end(request: pytest.FixtureRequest) -> Iterator[None]:
         _set_slice(1 << 30, inf)
     yield
     if steady:
-        _set_slice(sys.modules["greening._core.slices"].TRIES if "greening._core.slices" in sys.modules else 0, 0.0)
+        _set_slice(None, 0.0)
 
 
 @pytest.fixture

@@ -154,21 +154,12 @@ def hubless() -> bool:
     make something green.
     """
     try:
-        if hasattr(_getcurrent(), "_greening_task"):  # the frequent case
+        if hasattr(_getcurrent(), "_greening_task") or has_hub():  # the first is the frequent case
             return False
     except RuntimeError:  # there are no greenlets any more
-        pass
-    if has_hub():
-        return is_finalizing() and _are_greenlets_gone()
+        if has_hub():
+            return is_finalizing()
     return get_ident() != stuck.first_thread
-
-
-def _are_greenlets_gone() -> bool:
-    try:
-        _getcurrent()
-    except RuntimeError:
-        return True
-    return False
 
 
 def in_hub() -> bool:

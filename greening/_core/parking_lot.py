@@ -107,9 +107,7 @@ if TYPE_CHECKING or accelerator is None:
 
         def park(self, timeout: float | None = None, on_abandon: Callable[[Any], object] | None = None) -> Any:
             """`enter` and `wait`, for a caller that has nothing to look at in between."""
-            with guard:
-                task = self.enter()
-            return self.wait(task, timeout, on_abandon)
+            return self.wait(self.enter(), timeout, on_abandon)
 
         def choose(self, value: Any = None) -> Task | None:
             """Choose the first task that waits. It will be resumed with `value`, once `resume` is called for it.

@@ -16,13 +16,14 @@ if TYPE_CHECKING or accelerator is None:
         """What is done with a hub all the time."""
 
         now: Callable[[], float]
-        round_end: float
-        slice_end: float
         turns: int
-        looked_up: float
-        used_then: float
-        _enter: Callable[[], Any]
+        # The accelerator keeps its own of the following.
+        round_end = slice_end = 0.0
+        # When the processor's time of this OS thread was looked up last, what it was, and time that was not used since
+        # a slice was used up.
+        looked_up = used_then = unused = 0.0
         _resting = False
+        _enter: Callable[[], Any]
 
         def switch(self) -> Any:
             """Leave the running greenlet for the next runnable task, or for the loop. Returns when it is resumed."""

@@ -102,7 +102,7 @@ def _defined_classes(targets: Collection[str]) -> Iterator[tuple[type, Namespace
                         yield kind, home
 
 
-def _home_of(kind: type, name: object) -> Namespace | None:
+def _home_of(kind: type, name: str) -> Namespace | None:
     """Where the functions of a class of the module `name` (or of its bases there) live; None: not at its top level."""
     if "." in _qualname(kind):
         return None
