@@ -24,13 +24,13 @@ accelerator = Extension(
     sources=[
         f"accelerator/{name}.c"
         for name in (
-            "module gil ring task lot fairness thread guard lock semaphore local carrier hub registration socket zeros"
+            "module gil ring task lot fairness thread guard lock semaphore local runner hub registration socket zeros"
         ).split()
     ],
-    depends=["accelerator/accelerator.h"],
+    depends=["accelerator/accelerator.h", "accelerator/docs.h"],
     include_dirs=greenlet_headers(),
     define_macros=[("Py_LIMITED_API", "0x030B0000")],
-    # `-fexceptions`: carrier.c has a word to say when pthread_exit(3) unwinds a stack.
+    # `-fexceptions`: runner.c has a word to say when pthread_exit(3) unwinds a stack.
     extra_compile_args=["-O2", "-fvisibility=hidden", "-fexceptions"],
     py_limited_api=True,
     optional=True,

@@ -16,6 +16,8 @@
 #include <Python.h>
 #include <structmember.h>
 
+#include "docs.h"
+
 /* Headers from 3.12 on return these without counting, which 3.11, where they are not immortal, does not survive. */
 #undef Py_RETURN_NONE
 #undef Py_RETURN_TRUE
@@ -53,9 +55,9 @@ typedef struct {
 
 typedef struct {
     PyObject_HEAD
-    PyObject *ready, *idle, *carriers, *regs, *now, *enter, *post, *main, *task;
-    Py_ssize_t turns, carrier_refs;
-    unsigned long awake;
+    PyObject *ready, *idle, *runners, *regs, *now, *enter, *post, *main, *task;
+    Py_ssize_t switches_left, runner_refs;
+    unsigned long awake_ident;
     unsigned long long round_end;      /* in ticks */
     unsigned long long slice_end;      /* of what runs now; in ticks */
     unsigned long long looked_up, used_then, unused; /* the processor's time of the OS thread: see fairness.c */
@@ -67,7 +69,7 @@ typedef struct {
     PyObject_HEAD
     PyObject *owner, *readers, *writers;
     int fd;
-    char drained, doubted, edge, stream, read_news, write_news;
+    char drained, recheck_due, edge, stream, read_news, write_news;
 } Registration;
 
 extern PyTypeObject *TaskType, *ThreadType, *RingType, *HubType, *RegistrationType, *LotType;
@@ -88,6 +90,25 @@ extern PyObject *TIMED_OUT;  /* what a park returns when its deadline came first
         Py_XDECREF(old_);              \
     } while (0)
 
+/* `dealloc` of an object with members, which `clear` lets go of. With a list of weak references, or without. */
+#define DEFINE_DEALLOC_WITH(name, Object, clear, before)                  \
+    static void name(Object *self)                                        \
+    {                                                                     \
+        PyTypeObject *type = TYPE(self);                                  \
+        PyObject_GC_UnTrack(self);                                        \
+        before;                                                           \
+        clear(self);                                                      \
+        ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);               \
+        Py_DECREF(type);                                                  \
+    }
+#define DEFINE_DEALLOC(name, Object, clear) DEFINE_DEALLOC_WITH(name, Object, clear, (void)0)
+#define DEFINE_DEALLOC_WEAK(name, Object, clear, weakrefs) \
+    DEFINE_DEALLOC_WITH(name, Object, clear, if (self->weakrefs != NULL) PyObject_ClearWeakRefs((PyObject *)self))
+
+/* The spec of a class that a Python class is derived from, under the name of its Python twin. */
+#define BASE_CLASS(Class, Object, slots) \
+    {NAME_##Class, sizeof(Object), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots}
+
 #define FAST(function) (PyCFunction)(void (*)(void))function, METH_FASTCALL
 
 #define TYPE(object) Py_TYPE((PyObject *)(object))
@@ -102,13 +123,19 @@ extern PyObject *TIMED_OUT;  /* what a park returns when its deadline came first
 #define NAMES(X)                                                                                    \
     X(_greening_task) X(gr_context) X(cancel_park) X(_alarm) X(_settle)                             \
     X(timers) X(add) X(cancel) X(when) X(resume) X(_call_link) X(_keep_failure)                     \
-    X(_acquire) X(_hand_over) X(_slow_acquire) X(_slow_release) X(_slow_restore) X(release)         \
-    X(locked) X(_wait) X(_real) X(execute) X(_failure) X(hub) X(park)
+    X(_acquire) X(_hand_over) X(release) X(locked) X(_real)                                         \
+    X(execute) X(_failure) X(hub) X(park) X(regs)
 #define DECLARE(name) extern PyObject *N_##name;
 NAMES(DECLARE)
 #undef DECLARE
 
 /* module.c */
+/* A Python function or method that a double hands its rare cases to. Keep it static: it is looked up once. */
+typedef struct {
+    PyObject *function;
+    unsigned told; /* which telling it is of */
+} Twin;
+PyObject *twin_of(Twin *twin, const char *owner, const char *name); /* borrowed; NULL with an error. owner: a class, or NULL */
 int is_of(PyObject *object, PyTypeObject *type, PyTypeObject **seen); /* see IS */
 PyObject *running_greenlet(void);          /* new reference */
 int is_greenlet(PyObject *object);
@@ -116,7 +143,7 @@ PyObject *told(PyObject *function);        /* borrowed; NULL with an error: Pyth
 PyObject *missing(const char *member);     /* NULL, with an AttributeError: it was deleted */
 PyObject *resume_greenlet(PyObject *resume);
 int is_greenlet_class(PyTypeObject *type);
-PyObject *learn_carrier(PyObject *module, PyObject *carrier);
+PyObject *learn_runner(PyObject *module, PyObject *runner);
 Task *running_task(void);                  /* new reference; NULL without an error: the engine does not know it */
 
 /* ring.c */
@@ -153,7 +180,7 @@ void guard_take_back(Py_ssize_t depth);
 /* fairness.c */
 extern unsigned long long round_ticks, slice_ticks;
 unsigned long long ticks(void);
-int spend(void);                           /* a call that may wait is about to be tried. -1: error */
+int fairness_tick(void);                           /* a call that may wait is about to be tried. -1: error */
 void start_slice(Hub *hub, unsigned long long now);
 void calibrate(void);
 void note_processor_time(Hub *hub, unsigned long long now);
@@ -164,7 +191,7 @@ PyObject *thread_execute(PyObject *thread, PyObject *unused);
 
 int add_tasks(PyObject *module);
 int add_threads(PyObject *module);
-int add_carriers(PyObject *module);
+int add_runners(PyObject *module);
 int add_ring(PyObject *module);
 int add_hubs(PyObject *module);
 int add_registrations(PyObject *module);

@@ -135,7 +135,7 @@ goes_on(unsigned long long now)
 }
 
 int
-spend(void)
+fairness_tick(void)
 {
     if (--tries > 0) {
         unsigned long long now = ticks();
@@ -151,9 +151,9 @@ spend(void)
 }
 
 static PyObject *
-spend_(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unused))
+fairness_tick_(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unused))
 {
-    if (spend() < 0)
+    if (fairness_tick() < 0)
         return NULL;
     Py_RETURN_NONE;
 }
@@ -168,7 +168,7 @@ begin_slice(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unused))
 }
 
 static PyObject *
-double_spend(PyObject *Py_UNUSED(module), PyObject *function)
+tell_let_others_run(PyObject *Py_UNUSED(module), PyObject *function)
 {
     SET(let_others_run, function);
     Py_RETURN_NONE;
@@ -199,10 +199,9 @@ set_slice(PyObject *Py_UNUSED(module), PyObject *args)
 }
 
 static PyMethodDef functions[] = {
-    {"spend", spend_, METH_NOARGS,
-     "spend($module)\n--\n\nA call that may wait is about to be tried: let the others run first when the slice is over."},
-    {"begin_slice", begin_slice, METH_NOARGS, "begin_slice($module)\n--\n\nNo look is due before another slice is over."},
-    {"double_spend", double_spend, METH_O, "double_spend(function): what lets the others run."},
+    {"fairness_tick", fairness_tick_, METH_NOARGS, DOC_fairness_tick},
+    {"begin_slice", begin_slice, METH_NOARGS, DOC_begin_slice},
+    {"tell_let_others_run", tell_let_others_run, METH_O, "tell_let_others_run(function): what lets the others run."},
     {"set_round", set_round, METH_VARARGS, "set_round(seconds of a round, seconds of a slice, tries)."},
     {"set_slice", set_slice, METH_VARARGS, "set_slice(tries, over): what is left of the running slice. For tests."},
     {NULL, NULL, 0, NULL},

@@ -178,12 +178,12 @@ dealloc(Guard *self)
 }
 
 static PyMethodDef methods[] = {
-    {"__enter__", (PyCFunction)enter, METH_NOARGS, "Take it, once more if this OS thread has it."},
-    {"__exit__", (PyCFunction)leave, METH_VARARGS, "Undo one taking."},
-    {"is_owned", (PyCFunction)is_owned, METH_NOARGS, "Whether this OS thread has it."},
-    {"give_away", (PyCFunction)give_away, METH_NOARGS, "Leave all critical steps; returns what `take_back` needs."},
-    {"take_back", (PyCFunction)take_back, METH_O, "Undo `give_away`."},
-    {"after_fork", (PyCFunction)at_fork, METH_NOARGS, "In the child of a fork: it is free."},
+    {"__enter__", (PyCFunction)enter, METH_NOARGS, DOC_Guard___enter__},
+    {"__exit__", (PyCFunction)leave, METH_VARARGS, DOC_Guard___exit__},
+    {"is_owned", (PyCFunction)is_owned, METH_NOARGS, DOC_Guard_is_owned},
+    {"give_away", (PyCFunction)give_away, METH_NOARGS, DOC_Guard_give_away},
+    {"take_back", (PyCFunction)take_back, METH_O, DOC_Guard_take_back},
+    {"after_fork", (PyCFunction)at_fork, METH_NOARGS, DOC_Guard_after_fork},
     {NULL, NULL, 0, NULL},
 };
 
@@ -193,7 +193,7 @@ static PyMemberDef members[] = {
 };
 
 static PyType_Slot slots[] = {
-    {Py_tp_doc, "A re-entrant lock between OS threads."},
+    {Py_tp_doc, DOC_Guard},
     {Py_tp_init, init},
     {Py_tp_methods, methods},
     {Py_tp_dealloc, dealloc},
@@ -201,7 +201,7 @@ static PyType_Slot slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec spec = {"greening._accelerator.Guard", sizeof(Guard), 0, Py_TPFLAGS_DEFAULT, slots};
+static PyType_Spec spec = {NAME_Guard, sizeof(Guard), 0, Py_TPFLAGS_DEFAULT, slots};
 
 static PyObject *
 rest(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unused))
@@ -226,9 +226,9 @@ wake_in_child(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unused))
 }
 
 static PyMethodDef functions[] = {
-    {"rest_collector", rest, METH_NOARGS, "Have the garbage collector rest until `wake_collector` was called as often."},
-    {"wake_collector", wake, METH_NOARGS, "Undo one `rest_collector`."},
-    {"wake_collector_for_good", wake_in_child, METH_NOARGS, "What had it rest stayed behind in the parent of a fork."},
+    {"rest_collector", rest, METH_NOARGS, DOC_rest_collector},
+    {"wake_collector", wake, METH_NOARGS, DOC_wake_collector},
+    {"wake_collector_for_good", wake_in_child, METH_NOARGS, DOC_wake_collector_for_good},
     {NULL, NULL, 0, NULL},
 };
 

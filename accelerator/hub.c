@@ -17,7 +17,7 @@ hub_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwarg
         return NULL;
     }
     self->idle = Py_NewRef(Py_None);
-    self->carriers = Py_NewRef(Py_None);
+    self->runners = Py_NewRef(Py_None);
     self->main = Py_NewRef(Py_None);
     self->task = Py_NewRef(Py_None);
     self->regs = Py_NewRef(Py_None);
@@ -33,7 +33,7 @@ hub_traverse(Hub *self, visitproc visit, void *arg)
     Py_VISIT(TYPE(self));
     Py_VISIT(self->ready);
     Py_VISIT(self->idle);
-    Py_VISIT(self->carriers);
+    Py_VISIT(self->runners);
     Py_VISIT(self->main);
     Py_VISIT(self->task);
     Py_VISIT(self->regs);
@@ -48,7 +48,7 @@ static int
 hub_clear(Hub *self)
 {
     Py_CLEAR(self->idle);
-    Py_CLEAR(self->carriers);
+    Py_CLEAR(self->runners);
     Py_CLEAR(self->main);
     Py_CLEAR(self->task);
     Py_CLEAR(self->regs);
@@ -72,20 +72,20 @@ hub_dealloc(Hub *self)
     Py_DECREF(type);
 }
 
-/* A carrier for a task that has none: an idle one. 1: given, 0: there is none, -1: error. */
+/* A runner for a task that has none: an idle one. 1: given, 0: there is none, -1: error. */
 static int
-give_carrier(Hub *hub, Task *task)
+give_runner(Hub *hub, Task *task)
 {
     Py_ssize_t idle = hub->idle != NULL && PyList_Check(hub->idle) ? PyList_Size(hub->idle) : 0;
     if (idle == 0 || task->state == DEAD)
         return 0;
-    PyObject *carrier = Py_NewRef(PyList_GetItem(hub->idle, idle - 1));
+    PyObject *runner = Py_NewRef(PyList_GetItem(hub->idle, idle - 1));
     PyObject *resume = NULL;
     /* Its context it takes for itself: it is suspended without a Python frame, and greenlet takes that for running. */
     if (PyList_SetSlice(hub->idle, idle - 1, idle, NULL) == 0 &&
-        PyObject_SetAttr(carrier, N__greening_task, (PyObject *)task) == 0)
-        resume = PyObject_GetAttr(carrier, N_resume);
-    Py_DECREF(carrier);
+        PyObject_SetAttr(runner, N__greening_task, (PyObject *)task) == 0)
+        resume = PyObject_GetAttr(runner, N_resume);
+    Py_DECREF(runner);
     if (resume == NULL)
         return -1;
     SET(task->resume, resume);
@@ -97,7 +97,7 @@ give_carrier(Hub *hub, Task *task)
 static int
 turn_begins(Hub *hub)
 {
-    if (hub->turns <= 0)
+    if (hub->switches_left <= 0)
         return 0;
     unsigned long long now = ticks();
     if (now >= hub->round_end)
@@ -114,11 +114,11 @@ hub_switch(Hub *hub)
     Ring *ready = (Ring *)hub->ready;
     Task *task = (Task *)ring_first(ready);
     if (task != NULL && turn_begins(hub)) {
-        int has = IS_NONE(task->resume) ? give_carrier(hub, task) : 1;
+        int has = IS_NONE(task->resume) ? give_runner(hub, task) : 1;
         if (has < 0)
             return NULL;
         if (has) {
-            hub->turns--;
+            hub->switches_left--;
             resume = task->resume;
             Py_INCREF(resume);
             Py_DECREF(ring_popleft(ready));
@@ -147,7 +147,7 @@ begin_round(Hub *self, PyObject *count)
     if (turns == -1 && PyErr_Occurred())
         return NULL;
     calibrate();
-    self->turns = turns;
+    self->switches_left = turns;
     unsigned long long began = ticks();
     note_processor_time(self, began);
     self->round_end = self->timed ? began + round_ticks : ~0ULL;
@@ -189,32 +189,32 @@ work(Hub *self, PyObject *Py_UNUSED(unused))
 }
 
 static PyMethodDef hub_methods[] = {
-    {"rest", (PyCFunction)rest, METH_NOARGS, "See greening._core.switching.HubOps.rest."},
-    {"work", (PyCFunction)work, METH_NOARGS, "See greening._core.switching.HubOps.work."},
-    {"begin_round", (PyCFunction)begin_round, METH_O, "See greening._core.switching.HubOps.begin_round."},
-    {"turn_begins", (PyCFunction)turn_begins_, METH_NOARGS, "See greening._core.switching.HubOps.turn_begins."},
-    {"begin_slice", (PyCFunction)begin_slice, METH_O, "See greening._core.switching.HubOps.begin_slice."},
-    {"switch", switch_, METH_NOARGS, "See greening._core.switching.HubOps.switch."},
+    {"rest", (PyCFunction)rest, METH_NOARGS, DOC_HubOps_rest},
+    {"work", (PyCFunction)work, METH_NOARGS, DOC_HubOps_work},
+    {"begin_round", (PyCFunction)begin_round, METH_O, DOC_HubOps_begin_round},
+    {"turn_begins", (PyCFunction)turn_begins_, METH_NOARGS, DOC_HubOps_turn_begins},
+    {"begin_slice", (PyCFunction)begin_slice, METH_O, DOC_HubOps_begin_slice},
+    {"switch", switch_, METH_NOARGS, DOC_HubOps_switch},
     {NULL, NULL, 0, NULL},
 };
 
 #define HUB(name) {#name, T_OBJECT_EX, offsetof(Hub, name), 0, NULL}
 
 static PyMemberDef hub_members[] = {
-    HUB(idle), HUB(carriers), HUB(regs), HUB(now), HUB(post), HUB(main), HUB(task),
+    HUB(idle), HUB(runners), HUB(regs), HUB(now), HUB(post), HUB(main), HUB(task),
     {"_enter", T_OBJECT_EX, offsetof(Hub, enter), 0, NULL},
     {"ready", T_OBJECT_EX, offsetof(Hub, ready), READONLY, NULL},
-    {"carrier_refs", T_PYSSIZET, offsetof(Hub, carrier_refs), 0, NULL},
-    {"turns", T_PYSSIZET, offsetof(Hub, turns), 0, NULL},
+    {"runner_refs", T_PYSSIZET, offsetof(Hub, runner_refs), 0, NULL},
+    {"switches_left", T_PYSSIZET, offsetof(Hub, switches_left), 0, NULL},
     {"timed", T_BOOL, offsetof(Hub, timed), 0, NULL},
-    {"awake", T_ULONG, offsetof(Hub, awake), 0, NULL},
+    {"awake_ident", T_ULONG, offsetof(Hub, awake_ident), 0, NULL},
     {"__dictoffset__", T_PYSSIZET, offsetof(Hub, dict), READONLY, NULL},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(Hub, weakrefs), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
 static PyType_Slot hub_slots[] = {
-    {Py_tp_doc, "The members of a hub that are used all the time."},
+    {Py_tp_doc, DOC_HubOps},
     {Py_tp_new, hub_new},
     {Py_tp_methods, hub_methods},
     {Py_tp_members, hub_members},
@@ -224,10 +224,7 @@ static PyType_Slot hub_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec hub_spec = {
-    "greening._accelerator.HubMembers", sizeof(Hub), 0,
-    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, hub_slots,
-};
+static PyType_Spec hub_spec = BASE_CLASS(HubOps, Hub, hub_slots);
 
 int
 add_hubs(PyObject *module)

@@ -7,8 +7,8 @@ typedef struct {
     PyObject *weakrefs;
 } Local;
 
-/* Told by Python: what there is to do when something is missing. */
-static PyObject *slow_get, *slow_set, *slow_delete;
+/* For when something is missing. */
+static Twin slow_get, slow_set, slow_delete;
 
 static PyTypeObject *LocalType;
 
@@ -44,17 +44,19 @@ get(PyObject *self, PyObject *name)
             return value;
         PyErr_Clear();
     }
-    return told(slow_get) == NULL ? NULL : PyObject_CallFunctionObjArgs(slow_get, self, name, NULL);
+    if (twin_of(&slow_get, "LocalOps", "__getattribute__") == NULL)
+        return NULL;
+    return PyObject_CallFunctionObjArgs(slow_get.function, self, name, NULL);
 }
 
 static int
 set(PyObject *self, PyObject *name, PyObject *value)
 {
     PyObject *done;
-    if (told(slow_set) == NULL)
+    if (twin_of(&slow_set, "LocalOps", "__setattr__") == NULL || twin_of(&slow_delete, "LocalOps", "__delattr__") == NULL)
         return -1;
     if (value == NULL)
-        done = PyObject_CallFunctionObjArgs(slow_delete, self, name, NULL);
+        done = PyObject_CallFunctionObjArgs(slow_delete.function, self, name, NULL);
     else {
         PyObject *here = mine((Local *)self);
         if (here != NULL) {
@@ -65,7 +67,7 @@ set(PyObject *self, PyObject *name, PyObject *value)
                 return result;
             PyErr_Clear();
         }
-        done = PyObject_CallFunctionObjArgs(slow_set, self, name, value, NULL);
+        done = PyObject_CallFunctionObjArgs(slow_set.function, self, name, value, NULL);
     }
     Py_XDECREF(done);
     return done == NULL ? -1 : 0;
@@ -86,17 +88,7 @@ clear(Local *self)
     return 0;
 }
 
-static void
-dealloc(Local *self)
-{
-    PyTypeObject *type = TYPE(self);
-    PyObject_GC_UnTrack(self);
-    if (self->weakrefs != NULL)
-        PyObject_ClearWeakRefs((PyObject *)self);
-    clear(self);
-    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
-    Py_DECREF(type);
-}
+DEFINE_DEALLOC_WEAK(dealloc, Local, clear, weakrefs)
 
 static PyMemberDef members[] = {
     {"_local_attributes", T_OBJECT_EX, offsetof(Local, attributes), 0, NULL},
@@ -105,7 +97,7 @@ static PyMemberDef members[] = {
 };
 
 static PyType_Slot slots[] = {
-    {Py_tp_doc, "The members of a `local`, and its frequent case."},
+    {Py_tp_doc, DOC_LocalOps},
     {Py_tp_members, members},
     {Py_tp_getattro, get},
     {Py_tp_setattro, set},
@@ -115,22 +107,7 @@ static PyType_Slot slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec spec = {
-    "greening._accelerator.LocalMembers", sizeof(Local), 0,
-    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots,
-};
-
-static PyObject *
-double_local(PyObject *Py_UNUSED(module), PyObject *args)
-{
-    PyObject *get_it, *set_it, *delete_it;
-    if (!PyArg_ParseTuple(args, "OOO", &get_it, &set_it, &delete_it))
-        return NULL;
-    SET(slow_get, get_it);
-    SET(slow_set, set_it);
-    SET(slow_delete, delete_it);
-    Py_RETURN_NONE;
-}
+static PyType_Spec spec = BASE_CLASS(LocalOps, Local, slots);
 
 /* `object.__setattr__` and `__delattr__` refuse an object whose type has its own in C. */
 static PyObject *
@@ -144,7 +121,6 @@ generic_set(PyObject *Py_UNUSED(module), PyObject *args)
 }
 
 static PyMethodDef functions[] = {
-    {"double_local", double_local, METH_VARARGS, "double_local(get, set, delete): for when something is missing."},
     {"generic_set", generic_set, METH_VARARGS, "generic_set(self, name, value): object.__setattr__. No value: __delattr__."},
     {NULL, NULL, 0, NULL},
 };

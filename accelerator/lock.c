@@ -103,7 +103,7 @@ has_waiters(PyObject *waiters)
 static PyObject *
 lock_enter(Lock *self, PyObject *Py_UNUSED(unused))
 {
-    if (spend() < 0)
+    if (fairness_tick() < 0)
         return NULL;
     Cell *cell = cell_of(self);
     if (cell == NULL || cell->locked)
@@ -121,7 +121,7 @@ lock_acquire(Lock *self, PyObject *args, PyObject *kwargs)
         !PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:acquire", names, &blocking, &timeout))
         return NULL;
     int waits = PyObject_IsTrue(blocking);
-    if (waits < 0 || spend() < 0)
+    if (waits < 0 || fairness_tick() < 0)
         return NULL;
     Cell *cell = timeout == MINUS_ONE ? cell_of(self) : NULL;
     if (cell != NULL && (!cell->locked || !waits)) {
@@ -180,33 +180,19 @@ lock_clear(Lock *self)
     return 0;
 }
 
-static void
-lock_dealloc(Lock *self)
-{
-    PyTypeObject *type = TYPE(self);
-    PyObject_GC_UnTrack(self);
-    if (self->weakrefs != NULL)
-        PyObject_ClearWeakRefs((PyObject *)self);
-    lock_clear(self);
-    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
-    Py_DECREF(type);
-}
+DEFINE_DEALLOC_WEAK(lock_dealloc, Lock, lock_clear, weakrefs)
 
 #define VARKEYS(function) (PyCFunction)(void (*)(void))function, METH_VARARGS | METH_KEYWORDS
 
 static PyMethodDef lock_methods[] = {
-    {"acquire", VARKEYS(lock_acquire),
-     "acquire($self, blocking=True, timeout=-1)\n--\n\nTake the lock; park while somebody else has it.\n\n"
-     "See greening.sync.lock.Lock.acquire."},
-    {"acquire_lock", VARKEYS(lock_acquire),
-     "acquire_lock($self, blocking=True, timeout=-1)\n--\n\nOld name of acquire."},
-    {"release", (PyCFunction)lock_release, METH_NOARGS,
-     "release($self)\n--\n\nHand the lock to the first waiter, or open it. RuntimeError: it is not locked."},
-    {"release_lock", (PyCFunction)lock_release, METH_NOARGS, "release_lock($self)\n--\n\nOld name of release."},
-    {"locked", (PyCFunction)lock_locked, METH_NOARGS, "locked($self)\n--\n\nTrue while somebody has it."},
-    {"locked_lock", (PyCFunction)lock_locked, METH_NOARGS, "locked_lock($self)\n--\n\nOld name of locked."},
-    {"__enter__", (PyCFunction)lock_enter, METH_NOARGS, "__enter__($self)\n--\n\nTake the lock."},
-    {"__exit__", (PyCFunction)lock_exit, METH_VARARGS, "__exit__($self, *exc_info)\n--\n\nRelease the lock."},
+    {"acquire", VARKEYS(lock_acquire), DOC_LockOps_acquire},
+    {"acquire_lock", VARKEYS(lock_acquire), DOC_LockOps_acquire_lock},
+    {"release", (PyCFunction)lock_release, METH_NOARGS, DOC_LockOps_release},
+    {"release_lock", (PyCFunction)lock_release, METH_NOARGS, DOC_LockOps_release_lock},
+    {"locked", (PyCFunction)lock_locked, METH_NOARGS, DOC_LockOps_locked},
+    {"locked_lock", (PyCFunction)lock_locked, METH_NOARGS, DOC_LockOps_locked_lock},
+    {"__enter__", (PyCFunction)lock_enter, METH_NOARGS, DOC_LockOps___enter__},
+    {"__exit__", (PyCFunction)lock_exit, METH_VARARGS, DOC_LockOps___exit__},
     {NULL, NULL, 0, NULL},
 };
 
@@ -218,7 +204,7 @@ static PyMemberDef lock_members[] = {
 };
 
 static PyType_Slot lock_slots[] = {
-    {Py_tp_doc, "The members of a lock, and what is done when nobody has to wait."},
+    {Py_tp_doc, DOC_LockOps},
     {Py_tp_methods, lock_methods},
     {Py_tp_members, lock_members},
     {Py_tp_traverse, lock_traverse},
@@ -227,10 +213,7 @@ static PyType_Slot lock_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec lock_spec = {
-    "greening._accelerator.LockMembers", sizeof(Lock), 0,
-    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, lock_slots,
-};
+static PyType_Spec lock_spec = BASE_CLASS(LockOps, Lock, lock_slots);
 
 /* RLock */
 
@@ -261,13 +244,24 @@ me_(void)
     return me;
 }
 
+/* A method of the Python twin, for what is rare: the interpreter ends, or somebody has the lock. */
+static PyObject *
+call_twin(Twin *twin, const char *method, RLock *self, PyObject *first, PyObject *second)
+{
+    if (twin_of(twin, "RLockOps", method) == NULL)
+        return NULL;
+    return PyObject_CallFunctionObjArgs(twin->function, (PyObject *)self, first, second, NULL);
+}
+
+static Twin slow_acquire, slow_release, slow_restore;
+
 /* `waits`: False is answered at once where it is not MINUS_ONE's time limit. */
 static PyObject *
 rlock_take(RLock *self, PyObject *blocking, PyObject *timeout)
 {
     PyObject *me = me_();
     if (me == NULL)
-        return PyObject_CallMethodObjArgs((PyObject *)self, N__slow_acquire, blocking, timeout, NULL);
+        return call_twin(&slow_acquire, "acquire", self, blocking, timeout);
     if (self->owner == me) {
         self->count++;
         Py_RETURN_TRUE;
@@ -276,7 +270,7 @@ rlock_take(RLock *self, PyObject *blocking, PyObject *timeout)
         PyErr_SetString(PyExc_AttributeError, "_waiters");
         return NULL;
     }
-    if (spend() < 0)
+    if (fairness_tick() < 0)
         return NULL;
     if (timeout == MINUS_ONE && self->owner == Py_None) {
         SET(self->owner, me);
@@ -335,7 +329,7 @@ rlock_release(RLock *self, PyObject *Py_UNUSED(unused))
 {
     PyObject *me = me_();
     if (me == NULL)
-        return PyObject_CallMethodObjArgs((PyObject *)self, N__slow_release, NULL);
+        return call_twin(&slow_release, "release", self, NULL, NULL);
     if (self->owner != me) {
         PyErr_SetString(PyExc_RuntimeError, "cannot release un-acquired lock");
         return NULL;
@@ -390,7 +384,7 @@ static PyObject *
 rlock_acquire_restore(RLock *self, PyObject *state)
 {
     PyObject *type = NULL, *error = NULL, *trace = NULL;
-    int failed = spend() < 0;
+    int failed = fairness_tick() < 0;
     Py_ssize_t count;
     PyObject *owner;
     if (!failed && self->owner == Py_None && PyTuple_Check(state) && PyArg_ParseTuple(state, "nO", &count, &owner)) {
@@ -398,9 +392,13 @@ rlock_acquire_restore(RLock *self, PyObject *state)
         SET(self->owner, owner);
         Py_RETURN_NONE;
     }
+    if (!failed && (self->waiters == NULL || !PyObject_HasAttr((PyObject *)self, N__acquire))) {
+        PyErr_SetString(PyExc_AttributeError, "_acquire"); /* no RLock: Python would try to take it for ever */
+        return NULL;
+    }
     /* Somebody has it, or this was interrupted: the lock is taken all the same, before the error is raised. */
     PyErr_Fetch(&type, &error, &trace);
-    PyObject *done = PyObject_CallMethodObjArgs((PyObject *)self, N__slow_restore, state, NULL);
+    PyObject *done = call_twin(&slow_restore, "_acquire_restore", self, state, NULL);
     if (done == NULL || !failed) {
         Py_XDECREF(type);
         Py_XDECREF(error);
@@ -429,29 +427,16 @@ rlock_clear(RLock *self)
     return 0;
 }
 
-static void
-rlock_dealloc(RLock *self)
-{
-    PyTypeObject *type = TYPE(self);
-    PyObject_GC_UnTrack(self);
-    if (self->weakrefs != NULL)
-        PyObject_ClearWeakRefs((PyObject *)self);
-    rlock_clear(self);
-    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
-    Py_DECREF(type);
-}
+DEFINE_DEALLOC_WEAK(rlock_dealloc, RLock, rlock_clear, weakrefs)
 
 static PyMethodDef rlock_methods[] = {
-    {"acquire", VARKEYS(rlock_acquire),
-     "acquire($self, blocking=True, timeout=-1)\n--\n\nTake the lock, or take it once more.\n\n"
-     "See greening.sync.lock.RLock.acquire."},
-    {"release", (PyCFunction)rlock_release, METH_NOARGS,
-     "release($self)\n--\n\nUndo one acquire; the last one hands the lock on. RuntimeError: the caller does not own it."},
-    {"__enter__", (PyCFunction)rlock_enter, METH_NOARGS, "__enter__($self)\n--\n\nTake the lock."},
-    {"__exit__", (PyCFunction)rlock_exit, METH_VARARGS, "__exit__($self, *exc_info)\n--\n\nUndo one acquire."},
-    {"_is_owned", (PyCFunction)rlock_is_owned, METH_NOARGS, "For threading.Condition."},
-    {"_release_save", (PyCFunction)rlock_release_save, METH_NOARGS, "For threading.Condition."},
-    {"_acquire_restore", (PyCFunction)rlock_acquire_restore, METH_O, "For threading.Condition."},
+    {"acquire", VARKEYS(rlock_acquire), DOC_RLockOps_acquire},
+    {"release", (PyCFunction)rlock_release, METH_NOARGS, DOC_RLockOps_release},
+    {"__enter__", (PyCFunction)rlock_enter, METH_NOARGS, DOC_RLockOps___enter__},
+    {"__exit__", (PyCFunction)rlock_exit, METH_VARARGS, DOC_RLockOps___exit__},
+    {"_is_owned", (PyCFunction)rlock_is_owned, METH_NOARGS, DOC_RLockOps__is_owned},
+    {"_release_save", (PyCFunction)rlock_release_save, METH_NOARGS, DOC_RLockOps__release_save},
+    {"_acquire_restore", (PyCFunction)rlock_acquire_restore, METH_O, DOC_RLockOps__acquire_restore},
     {NULL, NULL, 0, NULL},
 };
 
@@ -464,7 +449,7 @@ static PyMemberDef rlock_members[] = {
 };
 
 static PyType_Slot rlock_slots[] = {
-    {Py_tp_doc, "The members of an RLock, and what is done when nobody has to wait."},
+    {Py_tp_doc, DOC_RLockOps},
     {Py_tp_new, rlock_new},
     {Py_tp_methods, rlock_methods},
     {Py_tp_members, rlock_members},
@@ -474,10 +459,7 @@ static PyType_Slot rlock_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec rlock_spec = {
-    "greening._accelerator.RLockMembers", sizeof(RLock), 0,
-    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, rlock_slots,
-};
+static PyType_Spec rlock_spec = BASE_CLASS(RLockOps, RLock, rlock_slots);
 
 int
 add_locks(PyObject *module)

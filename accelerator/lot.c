@@ -327,18 +327,18 @@ dealloc(Lot *self)
 static PyMethodDef methods[] = {
     {"append", (PyCFunction)append, METH_O, "Add a task at the end."},
     {"insert", (PyCFunction)insert, METH_VARARGS, "insert(index, task): add a task before another."},
-    {"enter", FAST(enter), "Say that the running task waits here, or one that waits already. Returns the one that waits."},
-    {"wait", FAST(wait_), "wait(task, timeout=None, on_abandon=None): park until chosen, after `enter`."},
-    {"park", FAST(park), "park(timeout=None, on_abandon=None): `enter` and `wait`."},
-    {"leave", (PyCFunction)leave, METH_O, "Take a task out. False: it is not in there any more, it has been chosen."},
-    {"choose", FAST(choose), "Choose the first task that waits: it will be resumed with the value, by `resume`."},
-    {"unpark", FAST(unpark), "Choose the first task that waits and have it resumed with the value."},
-    {"unpark_all", FAST(unpark_all), "Have every task that waits resumed with the value, in order."},
+    {"enter", FAST(enter), DOC_LotOps_enter},
+    {"wait", FAST(wait_), DOC_LotOps_wait},
+    {"park", FAST(park), DOC_LotOps_park},
+    {"leave", (PyCFunction)leave, METH_O, DOC_LotOps_leave},
+    {"choose", FAST(choose), DOC_LotOps_choose},
+    {"unpark", FAST(unpark), DOC_LotOps_unpark},
+    {"unpark_all", FAST(unpark_all), DOC_LotOps_unpark_all},
     {NULL, NULL, 0, NULL},
 };
 
 static PyType_Slot slots[] = {
-    {Py_tp_doc, "What is done with a lot all the time. See greening._core.parking_lot."},
+    {Py_tp_doc, DOC_LotOps},
     {Py_tp_methods, methods},
     {Py_tp_traverse, traverse},
     {Py_tp_clear, clear},
@@ -348,9 +348,7 @@ static PyType_Slot slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec spec = {
-    "greening._accelerator.LotOps", sizeof(Lot), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots,
-};
+static PyType_Spec spec = BASE_CLASS(LotOps, Lot, slots);
 
 static PyObject *
 resume(PyObject *Py_UNUSED(module), PyObject *task)
@@ -361,7 +359,7 @@ resume(PyObject *Py_UNUSED(module), PyObject *task)
 }
 
 static PyObject *
-double_lot(PyObject *Py_UNUSED(module), PyObject *args)
+tell_lot_class(PyObject *Py_UNUSED(module), PyObject *args)
 {
     PyObject *type, *deadline, *oddly, *leave;
     if (!PyArg_ParseTuple(args, "OOOO", &type, &deadline, &oddly, &leave))
@@ -380,8 +378,8 @@ double_lot(PyObject *Py_UNUSED(module), PyObject *args)
 }
 
 static PyMethodDef functions[] = {
-    {"resume", resume, METH_O, "Have a chosen task run when its turn comes."},
-    {"double_lot", double_lot, METH_VARARGS, "double_lot(ParkingLot, deadline, enter_oddly, abandon): the class, and what is rare."},
+    {"resume", resume, METH_O, DOC_resume},
+    {"tell_lot_class", tell_lot_class, METH_VARARGS, "tell_lot_class(ParkingLot, deadline, enter_oddly, abandon): the class, and what is rare."},
     {NULL, NULL, 0, NULL},
 };
 

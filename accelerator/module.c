@@ -54,7 +54,7 @@ missing(const char *member)
 }
 
 /* Call `resume`, the bound `switch` of a greenlet. What is held meanwhile is the method object, and not its greenlet (see
-   carrier). Directly, since everything that is on the C stack now is copied at every switch, and kept as long as we are
+   runner). Directly, since everything that is on the C stack now is copied at every switch, and kept as long as we are
    parked. */
 PyObject *
 resume_greenlet(PyObject *resume)
@@ -65,28 +65,28 @@ resume_greenlet(PyObject *resume)
     return PyObject_CallNoArgs(resume);
 }
 
-/* Where a carrier keeps its task. A slot of a Python class has a fixed place, which is looked for once, in a carrier whose
-   task is known (learn_carrier); a type that has not been learnt is asked as anybody would. */
-static PyTypeObject *carrier_type;
+/* Where a runner keeps its task. A slot of a Python class has a fixed place, which is looked for once, in a runner whose
+   task is known (learn_runner); a type that has not been learnt is asked as anybody would. */
+static PyTypeObject *runner_type;
 static Py_ssize_t task_offset;
 
-/* learn_carrier(carrier): it has a task. Returns whether the place has been found. */
+/* learn_runner(runner): it has a task. Returns whether the place has been found. */
 PyObject *
-learn_carrier(PyObject *Py_UNUSED(module), PyObject *carrier)
+learn_runner(PyObject *Py_UNUSED(module), PyObject *runner)
 {
     /* Of a class whose class is another, `__basicsize__` may be anything. */
-    if (!is_greenlet_class(TYPE(carrier)) || TYPE(TYPE(carrier)) != &PyType_Type)
-        return PyErr_Format(PyExc_TypeError, "a carrier is needed, not %R", carrier);
-    PyObject *task = PyObject_GetAttr(carrier, N__greening_task);
-    PyObject *size = PyObject_GetAttrString((PyObject *)Py_TYPE(carrier), "__basicsize__");
+    if (!is_greenlet_class(TYPE(runner)) || TYPE(TYPE(runner)) != &PyType_Type)
+        return PyErr_Format(PyExc_TypeError, "a runner is needed, not %R", runner);
+    PyObject *task = PyObject_GetAttr(runner, N__greening_task);
+    PyObject *size = PyObject_GetAttrString((PyObject *)Py_TYPE(runner), "__basicsize__");
     Py_ssize_t end = size == NULL ? -1 : PyLong_AsSsize_t(size);
     Py_XDECREF(size);
-    Py_XDECREF(task); /* the carrier has it */
+    Py_XDECREF(task); /* the runner has it */
     if (task == NULL || end < 0)
         return NULL;
     for (Py_ssize_t at = sizeof(PyGreenlet); at + (Py_ssize_t)sizeof(PyObject *) <= end; at += sizeof(PyObject *)) {
-        if (*(PyObject **)((char *)carrier + at) == task) {
-            carrier_type = (PyTypeObject *)Py_NewRef((PyObject *)Py_TYPE(carrier));
+        if (*(PyObject **)((char *)runner + at) == task) {
+            runner_type = (PyTypeObject *)Py_NewRef((PyObject *)Py_TYPE(runner));
             task_offset = at;
             Py_RETURN_TRUE;
         }
@@ -103,7 +103,7 @@ running_task(void)
         return NULL;
     }
     PyObject *task = NULL;
-    if (Py_TYPE(glet) == carrier_type)
+    if (Py_TYPE(glet) == runner_type)
         task = *(PyObject **)((char *)glet + task_offset);
     else if (((PyGreenlet *)glet)->dict != NULL)
         task = PyDict_GetItemWithError(((PyGreenlet *)glet)->dict, N__greening_task);
@@ -123,6 +123,51 @@ running_task(void)
     }
     return (Task *)task;
 }
+
+/* What `double` was told: name -> class or function of Python. Told again when greening is imported again. */
+static PyObject *twins;
+static unsigned tellings;
+
+PyObject *
+twin_of(Twin *twin, const char *owner, const char *name)
+{
+    if (twin->function != NULL && twin->told == tellings)
+        return twin->function;
+    PyObject *found = twins == NULL ? NULL : PyDict_GetItemString(twins, owner == NULL ? name : owner);
+    if (told(found) == NULL)
+        return NULL;
+    found = owner == NULL ? Py_NewRef(found) : PyObject_GetAttrString(found, name);
+    if (found == NULL)
+        return NULL;
+    Py_XDECREF(twin->function);
+    twin->function = found;
+    twin->told = tellings;
+    return found;
+}
+
+/* double(twin): the class or function of the same name. */
+static PyObject *
+double_(PyObject *module, PyObject *twin)
+{
+    PyObject *name = PyObject_GetAttrString(twin, "__name__");
+    PyObject *home = name == NULL ? NULL : PyObject_GetAttrString(twin, "__module__");
+    PyObject *compiled = home == NULL ? NULL : PyObject_GetAttr(module, name);
+    if (compiled != NULL && PyCFunction_Check(compiled) && PyObject_SetAttrString(compiled, "__module__", home) < 0)
+        Py_CLEAR(compiled); /* pickle looks it up where its twin is defined */
+    if (compiled != NULL && twins == NULL)
+        twins = PyDict_New();
+    if (compiled != NULL && (twins == NULL || PyDict_SetItem(twins, name, twin) < 0))
+        Py_CLEAR(compiled);
+    tellings++;
+    Py_XDECREF(name);
+    Py_XDECREF(home);
+    return compiled;
+}
+
+static PyMethodDef functions[] = {
+    {"double", double_, METH_O, "double(twin): the compiled class or function of the same name. See greening._compiled."},
+    {NULL, NULL, 0, NULL},
+};
 
 PyTypeObject *
 make_type(PyObject *module, PyType_Spec *spec, PyTypeObject *base)
@@ -167,10 +212,10 @@ fill_module(PyObject *module)
     if (filled != NULL)
         return PyDict_Merge(names, filled, 0);
     PyGreenlet_Import();
-    if (_PyGreenlet_API == NULL || make_constants() < 0 || add_ring(module) < 0 || add_tasks(module) < 0 ||
+    if (_PyGreenlet_API == NULL || make_constants() < 0 || PyModule_AddFunctions(module, functions) < 0 || add_ring(module) < 0 || add_tasks(module) < 0 ||
         add_gil(module) < 0 || add_lots(module) < 0 || add_fairness(module) < 0 || add_threads(module) < 0 ||
         add_guards(module) < 0 || add_locks(module) < 0 || add_semaphores(module) < 0 || add_locals(module) < 0 ||
-        add_carriers(module) < 0 || add_hubs(module) < 0 || add_registrations(module) < 0 ||
+        add_runners(module) < 0 || add_hubs(module) < 0 || add_registrations(module) < 0 ||
         add_sockets(module) < 0 || add_zeros(module) < 0)
         return -1;
     filled = PyDict_Copy(names);

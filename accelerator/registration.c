@@ -45,15 +45,7 @@ reg_clear(Registration *self)
     return 0;
 }
 
-static void
-reg_dealloc(Registration *self)
-{
-    PyTypeObject *type = TYPE(self);
-    PyObject_GC_UnTrack(self);
-    reg_clear(self);
-    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
-    Py_DECREF(type);
-}
+DEFINE_DEALLOC(reg_dealloc, Registration, reg_clear)
 
 /* What is done for every wait */
 
@@ -194,7 +186,7 @@ dispatch_one(Registration *reg, PyObject *event, long mask)
 
 /* Registry.dispatch for one event, whatever it is. -1: error. */
 static int
-dispatch_event(PyObject *regs, PyObject *event, PyObject *registry, PyObject *slow)
+dispatch_event(PyObject *regs, PyObject *event, PyObject *registry)
 {
     if (!PyTuple_Check(event) || PyTuple_Size(event) != 2) {
         PyErr_SetString(PyExc_TypeError, "an event is a tuple of two");
@@ -214,29 +206,39 @@ dispatch_event(PyObject *regs, PyObject *event, PyObject *registry, PyObject *sl
     }
     if (done != 0)
         return done;
-    PyObject *one = Py_BuildValue("[O]", event);
-    PyObject *result = one == NULL ? NULL : PyObject_CallFunctionObjArgs(slow, registry, one, NULL);
+    static Twin twin;
+    PyObject *one = twin_of(&twin, NULL, "dispatch") == NULL ? NULL : Py_BuildValue("[O]", event);
+    PyObject *result = one == NULL ? NULL : PyObject_CallFunctionObjArgs(twin.function, registry, one, NULL);
     Py_XDECREF(one);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;
 }
 
-/* dispatch(regs, events, registry, slow): `slow(registry, [event])` is called for events that are not of the frequent kind. */
+/* dispatch(registry, events). The Python twin is asked about events that are not of the frequent kind. */
 static PyObject *
 dispatch(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t count)
 {
-    if (count != 4 || !PyDict_Check(args[0]) || !PyList_Check(args[1])) {
-        PyErr_SetString(PyExc_TypeError, "dispatch() takes a dictionary, a list, a registry and a function");
+    if (count != 2 || !PyList_Check(args[1])) {
+        PyErr_SetString(PyExc_TypeError, "dispatch() takes a registry and a list of events");
         return NULL;
     }
-    PyObject *regs = args[0], *events = args[1], *registry = args[2], *slow = args[3];
-    for (Py_ssize_t i = 0; i < PyList_Size(events); i++) {
-        PyObject *event = Py_NewRef(PyList_GetItem(events, i)); /* what is woken may run code that empties the list */
-        int failed = dispatch_event(regs, event, registry, slow) < 0;
-        Py_DECREF(event);
-        if (failed)
-            return NULL;
+    PyObject *registry = args[0], *events = args[1];
+    PyObject *regs = PyObject_GetAttr(registry, N_regs);
+    if (regs == NULL || !PyDict_Check(regs)) {
+        if (regs != NULL)
+            PyErr_SetString(PyExc_TypeError, "the registrations are in a dictionary");
+        Py_XDECREF(regs);
+        return NULL;
     }
+    int failed = 0;
+    for (Py_ssize_t i = 0; i < PyList_Size(events) && !failed; i++) {
+        PyObject *event = Py_NewRef(PyList_GetItem(events, i)); /* what is woken may run code that empties the list */
+        failed = dispatch_event(regs, event, registry) < 0;
+        Py_DECREF(event);
+    }
+    Py_DECREF(regs);
+    if (failed)
+        return NULL;
     Py_RETURN_NONE;
 }
 
@@ -244,7 +246,7 @@ dispatch(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t count)
 
 static PyMemberDef reg_members[] = {
     REG(owner, T_OBJECT_EX), REG(readers, T_OBJECT_EX), REG(writers, T_OBJECT_EX), REG(fd, T_INT),
-    REG(drained, T_BOOL), REG(doubted, T_BOOL), REG(edge, T_BOOL), REG(stream, T_BOOL),
+    REG(drained, T_BOOL), REG(recheck_due, T_BOOL), REG(edge, T_BOOL), REG(stream, T_BOOL),
     REG(read_news, T_BOOL), REG(write_news, T_BOOL),
     {NULL, 0, 0, 0, NULL},
 };
@@ -255,16 +257,15 @@ static PyGetSetDef reg_getters[] = {
 };
 
 static PyMethodDef reg_methods[] = {
-    {"enter", FAST(enter), "enter(task, mask): a task, which is PARKED, waits for events of the mask."},
-    {"enter_unless_news", FAST(enter_unless_news),
-     "Make the task PARKED, and `enter`. False, and nothing else: an event has come since the last try began."},
-    {"leave", (PyCFunction)leave, METH_O, "A task waits no longer, in whichever direction it did."},
-    {"take_news", (PyCFunction)take_news, METH_O, "Whether an event of the mask has come. From now on, it has not."},
+    {"enter", FAST(enter), DOC_RegistrationOps_enter},
+    {"enter_unless_news", FAST(enter_unless_news), DOC_RegistrationOps_enter_unless_news},
+    {"leave", (PyCFunction)leave, METH_O, DOC_RegistrationOps_leave},
+    {"take_news", (PyCFunction)take_news, METH_O, DOC_RegistrationOps_take_news},
     {NULL, NULL, 0, NULL},
 };
 
 static PyType_Slot reg_slots[] = {
-    {Py_tp_doc, "The members of a registration, and what is done for every wait."},
+    {Py_tp_doc, DOC_RegistrationOps},
     {Py_tp_new, reg_new},
     {Py_tp_members, reg_members},
     {Py_tp_getset, reg_getters},
@@ -275,14 +276,10 @@ static PyType_Slot reg_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec reg_spec = {
-    "greening._accelerator.RegistrationMembers", sizeof(Registration), 0,
-    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, reg_slots,
-};
+static PyType_Spec reg_spec = BASE_CLASS(RegistrationOps, Registration, reg_slots);
 
 static PyMethodDef functions[] = {
-    {"dispatch", (PyCFunction)(void (*)(void))dispatch, METH_FASTCALL,
-     "dispatch(regs, events, registry, slow): see greening._core.registry.Registry.dispatch."},
+    {"dispatch", (PyCFunction)(void (*)(void))dispatch, METH_FASTCALL, DOC_dispatch},
     {NULL, NULL, 0, NULL},
 };
 

@@ -16,7 +16,7 @@ semaphore_acquire(Semaphore *self, PyObject *args, PyObject *kwargs)
     if ((kwargs != NULL || PyTuple_Size(args) > 0) &&
         !PyArg_ParseTupleAndKeywords(args, kwargs, "|OO:acquire", names, &blocking, &timeout))
         return NULL;
-    if (spend() < 0)
+    if (fairness_tick() < 0)
         return NULL;
     if (timeout == Py_None && self->counter > 0) {
         self->counter--;
@@ -28,7 +28,7 @@ semaphore_acquire(Semaphore *self, PyObject *args, PyObject *kwargs)
 static PyObject *
 semaphore_enter(Semaphore *self, PyObject *Py_UNUSED(unused))
 {
-    if (spend() < 0)
+    if (fairness_tick() < 0)
         return NULL;
     if (self->counter > 0) {
         self->counter--;
@@ -77,26 +77,13 @@ semaphore_clear(Semaphore *self)
     return 0;
 }
 
-static void
-semaphore_dealloc(Semaphore *self)
-{
-    PyTypeObject *type = TYPE(self);
-    PyObject_GC_UnTrack(self);
-    if (self->weakrefs != NULL)
-        PyObject_ClearWeakRefs((PyObject *)self);
-    semaphore_clear(self);
-    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
-    Py_DECREF(type);
-}
+DEFINE_DEALLOC_WEAK(semaphore_dealloc, Semaphore, semaphore_clear, weakrefs)
 
 static PyMethodDef methods[] = {
-    {"acquire", (PyCFunction)(void (*)(void))semaphore_acquire, METH_VARARGS | METH_KEYWORDS,
-     "acquire($self, blocking=True, timeout=None)\n--\n\nTake a permit; park while there is none.\n\n"
-     "See greening.sync.semaphore.Semaphore.acquire."},
-    {"release", (PyCFunction)semaphore_release, METH_NOARGS,
-     "release($self)\n--\n\nGive a permit back: to the first waiter, if any. Never switches."},
-    {"__enter__", (PyCFunction)semaphore_enter, METH_NOARGS, "__enter__($self)\n--\n\nTake a permit."},
-    {"__exit__", (PyCFunction)semaphore_exit, METH_VARARGS, "__exit__($self, *exc_info)\n--\n\nGive it back."},
+    {"acquire", (PyCFunction)(void (*)(void))semaphore_acquire, METH_VARARGS | METH_KEYWORDS, DOC_SemaphoreOps_acquire},
+    {"release", (PyCFunction)semaphore_release, METH_NOARGS, DOC_SemaphoreOps_release},
+    {"__enter__", (PyCFunction)semaphore_enter, METH_NOARGS, DOC_SemaphoreOps___enter__},
+    {"__exit__", (PyCFunction)semaphore_exit, METH_VARARGS, DOC_SemaphoreOps___exit__},
     {NULL, NULL, 0, NULL},
 };
 
@@ -108,7 +95,7 @@ static PyMemberDef members[] = {
 };
 
 static PyType_Slot slots[] = {
-    {Py_tp_doc, "The members of a semaphore, and what is done when nobody has to wait."},
+    {Py_tp_doc, DOC_SemaphoreOps},
     {Py_tp_methods, methods},
     {Py_tp_members, members},
     {Py_tp_traverse, semaphore_traverse},
@@ -117,10 +104,7 @@ static PyType_Slot slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec spec = {
-    "greening._accelerator.SemaphoreMembers", sizeof(Semaphore), 0,
-    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots,
-};
+static PyType_Spec spec = BASE_CLASS(SemaphoreOps, Semaphore, slots);
 
 int
 add_semaphores(PyObject *module)

@@ -16,7 +16,7 @@ static char room[ROOM];
 
 /* Told by Python: see `double_socket_methods`. The methods are there only when all of it is. */
 static PyTypeObject *socket_type;
-static PyObject *doubt, *get_fileno, *get_timeout, *timeouts;
+static PyObject *schedule_recheck, *get_fileno, *get_timeout, *timeouts;
 static PyObject *slow_recv, *slow_recv_into, *slow_send, *slow_sendall, *send_rest, *sendall_rest;
 
 /* The descriptor is the first member of the interpreter's socket object. That is no promise of anybody's: it is looked
@@ -150,12 +150,12 @@ wait_readable(Task *task, Registration *reg, PyObject *deadline)
     return events == NULL ? -1 : 1;
 }
 
-/* A read parks without having tried: have it looked at again. -1: error. See greening/_core/doubt.py. */
+/* A read parks without having tried: have it looked at again. -1: error. See greening/_core/recheck.py. */
 static int
-look_again(Hub *hub, Registration *reg)
+recheck(Hub *hub, Registration *reg)
 {
     Py_INCREF((PyObject *)reg);
-    PyObject *done = PyObject_CallFunctionObjArgs(doubt, (PyObject *)hub, (PyObject *)reg, NULL);
+    PyObject *done = PyObject_CallFunctionObjArgs(schedule_recheck, (PyObject *)hub, (PyObject *)reg, NULL);
     Py_DECREF((PyObject *)reg);
     Py_XDECREF(done);
     return done == NULL ? -1 : 0;
@@ -196,7 +196,7 @@ read_into(PyObject *sock, void *buffer, size_t size, PyObject **made)
     Registration *reg = registration_of(hub, sock, fd);
     if (reg == NULL || !reg->drained) {
         Py_XINCREF((PyObject *)reg); /* others may run now, and free it */
-        int spent = spend();
+        int spent = fairness_tick();
         if (reg != NULL) {
             reg->read_news = 0;
             Py_DECREF((PyObject *)reg);
@@ -218,7 +218,7 @@ read_into(PyObject *sock, void *buffer, size_t size, PyObject **made)
             goto end;
         }
     }
-    else if (!reg->doubted && look_again(hub, reg) < 0) {
+    else if (!reg->recheck_due && recheck(hub, reg) < 0) {
         got = -1;
         goto end;
     }
@@ -330,7 +330,7 @@ static Py_ssize_t
 send_now(PyObject *sock, PyObject *data, Py_ssize_t *length)
 {
     Py_buffer view;
-    if (spend() < 0)
+    if (fairness_tick() < 0)
         return -1;
     int fd = fd_of(sock);
     if (fd < 0 || PyObject_GetBuffer(data, &view, PyBUF_SIMPLE) < 0) {
@@ -393,14 +393,10 @@ sendall_(PyObject *self, PyObject *const *args, Py_ssize_t count)
 }
 
 static PyMethodDef methods[] = {
-    {"recv", (PyCFunction)(void (*)(void))recv_, METH_FASTCALL,
-     "recv(buffersize[, flags]) -> data\n\nReceive up to buffersize bytes; park until at least one has come."},
-    {"recv_into", (PyCFunction)(void (*)(void))recv_into_, METH_VARARGS | METH_KEYWORDS,
-     "recv_into(buffer, [nbytes[, flags]]) -> nbytes_read\n\nAs recv, into a buffer."},
-    {"send", (PyCFunction)(void (*)(void))send_, METH_FASTCALL,
-     "send(data[, flags]) -> count\n\nSend data; park until it has been taken."},
-    {"sendall", (PyCFunction)(void (*)(void))sendall_, METH_FASTCALL,
-     "sendall(data[, flags])\n\nSend all of data; park until it has been taken."},
+    {"recv", (PyCFunction)(void (*)(void))recv_, METH_FASTCALL, DOC_socket_recv},
+    {"recv_into", (PyCFunction)(void (*)(void))recv_into_, METH_VARARGS | METH_KEYWORDS, DOC_socket_recv_into},
+    {"send", (PyCFunction)(void (*)(void))send_, METH_FASTCALL, DOC_socket_send},
+    {"sendall", (PyCFunction)(void (*)(void))sendall_, METH_FASTCALL, DOC_socket_sendall},
     {NULL, NULL, 0, NULL},
 };
 
@@ -413,12 +409,12 @@ await_data(PyObject *Py_UNUSED(module), PyObject *sock)
     if (!PyObject_TypeCheck(sock, socket_type))
         return PyErr_Format(PyExc_TypeError, "a socket is needed, not %R", sock);
     int fd = fd_of(sock), answer = 0;
-    char octet;
+    char byte;
     if (fd < 0) {
         PyErr_Clear();
         return Py_NewRef(ZERO);
     }
-    if (recv(fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK))
+    if (recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK))
         return PyLong_FromLong(1);
     Task *task = running_task();
     if (task != NULL && IS(task->hub, HubType)) {
@@ -456,7 +452,7 @@ double_socket_methods(PyObject *Py_UNUSED(module), PyObject *args)
         const char *name;
         PyObject **place;
     } wanted[] = {
-        {"doubt", &doubt}, {"fileno", &get_fileno}, {"gettimeout", &get_timeout}, {"timeouts", &timeouts},
+        {"schedule_recheck", &schedule_recheck}, {"fileno", &get_fileno}, {"gettimeout", &get_timeout}, {"timeouts", &timeouts},
         {"recv", &slow_recv}, {"recv_into", &slow_recv_into}, {"send", &slow_send}, {"sendall", &slow_sendall},
         {"send_rest", &send_rest}, {"sendall_rest", &sendall_rest}, {NULL, NULL},
     };

@@ -60,17 +60,7 @@ task_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwar
     return (PyObject *)self;
 }
 
-static void
-task_dealloc(Task *self)
-{
-    PyTypeObject *type = TYPE(self);
-    PyObject_GC_UnTrack(self);
-    if (self->weakrefs != NULL)
-        PyObject_ClearWeakRefs((PyObject *)self);
-    task_clear(self);
-    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
-    Py_DECREF(type);
-}
+DEFINE_DEALLOC_WEAK(task_dealloc, Task, task_clear, weakrefs)
 
 /* Park */
 
@@ -113,7 +103,7 @@ set_alarm(Task *task, PyObject *deadline)
     return 0;
 }
 
-/* Told by Python: see greening/_core/slots.py. Without `busy_loop` the slots are left alone. */
+/* Told by Python: see greening/_core/asyncio_state.py. Without `busy_loop` the slots are left alone. */
 static PyObject *busy_loop, *save_slots_of, *restore_slots_to;
 
 /* Nothing of a park may stay behind; the error that is set stays set. */
@@ -266,7 +256,7 @@ task_resume(Task *task)
         missing("task.generation or hub.post");
         return -1;
     }
-    if (hub->awake == PyThread_get_thread_ident())
+    if (hub->awake_ident == PyThread_get_thread_ident())
         return ring_append((Ring *)hub->ready, (PyObject *)task);
     /* Until the other hub has been told, no finaliser may run here: it could wait for this very task. */
     rest_collector();
@@ -296,8 +286,8 @@ wake(PyObject *self, PyObject *const *args, Py_ssize_t count)
 }
 
 static PyMethodDef task_methods[] = {
-    {"park", (PyCFunction)(void (*)(void))park, METH_FASTCALL, "See greening._core.task.Task.park."},
-    {"wake", (PyCFunction)(void (*)(void))wake, METH_FASTCALL, "See greening._core.task.Task.wake."},
+    {"park", (PyCFunction)(void (*)(void))park, METH_FASTCALL, DOC_TaskOps_park},
+    {"wake", (PyCFunction)(void (*)(void))wake, METH_FASTCALL, DOC_TaskOps_wake},
     {NULL, NULL, 0, NULL},
 };
 
@@ -314,7 +304,7 @@ static PyMemberDef task_members[] = {
 };
 
 static PyType_Slot task_slots[] = {
-    {Py_tp_doc, "The members of a task, and what is done with them all the time."},
+    {Py_tp_doc, DOC_TaskOps},
     {Py_tp_methods, task_methods},
     {Py_tp_members, task_members},
     {Py_tp_new, task_new},
@@ -324,10 +314,7 @@ static PyType_Slot task_slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec task_spec = {
-    "greening._accelerator.TaskMembers", sizeof(Task), 0,
-    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, task_slots,
-};
+static PyType_Spec task_spec = BASE_CLASS(TaskOps, Task, task_slots);
 
 static PyObject *
 watch_slots(PyObject *Py_UNUSED(module), PyObject *args)

@@ -3,9 +3,9 @@
 
 PyTypeObject *ThreadType;
 
-/* Told by Python: GreenThread, contextvars.copy_context, and the `spawn` that is there for the unusual. */
+/* Told by Python: GreenThread, and contextvars.copy_context. */
 PyTypeObject *thread_class;
-static PyObject *copy_context, *slow_spawn;
+static PyObject *copy_context;
 
 static int
 thread_traverse(Thread *self, visitproc visit, void *arg)
@@ -36,17 +36,7 @@ thread_clear(Thread *self)
     return task_clear(&self->task);
 }
 
-static void
-thread_dealloc(Thread *self)
-{
-    PyTypeObject *type = TYPE(self);
-    PyObject_GC_UnTrack(self);
-    if (self->task.weakrefs != NULL)
-        PyObject_ClearWeakRefs((PyObject *)self);
-    thread_clear(self);
-    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
-    Py_DECREF(type);
-}
+DEFINE_DEALLOC_WEAK(thread_dealloc, Thread, thread_clear, task.weakrefs)
 
 static PyObject *
 thread_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
@@ -85,6 +75,10 @@ static int
 thread_init(Thread *self, PyObject *given, PyObject *Py_UNUSED(kwargs))
 {
     PyObject *hub, *func, *args, *named;
+    if (PyTuple_Size(given) != 4) {
+        PyErr_SetString(PyExc_TypeError, "a green thread is made by spawn(function, *args, **kwargs)");
+        return -1;
+    }
     if (!PyArg_ParseTuple(given, "OOO!O!", &hub, &func, &PyTuple_Type, &args, &PyDict_Type, &named))
         return -1;
     return fill(self, hub, func, args, named);
@@ -96,9 +90,10 @@ spawn(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
     PyObject *func = PyTuple_Size(args) ? PyTuple_GetItem(args, 0) : NULL;
     Task *me = func == NULL || !PyCallable_Check(func) ? NULL : running_task();
     Hub *hub = me == NULL ? NULL : (Hub *)me->hub;
-    if (hub == NULL || !IS(hub, HubType) || !hub->awake) {
+    if (hub == NULL || !IS(hub, HubType) || !hub->awake_ident) {
         Py_XDECREF((PyObject *)me);
-        return told(slow_spawn) == NULL ? NULL : PyObject_Call(slow_spawn, args, kwargs);
+        static Twin twin;
+        return twin_of(&twin, NULL, "spawn") == NULL ? NULL : PyObject_Call(twin.function, args, kwargs);
     }
     if (told((PyObject *)thread_class) == NULL) {
         Py_DECREF((PyObject *)me);
@@ -251,22 +246,39 @@ wait_for_end(Thread *self, Task *me)
     return woken == NULL ? -1 : 0;
 }
 
+/* What the Python `wait` does: time limits, failures, and whatever is odd. */
+static PyObject *
+wait_slowly(PyObject *thread, PyObject *args, PyObject *kwargs)
+{
+    static Twin twin;
+    if (twin_of(&twin, "ThreadOps", "wait") == NULL)
+        return NULL;
+    if (args == NULL || (kwargs == NULL && PyTuple_Size(args) == 0))
+        return PyObject_CallFunctionObjArgs(twin.function, thread, NULL);
+    PyObject *all = PyTuple_New(PyTuple_Size(args) + 1);
+    if (all == NULL)
+        return NULL;
+    int failed = PyTuple_SetItem(all, 0, Py_NewRef(thread)) < 0;
+    for (Py_ssize_t i = 0; i < PyTuple_Size(args) && !failed; i++)
+        failed = PyTuple_SetItem(all, i + 1, Py_NewRef(PyTuple_GetItem(args, i))) < 0;
+    PyObject *result = failed ? NULL : PyObject_Call(twin.function, all, kwargs);
+    Py_DECREF(all);
+    return result;
+}
+
 /* GreenThread.wait, for a wait without a limit. */
 static PyObject *
 wait(PyObject *thread, PyObject *args, PyObject *kwargs)
 {
     Thread *self = (Thread *)thread;
     if (IS_NONE(self->func)) {
-        if (spend() < 0)
+        if (fairness_tick() < 0)
             return NULL;
     } else {
         Task *me = kwargs == NULL && PyTuple_Size(args) == 0 ? running_task() : NULL;
         if (me == NULL || (PyObject *)me == thread || me->state != RUNNING) {
             Py_XDECREF((PyObject *)me);
-            PyObject *slow = PyObject_GetAttr(thread, N__wait);
-            PyObject *result = slow == NULL ? NULL : PyObject_Call(slow, args, kwargs);
-            Py_XDECREF(slow);
-            return result;
+            return wait_slowly(thread, args, kwargs);
         }
         int waited = wait_for_end(self, me);
         Py_DECREF((PyObject *)me);
@@ -275,17 +287,21 @@ wait(PyObject *thread, PyObject *args, PyObject *kwargs)
     }
     if (IS_NONE(self->func) && self->failure == Py_None && self->result != NULL)
         return Py_NewRef(self->result);
-    return PyObject_CallMethodObjArgs(thread, N__wait, NULL);
+    return wait_slowly(thread, NULL, NULL);
+}
+
+/* ThreadOps[T], for type checkers. */
+static PyObject *
+class_getitem(PyObject *type, PyObject *Py_UNUSED(item))
+{
+    return Py_NewRef(type);
 }
 
 static PyMethodDef methods[] = {
-    {"execute", thread_execute, METH_NOARGS, "See greening._core.greenthread.GreenThread.execute."},
-    {"_settle", settle, METH_NOARGS, "See greening._core.greenthread.GreenThread._settle."},
-    {"wait", (PyCFunction)(void (*)(void))wait, METH_VARARGS | METH_KEYWORDS,
-     "wait($self, timeout=None)\n--\n\nPark until it has ended. Any number of waiters, any number of times.\n\nArgs:\n"
-     "    timeout: seconds; None: no limit.\nReturns:\n    What the function returned.\nRaises:\n    what the function "
-     "raised (GreenletExit when it was killed); TimeoutError when the time ran out;\n    RuntimeError when it waits for "
-     "itself."},
+    {"__class_getitem__", class_getitem, METH_O | METH_CLASS, "The class itself."},
+    {"execute", thread_execute, METH_NOARGS, DOC_ThreadOps_execute},
+    {"_settle", settle, METH_NOARGS, DOC_ThreadOps__settle},
+    {"wait", (PyCFunction)(void (*)(void))wait, METH_VARARGS | METH_KEYWORDS, DOC_ThreadOps_wait},
     {NULL, NULL, 0, NULL},
 };
 
@@ -297,7 +313,7 @@ static PyMemberDef members[] = {
 };
 
 static PyType_Slot slots[] = {
-    {Py_tp_doc, "The members of a green thread, and its life."},
+    {Py_tp_doc, DOC_ThreadOps},
     {Py_tp_new, thread_new},
     {Py_tp_init, thread_init},
     {Py_tp_methods, methods},
@@ -308,16 +324,13 @@ static PyType_Slot slots[] = {
     {0, NULL},
 };
 
-static PyType_Spec spec = {
-    "greening._accelerator.ThreadMembers", sizeof(Thread), 0,
-    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC, slots,
-};
+static PyType_Spec spec = BASE_CLASS(ThreadOps, Thread, slots);
 
 static PyObject *
-double_spawn(PyObject *Py_UNUSED(module), PyObject *args)
+tell_thread_class(PyObject *Py_UNUSED(module), PyObject *args)
 {
-    PyObject *type, *copy, *slow;
-    if (!PyArg_ParseTuple(args, "O!OO", &PyType_Type, &type, &copy, &slow))
+    PyObject *type, *copy;
+    if (!PyArg_ParseTuple(args, "O!O", &PyType_Type, &type, &copy))
         return NULL;
     if (!PyType_IsSubtype((PyTypeObject *)type, ThreadType)) {
         PyErr_SetString(PyExc_TypeError, "the class of green threads has other members");
@@ -327,17 +340,12 @@ double_spawn(PyObject *Py_UNUSED(module), PyObject *args)
     Py_XDECREF((PyObject *)thread_class);
     thread_class = (PyTypeObject *)type;
     SET(copy_context, copy);
-    SET(slow_spawn, slow);
     Py_RETURN_NONE;
 }
 
 static PyMethodDef functions[] = {
-    {"double_spawn", double_spawn, METH_VARARGS, "double_spawn(GreenThread, copy_context, spawn): what `spawn` needs."},
-    {"spawn", (PyCFunction)(void (*)(void))spawn, METH_VARARGS | METH_KEYWORDS,
-     "spawn($module, func, /, *args, **kwargs)\n--\n\nHave `func(*args, **kwargs)` run concurrently. It starts when the "
-     "caller next yields, in the order of spawning.\n\nIt runs in a copy of the caller's `contextvars` context. Its "
-     "exception is reported and raised again by `wait`.\n\nReturns:\n    The green thread.\nRaises:\n    TypeError: "
-     "`func` is not callable."},
+    {"tell_thread_class", tell_thread_class, METH_VARARGS, "tell_thread_class(GreenThread, copy_context): what `spawn` needs."},
+    {"spawn", (PyCFunction)(void (*)(void))spawn, METH_VARARGS | METH_KEYWORDS, DOC_spawn},
     {NULL, NULL, 0, NULL},
 };
 

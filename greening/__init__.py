@@ -26,8 +26,7 @@ from greening import _entrance as _entrance  # first: it refuses where greening 
 if not _os.path.isdir(_os.path.join(__path__[0], "patches")):
     __path__.append(_os.path.dirname(__path__[0]))
 
-from greening._core.greenthread import GreenThread, getcurrent, kill, spawn, spawn_n
-from greening._core.later import spawn_after, spawn_after_local
+from greening._core.greenthread import GreenThread, getcurrent, kill, spawn, spawn_after, spawn_after_local, spawn_n
 from greening._core.waiting import sleep
 from greening.errors import Deadlock, GreeningError, GreenletExit, PatchError, StopServe
 from greening.monkey import import_patched, is_monkey_patched, monkey_patch, original, unpatch
@@ -37,8 +36,7 @@ from greening.sync.condition import Condition
 from greening.sync.event import Event
 from greening.sync.local import local
 from greening.sync.lock import Lock, RLock
-from greening.sync.ordered import LifoQueue, PriorityQueue
-from greening.sync.queue import LightQueue, Queue
+from greening.sync.queue import LifoQueue, LightQueue, PriorityQueue, Queue
 from greening.sync.semaphore import BoundedSemaphore, Semaphore
 from greening.timeout import Timeout, with_timeout
 

@@ -22,7 +22,7 @@ from greening._core.fork import APPLICATIONS, on_child
 from greening._core.greenthread import GreenThread, spawn
 from greening._originals import real_local
 from greening.errors import GreenletExit
-from greening.net.guest import GUESTS, arrive, depart
+from greening.interop.guest import GUESTS, arrive, depart
 from greening.patches.asyncio import install
 from greening.patches.selectors import PATCH as SELECTORS
 from greening.sync.event import Event

@@ -14,15 +14,15 @@ from greening._blockers import BLOCKERS
 from greening._compiled import why_not
 from greening._core.current import get_hub
 from greening._originals import LockType, RLock
-from greening.net.stdin import would_block
-from greening.patcher.bound import KINDS as METHODS
-from greening.patcher.bound import Stale
+from greening.fdio.stdin import would_block
+from greening.patcher.binding import Binding
+from greening.patcher.introspect import is_class, is_made_by_keeper, is_module, module_dict
 from greening.patcher.ledger import ABSENT, BEHIND, LEDGER
-from greening.patcher.look import is_class, is_made_by_keeper, is_module, module_dict
-from greening.patcher.places import Holder
 from greening.patcher.rebind import is_anothers
 from greening.patcher.references import holders
-from greening.threads.locals import is_adopted_class
+from greening.patcher.stale_methods import KINDS as METHODS
+from greening.patcher.stale_methods import StaleMethod
+from greening.threads.adopt_local import is_adopted_class
 
 
 def info() -> dict[str, str]:
@@ -90,7 +90,7 @@ def _names() -> Iterator[Finding]:
             yield Finding("name", where, f"the unpatched {name}", advice)
 
 
-def _annotates(holder: Holder) -> bool:
+def _annotates(holder: Binding) -> bool:
     """True for a place in the annotations of a function, which have been made already and are not made here."""
     if holder.container is not holder.owner or type(holder.container) is not dict:
         return False
@@ -104,7 +104,7 @@ def _is_in(thing: object, things: list[object]) -> bool:
 
 
 def _methods() -> Iterator[Finding]:
-    stale = Stale(LEDGER.replaced, LEDGER.placed)
+    stale = StaleMethod(LEDGER.replaced, LEDGER.placed)
     for holder in _outside_targets(stale, tuple(METHODS)) if stale else ():
         method, where = cast(MethodType, holder.value), holder.where
         what = f"the unpatched method {method.__name__} of a {type(method.__self__).__qualname__}"
@@ -177,7 +177,7 @@ def _anything(value: object) -> bool:
 
 def _outside_targets(
     predicate: Callable[[object], bool], kinds: tuple[type, ...], ours: tuple[object, ...] = ()
-) -> Iterator[Holder]:
+) -> Iterator[Binding]:
     for holder in holders(predicate, kinds, (*ours, kinds)):
         kept = _may_keep(holder.owner) if is_module(holder.owner) else _is_c_memory(holder)
         if not kept and not holder.where.startswith(_targets()):
@@ -198,7 +198,7 @@ def _targets() -> tuple[str, ...]:
     return tuple(f"{target}." for target in LEDGER.placed)
 
 
-def _is_c_memory(holder: Holder) -> bool:
+def _is_c_memory(holder: Binding) -> bool:
     """True for the dictionary from which a module written in C would be made a second time."""
     container = holder.container
     return type(container) is dict and container is holder.owner and "__name__" in container

@@ -96,9 +96,9 @@ def original(name: str) -> Any:
     Raises:
         ImportError: there is no such module.
     """
-    from greening.patcher.isolate import pristine_world
+    from greening.patcher.isolation import pristine_space
 
-    return pristine_world(CATALOGUE).load(name)
+    return pristine_space(CATALOGUE).load(name)
 
 
 def import_patched(
@@ -117,9 +117,9 @@ def import_patched(
     Raises:
         ImportError: there is no such module; and what the module itself raises.
     """
-    from greening.patcher.isolate import green_world
+    from greening.patcher.isolation import green_space
 
-    world = green_world(CATALOGUE)
+    world = green_space(CATALOGUE)
     overrides = dict(additional_modules) | kw_additional_modules
     if overrides:
         world = world.with_modules(overrides)

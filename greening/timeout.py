@@ -5,11 +5,10 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from greening._core.current import current
-from greening._core.seconds import real_number
+from greening._core.delivery import DeliveryTask
 from greening._core.stand_in import Interruption
 from greening._core.task import RUNNING, Task
-from greening._core.thrower import Thrower
-from greening._core.timers import Timer, deadline_after
+from greening._core.timers import Timer, deadline_after, real_number
 
 T = TypeVar("T")
 
@@ -73,10 +72,10 @@ class Timeout(BaseException):
         target = task if task.state == RUNNING else Interruption(task)
         # `hub.call_at`, without its frame: a tenth of what a Timeout costs.
         self._timer = hub.timers.add(deadline, self._fire, target)
-        if not hub.awake:
-            hub.wakeup.ring()
+        if not hub.awake_ident:
+            hub.wakeup.notify()
         if deadline <= now:
-            hub.turns = 0  # the next switch leads to the hub, which looks at the timers
+            hub.switches_left = 0  # the next switch leads to the hub, which looks at the timers
 
     def _fire(self, task: Task | Interruption) -> None:
         error: BaseException = self
@@ -88,7 +87,7 @@ class Timeout(BaseException):
         self._raised = (task, error)
         if not task.interrupt(error) and isinstance(task, Task):
             timer = self._timer
-            task.hub.ready.append(Thrower(task.hub, task, error, lambda: self._timer is timer))
+            task.hub.ready.append(DeliveryTask(task.hub, task, error, lambda: self._timer is timer))
 
     def cancel(self) -> None:
         """It will not fire. Idempotent."""

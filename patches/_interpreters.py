@@ -13,15 +13,15 @@ from typing import Any
 
 import _interpreters
 
+from greening._builtin_method import ModuleSelf
 from greening._core.current import current, hubless
-from greening.net.builtin import Home
 from greening.patcher.spec import Patch
 from greening.patches._thread import REAL
 from greening.threads.handle import StartedThread
 from greening.threads.native import NativePool
 
-_home = Home("_interpreters")
-# Not deaf: what runs there may start child processes, which inherit the signal mask.
+_home = ModuleSelf("_interpreters")
+# It blocks no signals: what runs there may start child processes, which inherit the signal mask.
 _pool = NativePool(1000)
 
 

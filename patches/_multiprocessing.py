@@ -13,7 +13,7 @@ from typing import Any
 
 from greening.patcher.references import holders
 from greening.patcher.spec import Patch, Undo
-from greening.threads.late import Exchange
+from greening.threads.replace_existing import Replacer
 from greening.threads.semlock import SemLock, adopt
 
 
@@ -31,7 +31,7 @@ if _Real is not None:
 
 def _after(undo: Undo) -> None:
     if _Real is not None and "multiprocessing.synchronize" in sys.modules:
-        exchange = Exchange(holders, adopt, (SemLock,))
+        exchange = Replacer(holders, adopt, (SemLock,))
         undo.add(partial(exchange.back, _may_go_back))
         exchange.run((_Real,))
 

@@ -26,7 +26,7 @@ from greening._originals import interrupt_main as native_interrupt_main
 from greening.patcher.spec import Patch, Undo
 from greening.sync.local import local
 from greening.threads import handle, identity, locks
-from greening.threads.locals import AdoptedLocal
+from greening.threads.adopt_local import AdoptedLocal
 
 # As it was before patching: this file is imported by the patcher, before it patches.
 REAL: dict[str, Any] = dict(vars(_thread))

@@ -23,12 +23,12 @@ from functools import wraps
 from types import ModuleType
 from typing import Any
 
-from greening._core.clock import MonotonicClock
+from greening._core.asyncio_state import ASYNCIO
 from greening._core.current import current
-from greening._core.fairness import spend
-from greening._core.slots import SLOTS
+from greening._core.fairness import fairness_tick
+from greening._core.timers import MonotonicClock
 from greening.errors import GreenletExit
-from greening.net.guest import GUESTS
+from greening.interop.guest import GUESTS
 from greening.patcher.spec import Patch, Undo
 from greening.timeout import Timeout
 
@@ -127,7 +127,7 @@ _users: set[str] = set()
 def install(user: str) -> None:
     """Have the engine look after the slots from now on. Idempotent."""
     _users.add(user)
-    SLOTS.watch(_get_running_loop, _save, _restore)
+    ASYNCIO.watch(_get_running_loop, _save, _restore)
 
 
 def _install(undo: Undo) -> None:
@@ -138,7 +138,7 @@ def _install(undo: Undo) -> None:
 def _uninstall() -> None:
     _users.discard(__name__)
     if not _users:
-        SLOTS.leave_alone()
+        ASYNCIO.leave_alone()
 
 
 def ending(real_run: Callable[[Any], None]) -> Callable[[Any], None]:
@@ -173,7 +173,7 @@ def _bind(module: ModuleType) -> Patch:
 
     def _run_once(self: Any) -> None:
         """One round of the loop; now and then the green threads come first."""
-        spend()
+        fairness_tick()
         real_once(self)
 
     run_forever = ending(module.BaseEventLoop.run_forever)

@@ -10,8 +10,8 @@ import ctypes
 from functools import partial
 from typing import Any
 
-from greening._core.greenthread import strike
-from greening._core.thrown import exception_of
+from greening._core.delivery import normalize_exception
+from greening._core.greenthread import throw_into
 from greening.patcher.spec import Patch, Undo
 from greening.threads.handle import live_thread
 from greening.threads.identity import get_ident
@@ -41,10 +41,10 @@ class _SetAsyncExc:
         what = _value_of(error)
         if what is None:  # takes back what has not been raised yet; here it has
             return 1
-        exception = exception_of((what,))
+        exception = normalize_exception((what,))
         if number == get_ident():
             raise exception
-        strike(thread, exception)
+        throw_into(thread, exception)
         return 1
 
 

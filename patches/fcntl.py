@@ -2,7 +2,7 @@
 
 What blocks here: `flock`, `lockf` and `fcntl` with F_SETLKW or F_OFD_SETLKW, until the lock is free.
 What we replace: those three. How they wait, and what happens to a lock that comes too late, is in
-`greening.net.filelock`.
+`greening.fdio.filelock`.
 Difference from the stdlib: the audit events of a call that may wait come twice or three times, first with the
 arguments of the call and then with those of what is tried.
 What stays: `ioctl`; leases; every call that does not wait.
@@ -13,8 +13,8 @@ import sys
 from operator import index
 from typing import Any
 
-from greening.net.builtin import Home
-from greening.net.filelock import (
+from greening._builtin_method import ModuleSelf
+from greening.fdio.filelock import (
     END,
     FLOCK,
     OFD,
@@ -31,7 +31,7 @@ from greening.net.filelock import (
 )
 from greening.patcher.spec import Patch
 
-_home = Home("fcntl")
+_home = ModuleSelf("fcntl")
 _NB = _fcntl.LOCK_NB
 
 # Commands of `fcntl` that lock: which locks, whether they wait, and the one that does not.

@@ -14,15 +14,15 @@ import sys
 from functools import partial
 from typing import Any
 
+from greening._builtin_method import ModuleSelf
 from greening._originals import builtin_open
-from greening.net import fileclass, lineinput, stdio
-from greening.net.builtin import Home
-from greening.net.fileclass import open_fifo, others, reopened
-from greening.net.fileio import open_fd, open_green
-from greening.net.transfer import is_fifo
+from greening.fdio import fileclass, lineinput, stdio
+from greening.fdio.fileclass import open_fifo, others, reopened
+from greening.fdio.fileio import open_fd, open_green
+from greening.fdio.os_io import is_fifo
 from greening.patcher.spec import Patch, Undo
 
-_home = Home(builtin_open.__module__)
+_home = ModuleSelf(builtin_open.__module__)
 _real_io: Any = sys.modules["_io"]
 
 

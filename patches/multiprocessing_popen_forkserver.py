@@ -4,7 +4,7 @@ What blocks here: write(2) of the pickled process to a pipe that the child reads
 module. What we replace: `open`, as this module sees it. What stays: everything else.
 """
 
-from greening.net.fileio import open_fd
+from greening.fdio.fileio import open_fd
 from greening.patcher.spec import Patch
 
 PATCH = Patch(target="multiprocessing.popen_forkserver", flag="os", replaces={"open": open_fd})

@@ -5,7 +5,7 @@ does not fit into the pipe (64 KiB) waits for that.
 What we replace: `open`, as this module sees it. What stays: everything else.
 """
 
-from greening.net.fileio import open_fd
+from greening.fdio.fileio import open_fd
 from greening.patcher.spec import Patch
 
 PATCH = Patch(target="multiprocessing.popen_spawn_posix", flag="os", replaces={"open": open_fd})

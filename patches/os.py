@@ -17,48 +17,50 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from greening._builtin_method import ModuleSelf
 from greening._core.current import hubless, hubs
 from greening._core.waiting import forget_fd
 from greening._originals import os_close as _real_close
 from greening._originals import os_open as _real_open
 from greening._originals import strerror
-from greening.net import child, importlock, pipe, transfer
-from greening.net.builtin import Home
-from greening.net.fileio import open_fd
-from greening.net.filelock import RECORD, Part, absolute, change, lock, real_lockf
+from greening.fdio import child_wait as child
+from greening.fdio import os_io, pipe
+from greening.fdio.fileio import open_fd
+from greening.fdio.filelock import RECORD, Part, absolute, change, lock, real_lockf
+from greening.interop import importlock
 from greening.patcher.spec import Patch, Undo
 from greening.threads.native import NativePool
 
-_home = Home("os")
+_home = ModuleSelf("os")
 _real_closerange = _os.closerange
 _real_dup2 = _os.dup2
 _real_lockf = _os.lockf
 _real_system = _os.system
-# Not deaf: the shell inherits the signal mask.
+# It blocks no signals: the shell inherits the signal mask.
 _shells = NativePool(1000)
 
 
 @_home.builtin
 def read(_: Any, fd: int, length: int, /) -> bytes:
-    """Read up to `length` octets from a file descriptor."""
+    """Read up to `length` bytes from a file descriptor."""
     return pipe.read(fd, length)
 
 
 @_home.builtin
 def write(_: Any, fd: int, data: Any, /) -> int:
-    """Write a bytes-like object to a file descriptor; returns the number of octets written."""
+    """Write a bytes-like object to a file descriptor; returns the number of bytes written."""
     return pipe.write(fd, data)
 
 
 @_home.builtin
 def readv(_: Any, fd: int, buffers: Sequence[Any], /) -> int:
-    """Read from a file descriptor into a sequence of buffers; returns the number of octets."""
+    """Read from a file descriptor into a sequence of buffers; returns the number of bytes."""
     return pipe.readv(fd, buffers)
 
 
 @_home.builtin
 def writev(_: Any, fd: int, buffers: Sequence[Any], /) -> int:
-    """Write the contents of a sequence of buffers to a file descriptor; returns the number of octets."""
+    """Write the contents of a sequence of buffers to a file descriptor; returns the number of bytes."""
     return pipe.writev(fd, buffers)
 
 
@@ -70,22 +72,22 @@ def eventfd_read(_: Any, fd: int) -> int:
 
 @_home.builtin
 def sendfile(_: Any, out_fd: int, in_fd: int, offset: int | None, count: int) -> int:
-    """Copy octets from the file `in_fd` to `out_fd`; returns how many, which may be less than `count`."""
-    return transfer.sendfile(out_fd, in_fd, offset, count)
+    """Copy bytes from the file `in_fd` to `out_fd`; returns how many, which may be less than `count`."""
+    return os_io.sendfile(out_fd, in_fd, offset, count)
 
 
 @_home.builtin
 def splice(
     _: Any, src: int, dst: int, count: int, offset_src: int | None = None, offset_dst: int | None = None, flags: int = 0
 ) -> int:
-    """Move octets between two descriptors, one of which is a pipe; returns how many."""
-    return transfer.splice(src, dst, count, offset_src, offset_dst, flags)
+    """Move bytes between two descriptors, one of which is a pipe; returns how many."""
+    return os_io.splice(src, dst, count, offset_src, offset_dst, flags)
 
 
 @_home.builtin
 def open(_: Any, path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
     """Open a file; returns its descriptor."""
-    return transfer.open_file(path, flags, mode, dir_fd=dir_fd)
+    return os_io.open_file(path, flags, mode, dir_fd=dir_fd)
 
 
 def _make_close() -> Callable[[Any, int], None]:

@@ -11,18 +11,17 @@ from functools import partial
 from types import GenericAlias, ModuleType
 from typing import Any
 
-from greening._core.backoff import Backoff
-from greening._core.critical import guard
-from greening._core.fairness import spend
+from greening._core.critical import guard, uninterruptible
+from greening._core.external import Backoff
+from greening._core.fairness import fairness_tick
 from greening._core.parking_lot import ParkingLot, resume
 from greening._core.task import TIMED_OUT
-from greening._core.uninterruptible import uninterruptible
 from greening._core.waiting import sleep
 from greening.patcher.references import holders
 from greening.patcher.spec import Patch, Undo
 from greening.patches.threading import HISTORY
 from greening.sync.lock import check_timeout
-from greening.threads.late import Exchange
+from greening.threads.replace_existing import Replacer
 
 try:
     import _queue
@@ -67,7 +66,7 @@ class SimpleQueue:
             ValueError, OverflowError: `timeout` is negative, or too large.
         """
         seconds = _seconds(timeout) if block and timeout is not None else None
-        spend()
+        fairness_tick()
         try:
             return self._items.popleft()
         except IndexError:
@@ -181,7 +180,7 @@ def _after(undo: Undo) -> None:
     _queue.SimpleQueue = SimpleQueue  # type: ignore[misc, assignment]  # a look-alike
     undo.add(_return_name)
     if HISTORY.late:
-        exchange = Exchange(holders, _AdoptedQueue, (_AdoptedQueue,))
+        exchange = Replacer(holders, _AdoptedQueue, (_AdoptedQueue,))
         undo.add(partial(exchange.back, _always))
         exchange.run((_RealSimpleQueue,))
 

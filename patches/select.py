@@ -10,16 +10,16 @@ import sys
 from functools import partial
 from typing import Any
 
+from greening._builtin_method import ModuleSelf
 from greening._originals import epoll as _real_epoll
 from greening._originals import poll as _real_poll
-from greening.net import polls
-from greening.net import select as net
-from greening.net.builtin import Home
 from greening.patcher.references import holders
 from greening.patcher.spec import Patch, Undo
-from greening.threads.late import Exchange
+from greening.readiness import polls
+from greening.readiness import select as net
+from greening.threads.replace_existing import Replacer
 
-_home = Home("select")
+_home = ModuleSelf("select")
 
 
 @_home.builtin
@@ -56,7 +56,7 @@ _USERS = ("socket", "selectors", "threading")
 def _after(undo: Undo) -> None:
     if sys.modules.keys().isdisjoint(_USERS):
         return
-    exchange = Exchange(holders, _green_for, (polls.Poll, polls.Epoll), _is_selector)
+    exchange = Replacer(holders, _green_for, (polls.Poll, polls.Epoll), _is_selector)
     undo.add(partial(exchange.back, _always))  # the real one knows whatever has been registered since
     exchange.run(tuple(_ADOPT))
 

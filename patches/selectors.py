@@ -11,13 +11,13 @@ import selectors as _selectors
 from types import ModuleType
 from typing import Any
 
-from greening._core.fairness import spend
+from greening._core.fairness import fairness_tick
 from greening._core.waiting import forget_fd
 from greening._originals import epoll as _real_epoll
 from greening._originals import poll as _real_poll
-from greening.net.polls import wait_epoll, wait_poll
-from greening.net.select import select as _green_select
 from greening.patcher.spec import Patch
+from greening.readiness.polls import wait_epoll, wait_poll
+from greening.readiness.select import select as _green_select
 
 _READ = _selectors.EVENT_READ
 _WRITE = _selectors.EVENT_WRITE
@@ -42,7 +42,7 @@ def poll_select(self: Any, timeout: float | None = None) -> list[tuple[Any, int]
     """Wait for events. `timeout`: seconds; None: no limit; zero or less: do not wait."""
     real = self._selector
     known = self._fd_to_key
-    spend()
+    fairness_tick()
     events = real.poll(0)
     if not events and (timeout is None or not timeout <= 0):
         wants = [
@@ -57,7 +57,7 @@ def _epoll_select(self: Any, timeout: float | None = None) -> list[tuple[Any, in
     real = self._selector
     known = self._fd_to_key
     most = len(known) or 1
-    spend()
+    fairness_tick()
     events = real.poll(0, most)
     if not events and (timeout is None or not timeout <= 0):
         events = wait_epoll(self, real, most, timeout)

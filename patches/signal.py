@@ -34,16 +34,16 @@ from typing import Any, TypeVar
 from greenlet import GreenletExit
 from greenlet import getcurrent as _getcurrent
 
+from greening._core.critical import is_uninterruptible
 from greening._core.current import get_hub, has_hub, hubs
-from greening._core.fairness import spend
+from greening._core.fairness import fairness_tick
 from greening._core.greenthread import GreenThread
 from greening._core.hub import Hub
 from greening._core.idents import idents
 from greening._core.parking_lot import ParkingLot
-from greening._core.seconds import stdlib_number
 from greening._core.stand_in import StandIn
 from greening._core.task import READY, RUNNING, Task
-from greening._core.uninterruptible import is_uninterruptible
+from greening._core.timers import stdlib_number
 from greening._originals import get_ident as _native_ident
 from greening._originals import getpid, os_kill, strerror
 from greening.patcher.spec import Patch, Undo
@@ -169,7 +169,7 @@ def set_wakeup_fd(fd: int, /, *, warn_on_full_buffer: bool = True) -> int:
 def signal(signalnum: int, handler: Any) -> Any:
     _only_in_main_thread("signal")
     old = _set_handler(signalnum, _Handler(handler) if _needs_wrapping(handler) else handler)
-    spend()
+    fairness_tick()
     return _unwrapped(old)
 
 
@@ -209,7 +209,7 @@ def raise_signal(signalnum: int, /) -> None:
         os_kill(getpid(), signalnum)
     else:
         _signal.raise_signal(signalnum)
-    spend()
+    fairness_tick()
 
 
 @_of_stdlib
@@ -221,13 +221,13 @@ def pthread_kill(thread_id: int, signalnum: int, /) -> None:
         os_kill(getpid(), signalnum)
     else:
         _signal.pthread_kill(thread_id, signalnum)
-    spend()
+    fairness_tick()
 
 
 def _os_thread_of(ident: int) -> int:
     """The OS thread of a green thread, which the system knows nothing of. ProcessLookupError: it has ended."""
     for hub in tuple(hubs):
-        for task in (*(carrier._greening_task for carrier in tuple(hub.carriers)), *tuple(hub.ready)):
+        for task in (*(runner._greening_task for runner in tuple(hub.runners)), *tuple(hub.ready)):
             if task is not None and task._ident == ident:
                 return hub.thread
     raise ProcessLookupError(errno.ESRCH, strerror(errno.ESRCH))

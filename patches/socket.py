@@ -13,9 +13,9 @@ What stays: everything made of these (`create_connection`, `create_server`, `soc
 import socket as _socket
 from types import ModuleType
 
+from greening.fdio.buffers import io_with_turns
 from greening.net import dns
 from greening.net import socket as net
-from greening.net.buffers import io_with_turns
 from greening.patcher.spec import Patch, Undo
 
 _REPLACES = {

@@ -15,12 +15,12 @@ from types import ModuleType
 from typing import Any
 
 from greening._core.current import hubless
-from greening._core.fairness import spend
+from greening._core.fairness import fairness_tick
 from greening._core.waiting import yield_now
 from greening._originals import monotonic, os_close
-from greening.net.buffers import io_with
-from greening.net.child import wait_exit, wait_pidfd
-from greening.net.fileio import open_fd
+from greening.fdio.buffers import io_with
+from greening.fdio.child_wait import wait_exit, wait_pidfd
+from greening.fdio.fileio import open_fd
 from greening.patcher.spec import Patch
 from greening.patches.selectors import poll_select
 
@@ -37,7 +37,7 @@ def _wait_of(module: ModuleType) -> Callable[[Any, float | None], Any]:
             return with_timeout(self, timeout)
         deadline = None if timeout is None or timeout == math.inf else monotonic() + timeout
         in_time = True
-        spend()
+        fairness_tick()
         while self.returncode is None:
             # The lock may be a real one, and its owner a green thread that lets others run in waitpid: it is not waited
             # for.

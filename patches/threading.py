@@ -16,20 +16,21 @@ from types import ModuleType
 from typing import Any, TypeVar
 from weakref import ref
 
-from greening._core.fairness import spend
+from greening._core.critical import uninterruptible
+from greening._core.fairness import fairness_tick
 from greening._core.parking_lot import ParkingLot
 from greening._core.task import DEAD, Task
-from greening._core.uninterruptible import uninterruptible
 from greening._originals import LockType as RealLock
 from greening._originals import RLock as RealRLock
 from greening._originals import real_local, thread_count
 from greening.errors import GreeningError, GreenletExit
-from greening.patcher.look import is_made_by_keeper, is_module, module_dict
+from greening.patcher.introspect import is_made_by_keeper, is_module, module_dict
 from greening.patcher.references import holders
 from greening.patcher.spec import Patch, Undo
 from greening.patches import _thread as green
-from greening.sync.lock import Lock, RLock, acquire_anyway, check_timeout
+from greening.sync.lock import Lock, RLock, acquire_uninterruptibly, check_timeout
 from greening.threads import identity, locks
+from greening.threads.adopt_local import adopt_class, adopt_local, derived_classes, return_class
 from greening.threads.handle import (
     Handle,
     NativeHandle,
@@ -38,8 +39,7 @@ from greening.threads.handle import (
     start_joinable_thread,
     start_owned_thread,
 )
-from greening.threads.late import Exchange
-from greening.threads.locals import adopt_class, adopt_local, derived_classes, return_class
+from greening.threads.replace_existing import Replacer
 from greening.threads.tracing import TracedThread
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -102,7 +102,9 @@ def wait(self: Any, timeout: float | None = None) -> bool:
             raise
         except BaseException as error:  # noqa: BLE001  # raised when things are in order
             # A green RLock has been taken even now.
-            again = None if isinstance(self._lock, RLock) else acquire_anyway(lambda: self._acquire_restore(saved))
+            again = None
+            if not isinstance(self._lock, RLock):
+                again = acquire_uninterruptibly(lambda: self._acquire_restore(saved))
             interruption = again or error
         if not waiter.notified:
             if waiter in self._waiters:  # no longer, when the condition was reset after fork
@@ -121,7 +123,7 @@ def _join_of(native: Callable[..., None]) -> Callable[..., None]:
     """`Thread.join` before 3.13, which takes no lock of a thread that is known to have ended."""
 
     def join(self: Any, timeout: float | None = None) -> None:
-        spend()
+        fairness_tick()
         native(self, timeout)
 
     return _as_method(join, "Thread.join")
@@ -320,7 +322,7 @@ def _after(imported_green: Collection[str], undo: Undo) -> None:
     undo.add(HISTORY.undo)
     undo.add(partial(_return_names, imported_green))
     if HISTORY.late:
-        exchange = Exchange(holders, _green_for, (Lock, RLock))
+        exchange = Replacer(holders, _green_for, (Lock, RLock))
         undo.add(partial(exchange.back, _may_go_back))
         exchange.run((RealLock, RealRLock, real_local))
         _adopt_classes(undo)

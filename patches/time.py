@@ -7,17 +7,17 @@ What stays: everything else; clocks do not block.
 import sys
 from typing import Any
 
+from greening._builtin_method import ModuleSelf
 from greening._core.current import hubless
-from greening._core.seconds import stdlib_number
+from greening._core.timers import stdlib_number
 from greening._core.waiting import sleep as _sleep
 from greening._originals import time_sleep as _real_sleep
-from greening.net.builtin import Home
 from greening.patcher.spec import Patch
 
 # Seconds from which on the real one raises OverflowError: 2**63 nanoseconds.
 _TOO_LONG = 9223372036.0
 _AUDITED = sys.version_info >= (3, 13)
-_home = Home("time")
+_home = ModuleSelf("time")
 
 
 @_home.builtin

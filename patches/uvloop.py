@@ -10,7 +10,7 @@ from functools import wraps
 from types import ModuleType
 from typing import Any
 
-from greening.net.guest import arrive, depart
+from greening.interop.guest import arrive, depart
 from greening.patcher.spec import Patch
 from greening.patches.asyncio import ending
 

@@ -11,7 +11,7 @@ import pytest
 
 import greening
 from greening import aio
-from greening.net.guest import arrive, depart
+from greening.interop.guest import arrive, depart
 
 
 @pytest.fixture(autouse=True)

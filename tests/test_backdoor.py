@@ -31,7 +31,7 @@ class Client:
 
     def __init__(self, address: Any, family: int = socket.AF_INET) -> None:
         self.sock = connect(address, family)
-        self._octets = b""
+        self._bytes = b""
 
     def say(self, text: str) -> None:
         self.sock.sendall(text.encode() + b"\n")
@@ -39,11 +39,11 @@ class Client:
     def until(self, mark: bytes = FIRST) -> str:
         """What came, without the mark that ends it."""
         with Timeout(20):
-            while mark not in self._octets:
+            while mark not in self._bytes:
                 came = self.sock.recv(65536)
-                assert came, self._octets
-                self._octets += came
-        before, _, self._octets = self._octets.partition(mark)
+                assert came, self._bytes
+                self._bytes += came
+        before, _, self._bytes = self._bytes.partition(mark)
         return before.decode()
 
     def ask(self, text: str) -> str:
@@ -54,8 +54,8 @@ class Client:
     def rest(self) -> str:
         with Timeout(20):
             while came := self.sock.recv(65536):
-                self._octets += came
-        return self._octets.decode()
+                self._bytes += came
+        return self._bytes.decode()
 
 
 Connect = Callable[[], Client]
@@ -269,7 +269,7 @@ def test_the_interrupt_of_telnet_gives_up_a_half_typed_command(server: Any) -> N
     assert client.until() == "1\n"
 
 
-def test_octets_that_are_no_text_end_nothing(server: Any) -> None:
+def test_bytes_that_are_no_text_end_nothing(server: Any) -> None:
     client = server()()
     client.sock.sendall(b"\xc3\x28\n")
     assert "SyntaxError" in client.until()

@@ -13,13 +13,12 @@ from weakref import WeakSet, ref
 from greenlet import getcurrent, greenlet
 
 from greening._core import fork
-from greening._core.critical import guard
+from greening._core.critical import guard, uninterruptible
 from greening._core.external import ExternalWaits
-from greening._core.members import HubMembers
 from greening._core.poller import IN, NVAL, OUT, PRI
-from greening._core.registry import Registration
+from greening._core.registration import Registration
+from greening._core.switching import HubOps
 from greening._core.task import DEAD, READY, RUNNING, TIMED_OUT, Task
-from greening._core.uninterruptible import uninterruptible
 from greening._originals import allocate_lock, get_ident, monotonic, real_local, strerror, time_sleep
 from greening._originals import poll as _poll
 
@@ -55,13 +54,13 @@ class BlockingRegistry:
         return int(events[0][1])
 
 
-class BlockingHub(ExternalWaits, HubMembers):
+class BlockingHub(ExternalWaits, HubOps):
     """As much of a hub as waiting needs. It is never awake: all wake-ups come through `post`."""
 
     now = staticmethod(monotonic)
 
     def __init__(self, task: "BlockingTask") -> None:
-        self.awake = self.turns = 0
+        self.awake_ident = self.switches_left = 0
         self.regs: dict[int, Registration] = {}
         self.registry = BlockingRegistry()
         self.post = _ring
@@ -70,14 +69,14 @@ class BlockingHub(ExternalWaits, HubMembers):
         self.urgent: Any = None
 
     def stand_in(self, task: Task) -> Task:
-        """For code that interrupts `task` on its way to a wait, and waits itself: another bell."""
+        """For code that interrupts `task` on its way to a wait, and waits itself: another wake_lock."""
         return BlockingTask()
 
 
 class BlockingTask(Task):
     """An OS thread without a hub. To park it is to block it. One per OS thread; wake-ups are thread-safe as ever."""
 
-    __slots__ = ("_glet", "bell")
+    __slots__ = ("_glet", "wake_lock")
 
     def __init__(self) -> None:
         super().__init__(None, ident=get_ident())  # type: ignore[arg-type]  # in the next line
@@ -88,8 +87,8 @@ class BlockingTask(Task):
             self._glet: greenlet | None = getcurrent()
         except RuntimeError:  # the interpreter is being finalized: there are no greenlets any more
             self._glet = None
-        self.bell = allocate_lock()
-        self.bell.acquire()
+        self.wake_lock = allocate_lock()
+        self.wake_lock.acquire()
         _all.add(self)
 
     @property
@@ -116,30 +115,30 @@ class BlockingTask(Task):
         return value
 
     def cancel_park(self, keep_error: bool = False) -> None:
-        """See `Task.cancel_park`. The bell may have been rung for the park that does not happen."""
+        """See `Task.cancel_park`. The wake_lock may have been rung for the park that does not happen."""
         super().cancel_park(keep_error)
-        self.bell.acquire(False)
+        self.wake_lock.acquire(False)
 
     def _wait(self, deadline: float | None) -> None:
         if deadline is not None:
             left = min(max(0.0, deadline - monotonic()), _LONGEST)
             try:
-                if self.bell.acquire(True, left):
+                if self.wake_lock.acquire(True, left):
                     return
             # 3.15 and later, when the interpreter is being finalized: nobody is left who could ring.
             except RuntimeError:
                 time_sleep(left)
             self.wake(TIMED_OUT)  # whoever was first rings, or we do
-        self.bell.acquire()
+        self.wake_lock.acquire()
 
 
 @uninterruptible
 def _ring(item: tuple[BlockingTask, int]) -> None:
     """What `Task.wake` posts: the task may go on, if it still waits as it did then."""
     task, generation = item
-    with guard:  # or its park could end between the look and the bell, which would end its next one
+    with guard:  # or its park could end between the look and the wake_lock, which would end its next one
         if task.generation == generation:
-            task.bell.release()
+            task.wake_lock.release()
 
 
 # For the child of a fork, in which only one OS thread is left.

@@ -10,9 +10,11 @@ Law: nothing in a critical step waits. Code of a user's that runs there all the 
 and waits gives the guard away meanwhile: see `Task.park`.
 """
 
-from typing import Any
+from collections.abc import Callable
+from types import CodeType, FrameType, FunctionType
+from typing import Any, Final, TypeVar
 
-from greening._compiled import accelerator
+from greening._compiled import double
 from greening._originals import RLock
 from greening._originals import gc_disable as _disable
 from greening._originals import gc_enable as _enable
@@ -32,6 +34,7 @@ class _Collection:
 _collection = _Collection()
 
 
+@double
 def rest_collector() -> None:
     """Have the garbage collector rest until `wake_collector` was called as often. Thread-safe."""
     # In this order: another OS thread may run between any two calls.
@@ -41,6 +44,7 @@ def rest_collector() -> None:
         _disable()
 
 
+@double
 def wake_collector() -> None:
     """Undo one `rest_collector`."""
     _collection.resting -= 1
@@ -49,6 +53,7 @@ def wake_collector() -> None:
         _enable()
 
 
+@double
 def wake_collector_for_good() -> None:
     """In the child of a fork, and at the end: what had the collector rest stayed behind, and will not undo it."""
     _collection.resting = 0
@@ -57,7 +62,8 @@ def wake_collector_for_good() -> None:
         _enable()
 
 
-class _Guard:
+@double
+class Guard:
     """A re-entrant lock between OS threads that has the collector rest while it is held."""
 
     __slots__ = ("_lock", "depth")
@@ -111,10 +117,32 @@ class _Guard:
         self.depth = 0
 
 
-if accelerator is not None:
-    rest_collector = accelerator.rest_collector
-    wake_collector = accelerator.wake_collector
-    wake_collector_for_good = accelerator.wake_collector_for_good
-
 # The engine's one.
-guard: Any = _Guard() if accelerator is None else accelerator.Guard()
+guard: Final = Guard()
+
+
+# Where a signal handler may not run at once:
+# what is half done there would be lost with the error that it raises.
+#
+# A function says so itself, by the decorator; `critical.guard` says it for the steps under it. Nobody looks at the
+# names of modules. Compiled functions need not say it: no handler runs in them.
+
+
+T = TypeVar("T", bound="type | Callable[..., Any]")
+
+_codes: set[CodeType] = set()
+
+
+def uninterruptible(what: T) -> T:
+    """Declare a function, or all methods of a class."""
+    members = vars(what).values() if isinstance(what, type) else (what,)
+    for member in members:
+        function = getattr(member, "__func__", member)
+        if isinstance(function, FunctionType):
+            _codes.add(function.__code__)
+    return what
+
+
+def is_uninterruptible(frame: FrameType | None) -> bool:
+    """Whether the calling OS thread is in a critical step, or `frame`, the innermost, is of such a function."""
+    return guard.is_owned() or (frame is not None and frame.f_code in _codes)

@@ -11,15 +11,15 @@ from weakref import ref
 from greenlet import getcurrent as _getcurrent
 from greenlet import greenlet
 
-from greening._core import ending, fork, stuck
+from greening._core import deadlock, finalization, fork
 from greening._core.blocking import blocking_task
-from greening._core.clock import MonotonicClock
 from greening._core.critical import guard, rest_collector, wake_collector, wake_collector_for_good
+from greening._core.deadlock import report_deadlock
 from greening._core.hub import Hub
 from greening._core.poller import default_poller
 from greening._core.running import ADOPTION, running_task
-from greening._core.stuck import report_deadlock
 from greening._core.task import RUNNING, Task
+from greening._core.timers import MonotonicClock
 from greening._originals import get_ident, is_finalizing, real_local
 
 _thread = real_local()
@@ -108,9 +108,9 @@ def _make_it_of_this_thread() -> Hub:
         main = main.parent
     hub = Hub(main, MonotonicClock(), default_poller)
     main._greening_task = hub.main  # type: ignore[attr-defined]  # greenlets have a __dict__
-    hub.on_stuck = report_deadlock
+    hub.on_deadlock = report_deadlock
     _thread.hub = hub
-    if hub.thread != stuck.first_thread:
+    if hub.thread != deadlock.first_thread:
         # The first thread's hub lives as long as the process, and must not be taken apart while modules are.
         _thread.closer = _Closer(hub)
     hubs.append(hub)
@@ -119,14 +119,14 @@ def _make_it_of_this_thread() -> Hub:
 
 
 def _make_hub() -> Hub:
-    ending.hang_if_it_has_come()
+    finalization.hang_if_it_has_come()
     # A finaliser that waited meanwhile would make another hub of this OS thread, or begin the loop of this one.
     rest_collector()
     try:
         hub = _make_it_of_this_thread()
     finally:
         wake_collector()
-    ending.hang_if_it_has_come(hub)
+    finalization.hang_if_it_has_come(hub)
     return hub
 
 
@@ -159,7 +159,7 @@ def hubless() -> bool:
     except RuntimeError:  # there are no greenlets any more
         if has_hub():
             return is_finalizing()
-    return get_ident() != stuck.first_thread
+    return get_ident() != deadlock.first_thread
 
 
 def in_hub() -> bool:
@@ -174,7 +174,7 @@ def in_hub() -> bool:
 
 def _after_fork_in_child() -> None:
     guard.after_fork()  # another OS thread may have held it
-    stuck.first_thread = get_ident()
+    deadlock.first_thread = get_ident()
     hub: Hub | None = getattr(_thread, "hub", None)
     for other in hubs:
         if other is not hub:
@@ -182,7 +182,7 @@ def _after_fork_in_child() -> None:
             other.wakeup.after_fork()
             other.wakeup.close()
             other.poller.close()
-            other.bury(None, "its OS thread stayed behind in the parent of a fork")
+            other.mark_lost(None, "its OS thread stayed behind in the parent of a fork")
     hubs[:] = [] if hub is None else [hub]
     if hub is not None:
         hub.after_fork(current())
@@ -195,4 +195,4 @@ _dead_hubs: list[Hub] = []
 fork.before_fork(fork.ENGINE, rest_collector)
 fork.on_parent(fork.ENGINE, wake_collector)
 fork.on_child(fork.ENGINE, _after_fork_in_child)
-ending.prepare(hubs, guard)
+finalization.prepare(hubs, guard)

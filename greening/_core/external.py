@@ -1,22 +1,24 @@
 """Waits for what a hub cannot see: a call in a native thread, a signal, a child. They are no deadlock."""
 
+from greening._originals import monotonic
+
 
 class ExternalWaits:
     """What a hub knows of them: how many there are. In its own OS thread only.
 
     Attributes:
-        pending: external waits under way.
+        external_waits: external waits under way.
     """
 
-    pending = 0
+    external_waits = 0
 
     def begin_external_wait(self) -> None:
         """Somebody else will post when it is over, and `end_external_wait` is called then."""
-        self.pending += 1
+        self.external_waits += 1
 
     def end_external_wait(self) -> None:
         """It is over, or nobody waits any more."""
-        self.pending -= 1
+        self.external_waits -= 1
 
     def external_wait(self) -> "ExternalWait":
         """`with hub.external_wait():` around the park."""
@@ -32,7 +34,41 @@ class ExternalWait:
         self._hub = hub
 
     def __enter__(self) -> None:
-        self._hub.pending += 1
+        self._hub.external_waits += 1
 
     def __exit__(self, *exc_info: object) -> None:
-        self._hub.pending -= 1
+        self._hub.external_waits -= 1
+
+
+# Looking again and again, where nothing tells when there is something to see: soon at first, then less often.
+
+
+# Seconds until the second look, and at most between two.
+FIRST = 0.0005
+LONGEST = 0.02
+
+
+class Backoff:
+    """The times at which to look again, until `seconds` from now have passed; None: for ever."""
+
+    __slots__ = ("_deadline", "_longest", "_pause")
+
+    def __init__(self, seconds: float | None, first: float = FIRST, longest: float = LONGEST) -> None:
+        self._deadline = None if seconds is None else monotonic() + seconds
+        self._pause = first
+        self._longest = longest
+
+    def left(self) -> float | None:
+        """Seconds until the deadline; None: there is none."""
+        return None if self._deadline is None else max(0.0, self._deadline - monotonic())
+
+    def over(self) -> bool:
+        """True when the deadline has passed."""
+        return self.left() == 0
+
+    def next(self) -> float:
+        """Seconds until the next look; 0 when the time is up."""
+        pause = self._pause
+        self._pause = min(pause * 2, self._longest)
+        left = self.left()
+        return pause if left is None else min(pause, left)

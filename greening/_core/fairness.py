@@ -7,12 +7,12 @@ Facts: the clock costs 40 ns from Python; the accelerator reads the counter of t
 On a busy machine a program loses the processor for many milliseconds, and has not used them: the time of the OS thread
 on the processor tells, but to look it up costs up to 900 ns.
 Decision: `SLICE.until` remembers when the slice ends that was asked for last, for whichever OS thread. When it has
-passed, `share` looks at the hub's own, and at the time on the processor.
+passed, `yield_if_used_up` looks at the hub's own, and at the time on the processor.
 """
 
 from greenlet import getcurrent
 
-from greening._compiled import accelerator
+from greening._compiled import accelerator, double
 from greening._core.critical import guard
 from greening._core.hub import Hub
 from greening._core.slices import LONG_AGO, SLICE, SLICE_SECONDS, TRIES, UNUSED
@@ -20,7 +20,8 @@ from greening._core.task import RUNNING, Task
 from greening._originals import monotonic, thread_time
 
 
-def spend() -> None:
+@double
+def fairness_tick() -> None:
     """A call that may wait is about to be tried: let the others run first when the slice is over. Thread-safe.
 
     It is no point of interruption: see `Task.pass_turn`. In the hub, in a critical step and in an OS thread without a
@@ -31,7 +32,7 @@ def spend() -> None:
         SLICE.tries = TRIES
         _let_others_run()
     elif monotonic() >= SLICE.until:
-        share()
+        yield_if_used_up()
 
 
 def _running() -> Task | None:
@@ -41,8 +42,8 @@ def _running() -> Task | None:
         return None
 
 
-def share() -> None:
-    """Let the others run if this OS thread's slice is over, which another's may have hidden. See `spend`."""
+def yield_if_used_up() -> None:
+    """Let the others run if this OS thread's slice is over, which another's may have hidden. See `fairness_tick`."""
     task = _running()
     if task is None or _is_used_up(task.hub):
         _let_others_run()
@@ -79,6 +80,7 @@ def _let_others_run() -> None:
         begin_slice()
 
 
+@double
 def begin_slice() -> None:
     """There is no need to look before another slice is over."""
     SLICE.tries = TRIES
@@ -86,6 +88,4 @@ def begin_slice() -> None:
 
 
 if accelerator is not None:
-    accelerator.double_spend(_let_others_run)
-    spend = accelerator.spend
-    begin_slice = accelerator.begin_slice
+    accelerator.tell_let_others_run(_let_others_run)

@@ -12,7 +12,7 @@ from operator import itemgetter
 from os import register_at_fork
 from typing import Any, Final
 
-from greening._core.report import Unraisable
+from greening._core.unhandled import Unraisable
 
 ENGINE: Final = 0
 THREADS: Final = 1

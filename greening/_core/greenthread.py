@@ -7,52 +7,29 @@ from contextvars import copy_context
 from typing import Any, Generic, TypeVar
 
 from greenlet import GreenletExit
-from greenlet import getcurrent as _running
 
-from greening._compiled import accelerator
-from greening._core.critical import guard
+from greening._compiled import accelerator, double
+from greening._core.critical import guard, uninterruptible
 from greening._core.current import current, get_hub
-from greening._core.fairness import spend
+from greening._core.delivery import DeliveryTask, normalize_exception
 from greening._core.hub import Hub
-from greening._core.members import ThreadMembers
-from greening._core.parking_lot import ParkingLot
-from greening._core.report import report
-from greening._core.running import waiting_task
-from greening._core.task import DEAD, NEW, PARKED, READY, RUNNING, Task
-from greening._core.thrower import Thrower
-from greening._core.thrown import exception_of
-from greening._core.uninterruptible import uninterruptible
+from greening._core.task import DEAD, PARKED, READY, RUNNING, Task
+from greening._core.thread_ops import ThreadOps
+from greening._core.timers import deadline_after
+from greening._core.unhandled import report_unhandled
 from greening._originals import get_ident
 
 T = TypeVar("T")
 
 
 @uninterruptible
-class GreenThread(ThreadMembers, Task, Generic[T]):
+class GreenThread(ThreadOps[T], Task, Generic[T]):
     """A function that runs concurrently with the others of its OS thread. Made by `spawn`, never directly.
 
     True (`bool`) from its start to its end. All methods are thread-safe except where they say otherwise.
     """
 
     __slots__ = ()
-
-    def __init__(self, hub: Hub, func: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        # Every slot is set here and not by Task.__init__: a spawn costs three quarters of a call less.
-        self.hub = hub
-        self.resume = None
-        self.state = NEW
-        self.value = self.error = self.deadline = self.timer = self.thread_object = self._locals = None
-        self._ident = self.generation = 0
-        self._name = ""
-        self.context = copy_context()
-        self._func = func
-        self._args = args
-        self._kwargs = kwargs
-        # What it returned; the traceback, when there is a failure.
-        self._result = self._failure = None
-        # At the end: tasks to wake, links to call. Made when they are needed.
-        self._waiters = self._links = self._start_timer = None
-        self._quiet = False
 
     @classmethod
     def ended(cls, hub: Hub, result: T) -> "GreenThread[T]":
@@ -61,29 +38,6 @@ class GreenThread(ThreadMembers, Task, Generic[T]):
         thread._settle()
         thread._result = result
         return thread
-
-    # Life
-
-    def execute(self) -> None:
-        """Run the function and settle the outcome. Called by the carrier; never raises."""
-        func = self._func
-        if func is None:  # killed between its turn and its start
-            self.resume = None
-            return
-        self.state = RUNNING
-        try:
-            if self.error is not None:
-                raise self.error
-            self._result = func(*self._args, **self._kwargs)
-        except BaseException as error:  # noqa: BLE001  # the outcome is kept for whoever waits, and reported
-            # Without the frame of `execute`.
-            if error.__traceback__ is not None:
-                error.__traceback__ = error.__traceback__.tb_next
-            self._keep_failure(error)
-        del func
-        self._settle()
-        # The frames of the traceback know this one: the thread, its failure and they must not become a cycle.
-        del self
 
     def _keep_failure(self, error: BaseException) -> None:
         if isinstance(error, GreenletExit):
@@ -101,35 +55,12 @@ class GreenThread(ThreadMembers, Task, Generic[T]):
 
     def _report(self, error: BaseException) -> None:
         try:
-            report(error, self)
+            report_unhandled(error, self)
         except BaseException as failure:  # noqa: BLE001  # the hook wants the program to end; our waiters come first
             self.hub.raise_in_main(failure)
 
-    def _settle(self) -> None:
-        """The function has ended: wake those who wait, call the links, free what is left. Links and finalisers may
-        park.
-        """
-        # From here on there are no new waiters and links: see `wait` and `link`. What is let go of may have finalisers,
-        # which may park: the waiters come first.
-        func, self._func = self._func, None
-        if self._waiters is not None:
-            self._waiters.unpark_all()
-        self._args = self._kwargs = self.error = self.context = None  # type: ignore[assignment]  # never read again
-        del func
-        if self._links is not None:
-            links, self._links = self._links, None
-            for link in links:
-                self._call_link(*link)
-        if self._locals is not None:
-            self._locals = None
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None
-        self.state = DEAD
-        self.resume = None
-
-    def lose(self, why: str) -> None:
-        """See Task.lose. Whoever waits for it elsewhere is told."""
+    def orphan(self, why: str) -> None:
+        """See Task.orphan. Whoever waits for it elsewhere is told."""
         self.state = DEAD
         if self._func is None:
             return
@@ -162,47 +93,6 @@ class GreenThread(ThreadMembers, Task, Generic[T]):
 
     def __bool__(self) -> bool:
         return self.resume is not None and self._func is not None
-
-    def wait(self, timeout: float | None = None) -> T:
-        """Park until it has ended. Any number of waiters, any number of times.
-
-        Args:
-            timeout: seconds; None: no limit.
-        Returns:
-            What the function returned.
-        Raises:
-            what the function raised (GreenletExit when it was killed); TimeoutError when the time ran out;
-            RuntimeError when it waits for itself.
-        """
-        if self._func is not None:
-            if self.resume is not None and waiting_task() is self:
-                raise RuntimeError(f"{self.name} would wait for itself for ever")
-            waiters = self._waiters
-            if waiters is None:
-                waiters = ParkingLot()  # meanwhile others, of this OS thread or of another, may have made one
-                # The look and the step are one: no call. An empty lot counts: somebody may be about to enter it.
-                if self._waiters is None:
-                    self._waiters = waiters
-                else:
-                    waiters = self._waiters
-            # First enter, then look: it may be ending in another OS thread.
-            task = waiters.enter()
-            if self._func is None:
-                waiters.withdraw(task)
-            else:
-                waiters.wait(task, timeout)
-                if self._func is not None:
-                    raise TimeoutError(f"{self.name} has not ended within {timeout} seconds")
-        else:
-            spend()
-        failure = self._failure
-        if failure is None:
-            return self._result  # type: ignore[no-any-return]  # set by execute
-        try:
-            # From its own traceback on: those of other waiters do not belong to this one.
-            raise failure.with_traceback(self._result)
-        finally:
-            del failure, self  # the traceback knows this frame, and both of them know the traceback
 
     def link(self, func: Callable[..., object], /, *args: Any, **kwargs: Any) -> None:
         """Have `func(self, *args, **kwargs)` called when it ends, in its own greenlet; at once when it has ended."""
@@ -237,15 +127,15 @@ class GreenThread(ThreadMembers, Task, Generic[T]):
 
     def cancel(self, *throw_args: Any) -> None:
         """Like `kill`, but only if it has not started."""
-        error = exception_of(throw_args)
-        if self.hub.awake != get_ident():
+        error = normalize_exception(throw_args)
+        if self.hub.awake_ident != get_ident():
             self.hub.post(lambda: self._cancel(error))
         else:
             self._cancel(error)
 
     def _cancel(self, error: BaseException) -> None:
         if self.resume is None:
-            _strike(self, error)
+            _throw_here(self, error)
 
 
 def _nobody() -> None:
@@ -256,15 +146,15 @@ def kill(thread: Task, *throw_args: Any) -> None:
     """Raise GreenletExit, or the given exception, in a green thread. See `GreenThread.kill`."""
     if not isinstance(thread, Task):
         raise TypeError(f"a green thread is needed, as spawn() and getcurrent() give it, not {thread!r}")
-    error = exception_of(throw_args)
+    error = normalize_exception(throw_args)
     hub = thread.hub
-    if hub.awake != get_ident():
-        strike(thread, error)
+    if hub.awake_ident != get_ident():
+        throw_into(thread, error)
         return
     me = current()
     if thread is me:
         raise error
-    if not _strike(thread, error) or me is hub.task:
+    if not _throw_here(thread, error) or me is hub.task:
         return
     me = me.waiter()
     me.state = READY
@@ -272,23 +162,23 @@ def kill(thread: Task, *throw_args: Any) -> None:
     me.park()
 
 
-def strike(thread: Task, error: BaseException) -> None:
+def throw_into(thread: Task, error: BaseException) -> None:
     """Have `error` raised in a green thread that is not the running one. Thread-safe; never switches."""
     hub = thread.hub
-    if hub.awake != get_ident():
-        hub.post(lambda: _strike(thread, error))
+    if hub.awake_ident != get_ident():
+        hub.post(lambda: _throw_here(thread, error))
     else:
-        _strike(thread, error)
+        _throw_here(thread, error)
 
 
-def _strike(thread: Task, error: BaseException) -> bool:
+def _throw_here(thread: Task, error: BaseException) -> bool:
     """In the thread's own OS thread: put it at the head of the queue with `error`. False: nothing to run."""
     hub = thread.hub
     if isinstance(thread, GreenThread):
         if thread._func is None:  # ended; its links, which may still run, are not what is to be killed
             return False
         if thread.resume is None:
-            never_start(thread, error)
+            cancel_unstarted(thread, error)
             return False
     ready = hub.ready
     # The look and the step are one for every OS thread: see Task.wake.
@@ -304,7 +194,7 @@ def _strike(thread: Task, error: BaseException) -> bool:
                 thread.generation += 1
     elif thread.state == RUNNING:
         # Suspended by a switch that is not ours (a foreign greenlet, a signal handler).
-        ready.appendleft(Thrower(hub, thread, error))
+        ready.appendleft(DeliveryTask(hub, thread, error))
         return True
     else:
         return False
@@ -312,7 +202,7 @@ def _strike(thread: Task, error: BaseException) -> bool:
     return True
 
 
-def never_start(thread: GreenThread[Any], error: BaseException) -> None:
+def cancel_unstarted(thread: GreenThread[Any], error: BaseException) -> None:
     timer, thread._start_timer = thread._start_timer, None
     if timer is not None:
         timer.cancel()
@@ -334,6 +224,7 @@ def getcurrent() -> Task:
     return current()
 
 
+@double
 def spawn(func: Callable[..., T], /, *args: Any, **kwargs: Any) -> GreenThread[T]:
     """Have `func(*args, **kwargs)` run concurrently. It starts when the caller next yields, in the order of spawning.
 
@@ -346,14 +237,11 @@ def spawn(func: Callable[..., T], /, *args: Any, **kwargs: Any) -> GreenThread[T
     """
     if not callable(func):
         raise TypeError(f"a callable is needed, not {func!r}")
-    try:
-        hub: Hub = _running()._greening_task.hub  # type: ignore[attr-defined]  # set by us; `current`, without its frame
-    except AttributeError:
-        hub = get_hub()
+    hub = current().hub
     thread = GreenThread(hub, func, args, kwargs)
     hub.ready.append(thread)
-    if not hub.awake:  # in a signal handler
-        hub.wakeup.ring()
+    if not hub.awake_ident:  # in a signal handler
+        hub.wakeup.notify()
     return thread
 
 
@@ -364,14 +252,47 @@ def spawn_n(func: Callable[..., object], /, *args: Any, **kwargs: Any) -> GreenT
     hub = current().hub
     thread = GreenThread(hub, func, args, kwargs)
     hub.ready.append(thread)
-    if not hub.awake:
-        hub.wakeup.ring()
+    if not hub.awake_ident:
+        hub.wakeup.notify()
     return thread
 
 
 if accelerator is not None:
-    GreenThread._wait = GreenThread.wait  # type: ignore[attr-defined]  # for what the compiled one does not do
-    # The compiled ones, which the members bring, are under these.
-    del GreenThread.__init__, GreenThread.execute, GreenThread._settle, GreenThread.wait
-    accelerator.double_spawn(GreenThread, copy_context, spawn)
-    spawn = accelerator.spawn
+    accelerator.tell_thread_class(GreenThread, copy_context)
+
+
+# Green threads that start later.
+
+
+def spawn_after(seconds: float, func: Callable[..., T], /, *args: Any, **kwargs: Any) -> GreenThread[T]:
+    """Like `spawn`, but not before `seconds` (relative) have passed. `cancel()` prevents the start."""
+    if not callable(func):
+        raise TypeError(f"a callable is needed, not {func!r}")
+    hub = get_hub()
+    deadline = deadline_after(hub.now(), seconds)
+    thread = GreenThread(hub, func, args, kwargs)
+    thread._start_timer = hub.call_at(deadline, _start, thread)
+    return thread
+
+
+def _start(thread: GreenThread[Any]) -> None:
+    thread._start_timer = None
+    thread.hub.ready.append(thread)
+
+
+def spawn_after_local(seconds: float, func: Callable[..., T], /, *args: Any, **kwargs: Any) -> GreenThread[T]:
+    """Like `spawn_after`, but it does not start if the calling green thread has ended by then."""
+    if not callable(func):
+        raise TypeError(f"a callable is needed, not {func!r}")
+    creator = current()
+    hub = creator.hub
+    deadline = deadline_after(hub.now(), seconds)
+    thread = GreenThread(hub, func, args, kwargs)
+    thread._start_timer = hub.call_at(deadline, _start_local, thread, creator)
+    return thread
+
+
+def _start_local(thread: GreenThread[Any], creator: Task) -> None:
+    _start(thread)
+    if isinstance(creator, GreenThread) and creator.dead:
+        cancel_unstarted(thread, GreenletExit())

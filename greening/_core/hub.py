@@ -21,20 +21,18 @@ from weakref import WeakSet
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from greening._compiled import accelerator
-from greening._core.carrier import Carrier, unshared_references
-from greening._core.clock import Clock
-from greening._core.closing import close
 from greening._core.critical import rest_collector, wake_collector
+from greening._core.delivery import DeliveryTask
 from greening._core.external import ExternalWaits
 from greening._core.latecomers import Latecomers
-from greening._core.loop import HubGreenlet, HubTask
 from greening._core.poller import IN, Poller
-from greening._core.registry import Registry
-from greening._core.stand_in import StandIn
+from greening._core.registry import Registry, dispatch
+from greening._core.runner import Runner, unshared_references
+from greening._core.stand_in import HubGreenlet, HubTask, StandIn
 from greening._core.switching import HubOps
 from greening._core.task import DEAD, RUNNING, Task
-from greening._core.thrower import Thrower
-from greening._core.timers import Timer, TimerHeap
+from greening._core.thread_exit import close
+from greening._core.timers import Clock, Timer, TimerHeap
 from greening._core.wakeup import Wakeup
 from greening._originals import get_ident, monotonic
 
@@ -50,16 +48,16 @@ class Hub(ExternalWaits, HubOps):
 
     Attributes:
         ready: runnable tasks, in order.
-        turns: what is left of this round's budget, in switches.
-        idle: carriers without work. carriers: all that live.
+        switches_left: what is left of this round's budget, in switches.
+        idle: runners without work. runners: all that live.
         adopted: tasks of greenlets that are not ours.
         stand_ins: the innermost stand-in on each greenlet that has one.
         urgent: the last error that was meant for the main greenlet wherever it is: a signal handler's.
         passing: the main task, while it lets others run although it need not wait.
         kept: the error that it keeps for its next wait, while an urgent one is before that.
         thread: `get_ident()` of the OS thread, for comparison only.
-        awake: the same while `ready` and `timers` may be touched directly, 0 while the hub sleeps: a signal handler
-            that runs then is in the right OS thread, but the sleep has to be ended as for any other.
+        awake_ident: the same while `ready` and `timers` may be touched directly, 0 while the hub sleeps: a signal
+            handler that runs then is in the right OS thread, but the sleep has to be ended as for any other.
     Thread-safety: `post` may be called from anywhere, everything else from the hub's own OS thread.
     """
 
@@ -68,17 +66,17 @@ class Hub(ExternalWaits, HubOps):
     passing: Task | None
 
     def __init__(self, main: greenlet, clock: Clock, make_poller: Callable[[], Poller]) -> None:
-        self.thread = self.awake = get_ident()
+        self.thread = self.awake_ident = get_ident()
         self.closed = False
         self.halted = False
         self.now = clock.now
         # Slices of a test's own clock have nothing to do with the processor's.
         self.timed = clock.now is monotonic
         self._make_poller = make_poller
-        self.turns = 0
+        self.switches_left = 0
         self.timers = TimerHeap()
-        self.idle: list[Carrier] = []
-        self.carriers: set[Carrier] = set()
+        self.idle: list[Runner] = []
+        self.runners: set[Runner] = set()
         self.adopted: WeakSet[Task] = WeakSet()
         self.stand_ins: dict[greenlet, StandIn] = {}
         self.urgent = self.kept = None
@@ -88,7 +86,7 @@ class Hub(ExternalWaits, HubOps):
         self.registry = Registry(self.poller, self.ready)
         self.regs = self.registry.regs
         self.post = self.wakeup.post
-        self.on_stuck: Callable[[Hub], None] | None = None
+        self.on_deadlock: Callable[[Hub], None] | None = None
         self.main = Task(self, main, self.thread)
         self.main.name = "main greenlet"
         self.task = HubTask(self)
@@ -96,7 +94,7 @@ class Hub(ExternalWaits, HubOps):
         self._latecomers = Latecomers()
         self._make_loop(main)
         self._arm_wakeup()
-        self.carrier_refs = _CARRIER_REFS
+        self.runner_refs = _CARRIER_REFS
         self.begin_slice(self.now())
 
     def _make_loop(self, parent: greenlet | None, depth: int = 0) -> None:
@@ -107,7 +105,7 @@ class Hub(ExternalWaits, HubOps):
         self._enter = self.greenlet.switch
 
     def _arm_wakeup(self) -> None:
-        fd = self.registry.bell = self.wakeup.fileno()
+        fd = self.registry.wakeup_fd = self.wakeup.fileno()
         if self.poller.edge:
             self.poller.arm_edge(fd)
         else:
@@ -130,7 +128,7 @@ class Hub(ExternalWaits, HubOps):
         if getcurrent() is not loop:
             return None
         self.work()
-        self.awake = self.thread
+        self.awake_ident = self.thread
         self.wakeup.sleeping = False
         self._make_loop(loop.parent, loop.depth + 1)
         # Events that the interrupted loop has been told of, and has not handed out yet, are reported again.
@@ -149,13 +147,13 @@ class Hub(ExternalWaits, HubOps):
             other.parent = loop
             other.throw(GreenletExit)
         # The interrupted loop may be about to sleep, with a time limit of the past.
-        self.wakeup.ring()
+        self.wakeup.notify()
 
     def call_at(self, when: float, call: Callable[..., object], *args: Any) -> Timer:
         """Have `call(*args)` called in the hub at `when` (absolute hub time in seconds). It never blocks."""
         timer = self.timers.add(when, call, *args)
-        if not self.awake:
-            self.wakeup.ring()
+        if not self.awake_ident:
+            self.wakeup.notify()
         return timer
 
     # The loop
@@ -163,7 +161,7 @@ class Hub(ExternalWaits, HubOps):
     def begin(self) -> None:
         """Start the hub's greenlet here, where the stack is shallow, and come back.
 
-        It inherits the recursion depth of its starter, and every carrier inherits the hub's: begun from the depth of
+        It inherits the recursion depth of its starter, and every runner inherits the hub's: begun from the depth of
         the first park, it would leave green threads that much less to recurse.
         """
         self.greenlet.switch(getcurrent().switch)
@@ -195,13 +193,13 @@ class Hub(ExternalWaits, HubOps):
             events = self.poller.wait(0) if ready or self.wakeup.inbox else self._sleep(me)
             if self.greenlet is not me:
                 return
-            self.registry.dispatch(events)
+            dispatch(self.registry, events)
             # Act 2: posts of other OS threads.
-            if self.registry.rung:
-                self._hear()
+            if self.registry.notified:
+                self._drain_wakeup()
             inbox = self.wakeup.inbox
             for _ in range(len(inbox)):  # not what comes meanwhile: a busy thread must not keep the hub here
-                self._accept(inbox.popleft())
+                self._run_post(inbox.popleft())
             # Act 3: timers.
             timers = self.timers
             if timers._entries:
@@ -226,20 +224,20 @@ class Hub(ExternalWaits, HubOps):
             # From here to the switch nothing is called that could run a finaliser.
             resume = ready[0].resume
             if resume is None:
-                self._carry_first()
+                self._give_first_a_runner()
                 continue
             del ready[0]
-            self.turns -= 1
+            self.switches_left -= 1
             resume()
             if not ready or not self.turn_begins():
                 break
         # Not what the count has ended: that is fair to all.
-        overdue = self._overdue = self.turns > 0 and len(ready) > 0
+        overdue = self._overdue = self.switches_left > 0 and len(ready) > 0
         if overdue or self._latecomers.waiting:
-            self._latecomers.round_ended(ready, turns - self.turns, overdue)
+            self._latecomers.round_ended(ready, turns - self.switches_left, overdue)
 
-    def _carry_first(self) -> None:
-        """Give the first runnable task, which has none, a carrier; or drop it, if it is dead."""
+    def _give_first_a_runner(self) -> None:
+        """Give the first runnable task, which has none, a runner; or drop it, if it is dead."""
         rest_collector()
         try:
             task = self.ready[0] if self.ready else None
@@ -247,33 +245,33 @@ class Hub(ExternalWaits, HubOps):
                 if task.state == DEAD:
                     self.ready.popleft()
                 else:
-                    self._carry(task)
-        except BaseException:  # no memory for another carrier: the others come first
+                    self._give_runner(task)
+        except BaseException:  # no memory for another runner: the others come first
             self.ready.append(self.ready.popleft())
             raise
         finally:
             del task  # or it would live, with its result, until the hub runs again
             wake_collector()
 
-    def _carry(self, task: Task) -> None:
-        """Give `task` a carrier. In the hub only: a new one inherits its stack's depth."""
-        carrier = self.idle.pop() if self.idle else None
-        if carrier is None:
-            carrier = Carrier(self)
-            self.carriers.add(carrier)
-            carrier.gr_context = task.context
-        elif accelerator is None:  # a compiled carrier takes it for itself
-            carrier.gr_context = task.context
-        carrier._greening_task = task
-        task.resume = carrier.resume
+    def _give_runner(self, task: Task) -> None:
+        """Give `task` a runner. In the hub only: a new one inherits its stack's depth."""
+        runner = self.idle.pop() if self.idle else None
+        if runner is None:
+            runner = Runner(self)
+            self.runners.add(runner)
+            runner.gr_context = task.context
+        elif accelerator is None:  # a compiled runner takes it for itself
+            runner.gr_context = task.context
+        runner._greening_task = task
+        task.resume = runner.resume
 
-    def _patience(self) -> float | None:
+    def _poll_timeout(self) -> float | None:
         """How long nothing will happen by itself, in seconds; None: for ever."""
         deadline = self.timers.next_deadline()
         if deadline is not None:
             return max(0.0, deadline - self.now())
-        if self.on_stuck is not None and not self.pending and not self.registry.waiting():
-            self.on_stuck(self)
+        if self.on_deadlock is not None and not self.external_waits and not self.registry.waiting():
+            self.on_deadlock(self)
             if self.ready:
                 return 0.0
             deadline = self.timers.next_deadline()
@@ -283,9 +281,9 @@ class Hub(ExternalWaits, HubOps):
         # Whatever is done from here on by another OS thread, or by a signal handler in this one, rings the bell.
         wakeup = self.wakeup
         wakeup.sleeping = True
-        self.awake = 0
+        self.awake_ident = 0
         try:
-            timeout = self._patience()
+            timeout = self._poll_timeout()
             if wakeup.inbox or self.ready:
                 timeout = 0
             self.work()  # the collector is for all OS threads
@@ -293,16 +291,16 @@ class Hub(ExternalWaits, HubOps):
         finally:
             if self.greenlet is me:
                 self.rest()
-                self.awake = self.thread
+                self.awake_ident = self.thread
                 wakeup.sleeping = False
 
-    def _hear(self) -> None:
-        self.registry.rung = False
-        self.wakeup.silence()
+    def _drain_wakeup(self) -> None:
+        self.registry.notified = False
+        self.wakeup.drain()
         if not self.poller.edge:
             self.poller.arm_once(self.wakeup.fileno(), IN)
 
-    def _accept(self, item: Any) -> None:
+    def _run_post(self, item: Any) -> None:
         if type(item) is tuple:  # a wake-up: see Task.wake
             task, generation = item
             if task.generation == generation:
@@ -319,7 +317,7 @@ class Hub(ExternalWaits, HubOps):
             # What is kept for its next wait, which may never come, goes on being kept.
             self.kept, main.error = main.error, error
         elif not main.interrupt(error):
-            self.ready.append(Thrower(self, main, error))
+            self.ready.append(DeliveryTask(self, main, error))
 
     # Beginnings and ends
 
@@ -328,17 +326,17 @@ class Hub(ExternalWaits, HubOps):
 
         The forgotten are kept alive for ever: freeing a suspended greenlet would run its `finally` blocks here, too.
         """
-        _abandoned.append((list(self.carriers), list(self.ready), self.regs.copy(), self.timers, self.main))
-        self.bury(current, "it stayed behind in the parent of a fork")
-        self.thread = self.awake = get_ident()
+        _abandoned.append((list(self.runners), list(self.ready), self.regs.copy(), self.timers, self.main))
+        self.mark_lost(current, "it stayed behind in the parent of a fork")
+        self.thread = self.awake_ident = get_ident()
         self.ready.clear()
         self.stand_ins.clear()
-        self.turns = 0
-        self.pending = 0
+        self.switches_left = 0
+        self.external_waits = 0
         timers, self.timers = self.timers, TimerHeap()
         timers.hand_over(self.timers, current)  # its Timeouts go on; its alarm is set at each wait
         self.idle.clear()
-        self.carriers.clear()
+        self.runners.clear()
         self.poller.close()
         self.wakeup.after_fork()
         self.wakeup.close()
@@ -350,12 +348,12 @@ class Hub(ExternalWaits, HubOps):
         current.timer = None
         self.main = current
 
-    def bury(self, survivor: Task | None, why: str) -> None:
+    def mark_lost(self, survivor: Task | None, why: str) -> None:
         """No task but `survivor` is ever to run again, whoever has it in a queue."""
-        carried = [getattr(carrier, "_greening_task", self.task) for carrier in self.carriers]
+        carried = [getattr(runner, "_greening_task", self.task) for runner in self.runners]
         for task in (*carried, *self.ready, *self.adopted, self.main):
             if task is not self.task and task is not survivor:
-                task.lose(why)
+                task.orphan(why)
 
     def close(self) -> None:
         """The OS thread ends, which calls this in its main greenlet: see closing."""

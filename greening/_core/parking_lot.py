@@ -9,17 +9,14 @@ Where what is waited for comes before the look for waiters, "first enter, then l
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from greenlet import getcurrent
-
-from greening._compiled import accelerator
-from greening._core.critical import guard
+from greening._compiled import accelerator, double
+from greening._core.critical import guard, uninterruptible
 from greening._core.running import waiting_task
 from greening._core.stand_in import StandIn
 from greening._core.task import DEAD, PARKED, READY, RUNNING, TIMED_OUT, Task
 from greening._core.timers import deadline_after
-from greening._core.uninterruptible import uninterruptible
 from greening._originals import get_ident
 
 
@@ -49,127 +46,118 @@ def _deadline(task: Task, timeout: float) -> float:
     return deadline_after(task.hub.now(), timeout)
 
 
-if TYPE_CHECKING or accelerator is None:
+@double
+@uninterruptible
+class LotOps(list[Task]):
+    """What is done with a lot all the time."""
 
-    @uninterruptible
-    class LotOps(list[Task]):
-        """What is done with a lot all the time."""
+    __slots__ = ()
 
-        __slots__ = ()
+    # One lot is not another, whoever waits in them.
+    __eq__ = object.__eq__
+    __ne__ = object.__ne__
+    __hash__ = object.__hash__  # type: ignore[assignment]  # a list has none
 
-        # One lot is not another, whoever waits in them.
-        __eq__ = object.__eq__
-        __ne__ = object.__ne__
-        __hash__ = object.__hash__  # type: ignore[assignment]  # a list has none
+    def enter(self, task: Task | None = None) -> Task:
+        """Say that the running task waits here. `wait` or `withdraw` comes next: see above for the guard.
 
-        def enter(self, task: Task | None = None) -> Task:
-            """Say that the running task waits here. `wait` or `withdraw` comes next: see above for the guard.
+        Args:
+            task: one that waits already, in another lot, and waits here as well.
+        Returns:
+            The task that waits: the running one, or its stand-in (see stand_in).
+        """
+        if task is None:
+            task = waiting_task()
+            if task.state != RUNNING:
+                return _enter_oddly(self)
+            task.state = PARKED
+        self.append(task)
+        return task
 
-            Args:
-                task: one that waits already, in another lot, and waits here as well.
-            Returns:
-                The task that waits: the running one, or its stand-in (see stand_in).
-            """
-            if task is None:
-                try:
-                    # `waiting_task`, without its frame.
-                    task = getcurrent()._greening_task  # type: ignore[attr-defined]  # set by us
-                except (AttributeError, RuntimeError):
-                    return _enter_oddly(self)
-                if task.state != RUNNING:
-                    return _enter_oddly(self)
-                task.state = PARKED
-            self.append(task)
+    def wait(self, task: Task, timeout: float | None = None, on_abandon: Callable[[Any], object] | None = None) -> Any:
+        """Park until chosen, after `enter`.
+
+        Args:
+            timeout: seconds from now, or None: no limit.
+            on_abandon: called with the value that `task` had been chosen for when it is interrupted before it could
+                run, to pass that on. None: every waiter is chosen, or none.
+        Returns:
+            The value, or TIMED_OUT.
+        Raises:
+            whatever interrupts the wait; TypeError, ValueError: `timeout` is no number of seconds.
+        """
+        try:
+            value = task.park(None if timeout is None else _deadline(task, timeout))
+        except BaseException:
+            _abandon(self, task, on_abandon)
+            raise
+        if value is TIMED_OUT:
+            self.leave(task)
+        return value
+
+    def park(self, timeout: float | None = None, on_abandon: Callable[[Any], object] | None = None) -> Any:
+        """`enter` and `wait`, for a caller that has nothing to look at in between."""
+        return self.wait(self.enter(), timeout, on_abandon)
+
+    def choose(self, value: Any = None) -> Task | None:
+        """Choose the first task that waits. It will be resumed with `value`, once `resume` is called for it.
+
+        Call both under one `guard`.
+        """
+        index = 0
+        while index < len(self):
+            task = self[index]
+            if task.state == PARKED:
+                task.state = READY
+                task.value = value
+                del self[index]
+                return task
+            if task.state == DEAD:  # its OS thread ended, or it stayed behind in the parent of a fork
+                del self[index]
+            else:  # interrupted, or its time is up: it leaves by itself
+                index += 1
+        return None
+
+    def unpark(self, value: Any = None) -> Task | None:
+        """Choose the first task that waits and have it resumed with `value`. Thread-safe. None: none waits."""
+        with guard:
+            task = self.choose(value)
+            if task is not None:
+                resume(task)
             return task
 
-        def wait(
-            self, task: Task, timeout: float | None = None, on_abandon: Callable[[Any], object] | None = None
-        ) -> Any:
-            """Park until chosen, after `enter`.
-
-            Args:
-                timeout: seconds from now, or None: no limit.
-                on_abandon: called with the value that `task` had been chosen for when it is interrupted before it could
-                    run, to pass that on. None: every waiter is chosen, or none.
-            Returns:
-                The value, or TIMED_OUT.
-            Raises:
-                whatever interrupts the wait; TypeError, ValueError: `timeout` is no number of seconds.
-            """
-            try:
-                value = task.park(None if timeout is None else _deadline(task, timeout))
-            except BaseException:
-                _abandon(self, task, on_abandon)
-                raise
-            if value is TIMED_OUT:
-                self.leave(task)
-            return value
-
-        def park(self, timeout: float | None = None, on_abandon: Callable[[Any], object] | None = None) -> Any:
-            """`enter` and `wait`, for a caller that has nothing to look at in between."""
-            return self.wait(self.enter(), timeout, on_abandon)
-
-        def choose(self, value: Any = None) -> Task | None:
-            """Choose the first task that waits. It will be resumed with `value`, once `resume` is called for it.
-
-            Call both under one `guard`.
-            """
-            index = 0
-            while index < len(self):
-                task = self[index]
+    def unpark_all(self, value: Any = None) -> None:
+        """Have every task that waits resumed with `value`, in order. Thread-safe."""
+        if not self:
+            return
+        with guard:
+            tasks = self[:]
+            self.clear()
+            for task in tasks:
                 if task.state == PARKED:
                     task.state = READY
                     task.value = value
-                    del self[index]
-                    return task
-                if task.state == DEAD:  # its OS thread ended, or it stayed behind in the parent of a fork
-                    del self[index]
-                else:  # interrupted, or its time is up: it leaves by itself
-                    index += 1
-            return None
-
-        def unpark(self, value: Any = None) -> Task | None:
-            """Choose the first task that waits and have it resumed with `value`. Thread-safe. None: none waits."""
-            with guard:
-                task = self.choose(value)
-                if task is not None:
                     resume(task)
-                return task
+                elif task.state != DEAD:
+                    self.append(task)
 
-        def unpark_all(self, value: Any = None) -> None:
-            """Have every task that waits resumed with `value`, in order. Thread-safe."""
-            if not self:
-                return
-            with guard:
-                tasks = self[:]
-                self.clear()
-                for task in tasks:
-                    if task.state == PARKED:
-                        task.state = READY
-                        task.value = value
-                        resume(task)
-                    elif task.state != DEAD:
-                        self.append(task)
+    def leave(self, task: Task) -> bool:
+        """Take `task` out. False: it is not in there any more, it has been chosen. Thread-safe."""
+        with guard:
+            if task in self:
+                self.remove(task)
+                return True
+            return False
 
-        def leave(self, task: Task) -> bool:
-            """Take `task` out. False: it is not in there any more, it has been chosen. Thread-safe."""
-            with guard:
-                if task in self:
-                    self.remove(task)
-                    return True
-                return False
 
-    def resume(task: Task) -> None:
-        """Have a chosen task run when its turn comes. Thread-safe."""
-        hub = task.hub
-        if hub.awake == get_ident():
-            hub.ready.append(task)
-        else:
-            hub.post((task, task.generation))
-
-else:
-    LotOps = accelerator.LotOps
-    resume = accelerator.resume
+@double
+def resume(task: Task) -> None:
+    """Have a chosen task run when its turn comes. Thread-safe."""
+    hub = task.hub
+    if hub.awake_ident == get_ident():
+        hub.ready.append(task)
+    else:
+        hub.post((task, task.generation))
 
 
 @uninterruptible
@@ -192,4 +180,4 @@ class ParkingLot(LotOps):
 
 
 if accelerator is not None:
-    accelerator.double_lot(ParkingLot, _deadline, _enter_oddly, _abandon)
+    accelerator.tell_lot_class(ParkingLot, _deadline, _enter_oddly, _abandon)

@@ -15,14 +15,32 @@ descriptor, about whose other users we know nothing, is added one-shot for each 
 
 import errno
 import os
+from fcntl import F_DUPFD_CLOEXEC, fcntl
 from typing import Protocol
 
 from greening._compiled import accelerator
-from greening._core.descriptors import high_duplicate
 from greening._core.gil import GilShare
 from greening._originals import epoll as _epoll
 from greening._originals import poll as _poll
 from greening._originals import select as _real_select
+
+# Numbers for the engine's own descriptors.
+#
+# Facts: open(2) gives the lowest free number, and programs count on it (they close 0 and open a file; they sweep 3 to
+# 255; they pass "the next two" to a child). Consequence: ours go where a program's own few do not: from `FLOOR` on,
+# where the limit allows.
+
+# Below the usual soft limit (1024), and below what select(2) can look at, for some hundreds of hubs.
+FLOOR = 512
+
+
+def high_duplicate(fd: int) -> int | None:
+    """The same file under a number from `FLOOR` on, closed on exec. None: not to be had; keep what there is."""
+    try:
+        return fcntl(fd, F_DUPFD_CLOEXEC, FLOOR)
+    except OSError:
+        return None
+
 
 IN = 0x001
 PRI = 0x002

@@ -5,136 +5,37 @@ another owner replaces it. An event for a number that nobody has registered is s
 spurious: every waiter tries its system call again.
 """
 
-import errno
 from collections import deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import ref
 
-from greening._compiled import accelerator
-from greening._core.members import RegistrationMembers
-from greening._core.parking_lot import ParkingLot
+from greening._compiled import double
+from greening._core.critical import uninterruptible
 from greening._core.poller import ERR, HUP, IN, NVAL, OUT, PRI, RDHUP, READ, WRITE, Poller
+from greening._core.registration import Registration
 from greening._core.task import PARKED, RUNNING, TIMED_OUT, Task
-from greening._core.uninterruptible import uninterruptible
-from greening._originals import raw_socket, strerror
+from greening._originals import raw_socket
 
 _fileno = raw_socket.fileno
-
-
-if TYPE_CHECKING or accelerator is None:
-
-    class RegistrationOps(RegistrationMembers):
-        """What is done for every wait."""
-
-        __slots__ = ()
-
-        @property
-        def wanted(self) -> int:
-            """The events that tasks wait for."""
-            return (IN | PRI | RDHUP if self.readers else 0) | (OUT if self.writers else 0)
-
-        def enter(self, task: Task, mask: int) -> None:
-            """`task`, which is PARKED, waits for events of `mask`."""
-            # Making a lot may run a finaliser, and others may wait here meanwhile: theirs is the lot then.
-            if mask & READ:
-                if self.readers is None:
-                    made = ParkingLot()
-                    if self.readers is None:
-                        self.readers = made
-                self.readers.enter(task)
-            if mask & OUT:
-                if self.writers is None:
-                    made = ParkingLot()
-                    if self.writers is None:
-                        self.writers = made
-                self.writers.enter(task)
-
-        def enter_unless_news(self, task: Task, mask: int) -> bool:
-            """Make `task` PARKED, and `enter`. False, and nothing else: an event has come since the last try began."""
-            task.state = PARKED
-            # First enter, then look: an event that comes in between is told to one or the other.
-            self.enter(task, mask)
-            if self.edge and self.take_news(mask):
-                self.leave(task)
-                task.cancel_park(keep_error=True)
-                return False
-            return True
-
-        def leave(self, task: Task) -> None:
-            """`task` waits no longer, in whichever direction it did."""
-            if self.readers:
-                self.readers.leave(task)
-            if self.writers:
-                self.writers.leave(task)
-
-        def take_news(self, mask: int) -> bool:
-            """Whether an event of `mask` has come since the last try began. From now on, it has not."""
-            news = (mask & READ and self.read_news) or (mask & OUT and self.write_news)
-            if mask & READ:
-                self.read_news = False
-            if mask & OUT:
-                self.write_news = False
-            return bool(news)
-
-else:
-    RegistrationOps = accelerator.RegistrationMembers
-
-
-class Registration(RegistrationOps):
-    """One descriptor of one hub.
-
-    `drained`: a read came back short since the last event, so that the next one would find nothing (streams only).
-    `doubted`: it is to be looked at again, in case that was not so (see doubt).
-    `stream`: short reads may be trusted: a TCP socket on which no hang-up, error or urgent data has been seen.
-    `read_news`, `write_news`: an event has come since the last try began. Code that interrupts a task between a try
-    that fails with EAGAIN and the wait may let the hub run, and a change is reported once: such a wait ends at once.
-    """
-
-    __slots__ = ()
-
-    def __init__(self, fd: int, owner: "ref[Any] | None", edge: bool, stream: bool) -> None:
-        self.fd = fd
-        self.owner = owner
-        self.edge = edge
-        self.stream = stream
-        self.drained = self.doubted = self.read_news = self.write_news = False
-        # Made when they are needed: 10,000 empty ones cost.
-        self.readers = self.writers = None
-
-    def end(self) -> None:
-        """The descriptor is closed: its waiters get OSError (EBADF)."""
-        self.read_news = self.write_news = True  # for whoever is on the way to a wait here: see `release`
-        for lot in (self.readers, self.writers):
-            while lot:
-                task = lot[0]
-                lot.leave(task)
-                task.interrupt(OSError(errno.EBADF, strerror(errno.EBADF)))
-
-    def release(self, events: int) -> None:
-        """Have every waiter try again, and whoever has been interrupted on the way to a wait here."""
-        self.read_news = self.write_news = True
-        for lot in (self.readers, self.writers):
-            if lot:
-                lot.unpark_all(events)
 
 
 @uninterruptible
 class Registry:
     """The registrations of one hub. Use it in the hub's own OS thread only."""
 
-    __slots__ = ("bell", "doubtful", "doubts", "poller", "ready", "regs", "rung")
+    __slots__ = ("wakeup_fd", "to_recheck", "rechecks", "poller", "ready", "regs", "notified")
 
     def __init__(self, poller: Poller, ready: deque[Task]) -> None:
         self.poller = poller
         self.ready = ready
         self.regs: dict[int, Registration] = {}
         # Those that are to be looked at again, and whether any are: see doubt.
-        self.doubtful: list[Registration] = []
-        self.doubts = True
+        self.to_recheck: list[Registration] = []
+        self.rechecks = True
         # The hub's wake-up descriptor, and whether it was among the events.
-        self.bell = -1
-        self.rung = False
+        self.wakeup_fd = -1
+        self.notified = False
 
     def socket(self, fd: int, owner: Any, stream: bool) -> Registration:
         """The registration of a socket of ours, armed once and for all.
@@ -150,7 +51,7 @@ class Registry:
             if known is owner:
                 return reg
             if isinstance(known, raw_socket) and _fileno(known) == fd:
-                return self._share(reg, owner)
+                return self._duplicate(reg, owner)
             self._evict(reg)
         reg = Registration(fd, ref(owner), self.poller.edge, stream and self.poller.edge)
         if reg.edge:
@@ -161,11 +62,10 @@ class Registry:
             return reg
         return self.socket(fd, owner, stream)
 
-    def _share(self, reg: Registration, owner: Any) -> Registration:
+    def _duplicate(self, reg: Registration, owner: Any) -> Registration:
         # Two socket objects have one number: `socket(fileno=...)` of a live one, or a number that was closed behind our
         # back. Armed again, the entry is that of the file which has the number now. If each threw the other's waiters
-        # out,
-        # the two would wake each other for ever.
+        # out, the two would wake each other for ever.
         if reg.edge:
             self.poller.arm_edge(reg.fd)  # it may fail; then nothing has changed
         reg.owner = ref(owner)
@@ -306,13 +206,13 @@ class Registry:
     def rearm(self) -> None:
         """Have the system report again what is ready: events may have been lost."""
         for reg in tuple(self.regs.values()):
-            self._rearm(reg)
+            self.rearm_one(reg)
         if self.poller.edge:
-            self.poller.arm_edge(self.bell)
+            self.poller.arm_edge(self.wakeup_fd)
         else:
-            self.poller.arm_once(self.bell, IN)
+            self.poller.arm_once(self.wakeup_fd, IN)
 
-    def _rearm(self, reg: Registration) -> None:
+    def rearm_one(self, reg: Registration) -> None:
         """Have what is ready reported, again."""
         try:
             if reg.edge:
@@ -329,39 +229,13 @@ class Registry:
 
     def _settle(self, reg: Registration) -> None:
         if reg.wanted:
-            self._rearm(reg)
+            self.rearm_one(reg)
         else:
             if reg.owner is None:
                 self._drop(reg)
             self.poller.disarm(reg.fd)
             if (later := self.regs.get(reg.fd)) is not None:  # code that has interrupted this waits for it
-                self._rearm(later)
-
-    def dispatch(self, events: list[tuple[int, int]]) -> None:
-        """Wake whoever waits for these events."""
-        regs = self.regs
-        for fd, mask in events:
-            reg = regs.get(fd)
-            if reg is None:
-                if fd == self.bell:
-                    self.rung = True
-                continue
-            reg.drained = False
-            if mask & (PRI | RDHUP | HUP | ERR | NVAL):
-                reg.stream = False
-                if mask & NVAL:  # poll(2) says of a closed descriptor what epoll_ctl(2) says by EBADF
-                    self.forget(fd)
-                    continue
-            if mask & READ:
-                reg.read_news = True
-                if reg.readers:
-                    reg.readers.unpark_all(mask)
-            if mask & WRITE:
-                reg.write_news = True
-                if reg.writers:
-                    reg.writers.unpark_all(mask)
-            if not reg.edge and reg.wanted:
-                self._rearm(reg)
+                self.rearm_one(later)
 
     def forget(self, fd: int, only: Registration | None = None) -> None:
         """`fd` is about to be closed: wake its waiters with EBADF and leave the poller. Idempotent.
@@ -387,14 +261,33 @@ class Registry:
     def clear(self, poller: Poller) -> None:
         """Start afresh on another poller (after fork)."""
         self.regs.clear()
-        self.doubtful.clear()  # their timer has stayed in the parent
+        self.to_recheck.clear()  # their timer has stayed in the parent
         self.poller = poller
 
 
-if accelerator is not None:
-    _dispatch = Registry.dispatch
-
-    def _dispatch_compiled(self: Registry, events: list[tuple[int, int]]) -> None:
-        accelerator.dispatch(self.regs, events, self, _dispatch)
-
-    Registry.dispatch = _dispatch_compiled  # type: ignore[method-assign]  # its double
+@double
+def dispatch(registry: Registry, events: list[tuple[int, int]]) -> None:
+    """Wake the tasks that wait for these events of a registry's descriptors. In the hub."""
+    regs = registry.regs
+    for fd, mask in events:
+        reg = regs.get(fd)
+        if reg is None:
+            if fd == registry.wakeup_fd:
+                registry.notified = True
+            continue
+        reg.drained = False
+        if mask & (PRI | RDHUP | HUP | ERR | NVAL):
+            reg.stream = False
+            if mask & NVAL:  # poll(2) says of a closed descriptor what epoll_ctl(2) says by EBADF
+                registry.forget(fd)
+                continue
+        if mask & READ:
+            reg.read_news = True
+            if reg.readers:
+                reg.readers.unpark_all(mask)
+        if mask & WRITE:
+            reg.write_news = True
+            if reg.writers:
+                reg.writers.unpark_all(mask)
+        if not reg.edge and reg.wanted:
+            registry.rearm_one(reg)

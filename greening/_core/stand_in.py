@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from greenlet import getcurrent, greenlet
 
-from greening._core.task import READY, RUNNING, Task
-from greening._core.uninterruptible import uninterruptible
+from greening._core.critical import uninterruptible
+from greening._core.task import DEAD, READY, RUNNING, Task
 
 if TYPE_CHECKING:
     from greening._core.hub import Hub
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class _Hold(list[None]):
     """In the place of the `switch` of a task that is held: its `clear` notes that its turn has come.
 
-    It is a method of C: between "this carrier is idle" and the switch no Python code may run.
+    It is a method of C: between "this runner is idle" and the switch no Python code may run.
     """
 
     __slots__ = ("stand_in",)
@@ -132,3 +132,34 @@ class Interruption:
                 return task.interrupt(error)
             task = task._outer
         return False
+
+
+# What stands for the loop: its greenlet, and its task.
+
+
+if TYPE_CHECKING:
+    from greening._core.hub import Hub
+
+
+class HubTask(Task):
+    """Stands for the hub where the running task is asked for. It is never RUNNING: its stand-ins park."""
+
+    __slots__ = ()
+
+    def __init__(self, hub: "Hub") -> None:
+        super().__init__(hub)
+        self.name = "hub"
+        self.state = DEAD
+
+
+class HubGreenlet(greenlet):
+    """The greenlet of the loop. Parent of every runner.
+
+    Attributes:
+        depth: how many loops, suspended now, it was started from.
+    """
+
+    __slots__ = ("_greening_task", "depth")
+
+    _greening_task: Task
+    depth: int

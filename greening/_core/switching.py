@@ -1,95 +1,113 @@
 """The switch from a task that parks to the next: members of the hub, in Python or compiled."""
 
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from greening._compiled import accelerator
+from greening._compiled import accelerator, double
 from greening._core.critical import rest_collector, wake_collector
-from greening._core.members import HubMembers
 from greening._core.slices import ROUND_SECONDS, SLICE_SECONDS, TRIES
 from greening._core.task import DEAD
 from greening._originals import thread_time
 
-if TYPE_CHECKING or accelerator is None:
+if TYPE_CHECKING:
+    from greening._core.runner import Runner
+    from greening._core.task import Task
 
-    class HubOps(HubMembers):
-        """What is done with a hub all the time."""
-
-        now: Callable[[], float]
-        turns: int
-        # The accelerator keeps its own of the following.
-        round_end = slice_end = 0.0
-        # When the processor's time of this OS thread was looked up last, what it was, and time that was not used since
-        # a slice was used up.
-        looked_up = used_then = unused = 0.0
-        _resting = False
-        _enter: Callable[[], Any]
-
-        def switch(self) -> Any:
-            """Leave the running greenlet for the next runnable task, or for the loop. Returns when it is resumed."""
-            ready = self.ready
-            if ready and self.turn_begins() and ready:
-                # From here to the switch nothing is called that could run a finaliser.
-                resume = ready[0].resume
-                if resume is not None:
-                    del ready[0]
-                else:
-                    resume = self._start_first()
-                if resume is not None:
-                    self.turns -= 1
-                    return resume()
-            return self._enter()
-
-        def turn_begins(self) -> bool:
-            """Whether the round goes on, by the count and by the time. If so, what runs next has a slice of its own."""
-            now = self.now()
-            if self.turns <= 0 or now >= self.round_end:
-                return False
-            self.slice_end = now + SLICE_SECONDS
-            return True
-
-        def _start_first(self) -> Callable[..., Any] | None:
-            """Take the first runnable task and give it an idle carrier. None: there is none, or the task is dead."""
-            ready, idle = self.ready, self.idle
-            if not ready or not idle:
-                return None
-            # No call from here on.
-            task = ready[0]
-            if task.state == DEAD or task.resume is not None:
-                return None
-            carrier = idle[-1]
-            del idle[-1], ready[0]
-            carrier._greening_task = task
-            carrier.gr_context = task.context
-            task.resume = carrier.resume
-            return carrier.resume
-
-        def begin_round(self, turns: int) -> None:
-            """From now on the runnable tasks have their turns, until a number of switches or the time is used up."""
-            now = self.now()
-            self.turns = turns
-            self.round_end = now + ROUND_SECONDS
-            self.slice_end = now + SLICE_SECONDS
-            if now - self.looked_up > ROUND_SECONDS:
-                self.looked_up = now
-                self.used_then = thread_time()
-
-        def rest(self) -> None:
-            """Have the garbage collector rest, if it does not yet, until `work`: see critical."""
-            if not self._resting:
-                self._resting = True
-                rest_collector()
-
-        def work(self) -> None:
-            """Undo `rest`, if that is not done yet."""
-            if self._resting:
-                self._resting = False
-                wake_collector()
-
-        def begin_slice(self, now: float) -> None:
-            """What runs from `now` on has a slice of its own: see fairness."""
-            self.slice_end = now + SLICE_SECONDS
-
-else:
-    HubOps = accelerator.HubMembers
+if accelerator is not None:
     accelerator.set_round(ROUND_SECONDS, SLICE_SECONDS, TRIES)
+
+
+@double
+class HubOps:
+    """What happens in every hub all the time. See `Hub`, which is the whole.
+
+    Attributes:
+        ready: runnable tasks, in order. There from the start, and always the same object.
+        round_end, slice_end: hub time in seconds. (The accelerator keeps its own.)
+        looked_up: hub time at which this OS thread's time on the processor was looked up; used_then: what it was.
+        unused: seconds without the processor since a slice was used up.
+    """
+
+    idle: "list[Runner]"
+    main: "Task"
+    ready: "deque[Task]"
+    runner_refs: Any
+    runners: "set[Runner]"
+
+    now: Callable[[], float]
+    switches_left: int
+    round_end = slice_end = 0.0
+    looked_up = used_then = unused = 0.0
+    _resting = False
+    _enter: Callable[[], Any]
+
+    def __new__(cls, *args: object, **kwargs: object) -> "HubOps":
+        self = object.__new__(cls)
+        self.ready = deque()
+        return self
+
+    def switch(self) -> Any:
+        """Leave the running greenlet for the next runnable task, or for the loop. Returns when it is resumed."""
+        ready = self.ready
+        if ready and self.turn_begins() and ready:
+            # From here to the switch nothing is called that could run a finaliser.
+            resume = ready[0].resume
+            if resume is not None:
+                del ready[0]
+            else:
+                resume = self._start_first()
+            if resume is not None:
+                self.switches_left -= 1
+                return resume()
+        return self._enter()
+
+    def turn_begins(self) -> bool:
+        """Whether the round goes on, by the count and by the time. If so, what runs next has a slice of its own."""
+        now = self.now()
+        if self.switches_left <= 0 or now >= self.round_end:
+            return False
+        self.slice_end = now + SLICE_SECONDS
+        return True
+
+    def _start_first(self) -> Callable[..., Any] | None:
+        """Take the first runnable task and give it an idle runner. None: there is none, or the task is dead."""
+        ready, idle = self.ready, self.idle
+        if not ready or not idle:
+            return None
+        # No call from here on.
+        task = ready[0]
+        if task.state == DEAD or task.resume is not None:
+            return None
+        runner = idle[-1]
+        del idle[-1], ready[0]
+        runner._greening_task = task
+        runner.gr_context = task.context
+        task.resume = runner.resume
+        return runner.resume
+
+    def begin_round(self, turns: int) -> None:
+        """From now on the runnable tasks have their turns, until a number of switches or the time is used up."""
+        now = self.now()
+        self.switches_left = turns
+        self.round_end = now + ROUND_SECONDS
+        self.slice_end = now + SLICE_SECONDS
+        if now - self.looked_up > ROUND_SECONDS:
+            self.looked_up = now
+            self.used_then = thread_time()
+
+    def rest(self) -> None:
+        """Have the garbage collector rest, if it does not yet, until `work`: see critical."""
+        if not self._resting:
+            self._resting = True
+            rest_collector()
+
+    def work(self) -> None:
+        """Undo `rest`, if that is not done yet."""
+        if self._resting:
+            self._resting = False
+            wake_collector()
+
+    def begin_slice(self, now: float) -> None:
+        """What runs from `now` on has a slice of its own: see fairness."""
+        self.slice_end = now + SLICE_SECONDS

@@ -6,7 +6,7 @@ Laws:
   Only a RUNNING task may become PARKED. A finaliser or a signal handler that interrupts a task on its way to a park,
   and waits itself, waits as a task of its own: `waiter` gives it (see stand_in).
 - `resume` is the bound `switch` of the greenlet, never looked up at the call: a suspended caller of `resume()` then
-  holds the method object and not the greenlet, whose reference count can tell whether anything keeps it (see carrier).
+  holds the method object and not the greenlet, whose reference count can tell whether anything keeps it (see runner).
 - An error that comes while the task lets others run although it need not wait (`pass_turn`) is kept, and raised by the
   next park: such a call is no point of interruption.
 """
@@ -17,18 +17,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 from greenlet import greenlet as RealGreenlet
 
-from greening._compiled import accelerator
-from greening._core.critical import guard
+from greening._compiled import accelerator, double
+from greening._core.asyncio_state import ASYNCIO
+from greening._core.critical import guard, uninterruptible
 from greening._core.idents import idents
-from greening._core.members import TaskMembers
 from greening._core.slices import SLICE_SECONDS
-from greening._core.slots import SLOTS
 from greening._core.timers import deadline_after
-from greening._core.uninterruptible import uninterruptible
 from greening._originals import get_ident
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextvars import Context
+
     from greening._core.hub import Hub
+    from greening._core.timers import Timer
 
 NEW: Final = 0
 RUNNING: Final = 1
@@ -44,6 +46,8 @@ class _TimedOut:
 
 # What a park returns when its deadline came first. An object of its own: every other value belongs to the wakers.
 TIMED_OUT: Final = _TimedOut()
+if accelerator is not None:
+    accelerator.name_timeout(TIMED_OUT)
 
 # What `switch()` without arguments returns where it arrives: CPython has one empty tuple.
 _SWITCHED: Final = ()
@@ -52,8 +56,121 @@ _SWITCHED: Final = ()
 _numbers = count(1)
 
 
+@double
 @uninterruptible
-class Task(TaskMembers):
+class TaskOps:
+    """What happens to every task all the time: it parks, and is woken. See `Task`, which is the whole."""
+
+    __slots__ = (
+        "__weakref__",
+        "_ident",
+        "_locals",
+        "_name",
+        "context",
+        "deadline",
+        "error",
+        "generation",
+        "hub",
+        "resume",
+        "state",
+        "thread_object",
+        "timer",
+        "value",
+    )
+
+    context: "Context | None"
+    deadline: float | None
+    error: BaseException | None
+    generation: int
+    hub: "Hub"
+    resume: "Callable[..., Any] | None"
+    state: int
+    thread_object: Any
+    timer: "Timer | None"
+    value: Any
+    _ident: int
+    _locals: dict[Any, Any] | None
+    _name: str
+
+    # What Task has.
+    cancel_park: "Callable[..., None]"
+    _raise_error: "Callable[[], None]"
+    _set_alarm: "Callable[[float], None]"
+
+    def wake(self, value: Any = None) -> bool:
+        """Have the task resumed with `value`. Thread-safe. False: it does not wait, or another wake-up was first."""
+        hub = self.hub
+        # Here no call stands between the first line and the fourth: CPython switches OS threads at calls and jumps
+        # only.
+        generation = self.generation
+        if self.state != PARKED:
+            return False
+        self.state = READY
+        self.value = value
+        if hub.awake_ident == get_ident():
+            hub.ready.append(self)  # type: ignore[arg-type]  # every one is a Task
+        else:
+            hub.post((self, generation))
+        return True
+
+    def park(self, deadline: float | None = None) -> Any:
+        """Let others run until this task, which must be a running one in state PARKED or READY, is woken.
+
+        Args:
+            deadline: absolute hub time in seconds, or None: no limit.
+        Returns:
+            The waker's value, or TIMED_OUT.
+        Raises:
+            whatever `interrupt` was given. The value of a waker that came before stays in `value`.
+        """
+        if self.error is not None and self.state == PARKED:
+            self.cancel_park(keep_error=True)
+            self._raise_error()
+        if deadline is not None:
+            try:
+                self._set_alarm(deadline)
+            except Exception:  # it is not a real number, or nan
+                self.cancel_park()
+                raise
+        hub = self.hub
+        depth = guard.give_away() if guard.depth else 0
+        slots = None
+        if ASYNCIO.busy is not None and (loop := ASYNCIO.busy()) is not None:
+            slots = ASYNCIO.save(loop)
+        try:
+            # The direct switch of Hub.switch, here: two frames less in everything that waits, and a tenth of its time.
+            ready = hub.ready
+            now = hub.now() if ready else inf
+            if now < hub.round_end and hub.switches_left > 0 and ready and (resume := ready[0].resume) is not None:
+                hub.switches_left -= 1
+                hub.slice_end = now + SLICE_SECONDS
+                del ready[0]
+                came = resume()
+            else:
+                came = hub.switch()
+            while came is not _SWITCHED:
+                # Not one of ours: a foreign greenlet has ended whose parent we are, and its result came up here. Or
+                # the next task is held by a stand-in, and nothing was switched.
+                came = hub.switch()
+        except BaseException:
+            self.cancel_park()
+            raise
+        finally:
+            if slots is not None:
+                ASYNCIO.restore(slots)
+            if depth:
+                guard.take_back(depth)
+        self.state = RUNNING
+        if deadline is not None:
+            self.deadline = None
+        if self.error is not None:
+            self._raise_error()
+        value, self.value = self.value, None
+        return value
+
+
+@uninterruptible
+class Task(TaskOps):
     """A schedulable greenlet: the main greenlet of an OS thread, or a foreign one that called us.
 
     Attributes:
@@ -113,22 +230,6 @@ class Task(TaskMembers):
         # A task that is held by a stand-in has something else in that place.
         return holder if isinstance(holder, RealGreenlet) else holder.greenlet
 
-    def wake(self, value: Any = None) -> bool:
-        """Have the task resumed with `value`. Thread-safe. False: it does not wait, or another wake-up was first."""
-        hub = self.hub
-        # Here no call stands between the first line and the fourth: CPython switches OS threads at calls and jumps
-        # only.
-        generation = self.generation
-        if self.state != PARKED:
-            return False
-        self.state = READY
-        self.value = value
-        if hub.awake == get_ident():
-            hub.ready.append(self)
-        else:
-            hub.post((self, generation))
-        return True
-
     def interrupt(self, error: BaseException) -> bool:
         """Have the task resumed with `error` raised. In its own OS thread only.
 
@@ -149,61 +250,6 @@ class Task(TaskMembers):
         """The task that parks when this one, which is the running one, has to wait: itself, or a stand-in."""
         return self if self.state == RUNNING else self.hub.stand_in(self)
 
-    def park(self, deadline: float | None = None) -> Any:
-        """Let others run until this task, which must be a running one in state PARKED or READY, is woken.
-
-        Args:
-            deadline: absolute hub time in seconds, or None: no limit.
-        Returns:
-            The waker's value, or TIMED_OUT.
-        Raises:
-            whatever `interrupt` was given. The value of a waker that came before stays in `value`.
-        """
-        if self.error is not None and self.state == PARKED:
-            self.cancel_park(keep_error=True)
-            self._raise_error()
-        if deadline is not None:
-            try:
-                self._set_alarm(deadline)
-            except Exception:  # it is not a real number, or nan
-                self.cancel_park()
-                raise
-        hub = self.hub
-        depth = guard.give_away() if guard.depth else 0
-        slots = None
-        if SLOTS.busy is not None and (loop := SLOTS.busy()) is not None:
-            slots = SLOTS.save(loop)
-        try:
-            # The direct switch of Hub.switch, here: two frames less in everything that waits, and a tenth of its time.
-            ready = hub.ready
-            now = hub.now() if ready else inf
-            if now < hub.round_end and hub.turns > 0 and ready and (resume := ready[0].resume) is not None:
-                hub.turns -= 1
-                hub.slice_end = now + SLICE_SECONDS
-                del ready[0]
-                came = resume()
-            else:
-                came = hub.switch()
-            while came is not _SWITCHED:
-                # Not one of ours: a foreign greenlet has ended whose parent we are, and its result came up here. Or
-                # the next task is held by a stand-in, and nothing was switched.
-                came = hub.switch()
-        except BaseException:
-            self.cancel_park()
-            raise
-        finally:
-            if slots is not None:
-                SLOTS.restore(slots)
-            if depth:
-                guard.take_back(depth)
-        self.state = RUNNING
-        if deadline is not None:
-            self.deadline = None
-        if self.error is not None:
-            self._raise_error()
-        value, self.value = self.value, None
-        return value
-
     def pass_turn(self) -> None:
         """Let every runnable task run once, although this one, the running one, need not wait. No interruption.
 
@@ -213,7 +259,7 @@ class Task(TaskMembers):
         hub = self.hub
         if not hub.ready:
             # By way of the hub: tasks that wait for descriptors and timers count as others, too.
-            hub.turns = 0
+            hub.switches_left = 0
         kept = self.error
         trace = None if kept is None else kept.__traceback__
         if self is hub.main:
@@ -256,7 +302,7 @@ class Task(TaskMembers):
         if not keep_error:
             self.error = None
 
-    def lose(self, why: str) -> None:
+    def orphan(self, why: str) -> None:
         """It will never run again: its OS thread is no more. Nothing is freed, since nothing of it may run."""
         self.state = DEAD
 
@@ -282,8 +328,3 @@ class Task(TaskMembers):
     def __repr__(self) -> str:
         state = ("new", "running", "parked", "ready", "dead")[self.state]
         return f"<{type(self).__name__} {self.name!r} {state} at {id(self):#x}>"
-
-
-if accelerator is not None:
-    accelerator.name_timeout(TIMED_OUT)
-    del Task.park, Task.wake  # the compiled ones, which the members bring, are under them

@@ -3,7 +3,7 @@
 import errno
 from functools import partial
 
-from greening._compiled import accelerator
+from greening._compiled import double
 from greening._core.critical import guard
 from greening._core.current import current, hubs
 from greening._core.poller import IN, NO_ROOM, OUT, ROOM_PAUSE
@@ -12,6 +12,7 @@ from greening._core.timers import deadline_after
 from greening._originals import get_ident
 
 
+@double
 def sleep(seconds: float = 0) -> None:
     """Let others run for at least `seconds`; 0 (or less): let everybody who is runnable now run once.
 
@@ -37,11 +38,6 @@ def sleep(seconds: float = 0) -> None:
     task.state = READY
     hub.ready.append(task)
     task.park()
-
-
-if accelerator is not None:
-    accelerator.double_sleep(sleep)
-    sleep = accelerator.sleep
 
 
 def yield_now() -> None:
@@ -106,7 +102,7 @@ def forget_fd(fd: int) -> None:
     for hub in tuple(hubs):
         reg = hub.regs.get(fd)
         if reg is not None:
-            if hub.awake == get_ident():
+            if hub.awake_ident == get_ident():
                 hub.registry.forget(fd)
             else:
                 # When the other hub gets to it, the number may be that of a new file already.

@@ -8,8 +8,8 @@ import os
 from collections import deque
 from typing import Any
 
-from greening._core.descriptors import high_duplicate
-from greening._core.uninterruptible import uninterruptible
+from greening._core.critical import uninterruptible
+from greening._core.poller import high_duplicate
 from greening._originals import RLock, os_close, os_eventfd, os_pipe, os_read, os_set_blocking, os_write
 
 _ONE = (1).to_bytes(8, "little")
@@ -23,8 +23,7 @@ class Wakeup:
 
     def __init__(self) -> None:
         # Between ringing and closing: when the OS thread ends, the number of its bell is free for another file.
-        # Re-entrant,
-        # since a signal handler or a finaliser may ring while we do.
+        # Re-entrant, since a signal handler or a finaliser may ring while we do.
         self._lock = RLock()
         self.inbox: deque[Any] = deque()
         self.sleeping = False
@@ -48,9 +47,9 @@ class Wakeup:
         """Hand `item` to the hub: a task to make runnable, or a callable for the hub to call."""
         self.inbox.append(item)
         if self.sleeping:
-            self.ring()
+            self.notify()
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """End the hub's sleep. Never blocks; a bell that cannot ring any louder has rung already."""
         with self._lock:
             if self._writes < 0:
@@ -60,7 +59,7 @@ class Wakeup:
             except (BlockingIOError, OSError):
                 return
 
-    def silence(self) -> None:
+    def drain(self) -> None:
         """The hub has heard the bell."""
         try:
             os_read(self._reads, 4096)

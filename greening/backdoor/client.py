@@ -61,12 +61,12 @@ class _Terminal:
             if self._connection not in ready:
                 self._send(sys.stdin.readline())
                 continue
-            octets = self._connection.recv(65536)
-            text = self._decode(octets)
-            prompt = text[-4:] if octets and text.endswith((FIRST, NEXT)) else ""
+            data = self._connection.recv(65536)
+            text = self._decode(data)
+            prompt = text[-4:] if data and text.endswith((FIRST, NEXT)) else ""
             sys.stdout.write(text.removesuffix(prompt))
             sys.stdout.flush()
-            if prompt or not octets:
+            if prompt or not data:
                 return prompt
 
 

@@ -90,13 +90,13 @@ class Prompt(InteractiveConsole):
         return line.removesuffix("\n")
 
     def read_line(self) -> str:
-        octets: bytes = self._lines.readline()
-        if INTERRUPT in octets:
+        raw: bytes = self._lines.readline()
+        if INTERRUPT in raw:
             raise KeyboardInterrupt
-        if not self._sources and _HTTP.match(octets):
+        if not self._sources and _HTTP.match(raw):
             _log.warning("backdoor: %s sent an HTTP request, and was cut off", self._address)
             raise ConnectionAbortedError("an HTTP request")
-        return octets.decode(errors="replace").replace("\r\n", "\n")
+        return raw.decode(errors="replace").replace("\r\n", "\n")
 
     def write(self, data: str) -> None:
         self._connection.sendall(data.encode(errors="backslashreplace"))

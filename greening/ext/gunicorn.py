@@ -25,7 +25,7 @@ from gunicorn import sock, util
 from gunicorn.workers.base_async import AsyncWorker
 
 from greening._core.current import current
-from greening._core.greenthread import GreenThread, spawn, strike
+from greening._core.greenthread import GreenThread, spawn, throw_into
 from greening._core.poller import IN
 from greening._core.task import Task
 from greening._core.waiting import yield_now
@@ -94,7 +94,7 @@ class GreeningWorker(AsyncWorker):  # type: ignore[misc]  # gunicorn is untyped
             self.notify()
             self._stopping.wait(interval)
         for acceptor in acceptors:
-            strike(acceptor, GreenletExit())
+            throw_into(acceptor, GreenletExit())
         for listener in self.sockets:
             listener.close()
         self._drain(interval)
@@ -205,12 +205,12 @@ class GreeningWorker(AsyncWorker):  # type: ignore[misc]  # gunicorn is untyped
     def _hang_up(self) -> None:
         """End the connections that wait for a request, as if their time were up."""
         for task, timeout in self._reading.items():
-            strike(task, timeout)
+            throw_into(task, timeout)
 
     def _kill(self) -> None:
         self.log.warning("Worker graceful timeout (pid:%s)", self.pid)
         for thread in self._connections:
-            strike(thread, GreenletExit())
+            throw_into(thread, GreenletExit())
 
 
 class _Bound:

@@ -15,7 +15,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-from greening.patcher.isolate import green_world
+from greening.patcher.isolation import green_space
 from greening.patcher.ledger import LEDGER
 from greening.patches import CATALOGUE
 
@@ -41,7 +41,7 @@ class _Loader:
     def exec_module(module: ModuleType) -> None:
         alias = module.__name__
         name = alias.removeprefix(PREFIX)
-        green = green_world(CATALOGUE).import_copy(name)
+        green = green_space(CATALOGUE).import_copy(name)
         _put(alias, green)
         if not hasattr(green, "__path__"):
             # `os.path` is not found by looking into a package `os`: whoever made it has put it into sys.modules.

@@ -5,9 +5,9 @@ import errno
 from collections.abc import Callable
 from typing import Any
 
-from greening._core.backoff import Backoff
 from greening._core.current import current
-from greening._core.fairness import spend
+from greening._core.external import Backoff
+from greening._core.fairness import fairness_tick
 from greening._core.poller import IN, OUT
 from greening._core.waiting import sleep
 from greening._originals import os_get_blocking, os_set_blocking, raw_socket, strerror
@@ -52,7 +52,7 @@ def _is_number(family: int, host: str | bytes | bytearray) -> bool:
 
 def accept_fd(sock: Any) -> tuple[int, Any]:
     """Wait for a connection; return its descriptor and address."""
-    spend()
+    fairness_tick()
     accepted = _accept_now(sock)
     if accepted is None:
         deadline = deadline_of(sock)
@@ -75,7 +75,7 @@ def _accept_now(sock: Any) -> tuple[int, Any] | None:
 
 def connect(self: Any, address: Any, /) -> None:
     """Connect to `address`. Errors as the stdlib's; names are looked up without stopping the others."""
-    spend()
+    fairness_tick()
     if timeout_of(self) == 0:
         _raw_connect(self, resolved(self, address))
         return
@@ -86,7 +86,7 @@ def connect(self: Any, address: Any, /) -> None:
 
 def connect_ex(self: Any, address: Any, /) -> int:
     """Like `connect`, but returns the errno of connect(2) instead of raising it (0: connected)."""
-    spend()
+    fairness_tick()
     if timeout_of(self) == 0:
         return _raw_connect_ex(self, resolved(self, address))
     try:

@@ -9,8 +9,8 @@ from typing import Any
 
 from greening._core.current import current
 from greening._core.greenthread import GreenThread, kill
-from greening._core.report import report
 from greening._core.task import Task
+from greening._core.unhandled import report_unhandled
 from greening.errors import StopServe
 from greening.net.accept import HANDSHAKE_TIMEOUT, Acceptor
 from greening.net.socket import GreenSocket
@@ -135,4 +135,4 @@ class _Serving:
         if task is not None:
             kill(task, error)
         elif not isinstance(error, StopServe):
-            report(error, thread)
+            report_unhandled(error, thread)

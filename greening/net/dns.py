@@ -17,7 +17,7 @@ Each function has the name, the signature, the results and the errors of its twi
 import socket as _socket
 from typing import Any, Final
 
-from greening._core.fairness import spend
+from greening._core.fairness import fairness_tick
 from greening._originals import gethostbyaddr as _gethostbyaddr
 from greening._originals import gethostbyname as _gethostbyname
 from greening._originals import gethostbyname_ex as _gethostbyname_ex
@@ -29,14 +29,14 @@ _getaddrinfo = _socket.getaddrinfo
 _getfqdn = _socket.getfqdn
 
 # gevent's number. More would not help: libc asks the same few servers one name at a time, and they are what is slow.
-RESOLVERS: Final = NativePool(10, deaf=True)
+RESOLVERS: Final = NativePool(10, block_signals=True)
 
 _NUMERIC_BOTH = _socket.NI_NUMERICHOST | _socket.NI_NUMERICSERV
 
 
 def getaddrinfo(host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0) -> list[Any]:
     """`socket.getaddrinfo`, cooperative: other green threads run while it asks."""
-    spend()
+    fairness_tick()
     if isinstance(flags, int) and _is_number(port):
         if host is None or flags & _socket.AI_NUMERICHOST:
             return _getaddrinfo(host, port, family, type, proto, flags)
@@ -51,7 +51,7 @@ def getaddrinfo(host: Any, port: Any, family: int = 0, type: int = 0, proto: int
 
 def gethostbyname(host: Any, /) -> str:
     """`socket.gethostbyname`, cooperative."""
-    spend()
+    fairness_tick()
     if _is_ipv4(host):
         return _gethostbyname(host)
     return RESOLVERS.execute(_gethostbyname, host)
@@ -73,7 +73,7 @@ def getnameinfo(sockaddr: Any, flags: int, /) -> tuple[str, str]:
         # The same error, whatever it is instead; without this frame, which the traceback keeps, keeping that alive.
         del sockaddr
         return _getnameinfo(None, flags)  # type: ignore[arg-type]  # that is the point
-    spend()
+    fairness_tick()
     if isinstance(flags, int) and flags & _NUMERIC_BOTH == _NUMERIC_BOTH:
         return _getnameinfo(sockaddr, flags)
     return RESOLVERS.execute(_getnameinfo, sockaddr, flags)

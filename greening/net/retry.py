@@ -16,10 +16,10 @@ from typing import Any
 from weakref import ref
 
 from greening._core.current import current, hubs
-from greening._core.fairness import spend
+from greening._core.fairness import fairness_tick
 from greening._core.hub import Hub
 from greening._core.poller import NO_ROOM
-from greening._core.registry import Registration
+from greening._core.registration import Registration
 from greening._core.timers import deadline_after
 from greening._core.waiting import wait_for_room
 from greening._originals import is_finalizing, os_set_blocking, raw_socket, strerror
@@ -166,7 +166,7 @@ def deadline_of(sock: Any) -> float | None:
 
 def attempt(sock: Any, mask: int, user_flags: int, call: Callable[..., Any], *args: Any) -> Any:
     """Call; where that would wait, `retry`. With MSG_DONTWAIT or MSG_ERRQUEUE in `user_flags` it never waits."""
-    spend()
+    fairness_tick()
     try:
         return call(sock, *args)
     except BlockingIOError:

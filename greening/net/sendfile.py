@@ -3,14 +3,14 @@
 import socket as _stdlib
 from typing import Any
 
-from greening._core.fairness import spend
+from greening._core.fairness import fairness_tick
 from greening._core.poller import OUT
 from greening._originals import os_fstat, os_get_blocking, os_sendfile, os_set_blocking, raw_socket
 from greening.net.retry import deadline_of, timeout_of, wait_socket
 
 _fileno = raw_socket.fileno
 
-# Octets per call, at most: more is an OverflowError on some systems (bpo-38319).
+# Bytes per call, at most: more is an OverflowError on some systems (bpo-38319).
 _BLOCK = 2**30
 
 
@@ -53,7 +53,7 @@ def _sendfile_use_sendfile(self: Any, file: Any, offset: int = 0, count: int | N
 def _some(sock: Any, file_fd: int, offset: int, block: int) -> int:
     deadline = None
     while True:
-        spend()
+        fairness_tick()
         sock_fd = _fileno(sock)
         # Every time: somebody else who sends a file, or has the descriptor, may have made it blocking again.
         os_set_blocking(sock_fd, False)

@@ -15,7 +15,8 @@ from typing import Any, cast
 from greening._core.poller import IN, OUT
 from greening._core.waiting import forget_fd
 from greening._originals import raw_socket
-from greening.net.buffers import io_with_turns
+from greening.fdio.buffers import io_with_turns
+from greening.net.complete_io import WAITALL, recv_into_rest, recv_rest, send_rest, sendmsg_rest
 from greening.net.connect import accept_fd, connect, connect_ex, resolved
 from greening.net.retry import (
     DONTWAIT,
@@ -30,7 +31,6 @@ from greening.net.retry import (
 )
 from greening.net.sendfile import _sendfile_use_sendfile
 from greening.net.stream import compiled, recv, recv_all_into, recv_into, send, sendall
-from greening.net.whole import WAITALL, recv_into_rest, recv_rest, send_rest, sendmsg_rest
 
 _fileno = raw_socket.fileno
 _recv = raw_socket.recv
@@ -212,6 +212,12 @@ def _living_sockets() -> Iterator[Any]:
             yield thing
 
 
+def name_like_stdlib(method: FunctionType, name: str, twin: type) -> None:
+    """Have `help` show a method under the name that it has in `twin`, and the text from there if it has none itself."""
+    method.__qualname__ = f"{twin.__name__}.{name}"
+    method.__doc__ = method.__doc__ or getattr(twin, name).__doc__
+
+
 def methods(make: Callable[..., Any]) -> dict[str, Any]:
     """What makes a `socket.socket` class cooperative. `make`: the class of accepted sockets."""
     found: dict[str, Any] = {
@@ -241,7 +247,11 @@ def methods(make: Callable[..., Any]) -> dict[str, Any]:
     }
     if _sendmsg_afalg is not None:
         found["sendmsg_afalg"] = sendmsg_afalg
-    return {**found, **compiled}
+    found |= compiled
+    for name, method in found.items():
+        if isinstance(method, FunctionType):
+            name_like_stdlib(method, name, _stdlib.socket)
+    return found
 
 
 def _makefile_in_turns() -> Any:

@@ -11,11 +11,12 @@ from greenlet import getcurrent
 
 from greening._compiled import accelerator
 from greening._core.current import current
-from greening._core.doubt import doubt
-from greening._core.fairness import spend
+from greening._core.fairness import fairness_tick
 from greening._core.poller import IN, OUT
+from greening._core.recheck import schedule_recheck
 from greening._core.task import Task
 from greening._originals import raw_socket
+from greening.net.complete_io import WAITALL, recv_into_rest, recv_rest, send_rest
 from greening.net.retry import (
     DONTWAIT,
     IMMEDIATE,
@@ -26,7 +27,6 @@ from greening.net.retry import (
     timeouts,
     wait_socket,
 )
-from greening.net.whole import WAITALL, recv_into_rest, recv_rest, send_rest
 
 _fileno = raw_socket.fileno
 _recv = raw_socket.recv
@@ -36,6 +36,15 @@ _raw_gettimeout = raw_socket.gettimeout
 
 
 def recv(self: Any, bufsize: int, flags: int = 0, /) -> bytes:
+    """Receive up to `bufsize` bytes; park until at least one has come.
+
+    Args:
+        flags: of recv(2), MSG_PEEK and the like.
+    Returns:
+        The bytes; none at the end of the stream.
+    Raises:
+        OSError: as the stdlib's. TimeoutError: the socket's timeout has passed; BlockingIOError: it is 0.
+    """
     # The one method that every server spends its time in: what `retry` does is written out here.
     try:
         task: Task = getcurrent()._greening_task  # type: ignore[attr-defined]  # set by the engine
@@ -44,7 +53,7 @@ def recv(self: Any, bufsize: int, flags: int = 0, /) -> bytes:
     hub = task.hub
     reg = hub.regs.get(_fileno(self))
     if reg is None or not reg.drained or flags:
-        spend()
+        fairness_tick()
         if reg is not None:
             reg.read_news = False
         try:
@@ -60,8 +69,8 @@ def recv(self: Any, bufsize: int, flags: int = 0, /) -> bytes:
             return data
     elif bufsize < 1:
         return _recv(self, bufsize, DONTWAIT)  # nothing, at once; or the right error
-    elif not reg.doubted:
-        doubt(hub, reg)
+    elif not reg.recheck_due:
+        schedule_recheck(hub, reg)
     deadline = None if not timeouts and _raw_gettimeout(self) is None else deadline_of(self)
     while True:
         if reg is None or reg.owner is None or reg.owner() is not self:
@@ -80,13 +89,23 @@ def recv(self: Any, bufsize: int, flags: int = 0, /) -> bytes:
 
 
 def recv_into(self: Any, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+    """As `recv`, into a writable buffer.
+
+    Args:
+        nbytes: at most so many bytes; 0: as many as there is room for.
+        flags: of recv(2).
+    Returns:
+        How many bytes came; 0 at the end of the stream.
+    Raises:
+        As `recv`; ValueError: `nbytes` is negative, or more than the buffer has.
+    """
     try:
         hub = getcurrent()._greening_task.hub  # type: ignore[attr-defined]  # set by the engine
         reg = hub.regs.get(_fileno(self))
     except AttributeError:
         reg = None
     if reg is None or not reg.drained or flags:
-        spend()
+        fairness_tick()
         if reg is not None:
             reg.read_news = False
         try:
@@ -101,13 +120,13 @@ def recv_into(self: Any, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
             if reg is not None and reg.stream and got < room and not reg.read_news:
                 reg.drained = True
             return got
-    elif not reg.doubted:
-        doubt(hub, reg)
+    elif not reg.recheck_due:
+        schedule_recheck(hub, reg)
     return _recv_into_parked(self, buffer, nbytes, flags)
 
 
 def _recv_into_parked(sock: Any, buffer: Any, nbytes: int, flags: int) -> int:
-    # What `makefile` hands us is a memoryview; of other buffers the length need not be in octets.
+    # What `makefile` hands us is a memoryview; of other buffers the length need not be in bytes.
     room = (nbytes or len(buffer)) if type(buffer) is memoryview else 0
     if room < 1:
         got = cast(int, attempt(sock, IN, 0, _recv_into, buffer, nbytes, flags | DONTWAIT))
@@ -129,12 +148,21 @@ def _recv_into_parked(sock: Any, buffer: Any, nbytes: int, flags: int) -> int:
 def recv_all_into(sock: Any, buffer: Any, nbytes: int, flags: int, got: int) -> int:
     if not flags & WAITALL:
         return got
-    with memoryview(buffer) as view, view.cast("B") as octets, octets[: nbytes or octets.nbytes] as wanted:
+    with memoryview(buffer) as view, view.cast("B") as raw, raw[: nbytes or raw.nbytes] as wanted:
         return recv_into_rest(sock, (wanted,), got, flags)
 
 
 def send(self: Any, data: Any, flags: int = 0, /) -> int:
-    spend()
+    """Send `data`; park until the system has taken it: all of it where the socket has no timeout, else a part.
+
+    Args:
+        data: bytes, or what has a buffer of bytes. flags: of send(2).
+    Returns:
+        How many bytes were taken.
+    Raises:
+        OSError: as the stdlib's. TimeoutError: the socket's timeout has passed; BlockingIOError: it is 0.
+    """
+    fairness_tick()
     try:
         sent: int = _send(self, data, flags | DONTWAIT)
     except BlockingIOError:
@@ -147,7 +175,14 @@ def send(self: Any, data: Any, flags: int = 0, /) -> int:
 
 
 def sendall(self: Any, data: Any, flags: int = 0, /) -> None:
-    spend()
+    """Send all of `data`; park until the system has taken it. A timeout is for the whole call.
+
+    Args:
+        data: bytes, or what has a buffer of bytes. flags: of send(2).
+    Raises:
+        As `send`. How much was sent before an error is unknown.
+    """
+    fairness_tick()
     try:
         sent: int = _send(self, data, flags | DONTWAIT)
     except BlockingIOError:
@@ -159,8 +194,8 @@ def sendall(self: Any, data: Any, flags: int = 0, /) -> None:
 
 
 def _sendall_rest(sock: Any, data: Any, sent: int, flags: int) -> None:
-    with memoryview(data) as view, view.cast("B") as octets:
-        size = octets.nbytes
+    with memoryview(data) as view, view.cast("B") as raw:
+        size = raw.nbytes
         if sent >= size:
             return
         # One deadline for the whole, as in C (bpo-8372). Slices of a memoryview copy nothing.
@@ -174,9 +209,9 @@ def _sendall_rest(sock: Any, data: Any, sent: int, flags: int) -> None:
             elif deadline is not None and deadline <= current().hub.now():
                 raise TimeoutError("timed out")
             else:
-                spend()
+                fairness_tick()
             try:
-                with octets[sent:] as rest:
+                with raw[sent:] as rest:
                     more = _send(sock, rest, flags | DONTWAIT)
             except BlockingIOError:
                 if flags & IMMEDIATE:
@@ -190,7 +225,7 @@ def _sendall_rest(sock: Any, data: Any, sent: int, flags: int) -> None:
 compiled: dict[str, Any] = {}
 if accelerator is not None:
     _for_compiled = {
-        "doubt": doubt,
+        "schedule_recheck": schedule_recheck,
         "fileno": _fileno,
         "gettimeout": _raw_gettimeout,
         "timeouts": timeouts,

@@ -8,8 +8,8 @@ from typing import Any
 
 from greening._core.current import current
 from greening._core.greenthread import GreenThread, spawn
-from greening._core.report import report
 from greening._core.timers import deadline_after
+from greening._core.unhandled import report_unhandled
 from greening.errors import GreenletExit, StopServe
 from greening.net.accept import HANDSHAKE_TIMEOUT, Acceptor
 from greening.net.convenience import listen
@@ -166,7 +166,7 @@ class StreamServer:
         if isinstance(error, StopServe):
             self.close()
         elif isinstance(error, Exception):
-            report(error, thread)
+            report_unhandled(error, thread)
 
 
 def _listening(listener: Any) -> Any:

@@ -8,8 +8,9 @@ Decision: while one green thread repeats its write, others queue up behind a loc
 
 Fact (BIO_should_retry(3)): OpenSSL says the same "want" where a signal interrupted the system call, and nobody learns
 which it was. The event that told of the data may have come before, and would not come again.
-Decision: a read that parks is looked at again after a moment (see doubt). For a write, which seldom parks, and for a
-read of a socket that is not trusted (any more), the descriptor is armed again: then it reports what is there now.
+Decision: a read that parks is looked at again after a moment (see schedule_recheck). For a write, which seldom parks,
+and for a read of a socket that is not trusted (any more), the descriptor is armed again: then it reports what is there
+now.
 
 Fact: an SSL_read that finds nothing costs a system call and, here, an exception with a formatted message.
 Decision: a reader that had to wait the last time looks into the socket first, where the accelerator makes that cheap.
@@ -22,9 +23,9 @@ from typing import Any
 
 from greening._compiled import accelerator
 from greening._core.current import current
-from greening._core.doubt import doubt
-from greening._core.fairness import spend
+from greening._core.fairness import fairness_tick
 from greening._core.poller import IN, OUT
+from greening._core.recheck import schedule_recheck
 from greening._originals import raw_socket, strerror
 from greening.net.retry import deadline_of, set_tls_timeout, timeout_of, wait_socket
 from greening.net.socket import GreenSocket
@@ -80,7 +81,7 @@ def _wait(sock: Any, mask: int, deadline: float | None, what: str) -> None:
     if reg is not None and reg.edge:
         if mask == IN and reg.stream:
             reg.drained = True
-            doubt(hub, reg)
+            schedule_recheck(hub, reg)
         else:
             hub.poller.arm_edge(reg.fd)
     try:
@@ -104,7 +105,7 @@ def _check_open(sock: Any) -> None:
 
 
 def read(self: Any, len: int = 1024, buffer: Any = None) -> Any:  # the stdlib's name
-    spend()
+    fairness_tick()
     wants = 0
     if _raw_gettimeout(self) == 0:
         members = self.__dict__
@@ -139,19 +140,19 @@ def _look(sock: Any, members: dict[str, Any]) -> None:
 
 
 def write(self: Any, data: Any) -> int:
-    spend()
+    fairness_tick()
     return _write_now(self, _write, data)
 
 
 def send(self: Any, data: Any, flags: int = 0) -> int:
-    spend()
+    fairness_tick()
     engine = self._sslobj
     if engine is None:
         return _send(self, data, flags)
     if flags or _raw_gettimeout(self) != 0 or "_greening_write_lock" in self.__dict__:
         return _write_now(self, _send, data, flags)
     try:
-        return engine.write(data)  # type: ignore[no-any-return]  # octets written
+        return engine.write(data)  # type: ignore[no-any-return]  # bytes written
     except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
         if timeout_of(self) == 0:
             raise
@@ -164,7 +165,7 @@ def sendall(self: Any, data: Any, flags: int = 0) -> None:
         return
     sent = self.send(data)
     if sent < len(data):
-        with memoryview(data) as octets, octets[sent:] as rest:
+        with memoryview(data) as raw, raw[sent:] as rest:
             _sendall(self, rest)
 
 
@@ -191,7 +192,7 @@ def _in_turn(sock: Any, wants: int, call: Callable[..., int], *args: Any) -> int
             raise _timed_out("write")
         raise ssl.SSLWantWriteError(ssl.SSL_ERROR_WANT_WRITE, "another write is under way")
     try:
-        return _repeat(sock, "write", call, *args, wants=wants)  # type: ignore[no-any-return]  # octets written
+        return _repeat(sock, "write", call, *args, wants=wants)  # type: ignore[no-any-return]  # bytes written
     finally:
         lock.release()
         if not lock.locked():

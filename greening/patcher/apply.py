@@ -17,13 +17,13 @@ from functools import partial
 from types import ModuleType
 
 from greening.errors import PatchError
-from greening.patcher.behind import class_behind, function_behind, nothing_in_front
-from greening.patcher.bound import rebind_methods
 from greening.patcher.deferred import watch
+from greening.patcher.introspect import is_module
 from greening.patcher.ledger import ABSENT, BEHIND, Changes, Ledger
-from greening.patcher.look import is_module
 from greening.patcher.rebind import rebind
 from greening.patcher.spec import Entry, Patch, Undo
+from greening.patcher.stale_methods import rebind_methods
+from greening.patcher.wrapped_names import class_behind, function_behind, nothing_in_front
 
 Recorder = Callable[[str, str, object, object], None]
 

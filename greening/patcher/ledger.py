@@ -10,7 +10,7 @@ from types import CellType, FunctionType, MemberDescriptorType
 
 from greening._originals import RLock
 from greening.errors import PatchError
-from greening.patcher.look import Namespace, class_dict
+from greening.patcher.introspect import Namespace, class_dict
 from greening.patcher.spec import Entry
 
 

@@ -13,8 +13,8 @@ from collections.abc import Collection, Iterator, Mapping
 from types import BuiltinFunctionType, FunctionType
 from typing import Any, cast
 
+from greening.patcher.introspect import Namespace, class_dict, is_class, is_kept, is_module, module_dict, slots_of
 from greening.patcher.ledger import ABSENT, Changes
-from greening.patcher.look import Namespace, class_dict, is_class, is_kept, is_module, module_dict, slots_of
 
 Replaced = Mapping[str, Mapping[str, tuple[object, object]]]
 Greens = dict[int, tuple[object, object]]

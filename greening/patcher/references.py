@@ -11,9 +11,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from types import BuiltinMethodType, CellType, FrameType, MethodType, ModuleType
 from typing import cast
 
-from greening.patcher.look import is_kept, parts_of
-from greening.patcher.paths import Paths
-from greening.patcher.places import Holder, Objects, module_name, owners_of, places
+from greening.patcher.binding import Binding, Objects, module_name, owners_of, places
+from greening.patcher.introspect import is_kept, parts_of
+from greening.patcher.naming import Paths
 
 _METHODS = frozenset({BuiltinMethodType, MethodType})
 
@@ -24,7 +24,7 @@ _MAX_CLIMB = 5
 
 def holders(
     predicate: Callable[[object], bool], kinds: Collection[type] = (), ignore: Iterable[object] = ()
-) -> list[Holder]:
+) -> list[Binding]:
     """Every place in the process that refers to an object for which `predicate` is true.
 
     Places inside greening itself, importlib and debuggers (`look.KEEPERS`) are left out. Thread-safety: a picture of
@@ -67,12 +67,12 @@ def _referents(things: list[object]) -> list[object]:
     return [part for module in modules for part in parts_of(module)] + gc.get_referents(*others)
 
 
-def _holders_of(wanted: Objects, ours: Collection[int]) -> list[Holder]:
+def _holders_of(wanted: Objects, ours: Collection[int]) -> list[Binding]:
     containers = [container for container in _referrers(list(wanted.values())) if id(container) not in ours]
     owners = owners_of(containers)
     nobodys = [c for c in containers if type(c) in _ANYBODYS and id(c) not in owners]
     kept = _kept(nobodys, ours)
-    found: dict[tuple[int, object], Holder] = {}
+    found: dict[tuple[int, object], Binding] = {}
     for container in containers:
         if id(container) in kept:
             continue

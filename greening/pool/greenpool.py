@@ -3,12 +3,11 @@
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from greening._core.critical import guard
+from greening._core.critical import guard, uninterruptible
 from greening._core.current import current
-from greening._core.fairness import spend
+from greening._core.fairness import fairness_tick
 from greening._core.greenthread import GreenThread, spawn
 from greening._core.parking_lot import ParkingLot
-from greening._core.uninterruptible import uninterruptible
 from greening.pool.greenmap import GreenMap
 from greening.pool.job import Job, works_for
 
@@ -144,7 +143,7 @@ class GreenPool:
         """
         if self._is_worker():
             raise AssertionError("calling waitall() from within one of the GreenPool's green threads will deadlock")
-        spend()
+        fairness_tick()
         while self.coroutines_running:
             with guard:
                 if not self.coroutines_running:

@@ -3,13 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from greening._core.critical import guard
+from greening._core.critical import guard, uninterruptible
 from greening._core.parking_lot import ParkingLot
 from greening._core.running import waiting_task
 from greening._core.task import TIMED_OUT
 from greening._core.timers import deadline_after
-from greening._core.uninterruptible import uninterruptible
-from greening.sync.lock import Lock, RLock, acquire_anyway
+from greening.sync.lock import Lock, RLock, acquire_uninterruptibly
 
 
 @uninterruptible
@@ -71,7 +70,7 @@ class Condition:
         finally:
             if isinstance(self._lock, RLock):
                 self._lock._acquire_restore(saved)
-            elif (interruption := acquire_anyway(self._lock.acquire)) is not None:
+            elif (interruption := acquire_uninterruptibly(self._lock.acquire)) is not None:
                 raise interruption
 
     def wait_for(self, predicate: Callable[[], Any], timeout: float | None = None) -> Any:

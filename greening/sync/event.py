@@ -5,11 +5,10 @@ Not `threading.Event`: that one is a flag, goes up and down, and carries nothing
 
 from typing import Any, Final
 
-from greening._core.critical import guard
-from greening._core.fairness import spend
+from greening._core.critical import guard, uninterruptible
+from greening._core.fairness import fairness_tick
 from greening._core.parking_lot import ParkingLot
 from greening._core.task import TIMED_OUT
-from greening._core.uninterruptible import uninterruptible
 
 
 class _NotSent:
@@ -20,7 +19,7 @@ class _NotSent:
 NOT_SENT: Final = _NotSent()
 
 
-class _Sending:
+class _Outcome:
     """What one `send` is about: who waits for it, and what was sent. `reset` makes a new one, and who waited for the
     old one still gets what was sent then.
     """
@@ -56,7 +55,7 @@ class Event:
     __slots__ = ("__weakref__", "_sending")
 
     def __init__(self) -> None:
-        self._sending = _Sending()
+        self._sending = _Outcome()
 
     def reset(self) -> None:
         """Make an event that was sent ready for another send.
@@ -66,7 +65,7 @@ class Event:
         """
         if self._sending.result is NOT_SENT:
             raise AssertionError("trying to re-reset() a fresh event")
-        self._sending = _Sending()
+        self._sending = _Outcome()
 
     def ready(self) -> bool:
         """True when a value or an exception was sent."""
@@ -105,7 +104,7 @@ class Event:
         """
         sending = self._sending
         if sending.result is not NOT_SENT:
-            spend()
+            fairness_tick()
             return sending.outcome()
         # First enter, then look: another OS thread may send, and then looks for waiters.
         task = sending.waiters.enter()

@@ -11,12 +11,12 @@ that was used there hears of that and drops what it had for it.
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import ref
 
 from greenlet import getcurrent as _getcurrent
 
-from greening._compiled import accelerator
+from greening._compiled import accelerator, double
 from greening._core.current import current
 from greening._originals import get_ident, real_local
 
@@ -112,41 +112,18 @@ def is_data_descriptor(kind: type, name: str) -> bool:
     return False
 
 
-if TYPE_CHECKING or accelerator is None:
-
-    class LocalMembers:
-        """See `local`."""
-
-        __slots__ = ("__weakref__", "_local_attributes")
-
-        _local_attributes: Attributes
-
-    _object_set: Callable[[object, str, Any], None] = object.__setattr__
-    _object_delete: Callable[[object, str], None] = object.__delattr__
-else:
-    LocalMembers = accelerator.LocalMembers
-    _object_set = _object_delete = accelerator.generic_set
+# `object.__setattr__` and `__delattr__` refuse an object whose type has its own in C.
+_object_set: Callable[[object, str, Any], None] = object.__setattr__ if accelerator is None else accelerator.generic_set
+_object_delete: Callable[[object, str], None] = object.__delattr__ if accelerator is None else accelerator.generic_set
 
 
-class local(LocalMembers):
-    """Attributes per green thread. Interface and rules of `threading.local`.
+@double
+class LocalOps:
+    """What happens at every access to an attribute. See `local`, which is the whole."""
 
-    A subclass's `__init__` runs again, with the same arguments, in every thread that touches the object; `__slots__` of
-    a subclass are shared between threads. The values are freed when their thread ends or the object dies. Foreign
-    greenlets have their own, too. Thread-safety: complete.
-    """
+    __slots__ = ("__weakref__", "_local_attributes")
 
-    __slots__ = ()
-
-    def __new__(cls, /, *args: Any, **kwargs: Any) -> "local":
-        if (args or kwargs) and cls.__init__ is object.__init__:
-            raise TypeError("Initialization arguments are not supported")
-        self = object.__new__(cls)
-        everybodys = Attributes(args, kwargs)
-        _object_set(self, "_local_attributes", everybodys)
-        # `type.__call__` runs `__init__` for the maker: the first look-up must not run it again.
-        everybodys.enter()
-        return self
+    _local_attributes: Attributes
 
     def __getattribute__(self, name: str) -> Any:
         try:
@@ -180,13 +157,26 @@ class local(LocalMembers):
             del mine[name]
 
 
-# The slot, past `__getattribute__`.
-_attributes_of: Callable[[local], Attributes] = LocalMembers.__dict__["_local_attributes"].__get__
+class local(LocalOps):
+    """Attributes per green thread. Interface and rules of `threading.local`.
 
-if accelerator is not None:
-    accelerator.double_local(local.__getattribute__, local.__setattr__, local.__delattr__)
-    del (
-        local.__getattribute__,
-        local.__setattr__,
-        local.__delattr__,
-    )  # the compiled ones, of the members, are under them
+    A subclass's `__init__` runs again, with the same arguments, in every thread that touches the object; `__slots__` of
+    a subclass are shared between threads. The values are freed when their thread ends or the object dies. Foreign
+    greenlets have their own, too. Thread-safety: complete.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, /, *args: Any, **kwargs: Any) -> "local":
+        if (args or kwargs) and cls.__init__ is object.__init__:
+            raise TypeError("Initialization arguments are not supported")
+        self = object.__new__(cls)
+        everybodys = Attributes(args, kwargs)
+        _object_set(self, "_local_attributes", everybodys)
+        # `type.__call__` runs `__init__` for the maker: the first look-up must not run it again.
+        everybodys.enter()
+        return self
+
+
+# The slot, past `__getattribute__`.
+_attributes_of: Callable[[LocalOps], Attributes] = LocalOps.__dict__["_local_attributes"].__get__

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from greenlet import getcurrent, greenlet
 
-from greening._compiled import accelerator
-from greening._core.critical import guard
-from greening._core.fairness import share
+from greening._compiled import accelerator, double
+from greening._core.critical import guard, uninterruptible
+from greening._core.fairness import yield_if_used_up
 from greening._core.parking_lot import ParkingLot, resume
-from greening._core.seconds import stdlib_number
 from greening._core.slices import SLICE
 from greening._core.task import TIMED_OUT
-from greening._core.uninterruptible import uninterruptible
+from greening._core.timers import stdlib_number
 from greening._originals import allocate_lock, monotonic
 from greening.errors import GreeningError
 
@@ -48,7 +47,7 @@ def check_timeout(blocking: bool, timeout: float) -> float | None:
 
 
 @uninterruptible
-def acquire_anyway(acquire: Callable[[], object]) -> BaseException | None:
+def acquire_uninterruptibly(acquire: Callable[[], object]) -> BaseException | None:
     """Take a lock however often the wait for it is interrupted (kill, timeout); return the last interruption, if any.
 
     Raises:
@@ -65,45 +64,23 @@ def acquire_anyway(acquire: Callable[[], object]) -> BaseException | None:
             interruption = error
 
 
-if TYPE_CHECKING or accelerator is None:
-
-    class LockMembers:
-        """See `Lock`."""
-
-        __slots__ = ("__weakref__", "_real", "_waiters")
-
-        _real: "RealLock"
-        _waiters: ParkingLot
-
-    class RLockMembers:
-        """See `RLock`."""
-
-        __slots__ = ("__weakref__", "_count", "_owner", "_waiters")
-
-        _count: int
-        _owner: greenlet | None
-        _waiters: ParkingLot
-
-    make_state = allocate_lock
-else:
-    LockMembers = accelerator.LockMembers
-    RLockMembers = accelerator.RLockMembers
-    # A step of C is atomic on every OS thread, and shorter than taking a real lock.
-    make_state = accelerator.Cell
+# The state of a Lock. A step of C is atomic on every OS thread, and shorter than taking a real lock.
+make_state = allocate_lock if accelerator is None else accelerator.Cell
 
 
+@double
 @uninterruptible
-class Lock(LockMembers):
-    """Mutual exclusion. Not owned: any thread may release it. Interface and errors of `threading.Lock`.
+class LockOps:
+    """What a Lock does when nothing has to wait. See `Lock`, which is the whole."""
 
-    Thread-safety: complete. `release` never switches. Unlike with the stdlib's, waiters are served in order of arrival.
-    """
+    __slots__ = ("__weakref__", "_real", "_waiters")
 
-    __slots__ = ()
+    _real: "RealLock"
+    _waiters: ParkingLot
 
-    def __init__(self) -> None:
-        self._real = make_state()
-        self._waiters = ParkingLot()
+    # What Lock has.
+    _acquire: Callable[[bool, float], bool]
+    _hand_over: Callable[[], None]
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """Take the lock; park while it is taken.
@@ -117,13 +94,65 @@ class Lock(LockMembers):
             ValueError, OverflowError: as the stdlib's.
         """
         if monotonic() >= SLICE.until:
-            share()
+            yield_if_used_up()
         if timeout == -1:
             if self._real.acquire(False):
                 return True
             if not blocking:
                 return False
         return self._acquire(blocking, timeout)
+
+    def acquire_lock(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """Old name of `acquire`."""
+        return self.acquire(blocking, timeout)
+
+    def release(self) -> None:
+        """Hand the lock to the first waiter, or open it.
+
+        Raises:
+            RuntimeError: it is not locked.
+        """
+        if self._waiters:
+            self._hand_over()
+            return
+        self._real.release()
+        # A waiter may have queued up between the look and the release.
+        if self._waiters and self._real.acquire(False):
+            self._hand_over()
+
+    def release_lock(self) -> None:
+        """Old name of `release`."""
+        self.release()
+
+    def locked(self) -> bool:
+        """True while it is taken."""
+        return self._real.locked()
+
+    def locked_lock(self) -> bool:
+        """Old name of `locked`."""
+        return self.locked()
+
+    def __enter__(self) -> bool:
+        if monotonic() >= SLICE.until:
+            yield_if_used_up()
+        return self._real.acquire(False) or self._acquire(True, -1)
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.release()
+
+
+@uninterruptible
+class Lock(LockOps):
+    """Mutual exclusion. Not owned: any thread may release it. Interface and errors of `threading.Lock`.
+
+    Thread-safety: complete. `release` never switches. Unlike with the stdlib's, waiters are served in order of arrival.
+    """
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        self._real = make_state()
+        self._waiters = ParkingLot()
 
     def _acquire(self, blocking: bool, timeout: float) -> bool:
         seconds = check_timeout(blocking, timeout)
@@ -142,24 +171,6 @@ class Lock(LockMembers):
                 return True
         return waiters.wait(task, seconds, self._pass_on) is not TIMED_OUT
 
-    acquire_lock = acquire
-
-    def release(self) -> None:
-        """Hand the lock to the first waiter, or open it.
-
-        Raises:
-            RuntimeError: it is not locked.
-        """
-        if self._waiters:
-            self._hand_over()
-            return
-        self._real.release()
-        # A waiter may have queued up between the look and the release.
-        if self._waiters and self._real.acquire(False):
-            self._hand_over()
-
-    release_lock = release
-
     def _hand_over(self) -> None:
         with guard:
             if not self._real.locked() or self._waiters.unpark() is None:
@@ -167,20 +178,6 @@ class Lock(LockMembers):
 
     def _pass_on(self, value: object) -> None:
         """A waiter was given the lock, and is interrupted."""
-        self.release()
-
-    def locked(self) -> bool:
-        """True while it is taken."""
-        return self._real.locked()
-
-    locked_lock = locked
-
-    def __enter__(self) -> bool:
-        if monotonic() >= SLICE.until:
-            share()
-        return self._real.acquire(False) or self._acquire(True, -1)
-
-    def __exit__(self, *exc_info: object) -> None:
         self.release()
 
     def _at_fork_reinit(self) -> None:
@@ -203,19 +200,20 @@ def running() -> greenlet:
         return _LAST
 
 
+@double
 @uninterruptible
-class RLock(RLockMembers):
-    """A lock that its owner may take again. Interface and errors of `threading.RLock`.
+class RLockOps:
+    """What an RLock does when nothing has to wait. See `RLock`, which is the whole."""
 
-    The owner is the greenlet. Thread-safety: complete; `release` never switches.
-    """
+    __slots__ = ("__weakref__", "_count", "_owner", "_waiters")
 
-    __slots__ = ()
+    _count: int
+    _owner: greenlet | None
+    _waiters: ParkingLot
 
-    def __init__(self) -> None:
-        self._owner = None
-        self._count = 0
-        self._waiters = ParkingLot()
+    # What RLock has.
+    _acquire: Callable[[greenlet, bool, float], bool]
+    _hand_over: Callable[[], None]
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """Take the lock, or take it once more. Arguments, result and errors as `Lock.acquire`."""
@@ -227,7 +225,7 @@ class RLock(RLockMembers):
             self._count += 1
             return True
         if monotonic() >= SLICE.until:
-            share()
+            yield_if_used_up()
         if timeout == -1:
             # One step for every OS thread, and for finalisers: no call in it.
             if self._owner is None:
@@ -237,26 +235,6 @@ class RLock(RLockMembers):
             if not blocking:
                 return False
         return self._acquire(me, blocking, timeout)
-
-    def _acquire(self, me: greenlet, blocking: bool, timeout: float) -> bool:
-        """Take it, in the name of `me`, the running greenlet."""
-        seconds = check_timeout(blocking, timeout)
-        if self._owner is None:  # as above
-            self._owner = me
-            self._count = 1
-            return True
-        if not blocking or seconds == 0:
-            return False
-        waiters = self._waiters
-        with guard:
-            # First enter, then try: `release` looks for waiters without the guard.
-            task = waiters.enter()
-            if self._owner is None:
-                self._owner = me
-                self._count = 1
-                waiters.withdraw(task)
-                return True
-        return waiters.wait(task, seconds, self._pass_on) is not TIMED_OUT
 
     def release(self) -> None:
         """Undo one `acquire`; the last one hands the lock on.
@@ -279,25 +257,6 @@ class RLock(RLockMembers):
             self._count = 0
             self._owner = None
 
-    def _hand_over(self) -> None:
-        with guard:
-            task = self._waiters.choose()
-            if task is None:
-                self._count = 0
-                self._owner = None
-            else:
-                self._owner = task.greenlet
-                self._count = 1
-                resume(task)
-
-    def _pass_on(self, value: object) -> None:
-        """A waiter was given the lock, and is interrupted."""
-        self.release()
-
-    def locked(self) -> bool:
-        """True while it is taken (3.14's method, on every version)."""
-        return self._owner is not None
-
     def __enter__(self) -> bool:
         try:
             me = getcurrent()
@@ -307,7 +266,7 @@ class RLock(RLockMembers):
             self._count += 1
             return True
         if monotonic() >= SLICE.until:
-            share()
+            yield_if_used_up()
         if self._owner is None:  # one step, as in `acquire`
             self._owner = me
             self._count = 1
@@ -331,10 +290,64 @@ class RLock(RLockMembers):
 
     def _acquire_restore(self, state: tuple[int, Any]) -> None:
         # A waiter of a condition counts on having the lock again, even if it is killed a second time here.
-        interruption = acquire_anyway(self.acquire)
+        interruption = acquire_uninterruptibly(self.acquire)
         self._count, self._owner = state
         if interruption is not None:
             raise interruption
+
+
+@uninterruptible
+class RLock(RLockOps):
+    """A lock that its owner may take again. Interface and errors of `threading.RLock`.
+
+    The owner is the greenlet. Thread-safety: complete; `release` never switches.
+    """
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        self._owner = None
+        self._count = 0
+        self._waiters = ParkingLot()
+
+    def _acquire(self, me: greenlet, blocking: bool, timeout: float) -> bool:
+        """Take it, in the name of `me`, the running greenlet."""
+        seconds = check_timeout(blocking, timeout)
+        if self._owner is None:  # as above
+            self._owner = me
+            self._count = 1
+            return True
+        if not blocking or seconds == 0:
+            return False
+        waiters = self._waiters
+        with guard:
+            # First enter, then try: `release` looks for waiters without the guard.
+            task = waiters.enter()
+            if self._owner is None:
+                self._owner = me
+                self._count = 1
+                waiters.withdraw(task)
+                return True
+        return waiters.wait(task, seconds, self._pass_on) is not TIMED_OUT
+
+    def _hand_over(self) -> None:
+        with guard:
+            task = self._waiters.choose()
+            if task is None:
+                self._count = 0
+                self._owner = None
+            else:
+                self._owner = task.greenlet
+                self._count = 1
+                resume(task)
+
+    def _pass_on(self, value: object) -> None:
+        """A waiter was given the lock, and is interrupted."""
+        self.release()
+
+    def locked(self) -> bool:
+        """True while it is taken (3.14's method, on every version)."""
+        return self._owner is not None
 
     def _recursion_count(self) -> int:
         return self._count if self._owner is running() else 0
@@ -353,15 +366,3 @@ class RLock(RLockMembers):
 
 def _kind(lock: object) -> str:
     return f"{type(lock).__module__}.{type(lock).__qualname__}"
-
-
-if accelerator is not None:
-    # For what the compiled ones do not do: the end of the interpreter, a lock that somebody has.
-    RLock._slow_acquire = RLock.acquire  # type: ignore[attr-defined]  # see above
-    RLock._slow_release = RLock.release  # type: ignore[attr-defined]  # see above
-    RLock._slow_restore = RLock._acquire_restore  # type: ignore[attr-defined]  # see above
-    # They are under these: the members bring them.
-    del Lock.acquire, Lock.acquire_lock, Lock.release, Lock.release_lock, Lock.locked, Lock.locked_lock
-    del Lock.__enter__, Lock.__exit__
-    del RLock.acquire, RLock.release, RLock.__enter__, RLock.__exit__, RLock._is_owned
-    del RLock._release_save, RLock._acquire_restore

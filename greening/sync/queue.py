@@ -4,18 +4,18 @@ One discipline for all of them: an item goes straight to the first waiting gette
 straight to the first waiting putter's item. So an item is always in exactly one hand.
 """
 
+import heapq
 import sys
 from _queue import Empty
 from collections import deque
 from importlib import import_module
 from typing import Any, Generic, TypeVar
 
-from greening._core.critical import guard
-from greening._core.fairness import spend
+from greening._core.critical import guard, uninterruptible
+from greening._core.fairness import fairness_tick
 from greening._core.parking_lot import ParkingLot, resume
 from greening._core.task import TIMED_OUT, Task
 from greening._core.timers import deadline_after
-from greening._core.uninterruptible import uninterruptible
 
 T = TypeVar("T")
 
@@ -121,7 +121,7 @@ class LightQueue(Generic[T]):
         """
         if timeout is not None:
             _check(timeout)
-        spend()
+        fairness_tick()
         with guard:
             if self.is_shutdown:
                 error = _shut_down
@@ -176,7 +176,7 @@ class LightQueue(Generic[T]):
         """
         if timeout is not None:
             _check(timeout)
-        spend()
+        fairness_tick()
         with guard:
             if self.queue:
                 item = self._get()
@@ -311,9 +311,41 @@ class Queue(LightQueue[T]):
         Returns:
             False when the time ran out.
         """
-        spend()
+        fairness_tick()
         with guard:
             if self.unfinished_tasks == 0:
                 return True
             task = self._joiners.enter()
         return self._joiners.wait(task, timeout) is not TIMED_OUT
+
+
+# Queues that give their items in another order than that of arrival.
+
+
+class PriorityQueue(Queue[T]):
+    """Gives the smallest item first."""
+
+    def _init(self) -> None:
+        self.queue = []
+
+    def _put(self, item: T) -> None:
+        heapq.heappush(self.queue, item)
+
+    def _get(self) -> T:
+        return heapq.heappop(self.queue)  # type: ignore[no-any-return]  # whatever was put
+
+    def _unget(self, item: T) -> None:
+        heapq.heappush(self.queue, item)
+
+
+class LifoQueue(Queue[T]):
+    """Gives the last item first."""
+
+    def _init(self) -> None:
+        self.queue = []
+
+    def _get(self) -> T:
+        return self.queue.pop()  # type: ignore[no-any-return]  # whatever was put
+
+    def _unget(self, item: T) -> None:
+        self.queue.append(item)

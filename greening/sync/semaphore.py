@@ -1,32 +1,78 @@
 """Semaphores: permits, handed out in order of arrival."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
-from greening._compiled import accelerator
-from greening._core.critical import guard
-from greening._core.fairness import share
+from greening._compiled import double
+from greening._core.critical import guard, uninterruptible
+from greening._core.fairness import yield_if_used_up
 from greening._core.parking_lot import ParkingLot
 from greening._core.slices import SLICE
 from greening._core.task import TIMED_OUT
-from greening._core.uninterruptible import uninterruptible
 from greening._originals import monotonic
 
-if TYPE_CHECKING or accelerator is None:
 
-    class SemaphoreMembers:
-        """See `Semaphore`."""
+@double
+@uninterruptible
+class SemaphoreOps:
+    """What a semaphore does when nothing has to wait. See `Semaphore`, which is the whole."""
 
-        __slots__ = ("__weakref__", "_waiters", "counter")
+    __slots__ = ("__weakref__", "_waiters", "counter")
 
-        counter: int
-        _waiters: ParkingLot
+    counter: int
+    _waiters: ParkingLot
 
-else:
-    SemaphoreMembers = accelerator.SemaphoreMembers
+    # What Semaphore has.
+    _acquire: Callable[[bool, float | None], bool]
+    _give_back: Callable[[], None]
+
+    def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
+        """Take a permit; park while there is none.
+
+        Args:
+            blocking: False: answer at once.
+            timeout: seconds from now; None or -1: no limit; 0: answer at once.
+        Returns:
+            True when a permit was taken.
+        Raises:
+            ValueError: a timeout with `blocking=False`, or a negative one.
+        """
+        if monotonic() >= SLICE.until:
+            yield_if_used_up()
+        # One step for every OS thread: no call in it.
+        if self.counter > 0 and timeout is None:
+            self.counter -= 1
+            return True
+        return self._acquire(blocking, timeout)
+
+    def release(self) -> bool:
+        """Give a permit back: to the first waiter, if any. Never switches.
+
+        Returns:
+            True (eventlet's convention).
+        """
+        if self._waiters:
+            self._give_back()
+        else:  # one step with the look
+            self.counter += 1
+        return True
+
+    def __enter__(self) -> None:
+        if monotonic() >= SLICE.until:
+            yield_if_used_up()
+        if self.counter > 0:  # one step, as in `acquire`
+            self.counter -= 1
+        else:
+            self._acquire(True, None)
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self._waiters:
+            self._give_back()
+        else:
+            self.counter += 1
 
 
 @uninterruptible
-class Semaphore(SemaphoreMembers):
+class Semaphore(SemaphoreOps):
     """A number of permits. eventlet's interface; usable across hubs and OS threads.
 
     Difference from `threading.Semaphore`: waiters are served first come, first served, and a permit that is released
@@ -61,25 +107,6 @@ class Semaphore(SemaphoreMembers):
         """False: more permits may be released than there were."""
         return False
 
-    def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
-        """Take a permit; park while there is none.
-
-        Args:
-            blocking: False: answer at once.
-            timeout: seconds from now; None or -1: no limit; 0: answer at once.
-        Returns:
-            True when a permit was taken.
-        Raises:
-            ValueError: a timeout with `blocking=False`, or a negative one.
-        """
-        if monotonic() >= SLICE.until:
-            share()
-        # One step for every OS thread: no call in it.
-        if self.counter > 0 and timeout is None:
-            self.counter -= 1
-            return True
-        return self._acquire(blocking, timeout)
-
     def _acquire(self, blocking: bool, timeout: float | None) -> bool:
         if timeout == -1:
             timeout = None
@@ -101,18 +128,6 @@ class Semaphore(SemaphoreMembers):
                 return True
         return waiters.wait(task, timeout, self._pass_on) is not TIMED_OUT
 
-    def release(self) -> bool:
-        """Give a permit back: to the first waiter, if any. Never switches.
-
-        Returns:
-            True (eventlet's convention).
-        """
-        if self._waiters:
-            self._give_back()
-        else:  # one step with the look
-            self.counter += 1
-        return True
-
     def _give_back(self) -> None:
         with guard:
             if self._waiters.unpark() is None:
@@ -122,27 +137,8 @@ class Semaphore(SemaphoreMembers):
         """A waiter was given a permit, and is interrupted."""
         self._give_back()
 
-    def __enter__(self) -> None:
-        if monotonic() >= SLICE.until:
-            share()
-        if self.counter > 0:  # one step, as in `acquire`
-            self.counter -= 1
-        else:
-            self._acquire(True, None)
-
-    def __exit__(self, *exc_info: object) -> None:
-        if self._waiters:
-            self._give_back()
-        else:
-            self.counter += 1
-
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {id(self):#x} permits={self.counter} waiters={len(self._waiters)}>"
-
-
-if accelerator is not None:
-    # The compiled ones, which the members bring, are under them.
-    del Semaphore.acquire, Semaphore.release, Semaphore.__enter__, Semaphore.__exit__
 
 
 @uninterruptible

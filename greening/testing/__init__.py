@@ -13,6 +13,7 @@ def test_a_slow_thing_is_given_up_after_a_minute():
 from greening.testing.clock import FakeClock
 from greening.testing.hub import Fake, fake_hub, fake_time, settle, unfinished
 from greening.testing.poller import FakePoller, JumpingPoller, NothingWillHappen
+from greening.testing.waiting import wait_until_parked
 
 __all__ = [
     "Fake",
@@ -24,4 +25,5 @@ __all__ = [
     "fake_time",
     "settle",
     "unfinished",
+    "wait_until_parked",
 ]

@@ -8,10 +8,10 @@ from typing import Any, Generic, TypeVar
 from greenlet import getcurrent
 
 from greening._core.current import current, use_hub
+from greening._core.deadlock import where_parked
 from greening._core.greenthread import kill
 from greening._core.hub import Hub
 from greening._core.poller import Poller, default_poller
-from greening._core.stuck import where_parked
 from greening._core.task import Task
 from greening._core.waiting import sleep
 from greening.errors import Deadlock
@@ -72,8 +72,8 @@ def _hub(clock: FakeClock, make_poller: Callable[[], Poller]) -> Iterator[Hub]:
     glet: Any = getcurrent()
     task_before: Task | None = getattr(glet, "_greening_task", None)
     hub = Hub(glet, clock, make_poller)
-    hub.on_stuck = _stuck
-    hub.registry.doubts = False  # the second look is a timer, and would make time jump
+    hub.on_deadlock = _stuck
+    hub.registry.rechecks = False  # the second look is a timer, and would make time jump
     hub_before = use_hub(hub)
     glet._greening_task = hub.main
     try:
@@ -95,12 +95,12 @@ def _stuck(hub: Hub) -> None:
 
 
 def _kill_all(hub: Hub) -> None:
-    hub.on_stuck = None
+    hub.on_deadlock = None
     hub.timers.clear()
     for thread in unfinished(hub):
         kill(thread)
     for _ in range(100):
-        hub.turns = 0
+        hub.switches_left = 0
         sleep(0)
         if not hub.ready:
             return
@@ -108,7 +108,7 @@ def _kill_all(hub: Hub) -> None:
 
 def unfinished(hub: Hub) -> list[Task]:
     """The green threads of `hub` that have not ended: those that wait, and those that have not begun."""
-    begun = [getattr(carrier, "_greening_task", None) for carrier in hub.carriers]
+    begun = [getattr(runner, "_greening_task", None) for runner in hub.runners]
     alive = [task for task in begun if isinstance(task, Task) and task is not hub.task]
     return alive + [task for task in hub.ready if task.greenlet is None]
 
@@ -117,7 +117,7 @@ def settle() -> None:
     """Let the others run until nobody is runnable, no timer is due and no event is unseen. Time does not pass."""
     hub = current().hub
     while True:
-        hub.turns = 0  # by way of the hub: it looks at descriptors and timers
+        hub.switches_left = 0  # by way of the hub: it looks at descriptors and timers
         sleep(0)
         deadline = hub.timers.next_deadline()
         due = deadline is not None and deadline <= hub.now()

@@ -12,22 +12,21 @@ from weakref import WeakSet
 
 from greenlet import GreenletExit
 
-from greening._core.backoff import Backoff
-from greening._core.critical import guard
+from greening._core.critical import guard, uninterruptible
 from greening._core.current import current
-from greening._core.fairness import spend
+from greening._core.deadlock import idle_natives
+from greening._core.external import Backoff
+from greening._core.fairness import fairness_tick
 from greening._core.fork import THREADS, on_child
 from greening._core.greenthread import GreenThread
 from greening._core.hub import Hub
 from greening._core.parking_lot import ParkingLot
-from greening._core.stuck import idle_natives
 from greening._core.task import Task
-from greening._core.uninterruptible import uninterruptible
 from greening._originals import get_ident as _native_ident
 from greening._originals import is_finalizing, thread_count
 from greening.sync.lock import Lock, check_timeout
 from greening.threads.identity import get_ident, home_hub
-from greening.threads.locks import OpenLock
+from greening.threads.locks import BargingLock
 
 # All started threads that have not ended, from the start on.
 _live: "set[StartedThread]" = set()
@@ -159,7 +158,7 @@ def _make(
 def _start(thread: StartedThread) -> int:
     hub = thread.hub
     _live.add(thread)
-    if hub.awake == _native_ident():
+    if hub.awake_ident == _native_ident():
         hub.ready.append(thread)
     else:
         hub.post(thread)
@@ -178,7 +177,7 @@ def live_thread(ident: int) -> StartedThread | None:
 
 def set_sentinel() -> Lock:
     """A lock that is released when the running thread ends. `_thread._set_sentinel` (up to 3.12)."""
-    lock = OpenLock()
+    lock = BargingLock()
     task = current()
     if isinstance(task, StartedThread):
         task.sentinel = lock
@@ -200,7 +199,7 @@ def _report_unraisable(error: BaseException, func: Any) -> None:
     kind: Any = next(kind for kind in tuple.__subclasses__() if kind.__name__ == "UnraisableHookArgs")
     try:
         sys.unraisablehook(kind((type(error), error, error.__traceback__, message, culprit)))
-    except Exception as failure:  # noqa: BLE001  # a broken hook must not end the carrier
+    except Exception as failure:  # noqa: BLE001  # a broken hook must not end the runner
         sys.__excepthook__(type(failure), failure, failure.__traceback__)
 
 
@@ -234,7 +233,7 @@ class Handle:
         if not self._ident:
             raise RuntimeError("thread not started")
         if self.is_done():
-            spend()
+            fairness_tick()
             return
         if self._ident == get_ident():
             raise RuntimeError("Cannot join current thread")

@@ -8,10 +8,10 @@ from greenlet import getcurrent as _getcurrent
 from greenlet import greenlet
 
 from greening._core.current import ForeignTask, current, get_hub
+from greening._core.deadlock import first_thread
 from greening._core.fork import THREADS, on_child
 from greening._core.greenthread import GreenThread
 from greening._core.hub import Hub
-from greening._core.stuck import first_thread
 from greening._core.task import DEAD, Task
 from greening._originals import get_ident as _native_ident
 

@@ -9,15 +9,14 @@ and whoever waits for it looks again from time to time.
 import sys
 from typing import Any
 
-from greening._core.backoff import Backoff
-from greening._core.critical import guard
+from greening._core.critical import guard, uninterruptible
+from greening._core.external import Backoff
 from greening._core.parking_lot import ParkingLot
-from greening._core.uninterruptible import uninterruptible
 from greening._core.waiting import sleep
 from greening._originals import RLock as RealRLock
 from greening.sync.lock import Lock as GreenLock
 from greening.sync.lock import RLock as GreenRLock
-from greening.sync.lock import acquire_anyway, check_timeout, running
+from greening.sync.lock import acquire_uninterruptibly, check_timeout, running
 from greening.threads.identity import is_os_thread
 
 
@@ -57,7 +56,7 @@ class RLock(GreenRLock):
 
 
 @uninterruptible
-class OpenLock(lock):
+class BargingLock(lock):
     """A lock that a release really opens: its waiters are woken, and whoever comes first takes it.
 
     `threading` up to 3.12 joins a thread by taking and releasing a lock, and asserts that it is open then.
@@ -96,15 +95,15 @@ class OpenLock(lock):
             if self._real.acquire(False):
                 self._waiters.withdraw(task)
                 return True
-        self._waiters.wait(task, self._patience(look))
+        self._waiters.wait(task, self._look_interval(look))
         return self._real.acquire(False)
 
-    def _patience(self, look: Backoff) -> float | None:
+    def _look_interval(self, look: Backoff) -> float | None:
         return look.left()
 
 
 @uninterruptible
-class AdoptedLock(OpenLock):
+class AdoptedLock(BargingLock):
     """In the place of a real lock, which is its state."""
 
     __slots__ = ()
@@ -119,7 +118,7 @@ class AdoptedLock(OpenLock):
         """The real lock."""
         return self._real
 
-    def _patience(self, look: Backoff) -> float | None:
+    def _look_interval(self, look: Backoff) -> float | None:
         return look.next()
 
     def _at_fork_reinit(self) -> None:
@@ -233,7 +232,7 @@ class AdoptedRLock(RLock):
 
     def _acquire_restore(self, state: tuple[int, Any]) -> None:
         # The real lock's state names its owner by a number. Perhaps it was saved before there was this one.
-        interruption = acquire_anyway(self.acquire)
+        interruption = acquire_uninterruptibly(self.acquire)
         count, owner = state
         for _ in range(count - 1):
             self.original.acquire()
@@ -259,6 +258,6 @@ def _depth(real: Any) -> int:
     return int(repr(real).rpartition(" count=")[2].partition(" ")[0])
 
 
-for _kind in (OpenLock, AdoptedLock):
+for _kind in (BargingLock, AdoptedLock):
     _kind.__name__ = _kind.__qualname__ = lock.__name__
 AdoptedRLock.__name__ = AdoptedRLock.__qualname__ = RLock.__name__

@@ -24,14 +24,13 @@ from operator import index
 from typing import Any, Final, ParamSpec, TypeVar
 
 from greening._core.blocking import BlockingTask
-from greening._core.carrier import flush_streams
-from greening._core.critical import guard
+from greening._core.critical import guard, uninterruptible
 from greening._core.current import current
+from greening._core.deadlock import idle_natives
 from greening._core.fork import THREADS, before_fork, on_child
 from greening._core.hub import Hub
 from greening._core.parking_lot import ParkingLot
-from greening._core.stuck import idle_natives
-from greening._core.uninterruptible import uninterruptible
+from greening._core.runner import flush_streams
 from greening._originals import (
     allocate_lock,
     get_native_id,
@@ -109,20 +108,20 @@ class _Job:
 
 
 class _Worker:
-    """One OS thread. It waits for `bell`, which is rung when `job` has been set; no job: it shall leave."""
+    """One OS thread. It waits for `wake_lock`, which is rung when `job` has been set; no job: it shall leave."""
 
-    __slots__ = ("bell", "job", "native_id")
+    __slots__ = ("wake_lock", "job", "native_id")
 
     def __init__(self, job: _Job) -> None:
-        self.bell = allocate_lock()
-        self.bell.acquire()
+        self.wake_lock = allocate_lock()
+        self.wake_lock.acquire()
         self.job: _Job | None = job
         self.native_id = 0
 
     def ring(self, job: _Job | None) -> None:
         """Hand over a job, or tell it to leave. Under `guard`, after taking it off the idle list."""
         self.job = job
-        self.bell.release()
+        self.wake_lock.release()
 
 
 _here = real_local()  # .worker: set in OS threads of ours
@@ -134,15 +133,15 @@ class NativePool:
 
     Args:
         size: threads at most; 0: every call is made on the spot, and blocks everybody.
-        deaf: its threads have all signals blocked, so that none is delivered to a thread that nobody knows of. For
-            calls that start no child processes, which would inherit that.
+        block_signals: its threads have all signals blocked, so that none is delivered to a thread that nobody knows of.
+            For calls that start no child processes, which would inherit that.
     Raises:
         TypeError, ValueError: `size` is not a number of threads.
     """
 
-    def __init__(self, size: int, *, deaf: bool = False) -> None:
+    def __init__(self, size: int, *, block_signals: bool = False) -> None:
         self._size = _checked(size)
-        self._deaf = deaf
+        self._block_signals = block_signals
         self._alive: set[_Worker] = set()  # who may still take a job
         self._idle: list[_Worker] = []  # the one that became idle last is last: it is the next to work
         self._backlog: OrderedDict[_Job, None] = OrderedDict()
@@ -238,7 +237,7 @@ class NativePool:
     # What workers do
 
     def _work(self, worker: _Worker) -> None:
-        if self._deaf:
+        if self._block_signals:
             _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
         _here.worker = worker
         worker.native_id = get_native_id()
@@ -271,12 +270,12 @@ class NativePool:
 
     def _wait(self, worker: _Worker) -> _Job | None:
         """Wait on the idle list. None: leave."""
-        if not worker.bell.acquire(True, IDLE_SECONDS):
+        if not worker.wake_lock.acquire(True, IDLE_SECONDS):
             with guard:
                 if worker in self._idle:
                     self._strike_off(worker)
                     return None
-            worker.bell.acquire()
+            worker.wake_lock.acquire()
         job, worker.job = worker.job, None
         return job
 

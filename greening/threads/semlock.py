@@ -14,18 +14,17 @@ A waiter that is killed or whose time is up leaves at once. If it was the last, 
 from collections.abc import Callable
 from typing import Any
 
-from greening._core import stuck
-from greening._core.backoff import Backoff
-from greening._core.critical import guard
+from greening._core import deadlock
+from greening._core.critical import guard, uninterruptible
 from greening._core.current import current, has_hub
-from greening._core.fairness import spend
+from greening._core.deadlock import is_alone
+from greening._core.external import Backoff
+from greening._core.fairness import fairness_tick
 from greening._core.fork import THREADS, on_child
 from greening._core.hub import Hub
 from greening._core.parking_lot import ParkingLot
-from greening._core.seconds import real_number
-from greening._core.stuck import is_alone
 from greening._core.task import DEAD, RUNNING, TIMED_OUT
-from greening._core.uninterruptible import uninterruptible
+from greening._core.timers import real_number
 from greening._originals import get_ident as _native_ident
 from greening._originals import time_sleep
 from greening.threads.identity import get_ident
@@ -38,7 +37,7 @@ SIT_SECONDS = 0.02
 # How often in a row a permit may be handed on inside this process while others may be waiting in theirs.
 _MOST_HANDED_ON = 16
 
-_pool = NativePool(1000, deaf=True)
+_pool = NativePool(1000, block_signals=True)
 
 
 @uninterruptible
@@ -106,7 +105,7 @@ class SemLock:
         if self._owner == me and self._count_here and self.kind == RECURSIVE_MUTEX:
             self._count_here += 1
             return True
-        spend()
+        fairness_tick()
         # Whoever can wait does so behind those who wait already.
         if not (block and self._waiters) and self._real.acquire(False, timeout):
             taken = True
@@ -254,7 +253,7 @@ def _may_block(waiters: ParkingLot) -> bool:
         return False
     if not has_hub():
         # A native thread in which nothing green runs; or the main thread before anything green ran.
-        return _native_ident() != stuck.first_thread
+        return _native_ident() != deadlock.first_thread
     task = current()
     return task is task.hub.main and task.state == RUNNING and is_alone(task.hub)
 

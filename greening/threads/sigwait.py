@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from greening._core.critical import guard
-from greening._core.fairness import spend
+from greening._core.fairness import fairness_tick
 from greening._core.fork import THREADS, on_child
 from greening._originals import get_ident, getpid, os_kill
 from greening.threads import sigmask
@@ -27,7 +27,7 @@ _LEAVE = _signal.SIGURG
 _SI_TKILL = -6
 
 # As many as there are signals.
-_LISTENERS = NativePool(_signal.NSIG, deaf=True)
+_LISTENERS = NativePool(_signal.NSIG, block_signals=True)
 
 # (OS thread, signal) -> [how many wait for it, whether it is blocked because of them]
 _awaited: dict[tuple[int, int], list[int]] = {}
@@ -44,7 +44,7 @@ def wait_for(sigset: Iterable[int], timeout: float | None) -> Any:
         TypeError, ValueError: `sigset` is not a set of signals.
     """
     wanted = frozenset(sigset)
-    spend()
+    fairness_tick()
     _hold(wanted)
     try:
         info = _signal.sigtimedwait(wanted, 0)

@@ -14,8 +14,8 @@
 from greening.websocket.application import WebSocketWSGI
 from greening.websocket.client import connect
 from greening.websocket.connection import WebSocket
-from greening.websocket.failures import ConnectionClosedError, HandshakeError
-from greening.websocket.settings import DEFAULT_MAX_FRAME_LENGTH, Settings
+from greening.websocket.exceptions import ConnectionClosedError, HandshakeError
+from greening.websocket.message_limits import DEFAULT_MAX_FRAME_LENGTH, Settings
 
 __all__ = [
     "WebSocketWSGI",

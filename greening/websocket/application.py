@@ -6,10 +6,9 @@ from socket import IPPROTO_TCP, TCP_NODELAY
 from typing import Any
 
 from greening.websocket.connection import WebSocket
-from greening.websocket.failures import ConnectionClosedError
-from greening.websocket.request import OriginChecker, Refused, examine
-from greening.websocket.settings import DEFAULT_MAX_FRAME_LENGTH, Settings
-from greening.websocket.takeover import leave, take
+from greening.websocket.exceptions import ConnectionClosedError
+from greening.websocket.message_limits import DEFAULT_MAX_FRAME_LENGTH, Settings
+from greening.websocket.server_handshake import OriginChecker, Refused, examine
 
 Handler = Callable[[WebSocket], object]
 
@@ -82,8 +81,8 @@ class WebSocketWSGI:
         return self.settings.max_frame_length
 
     @max_frame_length.setter
-    def max_frame_length(self, octets: int) -> None:
-        self.settings = replace(self.settings, max_frame_length=octets)
+    def max_frame_length(self, data: int) -> None:
+        self.settings = replace(self.settings, max_frame_length=data)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
         """WSGI."""
@@ -138,3 +137,39 @@ def _refuse(start_response: Any, status: str, why: str, *headers: tuple[str, str
     fields = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body))), *headers]
     start_response(status, fields)
     return [body]
+
+
+# Taking a connection out of the hands of the HTTP server that has it.
+
+
+def take(environ: dict[str, Any]) -> Any:
+    """The socket of a request, which is the caller's from now on.
+
+    Raises:
+        LookupError: the server lets go of no sockets, or not for this request.
+    """
+    if "greening.upgrade" in environ:
+        return environ["greening.upgrade"]()
+    get_socket = getattr(environ.get("eventlet.input"), "get_socket", None)
+    if get_socket is not None:
+        try:
+            return get_socket()
+        except RuntimeError as error:  # greening.wsgi's: not for this request
+            raise LookupError(str(error)) from error
+    for key in ("gunicorn.socket", "werkzeug.socket"):
+        if key in environ:
+            return environ[key]
+    raise LookupError("this server lets go of no sockets: no greening.upgrade, eventlet.input, gunicorn.socket, ...")
+
+
+def leave(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    """What the application returns when its connection is over.
+
+    Raises:
+        StopIteration: for gunicorn's own workers: that is how an application tells them to write nothing.
+    """
+    if "greening.upgrade" not in environ and "eventlet.input" not in environ:
+        if "gunicorn.socket" in environ:
+            raise StopIteration
+        start_response("200 OK", [])  # werkzeug insists; it cannot be sent any more
+    return []

@@ -11,12 +11,12 @@ from greening.net.dns import getaddrinfo
 from greening.net.socket import GreenSocket
 from greening.net.tls import shake_hands
 from greening.timeout import Timeout
-from greening.websocket.answer import Answer, agree, read_answer
 from greening.websocket.application import at_once
+from greening.websocket.client_handshake import Answer, agree, read_answer
 from greening.websocket.connection import WebSocket
 from greening.websocket.deflate import offer
-from greening.websocket.fields import TOKEN, accept_of
-from greening.websocket.settings import DEFAULT_MAX_FRAME_LENGTH, Settings
+from greening.websocket.headers import TOKEN, accept_of
+from greening.websocket.message_limits import DEFAULT_MAX_FRAME_LENGTH, Settings
 
 Headers = Mapping[str, str] | Iterable[tuple[str, str]]
 
@@ -105,7 +105,7 @@ def _split(url: str) -> SplitResult:
         raise ValueError(f"not a ws:// or wss:// URL: {url!r}")
     if parts.fragment:
         raise ValueError(f"a WebSocket URL has no fragment: {url!r}")
-    if not url.isascii() or any(octet <= " " for octet in url):
+    if not url.isascii() or any(byte <= " " for byte in url):
         raise ValueError(f"a URL in which something is not percent-encoded: {url!r}")
     _port(parts)
     return parts

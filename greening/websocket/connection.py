@@ -7,16 +7,15 @@ from socket import SHUT_RDWR, SHUT_WR
 from types import TracebackType
 from typing import Any
 
-from greening._core.fairness import spend
+from greening._core.fairness import fairness_tick
 from greening.sync.lock import Lock
 from greening.timeout import Timeout
+from greening.websocket._wsproto import CloseReason, Frame, Opcode, ParseFailed
 from greening.websocket.deflate import Agreement
-from greening.websocket.failures import ConnectionClosedError
+from greening.websocket.exceptions import ConnectionClosedError
 from greening.websocket.frames import Frames, Message
-from greening.websocket.library import CloseReason, Frame, Opcode, ParseFailed
-from greening.websocket.outlet import Outlet
-from greening.websocket.payload import Payload
-from greening.websocket.settings import Settings
+from greening.websocket.message_limits import MessageLimits, Settings
+from greening.websocket.writer import FrameWriter
 
 _BLOCK = 65536
 _MAX_CONTROL = 125
@@ -35,7 +34,7 @@ class WebSocket:
         path: of the request, without the query. origin: its Origin field, or None. protocol: the subprotocol that was
             agreed on, or None. environ: the request's (server), {} for a client.
         headers: those of the answer (client), () for a server: (name, value).
-        version: 13. socket: the connection underneath; leave its octets alone.
+        version: 13. socket: the connection underneath; leave its bytes alone.
         websocket_closed: nothing can be sent any more.
         close_code, close_reason: how it ended. 1005: the peer gave no code; 1006: the connection was lost; None: it has
             not ended.
@@ -71,9 +70,9 @@ class WebSocket:
         self.close_reason = ""
         self._client = client
         self._close_timeout = settings.close_timeout
-        payload = Payload(client, agreement, settings.max_frame_length, settings.message_limit)
+        payload = MessageLimits(client, agreement, settings.max_frame_length, settings.message_limit)
         self._frames = Frames(client, payload, begun)
-        self._outlet = Outlet(sock)
+        self._outlet = FrameWriter(sock)
         self._reading = Lock()
         self._inbox: deque[Message] = deque()
         self._partial: StringIO | bytearray | None = None
@@ -116,7 +115,7 @@ class WebSocket:
 
         Raises:
             ConnectionClosedError: the connection is closed, or closing. UnicodeEncodeError: a lone surrogate.
-            TypeError: neither text nor octets. TimeoutError: the socket's own time limit.
+            TypeError: neither text nor bytes. TimeoutError: the socket's own time limit.
         """
         if not isinstance(message, (str, bytes, bytearray, memoryview)):
             raise TypeError(f"a message is str or bytes, not {type(message).__name__}")
@@ -126,10 +125,10 @@ class WebSocket:
         """Ask the peer for a sign of life. Its answer is read, and dropped, by whoever waits for a message.
 
         Raises:
-            ConnectionClosedError: as `send`. ValueError: more than 125 octets.
+            ConnectionClosedError: as `send`. ValueError: more than 125 bytes.
         """
         if len(payload) > _MAX_CONTROL:
-            raise ValueError("a ping has at most 125 octets")
+            raise ValueError("a ping has at most 125 bytes")
         self._emit(self._ping_frame, payload)
 
     def close(self, close_data: tuple[int, str] | None = None) -> None:
@@ -140,7 +139,7 @@ class WebSocket:
         Args:
             close_data: code and reason. Codes: 1000 (the default), 1001, 1003, 1007 to 1014, 3000 to 4999.
         Raises:
-            ValueError: not such a code, or the reason takes more than 123 octets.
+            ValueError: not such a code, or the reason takes more than 123 bytes.
         """
         code, reason = (1000, "") if close_data is None else close_data
         check_close(code, reason)
@@ -211,7 +210,7 @@ class WebSocket:
     # Inwards. Whoever calls has `_reading`.
 
     def _fill(self) -> None:
-        """Read some octets, or note that there are no more."""
+        """Read some bytes, or note that there are no more."""
         try:
             data = self.socket.recv(_BLOCK)
         except TimeoutError:
@@ -226,18 +225,18 @@ class WebSocket:
             self._lost()
 
     def _next(self) -> Message | None:
-        """The next complete message among the octets that were read. What is not needed for it stays as it is: of a
+        """The next complete message among the bytes that were read. What is not needed for it stays as it is: of a
         block that inflates to many messages only one takes up memory."""
         try:
             while (message := self._frames.quick()) is not None:
                 if not self._closing:
                     return message
-                spend()
+                fairness_tick()
             for frame in self._frames.others():
                 message = self._take(frame)
                 if message is not None or self._ended:
                     return message
-                spend()  # a block of tiny fragments is half a second's work
+                fairness_tick()  # a block of tiny fragments is half a second's work
         except ParseFailed as error:
             self._failed = True
             self._end(error.code, str(error))
@@ -316,7 +315,7 @@ class WebSocket:
                 self.socket.close()
 
     def _drain(self) -> None:
-        """Drop what comes until the peer has closed. With octets unread, the system would reset the connection, and
+        """Drop what comes until the peer has closed. With bytes unread, the system would reset the connection, and
         what was sent last would not arrive."""
         with self._reading:
             self._inbox.clear()
@@ -344,4 +343,4 @@ def check_close(code: int, reason: str) -> None:
     if not (code in (1000, 1001, 1002, 1003) or 1007 <= code <= 1014 or 3000 <= code <= 4999):
         raise ValueError(f"not a code to close with: {code}")
     if len(reason.encode()) > _MAX_CONTROL - 2:
-        raise ValueError("a reason has at most 123 octets")
+        raise ValueError("a reason has at most 123 bytes")

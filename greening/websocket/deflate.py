@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from greening.websocket.fields import Offer
+from greening.websocket.headers import Offer
 
 NAME = "permessage-deflate"
 # A window of 4 KiB compresses small messages about as well as one of 32 KiB, and a connection costs a fifth.
@@ -25,7 +25,7 @@ def accept(offers: list[Offer]) -> tuple[str, Agreement] | None:
         said = _understood(parameters) if name == NAME else None
         if said is None or said.get("server_max_window_bits") is True:
             continue
-        # zlib cannot do windows of 256 octets.
+        # zlib cannot do windows of 256 bytes.
         if 8 in (said.get("server_max_window_bits"), said.get("client_max_window_bits")):
             continue
         server_bits = min(OUR_BITS, int(said.get("server_max_window_bits", 15)))

@@ -1,4 +1,4 @@
-"""Octets to messages and back.
+"""Bytes to messages and back.
 
 Most messages are one frame that comes whole, and whoever sends many sends such. Fact: wsproto takes 40 us for one of
 them. Decision: these are taken and made here; wsproto gets everything else - fragments, control frames, what comes in
@@ -9,9 +9,26 @@ from collections.abc import Iterable
 from os import urandom
 from struct import Struct
 
-from greening.websocket.library import CloseReason, Frame, FrameProtocol, ParseFailed
-from greening.websocket.mask import masked
-from greening.websocket.payload import Payload
+from greening.websocket._wsproto import CloseReason, Frame, FrameProtocol, ParseFailed
+from greening.websocket.message_limits import MessageLimits
+
+# Masking (RFC 6455 5.3): XOR with four bytes, over and over.
+
+_TABLES = [bytes(byte ^ key for byte in range(256)) for key in range(256)]
+_SHORT = 512  # bytes: up to here one big integer is faster than four passes of translation
+
+
+def masked(data: bytes, key: bytes) -> bytes | bytearray:
+    """`data` masked, or unmasked. key: four bytes."""
+    size = len(data)
+    if size <= _SHORT:
+        keys = (key * (size // 4 + 1))[:size]
+        return (int.from_bytes(data, "little") ^ int.from_bytes(keys, "little")).to_bytes(size, "little")
+    raw = bytearray(data)
+    for at in range(4):
+        raw[at::4] = raw[at::4].translate(_TABLES[key[at]])
+    return raw
+
 
 Message = str | bytes
 
@@ -25,11 +42,11 @@ class Frames:
 
     __slots__ = ("_client", "_payload", "_others", "_given", "_data", "_at", "close", "ping", "pong")
 
-    def __init__(self, client: bool, payload: Payload, begun: bytes = b"") -> None:
+    def __init__(self, client: bool, payload: MessageLimits, begun: bytes = b"") -> None:
         self._client = client
         self._payload = payload
         self._others = FrameProtocol(client, [payload])
-        self._given = 0  # octets that wsproto has got
+        self._given = 0  # bytes that wsproto has got
         self._data = begun
         self._at = 0
         # Frames to be sent.
@@ -38,7 +55,7 @@ class Frames:
         self.pong = self._others.pong
 
     def feed(self, data: bytes) -> None:
-        """Octets that came in."""
+        """Bytes that came in."""
         if self._given == self._payload.taken and not self._payload.inside:
             self._data, self._at = data, 0
         else:
@@ -79,14 +96,14 @@ class Frames:
         end = begin + size
         if end > len(data) or not self._payload.admits(size, first & _COMPRESSED):
             return self._leave_it(at)
-        octets = masked(data[begin:end], data[begin - 4 : begin]) if is_masked else data[begin:end]
+        raw = masked(data[begin:end], data[begin - 4 : begin]) if is_masked else data[begin:end]
         if first & _COMPRESSED:
-            octets = self._inflated(octets)
+            raw = self._inflated(raw)
         if kind == _BINARY:
             self._at = end
-            return bytes(octets)
+            return bytes(raw)
         try:
-            text = octets.decode()
+            text = raw.decode()
         except UnicodeDecodeError as error:
             if first & _COMPRESSED:
                 raise ParseFailed(str(error), CloseReason.INVALID_FRAME_PAYLOAD_DATA) from None
@@ -94,8 +111,8 @@ class Frames:
         self._at = end
         return text
 
-    def _inflated(self, octets: bytes | bytearray) -> bytes:
-        inflated = self._payload.inflate_all(octets)
+    def _inflated(self, raw: bytes | bytearray) -> bytes:
+        inflated = self._payload.inflate_all(raw)
         if isinstance(inflated, bytes):
             return inflated
         raise ParseFailed("too much, or no deflated data", inflated)
@@ -112,13 +129,13 @@ class Frames:
     def message(self, message: str | bytes | bytearray | memoryview) -> bytes:
         """A frame to be sent."""
         if isinstance(message, str):
-            first, octets = _TEXT, message.encode()
+            first, raw = _TEXT, message.encode()
         else:
-            first, octets = _BINARY, bytes(message)
-        if self._payload.is_worth_it(len(octets)):
-            octets = self._payload.deflate(octets)
+            first, raw = _BINARY, bytes(message)
+        if self._payload.is_worth_it(len(raw)):
+            raw = self._payload.deflate(raw)
             first |= _COMPRESSED
-        size = len(octets)
+        size = len(raw)
         bit = 0x80 if self._client else 0
         if size < 126:
             head = _HEAD(first, bit | size)
@@ -127,6 +144,6 @@ class Frames:
         else:
             head = _LONGEST_HEAD(first, bit | 127, size)
         if not bit:
-            return head + octets
+            return head + raw
         key = urandom(4)  # 5.3: nobody may foresee it
-        return b"".join((head, key, masked(octets, key)))
+        return b"".join((head, key, masked(raw, key)))

@@ -4,20 +4,19 @@
 |---|---|
 | `server` | serve until killed, as eventlet's |
 | `Server` | the same as an object: start, stop, address |
-| `Limits` | octets and seconds that a client may cost |
+| `Limits` | bytes and seconds that a client may cost |
 | `HttpProtocol` | a connection |
 | `FileWrapper` | `wsgi.file_wrapper` |
 | `BadBody` | what reading a body raises |
 | `DEFAULT_FORMAT`, `COMBINED_FORMAT` | of log lines |
 """
 
-from greening.wsgi.files import FileWrapper
+from greening.wsgi.environ import FileWrapper
+from greening.wsgi.errors import BadBody
 from greening.wsgi.limits import Limits
 from greening.wsgi.log import COMBINED_FORMAT, DEFAULT_FORMAT
 from greening.wsgi.protocol import HttpProtocol
-from greening.wsgi.refusal import BadBody
-from greening.wsgi.serve import server
-from greening.wsgi.server import Server
+from greening.wsgi.server import Server, server
 
 __all__ = [
     "server",

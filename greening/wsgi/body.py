@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from greening.wsgi.body_reader import BLOCK, BodyReader
 from greening.wsgi.chunks import Chunks
-from greening.wsgi.fields import field_line
-from greening.wsgi.head import CHUNKED
-from greening.wsgi.inlet import BLOCK, Inlet
-from greening.wsgi.refusal import BadBody
+from greening.wsgi.errors import BadBody
+from greening.wsgi.headers import field_line
+from greening.wsgi.request_head import CHUNKED
 
 
 class Input:
@@ -20,7 +20,7 @@ class Input:
     """
 
     # Most requests have no body, and nothing of this is ever set.
-    _inlet: Inlet | None = None
+    _inlet: BodyReader | None = None
     _chunks: Chunks | None = None
     _left = 0
     _piece = b""
@@ -30,11 +30,11 @@ class Input:
     _extra = b""
     _take: Callable[[], Any] | None = None
 
-    def receive(self, inlet: Inlet, length: int) -> None:
+    def receive(self, inlet: BodyReader, length: int) -> None:
         """There is a body.
 
         Args:
-            length: in octets, or CHUNKED.
+            length: in bytes, or CHUNKED.
         """
         self._inlet = inlet
         if length == CHUNKED:
@@ -66,11 +66,11 @@ class Input:
         return self._continue is not None
 
     def too_much(self, limit: int) -> bool:
-        """More than `limit` octets are known to be left: nobody will read them to keep the connection."""
+        """More than `limit` bytes are known to be left: nobody will read them to keep the connection."""
         return self._left > limit
 
     def _more(self, size: int) -> bytes:
-        """The next piece of the body, of `size` octets at most; b"": its end."""
+        """The next piece of the body, of `size` bytes at most; b"": its end."""
         if self._error is not None:
             raise BadBody(self._error.status, self._error.why)
         inlet = self._inlet
@@ -79,7 +79,7 @@ class Input:
         proceed = self._continue
         if proceed is not None and not self.ended:
             self._continue = None
-            if self._extra or inlet.at >= len(inlet.octets):
+            if self._extra or inlet.at >= len(inlet.raw):
                 proceed(self._extra)
         try:
             if self._chunks is not None:
@@ -94,7 +94,7 @@ class Input:
         return data
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """`size` octets, or as many as there are; without a size, all."""
+        """`size` bytes, or as many as there are; without a size, all."""
         wanted = -1 if size is None or size < 0 else size
         if not wanted:
             return b""
@@ -113,7 +113,7 @@ class Input:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def readline(self, size: int | None = -1, /) -> bytes:
-        """A line with its end; no more than `size` octets of it."""
+        """A line with its end; no more than `size` bytes of it."""
         wanted = -1 if size is None or size < 0 else size
         parts: list[bytes] = []
         while wanted:
@@ -133,7 +133,7 @@ class Input:
         return b"".join(parts)
 
     def readlines(self, hint: int | None = -1, /) -> list[bytes]:
-        """All lines, or lines until `hint` octets have been read."""
+        """All lines, or lines until `hint` bytes have been read."""
         lines = []
         total = 0
         while line := self.readline():
@@ -147,7 +147,7 @@ class Input:
         return iter(self.readline, b"")
 
     def discard(self, limit: int) -> bool:
-        """Read what is left, `limit` octets at most. True: it was all there is. It does not ask a client to go on."""
+        """Read what is left, `limit` bytes at most. True: it was all there is. It does not ask a client to go on."""
         if self._error is not None or self._continue is not None or self._left > limit:
             return self.ended
         try:
@@ -176,3 +176,29 @@ class Input:
             ValueError: a name or a value that does not belong into a head.
         """
         self._extra = b"".join(field_line(name, value, capitalize_response_headers) for name, value in headers)
+
+
+# The connection in the environ, for those who speak another protocol on it: WebSocket.
+
+
+def offer(take: Callable[[], Any], environ: dict[str, Any], body: Input) -> None:
+    """Put the connection where websocket libraries look for it. Whoever uses it there has taken it over.
+
+    It is offered to a request only that asks for another protocol and behind whose head nothing has come: there is
+    nothing to give back.
+    """
+    environ["greening.upgrade"] = take
+    environ["werkzeug.socket"] = environ["gunicorn.socket"] = Offered(take)
+    body.lend(take)
+
+
+class Offered:
+    """Stands for a connection's socket until somebody asks anything of it, and takes the connection over by that."""
+
+    __slots__ = ("_take",)
+
+    def __init__(self, take: Callable[[], Any]) -> None:
+        self._take = take
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._take(), name)

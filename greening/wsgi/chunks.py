@@ -1,4 +1,4 @@
-"""The chunked transfer coding, from the octets of a connection: RFC 9112 7.1.
+"""The chunked transfer coding, from the bytes of a connection: RFC 9112 7.1.
 
 httptools is not asked: it cannot stop at the end of a message, and has no limits for what stands between the chunks.
 """
@@ -6,11 +6,11 @@ httptools is not asked: it cannot stop at the end of a message, and has no limit
 import re
 from typing import TYPE_CHECKING, Final
 
-from greening.wsgi.head import FIELD_LINES, FORBIDDEN, TOKEN
-from greening.wsgi.refusal import BadBody
+from greening.wsgi.errors import BadBody
+from greening.wsgi.request_head import FIELD_LINES, FORBIDDEN, TOKEN
 
 if TYPE_CHECKING:
-    from greening.wsgi.inlet import Inlet
+    from greening.wsgi.body_reader import BodyReader
 
 _BLANKS: Final = rb"[ \t]*+"
 _QUOTED: Final = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*+"'
@@ -21,7 +21,7 @@ _TRAILER = re.compile(FIELD_LINES)
 _NEVER = {b"content-length", b"transfer-encoding", b"host"}
 
 _MAX_SIZE = 2**63 - 1
-# What small chunks may cost above what they bring: 16 octets for each chunk and as much as its data are free.
+# What small chunks may cost above what they bring: 16 bytes for each chunk and as much as its data are free.
 _MAX_WASTE = 16384
 
 
@@ -30,7 +30,7 @@ class Chunks:
 
     __slots__ = ("_inlet", "_left", "_waste", "_between", "ended")
 
-    def __init__(self, inlet: "Inlet") -> None:
+    def __init__(self, inlet: "BodyReader") -> None:
         self._inlet = inlet
         self._left = 0
         self._waste = 0
@@ -38,7 +38,7 @@ class Chunks:
         self.ended = False
 
     def read(self, size: int) -> bytes:
-        """At least one octet and at most `size`.
+        """At least one byte and at most `size`.
 
         Raises:
             BadBody: malformed, cut off, or too slow.

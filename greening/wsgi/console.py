@@ -9,13 +9,13 @@ import os
 import sys
 from typing import Any
 
-from greening._core.later import spawn_after
+from greening._core.greenthread import spawn_after
 from greening.sync.lock import Lock
 from greening.wsgi.log import Log
 
 DELAY = 0.1  # seconds
 _FULL = 10_000  # lines; then whoever has one more waits until they are written
-_PIECE = 4096  # octets: PIPE_BUF
+_PIECE = 4096  # bytes: PIPE_BUF
 
 
 def say(text: str) -> None:
@@ -96,16 +96,16 @@ def _pieces(lines: list[str]) -> list[bytes]:
     gathered: list[bytes] = []
     size = 0
     for line in lines:
-        octets = line.encode("utf-8", "backslashreplace") + b"\n"
-        if size + len(octets) > _PIECE and gathered:
+        data = line.encode("utf-8", "backslashreplace") + b"\n"
+        if size + len(data) > _PIECE and gathered:
             pieces.append(b"".join(gathered))
             gathered, size = [], 0
-        gathered.append(octets)
-        size += len(octets)
+        gathered.append(data)
+        size += len(data)
     pieces.append(b"".join(gathered))
     return pieces
 
 
-def _write(descriptor: int, octets: bytes) -> None:
-    while octets:
-        octets = octets[os.write(descriptor, octets) :]
+def _write(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]

@@ -1,17 +1,17 @@
-"""What a client may cost: octets and seconds. One object for a server; every number can be changed."""
+"""What a client may cost: bytes and seconds. One object for a server; every number can be changed."""
 
 from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of what one connection may take. Sizes in octets, times in seconds; None as a time: no limit.
+    """Bounds of what one connection may take. Sizes in bytes, times in seconds; None as a time: no limit.
 
     Attributes:
-        head_timeout: for a request's head as a whole, from its first octet; for the first one, from the accept.
-        idle_timeout: for the first octet of the next request on a kept connection.
+        head_timeout: for a request's head as a whole, from its first byte; for the first one, from the accept.
+        idle_timeout: for the first byte of the next request on a kept connection.
         body_timeout: what the server waits for a request's body in all, not counting the application's own time; it
-            grows by a second for every `body_rate` octets that came.
+            grows by a second for every `body_rate` bytes that came.
         write_timeout: for the client to take anything of a response (64 KiB of it, at most, count as one thing).
         linger_timeout: how long a connection that is closed in the middle of a request goes on throwing away what
             comes, so that the client gets to read the answer.

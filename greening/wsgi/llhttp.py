@@ -7,7 +7,7 @@ except ImportError as error:
         "greening.wsgi needs httptools, an extra that is not installed: pip install greening-toolkit[wsgi]"
     ) from error
 
-from greening.wsgi.refusal import Refused
+from greening.wsgi.errors import Refused
 
 
 class Taker:

@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from greening._core.current import current
-from greening._core.fairness import spend
+from greening._core.fairness import fairness_tick
 from greening._originals import raw_socket
 from greening.net.retry import timeouts
 from greening.timeout import Timeout
-from greening.wsgi.body import Input
+from greening.wsgi.body import Input, offer
+from greening.wsgi.body_reader import BLOCK, BodyReader
 from greening.wsgi.environ import request_environ
-from greening.wsgi.head import Head, check_partial, read_head
-from greening.wsgi.inlet import BLOCK, Inlet
+from greening.wsgi.errors import Refused, page
 from greening.wsgi.log import Entry, escaped, escaped_line
-from greening.wsgi.refusal import Refused, page
+from greening.wsgi.request_head import Head, check_partial, read_head
 from greening.wsgi.response import Response
-from greening.wsgi.upgrade import offer
 
 if TYPE_CHECKING:
     from greening.wsgi.server import Server
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 _SLICE = 65536  # of a response, that one write timeout is for
 
 
-# Clients repeat themselves: heads of up to so many octets are remembered, so many of them, by what they were read as.
+# Clients repeat themselves: heads of up to so many bytes are remembered, so many of them, by what they were read as.
 _SHORT = 1024
 _REMEMBERED = 128
 
@@ -42,10 +41,10 @@ class HttpProtocol:
 
     Attributes:
         idle: between two requests: nobody loses anything when it is closed.
-        plain: octets go to the descriptor as they are (no TLS).
+        plain: bytes go to the descriptor as they are (no TLS).
     """
 
-    __slots__ = ("server", "sock", "address", "idle", "plain", "taken", "gone", "octets", "at", "_write_entry")
+    __slots__ = ("server", "sock", "address", "idle", "plain", "taken", "gone", "raw", "at", "_write_entry")
 
     def __init__(self, server: "Server", sock: Any, address: Any) -> None:
         self.server = server
@@ -55,7 +54,7 @@ class HttpProtocol:
         self.plain = not hasattr(sock, "do_handshake")
         self.taken = False
         self.gone = False
-        self.octets = b""  # read, and from `at` on not understood yet
+        self.raw = b""  # read, and from `at` on not understood yet
         self.at = 0
 
     def run(self) -> None:
@@ -70,21 +69,21 @@ class HttpProtocol:
         recv, heads = sock.recv, server.heads
         try:
             while True:
-                if self.octets:
+                if self.raw:
                     head = None
                 else:
                     self.idle = True
-                    octets = recv(BLOCK)
+                    raw = recv(BLOCK)
                     self.idle = False
-                    if not octets:
+                    if not raw:
                         break
-                    head = heads.get(octets)
+                    head = heads.get(raw)
                     if head is None:
-                        self.octets = octets
-                    del octets
+                        self.raw = raw
+                    del raw
                 if not self._serve(head or self._read_head()):
                     break
-                spend()
+                fairness_tick()
                 head = None  # a connection that idles holds nothing of the past
                 timeouts[fd] = idle_entry
         except Refused as refused:
@@ -96,29 +95,29 @@ class HttpProtocol:
         self._farewell()
 
     def _read_head(self) -> Head:
-        """From the octets that are there, and more if it takes more.
+        """From the bytes that are there, and more if it takes more.
 
         Raises:
             Refused; _Gone: the client went away before it was complete.
         """
-        octets, at = self.octets, self.at
+        raw, at = self.raw, self.at
         server = self.server
         limits = server.limits
-        end = octets.find(b"\r\n\r\n", at + 2) + 4
+        end = raw.find(b"\r\n\r\n", at + 2) + 4
         if end < 4 or end - at > limits.head:
-            octets, at = self._whole_head(octets[at:]), 0
-            end = octets.index(b"\r\n\r\n", 2) + 4
-        if end < len(octets):
-            self.octets, self.at = octets, end
-            octets = octets[at:end]
+            raw, at = self._whole_head(raw[at:]), 0
+            end = raw.index(b"\r\n\r\n", 2) + 4
+        if end < len(raw):
+            self.raw, self.at = raw, end
+            raw = raw[at:end]
         else:
-            self.octets, self.at = b"", 0
-            octets = octets[at:] if at else octets
-        head = read_head(octets, limits)
-        if head.plain and len(octets) <= _SHORT:
+            self.raw, self.at = b"", 0
+            raw = raw[at:] if at else raw
+        head = read_head(raw, limits)
+        if head.plain and len(raw) <= _SHORT:
             if len(server.heads) >= _REMEMBERED:
                 server.heads.clear()
-            server.heads[octets] = head
+            server.heads[raw] = head
         return head
 
     def _serve(self, head: Head) -> bool:
@@ -126,11 +125,11 @@ class HttpProtocol:
         server = self.server
         body = Input()
         if head.length:
-            inlet = Inlet(self.sock, server.limits, current().hub.now, self.octets, self.at)
+            inlet = BodyReader(self.sock, server.limits, current().hub.now, self.raw, self.at)
             body.receive(inlet, head.length)
         environ = request_environ(server.environ, head, self.address, body)
         environ["eventlet.set_idle"] = self.set_idle
-        if head.upgrade and not self.octets:
+        if head.upgrade and not self.raw:
             offer(self.take, environ, body)
         response = Response(self, head, body, head.keep and server.keepalive)
         if head.expects:
@@ -142,7 +141,7 @@ class HttpProtocol:
             if body.failed is not None and response.status >= 500 and not response.sent:
                 # Frameworks take a read that fails for a fault of their own. It was the client's.
                 self._failed(body.failed, response, body)
-            elif not (self.taken or (type(result) is list and len(result) == 1 and response.at_once(result[0]))):
+            elif not (self.taken or (type(result) is list and len(result) == 1 and response.send_simple(result[0]))):
                 minimum = environ.get("eventlet.minimum_write_chunk_size", server.minimum_chunk_size)
                 response.respond(result, int(minimum))
         except (Exception, Timeout) as error:  # noqa: BLE001  # an application may raise anything; it is answered and told
@@ -163,9 +162,9 @@ class HttpProtocol:
         if head.upgrade or not response.keep:
             return False
         if head.length:
-            done = inlet.at >= len(inlet.octets)
-            self.octets, self.at = (b"", 0) if done else (inlet.octets, inlet.at)
-        return not server.closing or bool(self.octets)
+            done = inlet.at >= len(inlet.raw)
+            self.raw, self.at = (b"", 0) if done else (inlet.raw, inlet.at)
+        return not server.closing or bool(self.raw)
 
     def _close(self, result: Any) -> None:
         try:
@@ -207,7 +206,7 @@ class HttpProtocol:
         version = b"HTTP/1.1 " if self.server.one else b"HTTP/1.0 "
         head = (
             b"%b%b\r\n%bContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
-        ) % (version, line, self.server.stamp(), len(content))
+        ) % (version, line, self.server.date_header(), len(content))
         try:
             self.send(head if bodyless else head + content)
         except OSError:
@@ -220,17 +219,17 @@ class HttpProtocol:
             Refused: it cannot become a head, or takes too long. _Gone.
         """
         limits, now = self.server.limits, current().hub.now
-        octets = bytearray(begun)
+        raw = bytearray(begun)
         seen = 0
         end = None if limits.head_timeout is None else now() + limits.head_timeout
         while True:
-            found = octets.find(b"\r\n\r\n", max(2, seen - 3))
+            found = raw.find(b"\r\n\r\n", max(2, seen - 3))
             if found >= 0:
                 if found + 4 > limits.head:
                     raise Refused(431, "head too long")
-                return bytes(octets)
-            check_partial(octets, seen, limits)
-            seen = len(octets)
+                return bytes(raw)
+            check_partial(raw, seen, limits)
+            seen = len(raw)
             try:
                 self._wait_at_most(None if end is None else end - now())
                 data = self.sock.recv(BLOCK)
@@ -238,7 +237,7 @@ class HttpProtocol:
                 raise Refused(408, "the head comes too slowly") from None
             if not data:
                 raise _Gone
-            octets += data
+            raw += data
 
     def _wait_at_most(self, seconds: float | None) -> None:
         """The next read's time limit. `settimeout` would be two system calls."""
@@ -289,7 +288,7 @@ class HttpProtocol:
             raise
 
     def send_file(self, file: Any, offset: int, count: int) -> int:
-        """So many octets of a file, fewer if it has not so many. Raises: OSError."""
+        """So many bytes of a file, fewer if it has not so many. Raises: OSError."""
         timeouts[self.sock.fileno()] = self._write_entry
         try:
             sent: int = self.sock.sendfile(file, offset, count)
@@ -341,5 +340,5 @@ class HttpProtocol:
 
 
 def _trace() -> str:
-    """The traceback of the exception that is being handled; no octet of it that a terminal would obey."""
+    """The traceback of the exception that is being handled; no byte of it that a terminal would obey."""
     return "\n".join(escaped_line(line) for line in traceback.format_exc().rstrip("\n").split("\n"))

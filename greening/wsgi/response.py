@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from greening.wsgi.body import Input
-from greening.wsgi.fields import CLOSE, DATE, LENGTH, SERVER, compose
-from greening.wsgi.files import FileWrapper, extent
-from greening.wsgi.head import Head
+from greening.wsgi.environ import FileWrapper, extent
+from greening.wsgi.headers import CLOSE, DATE, LENGTH, SERVER, compose
+from greening.wsgi.request_head import Head
 
 if TYPE_CHECKING:
     from greening.wsgi.protocol import HttpProtocol
@@ -21,7 +21,7 @@ class Response:
     """Sends one response on its connection.
 
     Attributes:
-        sent: the head is on its way. keep: the connection may go on afterwards. count: octets of body that were sent.
+        sent: the head is on its way. keep: the connection may go on afterwards. count: bytes of body that were sent.
         over: the next request has the connection, or nobody; nothing more may be written here.
     """
 
@@ -99,7 +99,7 @@ class Response:
             parts.append(b"\r\n")
             return b"".join(parts)
         if not bits & (DATE | SERVER):
-            parts.append(server.stamp())
+            parts.append(server.date_header())
         else:
             parts.append(server.partial_stamp(not bits & DATE, not bits & SERVER))
         if not bits & LENGTH and not self._bodyless:
@@ -135,7 +135,7 @@ class Response:
             self._put(data, -1)
 
     def _put(self, data: bytes, whole: int) -> None:
-        octets = b"" if self.sent else self._begin(whole)
+        raw = b"" if self.sent else self._begin(whole)
         if self._bodyless:
             data = b""
         elif self._left >= 0:
@@ -147,8 +147,8 @@ class Response:
             self.count += len(data)
             if self._chunked:
                 data = b"%x\r\n%b\r\n" % (len(data), data)
-        if octets or data:
-            self._connection.send(octets + data if octets else data)
+        if raw or data:
+            self._connection.send(raw + data if raw else data)
 
     def respond(self, result: Iterable[bytes], minimum: int) -> None:
         """Send what the application returned.
@@ -185,7 +185,7 @@ class Response:
             self.write(b"".join(pieces))
         self.finish()
 
-    def at_once(self, data: bytes) -> bool:
+    def send_simple(self, data: bytes) -> bool:
         """Send the most frequent response of all, in fewer steps. False: it is another, and nothing was sent."""
         head, left = self._head, self._left
         connection = self._connection
@@ -212,7 +212,7 @@ class Response:
             framing = b"Content-Length: %d\r\n\r\n" % len(data)
         else:
             framing = b"\r\n"
-        connection.send(b"".join((b"HTTP/1.1 ", self._status_line, self._lines, server.stamp(), framing, data)))
+        connection.send(b"".join((b"HTTP/1.1 ", self._status_line, self._lines, server.date_header(), framing, data)))
         return True
 
     def _whole(self, data: bytes) -> None:
@@ -239,7 +239,7 @@ class Response:
             self._connection.send(b"0\r\n\r\n")
         if self._left > 0:
             self.keep = False
-            self._connection.complain(f"the body is {self._left} octets shorter than its Content-Length")
+            self._connection.complain(f"the body is {self._left} bytes shorter than its Content-Length")
         elif self._cut:
             self._connection.complain("the body is longer than its Content-Length; the rest was not sent")
 
@@ -249,17 +249,17 @@ class Response:
         if found is None or self._bodyless:
             return False
         offset, size = found
-        octets = self._begin(size)
+        raw = self._begin(size)
         if self._chunked:  # never: the length is known
             return False
         count = min(size, self._left)
         if count:
-            self._connection.send(octets, _stdlib.MSG_MORE)
+            self._connection.send(raw, _stdlib.MSG_MORE)
             sent = self._connection.send_file(wrapper.filelike, offset, count)
             self.count += sent
             self._left -= sent
         else:
-            self._connection.send(octets)
+            self._connection.send(raw)
         self._cut = size > count
         self.finish()
         return True

@@ -7,13 +7,13 @@ from typing import Any
 
 from greening.net.stream_server import StreamServer
 from greening.wsgi.environ import template
-from greening.wsgi.fields import Answer, compose
-from greening.wsgi.head import Head
+from greening.wsgi.headers import Answer, compose
 from greening.wsgi.limits import Limits
 from greening.wsgi.log import DEFAULT_FORMAT, Entry, Log
 from greening.wsgi.protocol import HttpProtocol
+from greening.wsgi.request_head import Head
 
-# Applications repeat themselves: answers whose field lines have up to so many octets are remembered, so many of them.
+# Applications repeat themselves: answers whose field lines have up to so many bytes are remembered, so many of them.
 _SHORT = 1024
 _REMEMBERED = 256
 
@@ -128,7 +128,7 @@ class Server:
             self.answers[status, *headers] = answer
         return answer
 
-    def stamp(self) -> bytes:
+    def date_header(self) -> bytes:
         """Date and Server, as field lines."""
         now = int(time.time())
         if now != self._stamped:
@@ -138,7 +138,7 @@ class Server:
 
     def partial_stamp(self, date: bool, name: bool) -> bytes:
         """One of the two, or none: the application has the others."""
-        lines = self.stamp().splitlines(keepends=True)
+        lines = self.date_header().splitlines(keepends=True)
         return (lines[0] if date else b"") + (lines[1] if name else b"")
 
 
@@ -168,3 +168,68 @@ def _limits(limits: Limits, target: int | None, timeout: float | None) -> Limits
     if timeout is not None:
         changes |= {"body_timeout": timeout, "write_timeout": timeout}
     return replace(limits, **changes) if changes else limits
+
+
+# `greening.wsgi.server`: eventlet's function.
+
+
+def server(
+    sock: Any,
+    site: Any,
+    log: Any = None,
+    environ: dict[str, Any] | None = None,
+    max_size: int | None = None,
+    max_http_version: str | None = "HTTP/1.1",
+    protocol: type[HttpProtocol] = HttpProtocol,
+    server_event: Any = None,
+    minimum_chunk_size: int | None = None,
+    log_x_forwarded_for: bool = False,
+    custom_pool: Any = None,
+    keepalive: bool | float = True,
+    log_output: bool = True,
+    log_format: str = DEFAULT_FORMAT,
+    url_length_limit: int | None = None,
+    debug: bool = False,
+    socket_timeout: float | None = None,
+    capitalize_response_headers: bool = True,
+    *,
+    limits: Limits | None = None,
+    ssl_context: Any = None,
+) -> None:
+    """Serve a WSGI application until the green thread that is in here is killed, or interrupted, or the server stopped.
+
+    Args:
+        sock: a listening socket; closed at the end. With TLS (`wrap_ssl`), or `ssl_context` for it.
+        site: the application.
+        log: a `logging.Logger` or a file; None: standard error.
+        environ: added to the environ of every request.
+        max_size: connections at once, 1,024 by default; further ones wait in the backlog.
+        max_http_version: "HTTP/1.0": never answer in HTTP/1.1.
+        protocol: a subclass of `HttpProtocol`.
+        server_event: a greening.Event that is sent the `Server`, which can be stopped by whoever gets it.
+        minimum_chunk_size: gather an iterable's pieces until there are so many bytes, against PEP 3333; a request may
+            say so by `environ["eventlet.minimum_write_chunk_size"]`.
+        log_x_forwarded_for: believe that field, and name its addresses in the log.
+        custom_pool: a `GreenPool` for the connections; `max_size` does not matter then.
+        keepalive: False: one request for each connection; a number: seconds to wait for the next one.
+        log_output: False: no line for each request. Errors are told all the same.
+        log_format: for `%`, with client_ip, client_port, date_time, request_line, status_code, body_length,
+            wall_seconds, referer, user_agent.
+        url_length_limit: bytes of a request's target, 8,192 by default; more is 414.
+        debug: tracebacks to clients, and a log line for each client that was refused.
+        socket_timeout: seconds for a body to come and for a response to be taken, in place of those of `limits`.
+        capitalize_response_headers: `content-type` is sent as `Content-Type`.
+    Raises:
+        OSError: accept failed for good.
+    Difference from eventlet: PEP 3333 before speed (`minimum_chunk_size`), and safe first (`debug`,
+        `log_x_forwarded_for`, time limits); SERVER_PROTOCOL is the request's.
+    """
+    settings = dict(locals())
+    del settings["server_event"]
+    serving = Server(settings.pop("sock"), settings.pop("site"), **settings)
+    if server_event is not None:
+        server_event.send(serving)
+    try:
+        serving.serve_forever()
+    finally:
+        serving.stop()

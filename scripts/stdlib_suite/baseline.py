@@ -46,9 +46,9 @@ class Baseline:
             return known
         order = Order(self.python, unit, None)
         outcomes = run_unit(order, {})
-        doubtful = tuple(name for name, outcome in outcomes.items() if outcome.status not in GOOD | SKIPPED)
-        if doubtful:
-            merge_again(outcomes, run_unit(replace(order, only=doubtful), {}))
+        to_recheck = tuple(name for name, outcome in outcomes.items() if outcome.status not in GOOD | SKIPPED)
+        if to_recheck:
+            merge_again(outcomes, run_unit(replace(order, only=to_recheck), {}))
         self._keep(unit, outcomes)
         return outcomes
 
@@ -58,12 +58,12 @@ class Baseline:
         """
         order = Order(self.python, unit, None)
         names: list[str] = []
-        doubtful = {name for name, outcome in now.items() if outcome.status not in GOOD}
-        before = run_unit(replace(order, only=tuple(doubtful)), {}, names)
+        to_recheck = {name for name, outcome in now.items() if outcome.status not in GOOD}
+        before = run_unit(replace(order, only=tuple(to_recheck)), {}, names)
         absent = tuple(name for name in names if name not in now)
         if absent:
             before.update(run_unit(replace(order, only=absent), {}))
-        return {name: outcome for name, outcome in now.items() if name not in doubtful} | before
+        return {name: outcome for name, outcome in now.items() if name not in to_recheck} | before
 
     def _keep(self, unit: Unit, outcomes: Outcomes) -> None:
         with self._lock:

@@ -19,7 +19,7 @@ from stdlib_suite.plan import Unit
 
 _WORKER = Path(__file__).with_name("worker.py")
 _MARK = "GREENING_STDLIB_SCRATCH"  # in the environment of the worker and of all that it starts
-_MAX_LOG = 100_000  # octets from the end
+_MAX_LOG = 100_000  # bytes from the end
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Worker:
     """A running order. A context manager: at its end nothing is left of it, neither processes nor files."""
 
     def __init__(self, order: Order) -> None:
-        # A short name: sockets are made below it, and their names may not be longer than 107 octets.
+        # A short name: sockets are made below it, and their names may not be longer than 107 bytes.
         self.scratch = Path(tempfile.mkdtemp(prefix="gs-"))
         self._home = self.scratch / "home"
         self._home.mkdir()

@@ -10,10 +10,9 @@ import pytest
 
 from greening._compiled import accelerator
 from greening._core.current import current, get_hub, in_hub
-from greening._core.greenthread import kill, spawn
+from greening._core.greenthread import kill, spawn, spawn_after
 from greening._core.hub import MIN_ROUND
 from greening._core.latecomers import Latecomers
-from greening._core.later import spawn_after
 from greening._core.poller import IN
 from greening._core.task import DEAD, PARKED, TIMED_OUT, Task
 from greening._core.waiting import sleep, wait_readable, yield_now
@@ -63,13 +62,13 @@ def test_the_collector_works_again_after_an_error_in_the_hub(
     fake: Fake[FakePoller], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A signal handler may raise between the hub's steps."""
-    patience = fake.hub._patience
+    patience = fake.hub._poll_timeout
 
     def fail() -> float | None:
-        monkeypatch.setattr(fake.hub, "_patience", patience)
+        monkeypatch.setattr(fake.hub, "_poll_timeout", patience)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(fake.hub, "_patience", fail)
+    monkeypatch.setattr(fake.hub, "_poll_timeout", fail)
     spawn_after(1, int)
     with pytest.raises(KeyboardInterrupt):
         sleep(1)
@@ -78,7 +77,7 @@ def test_the_collector_works_again_after_an_error_in_the_hub(
 
 
 def test_a_round_goes_on_while_there_is_time(fake: Fake[FakePoller], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each new thread is begun by the hub, which has no idle carrier for it: that is no end of a round."""
+    """Each new thread is begun by the hub, which has no idle runner for it: that is no end of a round."""
     looks: list[float | None] = []
     look = fake.poller.wait
     monkeypatch.setattr(fake.poller, "wait", lambda timeout: [looks.append(timeout), *look(timeout)][1:])
@@ -240,7 +239,7 @@ def test_what_is_posted_meanwhile_waits_for_the_next_turn(fake: Fake[FakePoller]
 
     hub.post(again)
     for n in range(3):
-        hub.turns = 0
+        hub.switches_left = 0
         sleep(0)
         assert count == [n + 1]
     hub.wakeup.inbox.clear()
@@ -255,7 +254,7 @@ def test_a_timer_that_sets_itself_for_now_waits_for_the_next_turn(fake: Fake[Fak
 
     hub.call_at(hub.now(), again)
     for n in range(3):
-        hub.turns = 0
+        hub.switches_left = 0
         sleep(0)
         assert count == [n + 1]
     hub.timers.clear()
@@ -531,7 +530,7 @@ def test_a_hub_that_sleeps_hears_the_bell() -> None:
 def test_closing_a_bell_that_somebody_rings_touches_no_other_file() -> None:
     with fake_time() as fake:
         wakeup = fake.hub.wakeup
-    wakeup.ring()
+    wakeup.notify()
     wakeup.post(1)
     wakeup.close()
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from greening._core import greenthread, registry
+from greening._core import registration, registry, thread_ops
 from greening._core.critical import guard
 from greening._core.current import current
 from greening._core.greenthread import GreenThread, kill, spawn
@@ -257,7 +257,7 @@ def test_a_timeout_that_fires_while_others_run_strikes_at_the_next_wait(fake: Fa
         with Timeout(1, False):
             spawn(lambda: fake.clock.advance(2))
             current().pass_turn()
-            fake.hub.turns = 0
+            fake.hub.switches_left = 0
             current().pass_turn()
             reached.append("no wait")
             sleep(0)
@@ -272,7 +272,7 @@ def test_a_timeout_that_fired_while_others_ran_is_taken_back_with_its_block(fake
         with Timeout(1):
             spawn(lambda: fake.clock.advance(2))
             current().pass_turn()
-            fake.hub.turns = 0
+            fake.hub.switches_left = 0
             current().pass_turn()
         sleep(1)
         return "undisturbed"
@@ -286,7 +286,7 @@ def test_an_error_that_is_kept_does_not_grow_with_each_turn(fake: Fake[FakePolle
         with Timeout(1, False):
             spawn(lambda: fake.clock.advance(2))
             for _ in range(9):
-                fake.hub.turns = 0
+                fake.hub.switches_left = 0
                 current().pass_turn()
                 error = current().error
                 lengths.append(0 if error is None else len(list(walk_tb(error.__traceback__))))
@@ -301,7 +301,7 @@ def test_an_urgent_error_is_before_one_that_main_keeps(fake: Fake[FakePoller]) -
     with Timeout(1, False):
         spawn(lambda: fake.clock.advance(2))
         for _ in range(2):
-            fake.hub.turns = 0
+            fake.hub.switches_left = 0
             main.pass_turn()
         kept = main.error
         assert isinstance(kept, Timeout)
@@ -354,7 +354,7 @@ def once(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, code: Callable
 def test_two_tasks_may_be_the_first_to_wait_for_a_descriptor(
     fake: Fake[FakePoller], monkeypatch: pytest.MonkeyPatch, made: str, wait: Callable[..., bool]
 ) -> None:
-    once(monkeypatch, registry, made, sleep)
+    once(monkeypatch, registration if made == "ParkingLot" else registry, made, sleep)
     waits = [spawn(wait, FD, 50), spawn(wait, FD, 50)]
     settle()
     fake.poller.fire(FD, IN | OUT)
@@ -367,7 +367,7 @@ def test_two_tasks_may_be_the_first_to_wait_for_a_descriptor(
 def test_two_tasks_may_be_the_first_to_wait_for_a_socket(
     fake: Fake[FakePoller], monkeypatch: pytest.MonkeyPatch, made: str
 ) -> None:
-    once(monkeypatch, registry, made, sleep)
+    once(monkeypatch, registration if made == "ParkingLot" else registry, made, sleep)
     owner = Owner()
 
     def wait() -> int:
@@ -387,16 +387,16 @@ def test_code_that_interrupts_a_wait_may_wait_for_the_same_descriptor(
         fake.poller.fire(FD, IN)
         assert wait_readable(FD, 50)
 
-    enter = registry.Registration.enter
+    enter = registration.Registration.enter
 
-    def interrupted(self: registry.Registration, task: Any, mask: int) -> None:
-        monkeypatch.setattr(registry.Registration, "enter", enter)
+    def interrupted(self: registration.Registration, task: Any, mask: int) -> None:
+        monkeypatch.setattr(registration.Registration, "enter", enter)
         wait_too()
         enter(self, task, mask)
 
     keeper = spawn(wait_readable, FD, 50)
     settle()
-    monkeypatch.setattr(registry.Registration, "enter", interrupted)
+    monkeypatch.setattr(registration.Registration, "enter", interrupted)
     thread = spawn(wait_readable, FD, 50)
     settle()
     fake.poller.fire(FD, IN)
@@ -418,12 +418,12 @@ def test_two_tasks_may_be_the_first_to_wait_for_a_green_thread(
     fake: Fake[FakePoller], monkeypatch: pytest.MonkeyPatch, timeout: float | None
 ) -> None:
     thread = spawn(sleep, 1)
-    lot = greenthread.ParkingLot()
+    lot = thread_ops.ParkingLot()
 
     def other_os_thread() -> None:
         thread._waiters = lot  # it has not entered it yet
 
-    once(monkeypatch, greenthread, "ParkingLot", other_os_thread)
+    once(monkeypatch, thread_ops, "ParkingLot", other_os_thread)
     wait = spawn(lambda: GreenThread._wait(thread, timeout) if hasattr(GreenThread, "_wait") else thread.wait(timeout))
     settle()
     assert thread._waiters is lot

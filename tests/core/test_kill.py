@@ -7,8 +7,7 @@ import pytest
 from greenlet import greenlet
 
 from greening._core.current import current
-from greening._core.greenthread import getcurrent, kill, spawn
-from greening._core.later import spawn_after
+from greening._core.greenthread import getcurrent, kill, spawn, spawn_after
 from greening._core.waiting import sleep
 from greening.errors import GreenletExit
 from greening.sync.event import Event
@@ -215,7 +214,7 @@ def test_a_chosen_waiter_that_times_out_passes_the_permit_on(fake: Fake[FakePoll
     settle()
     fake.clock.advance(5)
     semaphore.release()
-    fake.hub.turns = 0  # by way of the hub: the Timeout fires when the first has been chosen and has not run
+    fake.hub.switches_left = 0  # by way of the hub: the Timeout fires when the first has been chosen and has not run
     assert first.wait() is False
     assert second.wait() is True
     assert semaphore.counter == 0

@@ -9,9 +9,8 @@ import pytest
 
 import greening
 from greening._core.current import current, get_hub
-from greening._core.seconds import real_number, stdlib_number
 from greening._core.task import PARKED, RUNNING
-from greening._core.timers import TimerHeap, deadline_after
+from greening._core.timers import TimerHeap, deadline_after, real_number, stdlib_number
 from greening._core.waiting import wait_fd
 
 

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from greening._core.current import current
-from greening._core.greenthread import GreenThread, getcurrent, spawn, spawn_n
-from greening._core.later import spawn_after, spawn_after_local
+from greening._core.greenthread import GreenThread, getcurrent, spawn, spawn_after, spawn_after_local, spawn_n
 from greening._core.waiting import sleep, yield_now
 from greening.errors import GreenletExit
 from greening.sync.event import Event
@@ -645,6 +644,6 @@ def test_ten_thousand_spawns_and_kills_leave_no_objects() -> None:
 def test_a_thread_that_is_lost_after_its_function_returned_tells_its_waiters() -> None:
     thread = spawn(int)
     thread._result = 5  # the function has returned, and the thread has not been settled yet
-    thread.lose("its OS thread has ended")
+    thread.orphan("its OS thread has ended")
     with pytest.raises(GreenletExit, match="has not ended"):
         thread.wait()

@@ -85,8 +85,8 @@ def file(environ):
 def upgrade(environ):
     sock = environ["gunicorn.socket"]
     sock.sendall(b"HTTP/1.1 101 Switching Protocols\\r\\nConnection: upgrade\\r\\nUpgrade: echo\\r\\n\\r\\n")
-    while octets := sock.recv(100):
-        sock.sendall(octets)
+    while bytes := sock.recv(100):
+        sock.sendall(bytes)
     raise StopIteration
 
 
@@ -132,15 +132,15 @@ class Gunicorn:
                     return found
             if not select.select([self._stderr], [], [], max(0, deadline - time.monotonic()))[0]:
                 pytest.fail(f"no line with {pattern!r} came within {SECONDS} seconds:\n{self.seen}")
-            octets = os.read(self._stderr, 65536)
-            if not octets:
+            data = os.read(self._stderr, 65536)
+            if not data:
                 pytest.fail(f"gunicorn ended without a line with {pattern!r}:\n{self.seen}")
-            self._unread += octets
+            self._unread += data
 
     def rest(self) -> str:
         """All that it has logged, once it has ended."""
-        while octets := os.read(self._stderr, 65536):
-            self._unread += octets
+        while data := os.read(self._stderr, 65536):
+            self._unread += data
         self.seen += self._unread.decode(errors="replace")
         self._unread = b""
         return self.seen
@@ -179,9 +179,9 @@ def _quiet() -> list[str]:
 def ask(connection: http.client.HTTPConnection, path: str, body: bytes | None = None) -> bytes:
     connection.request("GET" if body is None else "POST", path, body)
     answer = connection.getresponse()
-    octets = answer.read()
-    assert answer.status == 200, octets
-    return octets
+    data = answer.read()
+    assert answer.status == 200, data
+    return data
 
 
 @pytest.fixture
@@ -315,9 +315,9 @@ def test_a_connection_can_be_taken_over(gunicorn: Any) -> None:
         stream = sock.makefile("rb")
         while stream.readline() != b"\r\n":
             pass
-        for octets in (b"one\n", b"two\n"):
-            sock.sendall(octets)
-            assert stream.readline() == octets
+        for data in (b"one\n", b"two\n"):
+            sock.sendall(data)
+            assert stream.readline() == data
         sock.shutdown(socket.SHUT_WR)
         assert stream.read() == b""
     server.signal(signal.SIGTERM)

@@ -177,7 +177,7 @@ def test_handlers_outlive_serve_and_what_they_raise_hits_nobody(
     here: GreenSocket, keep: Keep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reported: list[BaseException] = []
-    monkeypatch.setattr(convenience, "report", lambda error, thread: reported.append(error))
+    monkeypatch.setattr(convenience, "report_unhandled", lambda error, thread: reported.append(error))
     survivors = [keep(connect(here.getsockname())) for _ in range(2)]
     stopper = spawn(lambda: (sleep(0.001), ask(here, b"stop")))
     serve(here, echo)  # in the main greenlet
@@ -196,7 +196,7 @@ def test_of_two_failing_handlers_one_ends_serve_and_one_is_reported(
     here: GreenSocket, keep: Keep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reported: list[BaseException] = []
-    monkeypatch.setattr(convenience, "report", lambda error, thread: reported.append(error))
+    monkeypatch.setattr(convenience, "report_unhandled", lambda error, thread: reported.append(error))
     gate = Event()
 
     def handle(_: Any, __: Any) -> None:

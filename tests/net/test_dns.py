@@ -25,7 +25,7 @@ REAL = {name: getattr(dns, f"_{name}") for name in ("getaddrinfo", "getnameinfo"
 @pytest.fixture(autouse=True)
 def _no_thread_is_left() -> Iterator[None]:
     yield
-    while get_hub().pending:
+    while get_hub().external_waits:
         sleep(0.001)
     wait_gone(dns.RESOLVERS.dismiss_idle())
     wait_gone(TPOOL.dismiss_idle())

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from greening._core.current import get_hub
-from greening._core.greenthread import spawn
-from greening._core.later import spawn_after
+from greening._core.greenthread import spawn, spawn_after
 from greening._core.poller import IN
 from greening._core.registry import Registration, Registry
 from greening._core.slices import TRIES
@@ -202,8 +201,8 @@ def test_two_objects_of_one_descriptor_may_both_wait(tcp: Pair, keep: Keep, monk
     client, server = tcp
     twin = GreenSocket(fileno=server.fileno())
     shares: list[int] = []
-    share = Registry._share
-    monkeypatch.setattr(Registry, "_share", lambda self, *args: (shares.append(1), share(self, *args))[1])
+    share = Registry._duplicate
+    monkeypatch.setattr(Registry, "_duplicate", lambda self, *args: (shares.append(1), share(self, *args))[1])
     try:
         readers = [spawn(server.recv, 1), spawn(twin.recv, 1)]
         sleep(0.02)

@@ -307,7 +307,7 @@ def test_flags_may_be_the_stdlibs_enumeration(tcp: Pair) -> None:
 
 
 def fill(sock: GreenSocket) -> int:
-    """Send until there is no room; the number of octets."""
+    """Send until there is no room; the number of bytes."""
     sent = 0
     with pytest.raises(BlockingIOError):
         while True:
@@ -392,10 +392,10 @@ def test_sendall_has_one_deadline_for_the_whole(unix: Pair) -> None:
     ],
 )
 @pytest.mark.parametrize("method", ["send", "sendall", "sendmsg"])
-def test_whatever_has_octets_is_sent_whole(method: str, data: Any, tcp: Pair) -> None:
+def test_whatever_has_bytes_is_sent_whole(method: str, data: Any, tcp: Pair) -> None:
     client, server = tcp
     try:
-        octets = bytes(memoryview(data).cast("B"))
+        chunk = bytes(memoryview(data).cast("B"))
     except TypeError:
         with pytest.raises(BufferError):
             getattr(client, method)([data] if method == "sendmsg" else data)
@@ -403,8 +403,8 @@ def test_whatever_has_octets_is_sent_whole(method: str, data: Any, tcp: Pair) ->
     reader = spawn(lambda: b"".join(iter(lambda: server.recv(1 << 20), b"")))
     sent = getattr(client, method)([data] if method == "sendmsg" else data)
     client.shutdown(socket.SHUT_WR)
-    assert reader.wait(5) == octets
-    assert sent == (None if method == "sendall" else len(octets))
+    assert reader.wait(5) == chunk
+    assert sent == (None if method == "sendall" else len(chunk))
 
 
 def test_strings_are_not_sent(tcp: Pair) -> None:

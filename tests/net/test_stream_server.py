@@ -106,7 +106,7 @@ def test_a_handlers_exception_is_reported_and_ends_its_connection_only(
     keep: Keep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reported: list[BaseException] = []
-    monkeypatch.setattr(stream_server, "report", lambda error, thread: reported.append(error))
+    monkeypatch.setattr(stream_server, "report_unhandled", lambda error, thread: reported.append(error))
 
     def handle(connection: Any, address: Any) -> None:
         if connection.recv(10) == b"fail":

@@ -85,7 +85,7 @@ def read_exactly(sock: Any, size: int) -> int:
 
 
 def fill(sock: Any) -> int:
-    """Write until there is no room; the number of octets."""
+    """Write until there is no room; the number of bytes."""
     sent = 0
     timeout = sock.gettimeout()
     sock.settimeout(0)
@@ -151,7 +151,7 @@ def test_a_handshake_has_one_deadline_for_the_whole(client_context: ssl.SSLConte
     client.settimeout(0.04)
 
     def trickle() -> None:
-        # A record of 16 KiB, one octet at a time.
+        # A record of 16 KiB, one byte at a time.
         server.recv(4096)
         server.sendall(b"\x16\x03\x03\x40\x00")
         while True:
@@ -486,7 +486,7 @@ def test_a_non_blocking_conversation_with_select(
     serving.wait(5)
 
 
-def test_pending_octets_need_no_descriptor(tls: Tls) -> None:
+def test_pending_bytes_need_no_descriptor(tls: Tls) -> None:
     client, server = tls
     server.sendall(b"123456")
     assert client.recv(2) == b"12"

@@ -4,7 +4,7 @@ import gc
 
 import pytest
 
-from greening.patcher.paths import Paths
+from greening.patcher.naming import Paths
 from greening.patcher.references import holders
 
 SOURCE = """
@@ -150,7 +150,7 @@ def test_paths_of_things_that_nobody_holds() -> None:
     assert paths.of(object) == "builtins.object"
     assert paths.of(gc) == "gc"
     assert paths.of([]) == "a list"
-    assert paths.of(paths) == "an instance of greening.patcher.paths.Paths"
+    assert paths.of(paths) == "an instance of greening.patcher.naming.Paths"
 
 
 def test_what_c_code_keeps_behind_a_module_is_left_alone(run_program) -> None:

@@ -65,13 +65,13 @@ def test_the_slots_come_back_when_a_park_raises() -> None:
 def test_the_engine_asks_nobody_until_asyncio_is_patched(run_program) -> None:
     run_program(
         "import greening\n"
-        "from greening._core.slots import SLOTS\n"
+        "from greening._core.asyncio_state import ASYNCIO\n"
         "greening.monkey_patch()\n"
-        "assert SLOTS.busy is None\n"
+        "assert ASYNCIO.busy is None\n"
         "import asyncio\n"
-        "assert SLOTS.busy is asyncio._get_running_loop\n"
+        "assert ASYNCIO.busy is asyncio._get_running_loop\n"
         "greening.unpatch()\n"
-        "assert SLOTS.busy is None\n"
+        "assert ASYNCIO.busy is None\n"
     )
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from greening._core.greenthread import GreenThread, kill, spawn
 from greening._core.waiting import sleep
-from greening.net import filelock
+from greening.fdio import filelock
 from greening.patches.fcntl import PATCH
 from greening.patches.os import PATCH as OS_PATCH
 from greening.timeout import Timeout
@@ -44,7 +44,7 @@ def path(tmp_path: Path) -> Path:
     return made
 
 
-class Holder:
+class Binding:
     """Another process, which has a record lock until it is told to let go."""
 
     def __init__(self, path: Path) -> None:
@@ -62,8 +62,8 @@ class Holder:
 
 
 @pytest.fixture
-def holder(path: Path) -> Iterator[Holder]:
-    made = Holder(path)
+def holder(path: Path) -> Iterator[Binding]:
+    made = Binding(path)
     yield made
     made.let_go()
 
@@ -219,7 +219,7 @@ def test_closing_the_file_ends_no_wait_and_leaves_no_lock(path: Path) -> None:
     ],
     ids=["lockf", "fcntl", "os.lockf"],
 )
-def test_record_locks_wait_for_another_process(path: Path, holder: Holder, take: Callable[[Any], object]) -> None:
+def test_record_locks_wait_for_another_process(path: Path, holder: Binding, take: Callable[[Any], object]) -> None:
     with path.open("r+") as file:
         thread = asking(take, file)
         holder.let_go()
@@ -227,7 +227,7 @@ def test_record_locks_wait_for_another_process(path: Path, holder: Holder, take:
         assert locks_of_this_process(path) == [("WRITE", 3, "7")]
 
 
-def test_fcntl_returns_the_struct(path: Path, holder: Holder) -> None:
+def test_fcntl_returns_the_struct(path: Path, holder: Binding) -> None:
     with path.open("r+") as file:
         request = record(fcntl.F_WRLCK, -95, 3, os.SEEK_END)
         thread = asking(green["fcntl"], file, fcntl.F_SETLKW, request)
@@ -236,7 +236,7 @@ def test_fcntl_returns_the_struct(path: Path, holder: Holder) -> None:
         assert locks_of_this_process(path) == [("WRITE", 5, "7")]
 
 
-def test_a_record_lock_given_back_leaves_what_the_process_had(path: Path, holder: Holder) -> None:
+def test_a_record_lock_given_back_leaves_what_the_process_had(path: Path, holder: Binding) -> None:
     lockf = green["lockf"]
     with path.open("r+") as file:
         lockf(file, fcntl.LOCK_EX, 5, 10)
@@ -264,7 +264,7 @@ def test_ofd_locks_wait_for_another_description(path: Path) -> None:
             green_fcntl(first, fcntl.F_OFD_SETLK, exclusive)
 
 
-def test_a_descriptor_closed_before_the_thread_asks_is_reported(path: Path, holder: Holder) -> None:
+def test_a_descriptor_closed_before_the_thread_asks_is_reported(path: Path, holder: Binding) -> None:
     file = path.open("r+")
     wait = filelock._Wait(
         filelock.RECORD, file.fileno(), filelock.Part(0, 5, fcntl.F_WRLCK), lambda fd: fcntl.lockf(fd, fcntl.LOCK_EX, 5)

@@ -14,7 +14,7 @@ import pytest
 from greening._core.greenthread import spawn
 from greening._core.waiting import sleep
 from greening._originals import allocate_lock
-from greening.net.rawfile import GreenFileIO
+from greening.fdio.rawfile import GreenFileIO
 from greening.patches.subprocess import PATCH
 
 assert PATCH.bind is not None

@@ -34,8 +34,8 @@ greening.sleep(0)
 
 rng = random.Random(int(os.environ.get("SEED", "1")))
 VERBOSE = "VERBOSE" in os.environ
-TELLING = {"double_spawn", "double_carrier", "double_sleep", "double_local", "double_socket_methods", "learn_carrier"}
-TELLING |= {"watch_slots", "name_timeout", "double_lot", "double_spend", "set_round", "set_slice"}
+TELLING = {"double", "tell_thread_class", "tell_lot_class", "tell_let_others_run", "double_socket_methods", "run_of"}
+TELLING |= {"learn_runner", "watch_slots", "name_timeout", "set_round", "set_slice"}
 TELLING |= {"sleep"}  # for as long as it is told
 WAITS = {"park", "wait"}
 ROUNDS = 3
@@ -84,7 +84,7 @@ class LooksLarge(type):
     __basicsize__ = 10**9
 
 
-class NotACarrier(metaclass=LooksLarge):
+class NotARunner(metaclass=LooksLarge):
     _greening_task = None
 
 
@@ -99,7 +99,7 @@ target = Target()
 PLAIN: list[Any] = [None, True, 0, -1, 2, 2**31, 2**63, 1.5, float("nan"), "", "x", b"x", bytearray(8)]
 PLAIN += [(), (1,), (1, 2), [], [None], [1, 2], {}, {1: 1}, {"x": None}, set(), {1}]
 PLAIN += [object(), int, list, type, len, print.__class__, ValueError, ValueError("x"), Contrary(), Fails()]
-PLAIN += [weakref.ref(target), greenlet(), greenlet, _socket.socket, NotACarrier(), lambda *args, **kwargs: None]
+PLAIN += [weakref.ref(target), greenlet(), greenlet, _socket.socket, NotARunner(), lambda *args, **kwargs: None]
 SUBTYPES = [sub for kind in TYPES if (sub := fails_to_subclass(kind))]
 
 

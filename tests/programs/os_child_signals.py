@@ -13,7 +13,7 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-from greening.net import child
+from greening.fdio import child_wait as child
 
 got: list[int] = []
 signal.signal(signal.SIGUSR1, lambda signum, frame: got.append(signum))
@@ -39,7 +39,7 @@ for name, wait in WAITS.items():
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     real = getattr(child, name)
     engine = {
-        "__name__": "greening.net.child",
+        "__name__": "greening.fdio.child_wait",
         "raise_signal": _signal.raise_signal,
         "signum": signal.SIGUSR1,
         "real": real,

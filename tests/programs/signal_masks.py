@@ -1,4 +1,4 @@
-"""A green thread that blocks signals for itself, as threads do, does not make the main thread deaf."""
+"""A green thread that blocks signals for itself, as threads do, does not make the main thread block_signals."""
 
 import greening
 

@@ -50,7 +50,7 @@ import time
 import uvloop
 
 from greening import aio
-from greening.net.guest import GUESTS
+from greening.interop.guest import GUESTS
 
 
 def run(coroutine):  # type: ignore[no-untyped-def]

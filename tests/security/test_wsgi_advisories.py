@@ -16,10 +16,10 @@ CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
-def only_one(serve: Any, seen: Any, octets: bytes) -> bytes:
+def only_one(serve: Any, seen: Any, data: bytes) -> bytes:
     """Send it, and read until the server closes. At most the first request was served."""
     client = serve(seen, limits=Limits(idle_timeout=0.1, head_timeout=0.1, body_timeout=0.1)).connect()
-    client.send(octets)
+    client.send(data)
     said = client.rest()
     assert "/smuggled" not in seen.paths
     assert len(seen.paths) <= 1
@@ -42,8 +42,8 @@ def test_eventlet_cve_2025_58068_a_trailer_does_not_reach_the_application(serve:
 
 @pytest.mark.parametrize("length", [b"0", b"6", b"+0", b"x"])
 def test_eventlet_pr_826_transfer_encoding_with_content_length(serve: Any, seen: Any, length: bytes) -> None:
-    octets = POST + b"Content-Length: " + length + b"\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + SMUGGLED
-    assert b" 400 " in only_one(serve, seen, octets)
+    data = POST + b"Content-Length: " + length + b"\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + SMUGGLED
+    assert b" 400 " in only_one(serve, seen, data)
     assert seen.paths == []
 
 
@@ -87,8 +87,8 @@ def test_gunicorn_cve_2024_1135_and_6827_transfer_codings(serve: Any, seen: Any,
 
 
 def test_tornado_ghsa_753j_a_second_transfer_encoding(serve: Any, seen: Any) -> None:
-    octets = POST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + SMUGGLED
-    only_one(serve, seen, octets)
+    data = POST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + SMUGGLED
+    only_one(serve, seen, data)
     assert seen.paths == []
 
 
@@ -100,8 +100,8 @@ def test_waitress_cve_2022_24761_numbers_as_python_reads_them(serve: Any, seen: 
 
 
 def test_waitress_cve_2019_16785_a_bare_lf_ends_no_line(serve: Any, seen: Any) -> None:
-    octets = POST + b"X: y\nContent-Length: 0\r\nContent-Length: %d\r\n\r\n" % len(SMUGGLED) + SMUGGLED
-    only_one(serve, seen, octets)
+    data = POST + b"X: y\nContent-Length: 0\r\nContent-Length: %d\r\n\r\n" % len(SMUGGLED) + SMUGGLED
+    only_one(serve, seen, data)
     assert seen.paths == []
 
 
@@ -153,9 +153,9 @@ def test_waitress_cve_2024_49768_nothing_pipelined_is_served_after_an_error(serv
 
 def test_waitress_cve_2024_49769_a_client_that_is_gone_costs_nothing(serve: Any, seen: Any) -> None:
     running = serve(seen)
-    for octets in (b"", b"GET", POST + b"Content-Length: 5\r\n\r\nx", SMUGGLED):
+    for data in (b"", b"GET", POST + b"Content-Length: 5\r\n\r\nx", SMUGGLED):
         client = running.connect()
-        client.send(octets)
+        client.send(data)
         client.sock.shutdown(2)
         client.close()
     began = time.process_time()
@@ -171,8 +171,8 @@ def test_httpoxy_cve_2016_1000110(serve: Any, seen: Any) -> None:
 
 def test_uvicorn_cve_2020_7694_log_lines_cannot_be_forged(serve: Any, seen: Any) -> None:
     running = serve(seen, log_output=True)
-    octets = b"GET /%0d%0a127.0.0.1%20-%20-?\xff HTTP/1.1\r\nHost: a\r\n\r\n".replace(b"\xff", b"%1b[31m")
-    running.connect().ask(octets)
+    data = b"GET /%0d%0a127.0.0.1%20-%20-?\xff HTTP/1.1\r\nHost: a\r\n\r\n".replace(b"\xff", b"%1b[31m")
+    running.connect().ask(data)
     lines = running.log.getvalue().splitlines()
     assert len(lines) == 2
     assert all(line.isascii() and line.isprintable() for line in lines)
@@ -187,13 +187,13 @@ def test_tracebacks_are_not_for_clients(serve: Any) -> None:
     assert b"secret" not in serve(app).connect().get().body
 
 
-def elapsed(serve: Any, octets: bytes) -> float:
+def elapsed(serve: Any, data: bytes) -> float:
     """Processor time until the server has refused this, or waits for more of it."""
     running = serve(limits=Limits(head_timeout=0.2, idle_timeout=0.2, body_timeout=0.2, linger_timeout=0.1))
     client = running.connect()
     began = time.process_time()
     try:
-        client.send(octets)
+        client.send(data)
         client.rest()
     except OSError:
         pass

@@ -9,8 +9,7 @@ import pytest
 from greening._core.greenthread import spawn
 from greening._core.waiting import sleep
 from greening.errors import GreenletExit
-from greening.sync.ordered import LifoQueue, PriorityQueue
-from greening.sync.queue import LightQueue, Queue
+from greening.sync.queue import LifoQueue, LightQueue, PriorityQueue, Queue
 from greening.testing import Fake, settle
 from greening.timeout import Timeout
 

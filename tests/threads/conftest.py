@@ -17,7 +17,7 @@ from greening.threads.native import NativePool, wait_gone
 def pool() -> Iterator[NativePool]:
     pool = NativePool(2)
     yield pool
-    assert get_hub().pending == 0
+    assert get_hub().external_waits == 0
     wait_gone(pool.dismiss_idle())
     assert not pool._alive
     native._pools.remove(pool)
@@ -59,7 +59,7 @@ def drain(pool: NativePool) -> Callable[[], None]:
     """Waits until all that was begun in the pool is done and posted."""
 
     def wait() -> None:
-        while get_hub().pending:
+        while get_hub().external_waits:
             sleep(0.001)
         assert len(pool._idle) == len(pool._alive)
 

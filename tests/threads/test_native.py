@@ -129,7 +129,7 @@ def test_a_killed_waiter_leaves_at_once_and_the_outcome_is_dropped(
         gate.started.wait()
         waiter.kill()
         assert waiter.dead
-        assert get_hub().pending == 1
+        assert get_hub().external_waits == 1
         gate.open()
         drain()
     assert pool.execute(int, "7") == 7
@@ -178,7 +178,7 @@ def test_a_call_that_has_not_begun_is_never_made(pool: NativePool, new_gate: Any
     assert len(pool._backlog) == 1
     late.kill()
     assert not pool._backlog
-    assert get_hub().pending == 2
+    assert get_hub().external_waits == 2
     gate.open()
     for waiter in busy:
         waiter.wait()

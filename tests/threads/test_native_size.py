@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from greening._core.deadlock import idle_natives
 from greening._core.greenthread import spawn
-from greening._core.stuck import idle_natives
 from greening._core.waiting import sleep
 from greening._originals import get_ident
 from greening.threads import native
@@ -164,7 +164,7 @@ def test_an_idle_thread_leaves_after_a_while(pool: NativePool, monkeypatch: pyte
 
 
 def test_a_deaf_pool_has_all_signals_blocked() -> None:
-    pool = NativePool(1, deaf=True)
+    pool = NativePool(1, block_signals=True)
     try:
         blocked = pool.execute(signal.pthread_sigmask, signal.SIG_BLOCK, ())
         assert {signal.SIGINT, signal.SIGTERM, signal.SIGALRM, signal.SIGCHLD} <= blocked

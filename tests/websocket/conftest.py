@@ -21,11 +21,11 @@ class Raw:
 
     def __init__(self, address: Any) -> None:
         self.sock: Any = connect(address)
-        self.octets = b""
+        self.data = b""
         self.sock.setsockopt(SOL_SOCKET, SO_RCVBUF, 65536)  # so that a sender has to wait for us
 
-    def send(self, octets: bytes) -> None:
-        self.sock.sendall(octets)
+    def send(self, data: bytes) -> None:
+        self.sock.sendall(data)
 
     def _more(self) -> bool:
         with Timeout(20):
@@ -33,32 +33,32 @@ class Raw:
                 came = self.sock.recv(65536)
             except ConnectionResetError:
                 return False
-        self.octets += came
+        self.data += came
         return bool(came)
 
     def exactly(self, size: int) -> bytes:
-        parts, there = [self.octets], len(self.octets)
+        parts, there = [self.data], len(self.data)
         while there < size:
-            self.octets = b""
-            assert self._more(), f"the connection ended {size - there} octets too early"
-            parts.append(self.octets)
-            there += len(self.octets)
-        octets = b"".join(parts)
-        self.octets = octets[size:]
-        return octets[:size]
+            self.data = b""
+            assert self._more(), f"the connection ended {size - there} bytes too early"
+            parts.append(self.data)
+            there += len(self.data)
+        data = b"".join(parts)
+        self.data = data[size:]
+        return data[:size]
 
     def ask(self, request: bytes) -> tuple[int, dict[str, str]]:
         """Status and fields of the answer to a handshake."""
         self.send(request)
-        while b"\r\n\r\n" not in self.octets:
-            assert self._more(), self.octets
-        head, _, self.octets = self.octets.partition(b"\r\n\r\n")
+        while b"\r\n\r\n" not in self.data:
+            assert self._more(), self.data
+        head, _, self.data = self.data.partition(b"\r\n\r\n")
         line, *lines = head.decode("latin-1").split("\r\n")
         fields = dict(one.split(": ", 1) for one in lines)
         return int(line.split(" ")[1]), {name.lower(): value for name, value in fields.items()}
 
     def frame(self) -> tuple[int, bytes]:
-        """First octet and payload of the next frame."""
+        """First byte and payload of the next frame."""
         first, size = self.exactly(2)
         assert size < 128, "a server does not mask"
         if size == 126:
@@ -75,7 +75,7 @@ class Raw:
         self.sock.shutdown(1)
         while self._more():
             pass
-        assert self.octets == b""
+        assert self.data == b""
         payload[2:].decode()
         return struct.unpack("!H", payload[:2])[0] if payload else None
 

@@ -17,17 +17,17 @@ from greening.sync.event import Event
 from greening.timeout import Timeout
 from greening.websocket.application import WebSocketWSGI
 from greening.websocket.client import connect
-from greening.websocket.failures import HandshakeError
-from greening.websocket.fields import accept_of
+from greening.websocket.exceptions import HandshakeError
+from greening.websocket.headers import accept_of
 from greening.wsgi.server import Server
 
 
 @pytest.fixture
 def answering() -> Any:
-    """A server that answers one request with given octets, in which ACCEPT is replaced, and keeps the request."""
+    """A server that answers one request with given bytes, in which ACCEPT is replaced, and keeps the request."""
     listeners = []
 
-    def start(octets: bytes) -> tuple[str, list[bytes]]:
+    def start(data: bytes) -> tuple[str, list[bytes]]:
         listener = listen(("127.0.0.1", 0))
         listeners.append(listener)
         requests: list[bytes] = []
@@ -38,7 +38,7 @@ def answering() -> Any:
                 request = sock.recv(65536)
                 requests.append(request)
                 key = request.partition(b"Sec-WebSocket-Key: ")[2].partition(b"\r\n")[0].decode()
-                sock.sendall(octets.replace(b"ACCEPT", accept_of(key).encode()))
+                sock.sendall(data.replace(b"ACCEPT", accept_of(key).encode()))
 
         spawn(serve)
         return f"ws://127.0.0.1:{listener.getsockname()[1]}", requests

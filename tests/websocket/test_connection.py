@@ -12,7 +12,7 @@ from greening.pool.greenpile import GreenPile
 from greening.sync.event import Event
 from greening.timeout import Timeout
 from greening.websocket.client import connect
-from greening.websocket.failures import ConnectionClosedError
+from greening.websocket.exceptions import ConnectionClosedError
 from tests.websocket.wire import CLOSE, FIN, PING, PONG, TEXT, close_frame, echo, frame, handshake
 
 BIG = bytes(12 << 20)  # more than buffers take
@@ -27,7 +27,7 @@ def test_the_handler_learns_what_was_asked(serve: Any) -> None:
     assert (ws.close_code, ws.close_reason) == (1000, "")
 
 
-def test_text_is_str_and_octets_are_bytes(serve: Any) -> None:
+def test_text_is_str_and_bytes_are_bytes(serve: Any) -> None:
     with connect(serve().url) as ws:
         for message in ("", "text", "𝄞" * 5000, b"", b"\xff\xfe", bytes(range(256)) * 1000):
             ws.send(message)
@@ -331,8 +331,8 @@ def test_a_killed_handler_says_goodbye_and_is_not_waited_for_long(serve: Any) ->
     entered.wait()
     with Timeout(5):
         running.server.stop(0)
-    octets = client.octets or client.sock.recv(100)
-    assert octets in (b"", b"\x88\x02\x03\xe9")
+    data = client.data or client.sock.recv(100)
+    assert data in (b"", b"\x88\x02\x03\xe9")
 
 
 def test_stop_ends_connections_that_wait(serve: Any) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from greening.websocket._wsproto import FrameProtocol, Opcode, ParseFailed
 from greening.websocket.deflate import Agreement
 from greening.websocket.frames import Frames
-from greening.websocket.library import FrameProtocol, Opcode, ParseFailed
-from greening.websocket.payload import Payload
+from greening.websocket.message_limits import MessageLimits
 from tests.websocket.wire import BINARY, CLOSE, FIN, PING, PONG, RSV1, TEXT, close_frame, frame
 
 LIMIT = 400
@@ -46,17 +46,17 @@ def stream(chance: random.Random, compressed: bool) -> list[bytes]:
     return frames
 
 
-def pieces(chance: random.Random, octets: bytes) -> list[bytes]:
+def pieces(chance: random.Random, data: bytes) -> list[bytes]:
     found = []
-    while octets:
+    while data:
         size = chance.choice([1, 2, 5, 30, 500, 5000])
-        found.append(octets[:size])
-        octets = octets[size:]
+        found.append(data[:size])
+        data = data[size:]
     return found
 
 
-def agreed(compressed: bool) -> Payload:
-    return Payload(False, Agreement() if compressed else None, LIMIT, LIMIT)
+def agreed(compressed: bool) -> MessageLimits:
+    return MessageLimits(False, Agreement() if compressed else None, LIMIT, LIMIT)
 
 
 class Told:
@@ -107,12 +107,12 @@ def test_the_short_way_is_the_same_as_the_long_one(compressed: bool) -> None:
     endings = set()
     for seed in range(120):
         chance = random.Random(seed)
-        octets = bytearray().join(stream(chance, compressed))
+        data = bytearray().join(stream(chance, compressed))
         if chance.random() < 0.3:
-            octets[chance.randrange(len(octets))] ^= 1 << chance.randrange(8)
+            data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
         if chance.random() < 0.3:
-            octets += chance.randbytes(40)
-        parts = pieces(chance, bytes(octets))
+            data += chance.randbytes(40)
+        parts = pieces(chance, bytes(data))
         expected = by_wsproto(parts, compressed)
         assert by_us(parts, compressed) == expected, seed
         endings.add(expected[-1] if expected and isinstance(expected[-1], int) else 0)

@@ -1,4 +1,4 @@
-"""RFC 6455 with raw octets: what is answered, what is refused, and with which code."""
+"""RFC 6455 with raw bytes: what is answered, what is refused, and with which code."""
 
 import zlib
 from typing import Any
@@ -31,11 +31,11 @@ def test_fragments_are_one_message_and_pings_between_them_are_answered(serve: An
     assert client.frame() == (FIN | TEXT, "grün".encode())
 
 
-def test_octets_may_come_one_by_one(serve: Any) -> None:
+def test_bytes_may_come_one_by_one(serve: Any) -> None:
     client = serve().open(DEFLATE)
-    octets = frame(RSV1 | TEXT, deflated(b"one " * 50)[:9]) + frame(FIN, deflated(b"one " * 50)[9:])
-    for octet in octets + frame(FIN | BINARY, b"x" * 200):
-        client.send(bytes([octet]))
+    chunk = frame(RSV1 | TEXT, deflated(b"one " * 50)[:9]) + frame(FIN, deflated(b"one " * 50)[9:])
+    for byte in chunk + frame(FIN | BINARY, b"x" * 200):
+        client.send(bytes([byte]))
     first, payload = client.frame()
     assert first == FIN | RSV1 | TEXT
     assert zlib.decompressobj(-15).decompress(payload + b"\0\0\xff\xff") == b"one " * 50
@@ -73,9 +73,9 @@ VIOLATIONS = {
     "a long ping": frame(FIN | PING, b"x" * 126),
     "a long pong": frame(FIN | PONG, b"x" * 126),
     "a long close": close_frame(1000, b"x" * 124),
-    "a close of one octet": frame(FIN | CLOSE, b"x"),
-    "length in two octets without need": bytes((FIN | TEXT, 128 | 126, 0, 5)) + b"\0\0\0\0hello",
-    "length in eight octets without need": bytes((FIN | TEXT, 128 | 127, 0, 0, 0, 0, 0, 0, 0, 5)) + b"\0\0\0\0hello",
+    "a close of one byte": frame(FIN | CLOSE, b"x"),
+    "length in two bytes without need": bytes((FIN | TEXT, 128 | 126, 0, 5)) + b"\0\0\0\0hello",
+    "length in eight bytes without need": bytes((FIN | TEXT, 128 | 127, 0, 0, 0, 0, 0, 0, 0, 5)) + b"\0\0\0\0hello",
     "close with 0": close_frame(0),
     "close with 999": close_frame(999),
     "close with 1004": close_frame(1004),
@@ -96,16 +96,16 @@ def test_violations_of_the_protocol_are_answered_with_1002(serve: Any, what: str
 
 
 @pytest.mark.parametrize(
-    "octets",
+    "chunk",
     [
         frame(FIN | RSV1 | PING),
         frame(FIN | RSV2 | TEXT, b"x"),
         frame(RSV1 | TEXT, deflated(b"x")) + frame(FIN | RSV1, b""),
     ],
 )
-def test_reserved_bits_that_compression_does_not_use_are_violations(serve: Any, octets: bytes) -> None:
+def test_reserved_bits_that_compression_does_not_use_are_violations(serve: Any, chunk: bytes) -> None:
     client = serve().open(DEFLATE)
-    client.send(octets)
+    client.send(chunk)
     assert client.closed_with == 1002
 
 
@@ -159,11 +159,11 @@ def test_short_and_long_ways_through_the_code_keep_the_order(serve: Any) -> None
     parts = frame(TEXT, b"pa") + frame(FIN | PING, b"?") + frame(FIN, b"rts")
     packed = frame(FIN | RSV1 | TEXT, deflated(b"packed"))
     expected = [b"whole", b"?", b"parts", b"whole", b"packed", b"whole", b"?", b"parts"]
-    octets = whole + parts + whole + packed + whole + parts
-    for size in (1, 2, 3, 7, 50, len(octets)):
+    chunk = whole + parts + whole + packed + whole + parts
+    for size in (1, 2, 3, 7, 50, len(chunk)):
         client = serve().open(DEFLATE + "; client_no_context_takeover")
-        for at in range(0, len(octets), size):
-            client.send(octets[at : at + size])
+        for at in range(0, len(chunk), size):
+            client.send(chunk[at : at + size])
         assert [client.frame()[1] for _ in expected] == expected
 
 

@@ -7,7 +7,7 @@ import pytest
 from greening.websocket import deflate
 from greening.websocket.application import WebSocketWSGI
 from greening.websocket.client import connect
-from greening.websocket.fields import accept_of, extensions
+from greening.websocket.headers import accept_of, extensions
 from tests.websocket.wire import ACCEPT, KEY, handshake
 
 

@@ -20,28 +20,28 @@ def bomb(size: int, level: int = 9) -> bytes:
     """So many zeros, deflated as a message."""
     deflater = zlib.compressobj(level, zlib.DEFLATED, -15)
     block = bytes(MEGABYTE)
-    octets = b"".join(deflater.compress(block) for _ in range(size // MEGABYTE))
-    return (octets + deflater.flush(zlib.Z_SYNC_FLUSH))[:-4]
+    data = b"".join(deflater.compress(block) for _ in range(size // MEGABYTE))
+    return (data + deflater.flush(zlib.Z_SYNC_FLUSH))[:-4]
 
 
 def test_a_bomb_costs_about_the_limit_and_is_answered_with_1009(serve: Any) -> None:
-    octets = frame(FIN | RSV1 | BINARY, bomb(32 * MEGABYTE), mask=b"\0\0\0\0")
+    data = frame(FIN | RSV1 | BINARY, bomb(32 * MEGABYTE), mask=b"\0\0\0\0")
     client = serve(max_frame_length=4 * MEGABYTE).open(DEFLATE)
     before = resident()
-    client.send(octets)
+    client.send(data)
     assert client.closed_with == 1009
     assert resident() - before < 10 * MEGABYTE
 
 
 def test_a_bomb_in_fragments_is_no_better(serve: Any) -> None:
-    octets = bomb(16 * MEGABYTE)
-    parts = [octets[at : at + 2000] for at in range(0, len(octets), 2000)]
+    data = bomb(16 * MEGABYTE)
+    parts = [data[at : at + 2000] for at in range(0, len(data), 2000)]
     client = serve(max_frame_length=8 * MEGABYTE).open(DEFLATE)
     client.send(frame(RSV1 | BINARY, parts[0]) + b"".join(frame(0, part) for part in parts[1:]))
     assert client.closed_with == 1009
 
 
-def test_a_message_of_the_size_of_the_limit_passes_and_one_octet_more_does_not(serve: Any) -> None:
+def test_a_message_of_the_size_of_the_limit_passes_and_one_byte_more_does_not(serve: Any) -> None:
     running = serve(max_frame_length=1000)
     for compression in (True, False):
         with connect(running.url, compression=compression) as ws:
@@ -129,9 +129,9 @@ def test_many_small_messages_that_inflate_are_inflated_one_at_a_time(serve: Any)
         assert all(message == bytes(4 * MEGABYTE) for message in ws)
 
     client = serve(handler).open(DEFLATE + "; client_no_context_takeover")
-    octets = frame(FIN | RSV1 | BINARY, bomb(4 * MEGABYTE), mask=b"\0\0\0\0") * 12
+    data = frame(FIN | RSV1 | BINARY, bomb(4 * MEGABYTE), mask=b"\0\0\0\0") * 12
     before = resident()
-    client.send(octets)
+    client.send(data)
     got.wait()
     assert resident() - before < 24 * MEGABYTE
     go_on.send()

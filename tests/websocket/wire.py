@@ -1,4 +1,4 @@
-"""Handshakes and frames, octet by octet."""
+"""Handshakes and frames, byte by byte."""
 
 import os
 import struct
@@ -19,7 +19,7 @@ def echo(ws: Any) -> None:
 def frame(
     first: int, payload: bytes = b"", mask: bytes | None = b"\x01\x02\x03\x04", length: int | None = None
 ) -> bytes:
-    """Octets of a frame. first: its first octet. length: the one that it claims."""
+    """Bytes of a frame. first: its first byte. length: the one that it claims."""
     size = len(payload) if length is None else length
     bit = 0 if mask is None else 128
     if size < 126:
@@ -32,7 +32,7 @@ def frame(
         return head + payload
     if not any(mask):
         return head + mask + payload
-    return head + mask + bytes(octet ^ mask[at % 4] for at, octet in enumerate(payload))
+    return head + mask + bytes(byte ^ mask[at % 4] for at, byte in enumerate(payload))
 
 
 def close_frame(code: int, reason: bytes = b"") -> bytes:
@@ -54,6 +54,6 @@ def handshake(*lines: str, drop: str = "", path: str = "/") -> bytes:
 
 
 def resident() -> int:
-    """Octets of memory that this process has now."""
+    """Bytes of memory that this process has now."""
     with open("/proc/self/statm", encoding="ascii") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")

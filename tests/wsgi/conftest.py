@@ -1,4 +1,4 @@
-"""A server in this process, and a client that speaks raw octets to it over a real socket."""
+"""A server in this process, and a client that speaks raw bytes to it over a real socket."""
 
 import json
 import re
@@ -20,9 +20,9 @@ def echo(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     body = environ["wsgi.input"].read()
     told = {key: value for key, value in environ.items() if isinstance(value, str)}
     told["body"] = body.decode("latin-1")
-    octets = json.dumps(told).encode()
-    start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(octets)))])
-    return [octets]
+    data = json.dumps(told).encode()
+    start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(data)))])
+    return [data]
 
 
 class Answer:
@@ -43,10 +43,10 @@ class Client:
 
     def __init__(self, address: Any) -> None:
         self.sock: Any = connect(address)
-        self.octets = b""
+        self.data = b""
 
-    def send(self, octets: bytes) -> None:
-        self.sock.sendall(octets)
+    def send(self, data: bytes) -> None:
+        self.sock.sendall(data)
 
     def _more(self) -> bool:
         with Timeout(20):
@@ -54,26 +54,26 @@ class Client:
                 came = self.sock.recv(65536)
             except ConnectionResetError:
                 return False
-        self.octets += came
+        self.data += came
         return bool(came)
 
     def until(self, mark: bytes) -> bytes:
-        while mark not in self.octets:
-            assert self._more(), f"the connection ended before {mark!r}; there was {self.octets!r}"
-        found, _, self.octets = self.octets.partition(mark)
+        while mark not in self.data:
+            assert self._more(), f"the connection ended before {mark!r}; there was {self.bytes!r}"
+        found, _, self.data = self.data.partition(mark)
         return found + mark
 
     def exactly(self, size: int) -> bytes:
-        while len(self.octets) < size:
-            assert self._more(), f"the connection ended {size - len(self.octets)} octets too early"
-        found, self.octets = self.octets[:size], self.octets[size:]
+        while len(self.data) < size:
+            assert self._more(), f"the connection ended {size - len(self.bytes)} bytes too early"
+        found, self.data = self.data[:size], self.data[size:]
         return found
 
     def rest(self) -> bytes:
         """All there is until the server closes."""
         while self._more():
             pass
-        found, self.octets = self.octets, b""
+        found, self.data = self.data, b""
         return found
 
     def answer(self, head_only: bool = False) -> Answer:
@@ -98,8 +98,8 @@ class Client:
             return Answer(status, fields, body)
         return Answer(status, fields, self.rest())
 
-    def ask(self, octets: bytes) -> Answer:
-        self.send(octets)
+    def ask(self, data: bytes) -> Answer:
+        self.send(data)
         return self.answer()
 
     def get(self, path: str = "/") -> Answer:
@@ -129,20 +129,20 @@ class Running:
         self.clients.append(client)
         return client
 
-    def refuses(self, octets: bytes, status: int = 400) -> None:
+    def refuses(self, data: bytes, status: int = 400) -> None:
         """It answers with `status` and closes, and no application has seen anything."""
         client = self.connect()
-        client.send(octets)
+        client.send(data)
         answer = client.answer()
-        assert answer.status == status, (octets, answer.body)
+        assert answer.status == status, (data, answer.body)
         assert answer.fields["connection"] == "close"
         assert client.is_closed
 
-    def accepts(self, octets: bytes) -> dict[str, Any]:
+    def accepts(self, data: bytes) -> dict[str, Any]:
         """It lets one request in. Returns what `echo` said of it."""
         client = self.connect()
-        answer = client.ask(octets)
-        assert answer.status == 200, (octets, answer.body)
+        answer = client.ask(data)
+        assert answer.status == 200, (data, answer.body)
         return answer.told
 
     def stop(self) -> None:

@@ -141,7 +141,7 @@ class Asked:
         self.sock = sock
         sock.sendall(f"GET {path} HTTP/1.1\r\nHost: a\r\nUser-Agent: me\r\nConnection: close\r\n\r\n".encode())
 
-    def octets(self) -> bytes:
+    def data(self) -> bytes:
         with self.sock:
             return b"".join(iter(lambda: self.sock.recv(65536), b""))
 
@@ -274,7 +274,7 @@ def test_a_second_signal_ends_it_at_once(start: Start) -> None:
     command.signal(signal.SIGTERM)
     command.until("another signal ends it at once")
     command.signal(signal.SIGTERM)
-    assert held.octets() == b""
+    assert held.data() == b""
     assert command.end()[0] == 0
 
 
@@ -284,7 +284,7 @@ def test_what_takes_longer_than_the_graceful_timeout_is_cut_off(start: Start) ->
     held = command.ask("/hold")
     command.until("holding")
     command.signal(signal.SIGTERM)
-    assert held.octets() == b""
+    assert held.data() == b""
     assert command.end()[0] == 0
 
 
@@ -297,7 +297,7 @@ def test_a_worker_that_does_not_end_is_killed(start: Start, folder: Path) -> Non
     command.signal(signal.SIGTERM)
     command.until("does not end; killed")
     with suppress(ConnectionResetError):
-        assert held.octets() == b""
+        assert held.data() == b""
     assert command.end()[0] == 0
 
 

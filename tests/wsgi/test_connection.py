@@ -39,11 +39,11 @@ def test_an_idle_connection_is_closed_without_a_word(serve: Any, settings: Any) 
     assert client.is_closed
 
 
-@pytest.mark.parametrize("octets", [b"", b"GET / HT", b"POST / HTTP/1.1\r\nHost: a\r\n"])
-def test_a_client_that_goes_away_before_it_has_asked(serve: Any, octets: bytes) -> None:
+@pytest.mark.parametrize("data", [b"", b"GET / HT", b"POST / HTTP/1.1\r\nHost: a\r\n"])
+def test_a_client_that_goes_away_before_it_has_asked(serve: Any, data: bytes) -> None:
     running = serve()
     client = running.connect()
-    client.send(octets)
+    client.send(data)
     client.sock.shutdown(1)
     assert client.is_closed
     assert running.log.getvalue() == ""
@@ -71,7 +71,7 @@ def test_slow_clients_cost_the_others_nothing(serve: Any) -> None:
 
 
 def test_heads_that_come_again_are_understood_again(serve: Any) -> None:
-    """They are remembered by their octets; what an application does to its environ stays its own."""
+    """They are remembered by their bytes; what an application does to its environ stays its own."""
     seen = []
 
     def app(environ: Any, start_response: Any) -> Any:
@@ -145,7 +145,7 @@ def test_an_upgrade_may_be_declined(serve: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "octets",
+    "data",
     [
         GET,
         UPGRADE.replace(b", Upgrade", b""),
@@ -157,7 +157,7 @@ def test_an_upgrade_may_be_declined(serve: Any) -> None:
         UPGRADE.replace(b"GET / ", b"CONNECT a:1 "),
     ],
 )
-def test_others_cannot_have_the_connection(serve: Any, octets: bytes) -> None:
+def test_others_cannot_have_the_connection(serve: Any, data: bytes) -> None:
     def app(environ: Any, start_response: Any) -> Any:
         assert not environ.keys() & {"greening.upgrade", "werkzeug.socket", "gunicorn.socket"}
         with pytest.raises(RuntimeError):
@@ -165,7 +165,7 @@ def test_others_cannot_have_the_connection(serve: Any, octets: bytes) -> None:
         start_response("204 No Content", [])
         return []
 
-    assert serve(app).connect().ask(octets).status == 204
+    assert serve(app).connect().ask(data).status == 204
 
 
 def test_what_follows_an_upgrade_is_never_a_request(serve: Any) -> None:
@@ -240,10 +240,10 @@ def test_a_logger_as_the_log(serve: Any, caplog: pytest.LogCaptureFixture) -> No
 
 
 def test_forwarded_addresses_are_believed_only_when_asked(serve: Any) -> None:
-    octets = b'GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 1.2.3.4, "x\r\n\r\n'
+    data = b'GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 1.2.3.4, "x\r\n\r\n'
     for believed, expected in ((False, "127.0.0.1"), (True, "1.2.3.4,\\x22x,127.0.0.1")):
         running = serve(log_output=True, log_format="%(client_ip)s", log_x_forwarded_for=believed)
-        running.connect().ask(octets)
+        running.connect().ask(data)
         assert running.log.getvalue().splitlines()[-1] == expected
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from greening.wsgi import response as response_module
-from greening.wsgi.files import FileWrapper, extent
+from greening.wsgi.environ import FileWrapper, extent
 
 CONTENT = os.urandom(1 << 20)
 

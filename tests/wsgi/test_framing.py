@@ -85,12 +85,12 @@ def test_http_1_0_has_no_transfer_encoding(serve: Any) -> None:
 
 @pytest.mark.parametrize("value", [b"chunked", b"Chunked", b"\tCHUNKED \t"])
 def test_chunked(serve: Any, value: bytes) -> None:
-    octets = POST + b"Transfer-Encoding:" + value + b"\r\n\r\n"
-    assert serve().accepts(octets + b"5\r\nhello\r\n0\r\n\r\n")["body"] == "hello"
+    data = POST + b"Transfer-Encoding:" + value + b"\r\n\r\n"
+    assert serve().accepts(data + b"5\r\nhello\r\n0\r\n\r\n")["body"] == "hello"
 
 
 @pytest.mark.parametrize(
-    ("octets", "body"),
+    ("data", "body"),
     [
         (b"0\r\n\r\n", ""),
         (b"000\r\n\r\n", ""),
@@ -102,16 +102,16 @@ def test_chunked(serve: Any, value: bytes) -> None:
         (b"1\r\nx\r\n0\r\nVary: *\r\nX-Sum: 1\r\nContent-Type: x/y\r\n\r\n", "x"),
     ],
 )
-def test_chunks(serve: Any, octets: bytes, body: str) -> None:
+def test_chunks(serve: Any, data: bytes, body: str) -> None:
     running = serve()
     client = running.connect()
-    client.send(CHUNKED + octets + b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n")
+    client.send(CHUNKED + data + b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n")
     told = client.answer().told
     assert told["body"] == body
     assert not {"HTTP_VARY", "HTTP_X_SUM", "CONTENT_TYPE"} & told.keys(), "trailers are thrown away"
     assert client.answer().told["PATH_INFO"] == "/next"
-    for octet in CHUNKED + octets:
-        client.send(bytes((octet,)))
+    for byte in CHUNKED + data:
+        client.send(bytes((byte,)))
     assert client.answer().told["body"] == body
 
 
@@ -165,13 +165,13 @@ BAD_CHUNKS = [
 ]
 
 
-@pytest.mark.parametrize("octets", BAD_CHUNKS)
-def test_chunks_that_are_none(serve: Any, octets: bytes) -> None:
-    serve().refuses(CHUNKED + octets + SMUGGLED)
+@pytest.mark.parametrize("data", BAD_CHUNKS)
+def test_chunks_that_are_none(serve: Any, data: bytes) -> None:
+    serve().refuses(CHUNKED + data + SMUGGLED)
 
 
-@pytest.mark.parametrize("octets", BAD_CHUNKS)
-def test_a_bad_body_that_nobody_reads_ends_the_connection(serve: Any, octets: bytes) -> None:
+@pytest.mark.parametrize("data", BAD_CHUNKS)
+def test_a_bad_body_that_nobody_reads_ends_the_connection(serve: Any, data: bytes) -> None:
     seen = []
 
     def app(environ: Any, start_response: Any) -> list[bytes]:
@@ -180,7 +180,7 @@ def test_a_bad_body_that_nobody_reads_ends_the_connection(serve: Any, octets: by
         return [b"ok"]
 
     client = serve(app).connect()
-    client.send(CHUNKED + octets + SMUGGLED)
+    client.send(CHUNKED + data + SMUGGLED)
     assert client.answer().status == 200
     assert client.is_closed
     assert seen == ["/"]
@@ -194,11 +194,11 @@ def test_what_stands_between_chunks_is_bounded_as_a_whole(serve: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "octets", [CHUNKED, CHUNKED + b"5\r\nhel", CHUNKED + b"0\r\n", POST + b"Content-Length: 5\r\n\r\nhell"]
+    "data", [CHUNKED, CHUNKED + b"5\r\nhel", CHUNKED + b"0\r\n", POST + b"Content-Length: 5\r\n\r\nhell"]
 )
-def test_a_body_that_is_cut_off_is_not_taken_for_a_whole_one(serve: Any, octets: bytes) -> None:
+def test_a_body_that_is_cut_off_is_not_taken_for_a_whole_one(serve: Any, data: bytes) -> None:
     client = serve().connect()
-    client.send(octets)
+    client.send(data)
     client.sock.shutdown(1)
     assert b" 200 " not in client.rest()
 
@@ -227,7 +227,7 @@ def test_nothing_is_read_after_a_refusal(serve: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("octets", "kept"),
+    ("data", "kept"),
     [
         (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", True),
         (b"GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\n\r\n", True),
@@ -240,17 +240,17 @@ def test_nothing_is_read_after_a_refusal(serve: Any) -> None:
         (b"GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n", False),
     ],
 )
-def test_connections_are_kept(serve: Any, octets: bytes, kept: bool) -> None:
+def test_connections_are_kept(serve: Any, data: bytes, kept: bool) -> None:
     client = serve().connect()
-    answer = client.ask(octets)
+    answer = client.ask(data)
     assert answer.status == 200
     if not kept:
         assert answer.fields["connection"] == "close"
         client.send(SMUGGLED)
         assert client.is_closed
     else:
-        assert answer.fields.get("connection") == ("keep-alive" if b"1.0" in octets else None)
-        assert client.ask(octets).status == 200
+        assert answer.fields.get("connection") == ("keep-alive" if b"1.0" in data else None)
+        assert client.ask(data).status == 200
 
 
 def test_an_unread_body_is_not_taken_for_a_request(serve: Any) -> None:

@@ -1,5 +1,5 @@
 """Seeded fuzz of the request stream. Whatever comes: nothing but our own errors, never two requests out of one refused,
-and the same, however the octets are cut up.
+and the same, however the bytes are cut up.
 """
 
 import random
@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from greening._core.waiting import sleep
-from greening.wsgi.head import CHUNKED, Head, check_partial, read_head
+from greening.wsgi.errors import Refused
 from greening.wsgi.limits import Limits
-from greening.wsgi.refusal import Refused
+from greening.wsgi.request_head import CHUNKED, Head, check_partial, read_head
 
 HEADS = [
     b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -28,8 +28,8 @@ BITS = [
 ]  # fmt: skip
 
 
-def mutated(rng: random.Random, octets: bytes) -> bytes:
-    data = bytearray(octets)
+def mutated(rng: random.Random, raw: bytes) -> bytes:
+    data = bytearray(raw)
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         at = rng.randrange(len(data) + 1)
         what = rng.randrange(5)
@@ -47,17 +47,17 @@ def mutated(rng: random.Random, octets: bytes) -> bytes:
     return bytes(data)
 
 
-def sound(head: Head, octets: bytes) -> None:
+def sound(head: Head, raw: bytes) -> None:
     """What every head that is let in has to be, whatever it looked like."""
-    assert octets.endswith(b"\r\n\r\n")
-    assert octets.count(b"\r\n") == octets.count(b"\r") == octets.count(b"\n")
+    assert raw.endswith(b"\r\n\r\n")
+    assert raw.count(b"\r\n") == raw.count(b"\r") == raw.count(b"\n")
     environ = head.environ
     assert head.minor == 0 or environ["HTTP_HOST"]
     assert not ({"HTTP_TRANSFER_ENCODING", "CONTENT_LENGTH"} <= environ.keys())
     assert (head.length == CHUNKED) == ("HTTP_TRANSFER_ENCODING" in environ)
     if head.length > 0:
         assert int(environ["CONTENT_LENGTH"]) == head.length
-    lower = octets.lower()
+    lower = raw.lower()
     for name in (b"\r\ncontent-length:", b"\r\ntransfer-encoding:", b"\r\nhost:"):
         assert lower.count(name) <= 1
     for key, value in environ.items():
@@ -71,8 +71,8 @@ def test_heads(seed: int) -> None:
     limits = Limits()
     let_in = 0
     for _ in range(500):
-        octets = mutated(rng, rng.choice(HEADS))
-        whole = octets[: octets.find(b"\r\n\r\n", 2) + 4] if b"\r\n\r\n" in octets[2:] else octets
+        raw = mutated(rng, rng.choice(HEADS))
+        whole = raw[: raw.find(b"\r\n\r\n", 2) + 4] if b"\r\n\r\n" in raw[2:] else raw
         try:
             head = read_head(whole, limits)
         except Refused as refused:
@@ -115,15 +115,15 @@ def test_streams(serve: Any, seed: int) -> None:
 
     running = serve(app, limits=Limits(linger_timeout=0.02))
     for _ in range(200):
-        octets = script(rng)
+        raw = script(rng)
         runs = []
         for pieces in (1, 7):
             seen.clear()
             client = running.connect()
-            cuts = sorted(rng.choices(range(len(octets) + 1), k=pieces - 1))
-            for start, end in zip([0, *cuts], [*cuts, len(octets)], strict=True):
+            cuts = sorted(rng.choices(range(len(raw) + 1), k=pieces - 1))
+            for start, end in zip([0, *cuts], [*cuts, len(raw)], strict=True):
                 try:
-                    client.send(octets[start:end])
+                    client.send(raw[start:end])
                 except OSError:
                     break  # it was refused already
                 if pieces > 1:
@@ -135,10 +135,10 @@ def test_streams(serve: Any, seed: int) -> None:
             said = client.rest()
             client.close()
             answers = [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", said)]
-            assert all(status == 200 for status in answers[:-1]), (octets, said)
-            assert len(seen) == answers.count(200), (octets, said)
+            assert all(status == 200 for status in answers[:-1]), (raw, said)
+            assert len(seen) == answers.count(200), (raw, said)
             assert answers[-1:] in ([], [200]) or 400 <= answers[-1] <= 505
             assert 500 not in answers
             runs.append((list(seen), answers))
-        assert runs[0][0] == runs[1][0], octets
+        assert runs[0][0] == runs[1][0], raw
     assert running.log.getvalue() == ""

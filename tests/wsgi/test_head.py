@@ -1,17 +1,17 @@
-"""Which heads are let in. Every case is octets over a real socket."""
+"""Which heads are let in. Every case is bytes over a real socket."""
 
 from typing import Any
 
 import pytest
 
-from greening.wsgi import head as head_module
+from greening.wsgi import request_head as head_module
 
 HOST = b"Host: a\r\n"
 GET = b"GET / HTTP/1.1\r\n"
 
 
 @pytest.mark.parametrize(
-    ("octets", "status"),
+    ("data", "status"),
     [
         (b"GET / HTTP/1.1\n" + HOST + b"\r\n", 400),
         (b"GET / HTTP/1.1\rHost: a\r\n\r\n", 400),
@@ -24,8 +24,8 @@ GET = b"GET / HTTP/1.1\r\n"
         (b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03abcdefgh\r\n\r\n", 400),
     ],
 )
-def test_lines_end_in_cr_lf(serve: Any, octets: bytes, status: int) -> None:
-    serve().refuses(octets, status)
+def test_lines_end_in_cr_lf(serve: Any, data: bytes, status: int) -> None:
+    serve().refuses(data, status)
 
 
 @pytest.mark.parametrize(
@@ -291,7 +291,7 @@ def test_limits(serve: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "octets",
+    "data",
     [
         b"GET / HTTP/1.1\n",
         b"GET / HTTP/9.9\r\n",
@@ -304,9 +304,9 @@ def test_limits(serve: Any) -> None:
         GET + b"Host: a\r\nX: \x00",
     ],
 )
-def test_a_head_that_can_become_none_is_refused_before_it_is_complete(serve: Any, octets: bytes) -> None:
+def test_a_head_that_can_become_none_is_refused_before_it_is_complete(serve: Any, data: bytes) -> None:
     client = serve().connect()
-    client.send(octets)
+    client.send(data)
     assert client.answer().status in (400, 505)
     assert client.is_closed
 

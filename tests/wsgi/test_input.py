@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from greening._core.waiting import sleep
+from greening.wsgi.errors import BadBody
 from greening.wsgi.limits import Limits
-from greening.wsgi.refusal import BadBody
 
 POST = b"POST / HTTP/1.1\r\nHost: a\r\n"
 BODY = b"one\ntwo\n\nthree"
@@ -23,7 +23,7 @@ def framed(body: bytes, chunk: int) -> bytes:
     )
 
 
-def asked(serve: Any, octets: bytes, read: Any) -> Any:
+def asked(serve: Any, data: bytes, read: Any) -> Any:
     """What `read(wsgi.input)` gives in an application."""
     seen = []
 
@@ -33,8 +33,8 @@ def asked(serve: Any, octets: bytes, read: Any) -> Any:
         return []
 
     client = serve(app).connect()
-    assert client.ask(octets).status == 204
-    assert client.ask(octets).status == 204, "the connection goes on"
+    assert client.ask(data).status == 204
+    assert client.ask(data).status == 204, "the connection goes on"
     assert seen[0] == seen[1]
     return seen[0]
 

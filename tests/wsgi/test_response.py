@@ -358,12 +358,12 @@ def fails() -> Any:
     raise ValueError("oops")
 
 
-@pytest.mark.parametrize("octets", [GET, HEAD])
+@pytest.mark.parametrize("data", [GET, HEAD])
 @pytest.mark.parametrize("parts", [lambda: [b"x"], fails, lambda: ["x"], list])
-def test_iterables_are_closed(serve: Any, octets: bytes, parts: Any) -> None:
+def test_iterables_are_closed(serve: Any, data: bytes, parts: Any) -> None:
     body = Closing(parts())
     client = serve(answering("200 OK", [], body)).connect()
-    client.send(octets.replace(b"a\r\n", b"a\r\nConnection: close\r\n"))
+    client.send(data.replace(b"a\r\n", b"a\r\nConnection: close\r\n"))
     client.rest()
     assert body.closed == 1
 

@@ -120,13 +120,13 @@ def _size_of_answer(port: int) -> int:
 
 
 def _read_answer(client: socket.socket) -> int:
-    octets = b""
-    while b"\r\n\r\n" not in octets:
+    raw = b""
+    while b"\r\n\r\n" not in raw:
         data = client.recv(65536)
         if not data:
             raise BenchError("it closed the connection")
-        octets += data
-    head, _, body = octets.partition(b"\r\n\r\n")
+        raw += data
+    head, _, body = raw.partition(b"\r\n\r\n")
     fields = dict(line.lower().split(b":", 1) for line in head.split(b"\r\n")[1:])
     length = int(fields[b"content-length"])
     left = length - len(body)

@@ -1,0 +1,483 @@
+/* Written by scripts/docs_of_doubles from the Python twins of what is compiled. */
+
+#define DOC_rest_collector \
+    "rest_collector($module)\n" \
+    "--\n" \
+    "\n" \
+    "Have the garbage collector rest until `wake_collector` was called as often. Thread-safe."
+
+#define DOC_wake_collector \
+    "wake_collector($module)\n" \
+    "--\n" \
+    "\n" \
+    "Undo one `rest_collector`."
+
+#define DOC_wake_collector_for_good \
+    "wake_collector_for_good($module)\n" \
+    "--\n" \
+    "\n" \
+    "In the child of a fork, and at the end: what had the collector rest stayed behind, and will not undo it."
+
+#define NAME_Guard "greening._core.critical.Guard"
+#define DOC_Guard \
+    "A re-entrant lock between OS threads that has the collector rest while it is held."
+#define DOC_Guard___init__ \
+    "__init__($self)\n" \
+    "--\n" \
+    "\n"
+#define DOC_Guard___enter__ \
+    "__enter__($self)\n" \
+    "--\n" \
+    "\n"
+#define DOC_Guard___exit__ \
+    "__exit__($self, *exc_info)\n" \
+    "--\n" \
+    "\n"
+#define DOC_Guard_is_owned \
+    "is_owned($self)\n" \
+    "--\n" \
+    "\n" \
+    "Whether the calling OS thread is in a critical step."
+#define DOC_Guard_give_away \
+    "give_away($self)\n" \
+    "--\n" \
+    "\n" \
+    "Leave all critical steps of the calling OS thread; returns what `take_back` needs."
+#define DOC_Guard_take_back \
+    "take_back($self, depth)\n" \
+    "--\n" \
+    "\n" \
+    "Undo `give_away`."
+#define DOC_Guard_after_fork \
+    "after_fork($self)\n" \
+    "--\n" \
+    "\n" \
+    "In the child: other OS threads were in critical steps, and are not here."
+
+#define DOC_fairness_tick \
+    "fairness_tick($module)\n" \
+    "--\n" \
+    "\n" \
+    "A call that may wait is about to be tried: let the others run first when the slice is over. Thread-safe.\n" \
+    "\n" \
+    "It is no point of interruption: see `Task.pass_turn`. In the hub, in a critical step and in an OS thread without a\n" \
+    "hub it does nothing."
+
+#define DOC_begin_slice \
+    "begin_slice($module)\n" \
+    "--\n" \
+    "\n" \
+    "There is no need to look before another slice is over."
+
+#define DOC_spawn \
+    "spawn($module, func, /, *args, **kwargs)\n" \
+    "--\n" \
+    "\n" \
+    "Have `func(*args, **kwargs)` run concurrently. It starts when the caller next yields, in the order of spawning.\n" \
+    "\n" \
+    "It runs in a copy of the caller's `contextvars` context. Its exception is reported and raised again by `wait`.\n" \
+    "\n" \
+    "Returns:\n" \
+    "    The green thread.\n" \
+    "Raises:\n" \
+    "    TypeError: `func` is not callable."
+
+#define NAME_LotOps "greening._core.parking_lot.LotOps"
+#define DOC_LotOps \
+    "What is done with a lot all the time."
+#define DOC_LotOps_enter \
+    "enter($self, task=None)\n" \
+    "--\n" \
+    "\n" \
+    "Say that the running task waits here. `wait` or `withdraw` comes next: see above for the guard.\n" \
+    "\n" \
+    "Args:\n" \
+    "    task: one that waits already, in another lot, and waits here as well.\n" \
+    "Returns:\n" \
+    "    The task that waits: the running one, or its stand-in (see stand_in)."
+#define DOC_LotOps_wait \
+    "wait($self, task, timeout=None, on_abandon=None)\n" \
+    "--\n" \
+    "\n" \
+    "Park until chosen, after `enter`.\n" \
+    "\n" \
+    "Args:\n" \
+    "    timeout: seconds from now, or None: no limit.\n" \
+    "    on_abandon: called with the value that `task` had been chosen for when it is interrupted before it could\n" \
+    "        run, to pass that on. None: every waiter is chosen, or none.\n" \
+    "Returns:\n" \
+    "    The value, or TIMED_OUT.\n" \
+    "Raises:\n" \
+    "    whatever interrupts the wait; TypeError, ValueError: `timeout` is no number of seconds."
+#define DOC_LotOps_park \
+    "park($self, timeout=None, on_abandon=None)\n" \
+    "--\n" \
+    "\n" \
+    "`enter` and `wait`, for a caller that has nothing to look at in between."
+#define DOC_LotOps_choose \
+    "choose($self, value=None)\n" \
+    "--\n" \
+    "\n" \
+    "Choose the first task that waits. It will be resumed with `value`, once `resume` is called for it.\n" \
+    "\n" \
+    "Call both under one `guard`."
+#define DOC_LotOps_unpark \
+    "unpark($self, value=None)\n" \
+    "--\n" \
+    "\n" \
+    "Choose the first task that waits and have it resumed with `value`. Thread-safe. None: none waits."
+#define DOC_LotOps_unpark_all \
+    "unpark_all($self, value=None)\n" \
+    "--\n" \
+    "\n" \
+    "Have every task that waits resumed with `value`, in order. Thread-safe."
+#define DOC_LotOps_leave \
+    "leave($self, task)\n" \
+    "--\n" \
+    "\n" \
+    "Take `task` out. False: it is not in there any more, it has been chosen. Thread-safe."
+
+#define DOC_resume \
+    "resume($module, task)\n" \
+    "--\n" \
+    "\n" \
+    "Have a chosen task run when its turn comes. Thread-safe."
+
+#define NAME_RegistrationOps "greening._core.registration.RegistrationOps"
+#define DOC_RegistrationOps \
+    "What is done for every wait. See `Registration`, which is the whole."
+#define DOC_RegistrationOps_wanted \
+    "wanted($self)\n" \
+    "--\n" \
+    "\n" \
+    "The events that tasks wait for."
+#define DOC_RegistrationOps_enter \
+    "enter($self, task, mask)\n" \
+    "--\n" \
+    "\n" \
+    "`task`, which is PARKED, waits for events of `mask`."
+#define DOC_RegistrationOps_enter_unless_news \
+    "enter_unless_news($self, task, mask)\n" \
+    "--\n" \
+    "\n" \
+    "Make `task` PARKED, and `enter`. False, and nothing else: an event has come since the last try began."
+#define DOC_RegistrationOps_leave \
+    "leave($self, task)\n" \
+    "--\n" \
+    "\n" \
+    "`task` waits no longer, in whichever direction it did."
+#define DOC_RegistrationOps_take_news \
+    "take_news($self, mask)\n" \
+    "--\n" \
+    "\n" \
+    "Whether an event of `mask` has come since the last try began. From now on, it has not."
+
+#define DOC_dispatch \
+    "dispatch($module, registry, events)\n" \
+    "--\n" \
+    "\n" \
+    "Wake the tasks that wait for these events of a registry's descriptors. In the hub."
+
+#define NAME_HubOps "greening._core.switching.HubOps"
+#define DOC_HubOps \
+    "What happens in every hub all the time. See `Hub`, which is the whole.\n" \
+    "\n" \
+    "Attributes:\n" \
+    "    ready: runnable tasks, in order. There from the start, and always the same object.\n" \
+    "    round_end, slice_end: hub time in seconds. (The accelerator keeps its own.)\n" \
+    "    looked_up: hub time at which this OS thread's time on the processor was looked up; used_then: what it was.\n" \
+    "    unused: seconds without the processor since a slice was used up."
+#define DOC_HubOps___new__ \
+    "__new__($self, *args, **kwargs)\n" \
+    "--\n" \
+    "\n"
+#define DOC_HubOps_switch \
+    "switch($self)\n" \
+    "--\n" \
+    "\n" \
+    "Leave the running greenlet for the next runnable task, or for the loop. Returns when it is resumed."
+#define DOC_HubOps_turn_begins \
+    "turn_begins($self)\n" \
+    "--\n" \
+    "\n" \
+    "Whether the round goes on, by the count and by the time. If so, what runs next has a slice of its own."
+#define DOC_HubOps__start_first \
+    "_start_first($self)\n" \
+    "--\n" \
+    "\n" \
+    "Take the first runnable task and give it an idle runner. None: there is none, or the task is dead."
+#define DOC_HubOps_begin_round \
+    "begin_round($self, turns)\n" \
+    "--\n" \
+    "\n" \
+    "From now on the runnable tasks have their turns, until a number of switches or the time is used up."
+#define DOC_HubOps_rest \
+    "rest($self)\n" \
+    "--\n" \
+    "\n" \
+    "Have the garbage collector rest, if it does not yet, until `work`: see critical."
+#define DOC_HubOps_work \
+    "work($self)\n" \
+    "--\n" \
+    "\n" \
+    "Undo `rest`, if that is not done yet."
+#define DOC_HubOps_begin_slice \
+    "begin_slice($self, now)\n" \
+    "--\n" \
+    "\n" \
+    "What runs from `now` on has a slice of its own: see fairness."
+
+#define NAME_TaskOps "greening._core.task.TaskOps"
+#define DOC_TaskOps \
+    "What happens to every task all the time: it parks, and is woken. See `Task`, which is the whole."
+#define DOC_TaskOps_wake \
+    "wake($self, value=None)\n" \
+    "--\n" \
+    "\n" \
+    "Have the task resumed with `value`. Thread-safe. False: it does not wait, or another wake-up was first."
+#define DOC_TaskOps_park \
+    "park($self, deadline=None)\n" \
+    "--\n" \
+    "\n" \
+    "Let others run until this task, which must be a running one in state PARKED or READY, is woken.\n" \
+    "\n" \
+    "Args:\n" \
+    "    deadline: absolute hub time in seconds, or None: no limit.\n" \
+    "Returns:\n" \
+    "    The waker's value, or TIMED_OUT.\n" \
+    "Raises:\n" \
+    "    whatever `interrupt` was given. The value of a waker that came before stays in `value`."
+
+#define NAME_ThreadOps "greening._core.thread_ops.ThreadOps"
+#define DOC_ThreadOps \
+    "What happens to every green thread. See `GreenThread`, which is the whole."
+#define DOC_ThreadOps___init__ \
+    "__init__($self, hub, func, args, kwargs)\n" \
+    "--\n" \
+    "\n"
+#define DOC_ThreadOps_execute \
+    "execute($self)\n" \
+    "--\n" \
+    "\n" \
+    "Run the function and settle the outcome. Called by the runner; never raises."
+#define DOC_ThreadOps__settle \
+    "_settle($self)\n" \
+    "--\n" \
+    "\n" \
+    "The function has ended: wake those who wait, call the links, free what is left. Links and finalisers may\n" \
+    "park."
+#define DOC_ThreadOps_wait \
+    "wait($self, timeout=None)\n" \
+    "--\n" \
+    "\n" \
+    "Park until it has ended. Any number of waiters, any number of times.\n" \
+    "\n" \
+    "Args:\n" \
+    "    timeout: seconds; None: no limit.\n" \
+    "Returns:\n" \
+    "    What the function returned.\n" \
+    "Raises:\n" \
+    "    what the function raised (GreenletExit when it was killed); TimeoutError when the time ran out;\n" \
+    "    RuntimeError when it waits for itself."
+
+#define DOC_sleep \
+    "sleep($module, seconds=0)\n" \
+    "--\n" \
+    "\n" \
+    "Let others run for at least `seconds`; 0 (or less): let everybody who is runnable now run once.\n" \
+    "\n" \
+    "Args:\n" \
+    "    seconds: relative, monotonic time.\n" \
+    "Raises:\n" \
+    "    TypeError, ValueError, OverflowError: not a real number; nan; an integer that is too large.\n" \
+    "Difference from `time.sleep`: negative is 0, as in eventlet; the default is 0."
+
+#define DOC_socket_recv \
+    "recv($self, bufsize, flags=0, /)\n" \
+    "--\n" \
+    "\n" \
+    "Receive up to `bufsize` bytes; park until at least one has come.\n" \
+    "\n" \
+    "Args:\n" \
+    "    flags: of recv(2), MSG_PEEK and the like.\n" \
+    "Returns:\n" \
+    "    The bytes; none at the end of the stream.\n" \
+    "Raises:\n" \
+    "    OSError: as the stdlib's. TimeoutError: the socket's timeout has passed; BlockingIOError: it is 0."
+
+#define DOC_socket_recv_into \
+    "recv_into($self, buffer, nbytes=0, flags=0)\n" \
+    "--\n" \
+    "\n" \
+    "As `recv`, into a writable buffer.\n" \
+    "\n" \
+    "Args:\n" \
+    "    nbytes: at most so many bytes; 0: as many as there is room for.\n" \
+    "    flags: of recv(2).\n" \
+    "Returns:\n" \
+    "    How many bytes came; 0 at the end of the stream.\n" \
+    "Raises:\n" \
+    "    As `recv`; ValueError: `nbytes` is negative, or more than the buffer has."
+
+#define DOC_socket_send \
+    "send($self, data, flags=0, /)\n" \
+    "--\n" \
+    "\n" \
+    "Send `data`; park until the system has taken it: all of it where the socket has no timeout, else a part.\n" \
+    "\n" \
+    "Args:\n" \
+    "    data: bytes, or what has a buffer of bytes. flags: of send(2).\n" \
+    "Returns:\n" \
+    "    How many bytes were taken.\n" \
+    "Raises:\n" \
+    "    OSError: as the stdlib's. TimeoutError: the socket's timeout has passed; BlockingIOError: it is 0."
+
+#define DOC_socket_sendall \
+    "sendall($self, data, flags=0, /)\n" \
+    "--\n" \
+    "\n" \
+    "Send all of `data`; park until the system has taken it. A timeout is for the whole call.\n" \
+    "\n" \
+    "Args:\n" \
+    "    data: bytes, or what has a buffer of bytes. flags: of send(2).\n" \
+    "Raises:\n" \
+    "    As `send`. How much was sent before an error is unknown."
+
+#define NAME_LocalOps "greening.sync.local.LocalOps"
+#define DOC_LocalOps \
+    "What happens at every access to an attribute. See `local`, which is the whole."
+#define DOC_LocalOps___getattribute__ \
+    "__getattribute__($self, name)\n" \
+    "--\n" \
+    "\n"
+#define DOC_LocalOps___setattr__ \
+    "__setattr__($self, name, value)\n" \
+    "--\n" \
+    "\n"
+#define DOC_LocalOps___delattr__ \
+    "__delattr__($self, name)\n" \
+    "--\n" \
+    "\n"
+
+#define NAME_LockOps "greening.sync.lock.LockOps"
+#define DOC_LockOps \
+    "What a Lock does when nothing has to wait. See `Lock`, which is the whole."
+#define DOC_LockOps_acquire \
+    "acquire($self, blocking=True, timeout=-1)\n" \
+    "--\n" \
+    "\n" \
+    "Take the lock; park while it is taken.\n" \
+    "\n" \
+    "Args:\n" \
+    "    blocking: False: answer at once. (A loop of such calls lets others run now and then: see fairness.)\n" \
+    "    timeout: seconds from now; -1: no limit.\n" \
+    "Returns:\n" \
+    "    True when it was taken.\n" \
+    "Raises:\n" \
+    "    ValueError, OverflowError: as the stdlib's."
+#define DOC_LockOps_acquire_lock \
+    "acquire_lock($self, blocking=True, timeout=-1)\n" \
+    "--\n" \
+    "\n" \
+    "Old name of `acquire`."
+#define DOC_LockOps_release \
+    "release($self)\n" \
+    "--\n" \
+    "\n" \
+    "Hand the lock to the first waiter, or open it.\n" \
+    "\n" \
+    "Raises:\n" \
+    "    RuntimeError: it is not locked."
+#define DOC_LockOps_release_lock \
+    "release_lock($self)\n" \
+    "--\n" \
+    "\n" \
+    "Old name of `release`."
+#define DOC_LockOps_locked \
+    "locked($self)\n" \
+    "--\n" \
+    "\n" \
+    "True while it is taken."
+#define DOC_LockOps_locked_lock \
+    "locked_lock($self)\n" \
+    "--\n" \
+    "\n" \
+    "Old name of `locked`."
+#define DOC_LockOps___enter__ \
+    "__enter__($self)\n" \
+    "--\n" \
+    "\n"
+#define DOC_LockOps___exit__ \
+    "__exit__($self, *exc_info)\n" \
+    "--\n" \
+    "\n"
+
+#define NAME_RLockOps "greening.sync.lock.RLockOps"
+#define DOC_RLockOps \
+    "What an RLock does when nothing has to wait. See `RLock`, which is the whole."
+#define DOC_RLockOps_acquire \
+    "acquire($self, blocking=True, timeout=-1)\n" \
+    "--\n" \
+    "\n" \
+    "Take the lock, or take it once more. Arguments, result and errors as `Lock.acquire`."
+#define DOC_RLockOps_release \
+    "release($self)\n" \
+    "--\n" \
+    "\n" \
+    "Undo one `acquire`; the last one hands the lock on.\n" \
+    "\n" \
+    "Raises:\n" \
+    "    RuntimeError: the caller does not own it."
+#define DOC_RLockOps___enter__ \
+    "__enter__($self)\n" \
+    "--\n" \
+    "\n"
+#define DOC_RLockOps___exit__ \
+    "__exit__($self, *exc_info)\n" \
+    "--\n" \
+    "\n"
+#define DOC_RLockOps__is_owned \
+    "_is_owned($self)\n" \
+    "--\n" \
+    "\n"
+#define DOC_RLockOps__release_save \
+    "_release_save($self)\n" \
+    "--\n" \
+    "\n"
+#define DOC_RLockOps__acquire_restore \
+    "_acquire_restore($self, state)\n" \
+    "--\n" \
+    "\n"
+
+#define NAME_SemaphoreOps "greening.sync.semaphore.SemaphoreOps"
+#define DOC_SemaphoreOps \
+    "What a semaphore does when nothing has to wait. See `Semaphore`, which is the whole."
+#define DOC_SemaphoreOps_acquire \
+    "acquire($self, blocking=True, timeout=None)\n" \
+    "--\n" \
+    "\n" \
+    "Take a permit; park while there is none.\n" \
+    "\n" \
+    "Args:\n" \
+    "    blocking: False: answer at once.\n" \
+    "    timeout: seconds from now; None or -1: no limit; 0: answer at once.\n" \
+    "Returns:\n" \
+    "    True when a permit was taken.\n" \
+    "Raises:\n" \
+    "    ValueError: a timeout with `blocking=False`, or a negative one."
+#define DOC_SemaphoreOps_release \
+    "release($self)\n" \
+    "--\n" \
+    "\n" \
+    "Give a permit back: to the first waiter, if any. Never switches.\n" \
+    "\n" \
+    "Returns:\n" \
+    "    True (eventlet's convention)."
+#define DOC_SemaphoreOps___enter__ \
+    "__enter__($self)\n" \
+    "--\n" \
+    "\n"
+#define DOC_SemaphoreOps___exit__ \
+    "__exit__($self, *exc_info)\n" \
+    "--\n" \
+    "\n"

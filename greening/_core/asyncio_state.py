@@ -1,0 +1,47 @@
+"""What asyncio keeps once per OS thread - the running loop, the current task, the hooks for asynchronous generators -
+belongs to one greenlet here, and to nobody while that greenlet is parked.
+
+The engine knows nothing of asyncio: it asks `busy` at every park, which is None until patches/asyncio.py installs it.
+Without a running loop that costs one C call.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from greening._compiled import accelerator
+
+
+class AsyncioState:
+    """The process-wide switchboard.
+
+    busy: returns the running loop of this OS thread, or None. None itself: asyncio is not loaded.
+    save: clears the slots and returns what was in them. restore: puts it back.
+    """
+
+    __slots__ = ("busy", "restore", "save")
+
+    def __init__(self) -> None:
+        self.busy: Callable[[], Any] | None = None
+        self.save: Callable[[Any], Any] = _nothing
+        self.restore: Callable[[Any], None] = _nothing
+
+    def watch(self, busy: Callable[[], Any], save: Callable[[Any], Any], restore: Callable[[Any], None]) -> None:
+        """Look after the slots from now on, by these three."""
+        self.save = save
+        self.restore = restore
+        self.busy = busy
+        if accelerator is not None:
+            accelerator.watch_slots(busy, save, restore)
+
+    def leave_alone(self) -> None:
+        """Undo `watch`. What is saved is still restored."""
+        self.busy = None
+        if accelerator is not None:
+            accelerator.watch_slots(None, self.save, self.restore)
+
+
+def _nothing(state: Any) -> None:
+    return None
+
+
+ASYNCIO = AsyncioState()

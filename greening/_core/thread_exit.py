@@ -1,0 +1,87 @@
+"""The end of an OS thread that has a hub: nothing of the hub stays behind.
+
+Facts: a suspended greenlet in a cycle is never freed, and its stack keeps what it knows. As long as a finaliser that
+the garbage collector called is suspended, nothing is collected any more, in the whole process.
+Decision: every greenlet of the hub ends. Finalisers that wait are waited for, though not for ever.
+Green threads that wait get GreenletExit, so that their `finally` blocks run.
+"""
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from greenlet import GreenletExit
+
+from greening._core.critical import guard, rest_collector, wake_collector
+from greening._core.parking_lot import ParkingLot
+from greening._core.task import DEAD, READY
+
+if TYPE_CHECKING:
+    from greening._core.hub import Hub
+
+_ENDED: Final = "its OS thread has ended"
+# How often a green thread is told that its OS thread ends, if it goes on waiting; how many times each may run then.
+_LAST_CALLS = 3
+_LAST_TURNS = 100
+# How long finalisers are waited for, and how long between looks, in seconds.
+_PATIENCE = 1.0
+_PAUSE = 0.0005
+
+
+def close(hub: "Hub") -> None:
+    """Leave no green thread, greenlet or file of `hub` behind. In its OS thread, in the main greenlet."""
+    _await_finalisers(hub)
+    for _ in range(_LAST_CALLS):
+        if not _end_parked(hub):
+            break
+    # From here on nobody comes back to a finaliser that waits.
+    rest_collector()
+    try:
+        _end_greenlets(hub)
+    finally:
+        wake_collector()
+    hub.poller.close()
+    hub.wakeup.close()
+
+
+def _end_greenlets(hub: "Hub") -> None:
+    with guard:
+        hub.mark_lost(None, _ENDED)
+    hub.closed = True
+    hub.ready.clear()
+    hub.switches_left = 0
+    hub.greenlet.switch()  # the loop finds that it is closed, and returns here
+    for runner in hub.idle:
+        runner.throw()
+    hub.idle.clear()
+
+
+def _await_finalisers(hub: "Hub") -> None:
+    """Let those that run on the stack of the loop, or of the engine in a green thread, come to their end."""
+    main = hub.main
+    nobody = ParkingLot()
+    latest = hub.now() + _PATIENCE
+    # Our own, if a finaliser has dropped the hub.
+    while any(task.greenlet is not main.greenlet for task in tuple(hub.stand_ins.values())) and hub.now() < latest:
+        with suppress(BaseException):  # of a green thread, for a main greenlet that has ended
+            nobody.park(_PAUSE)
+
+
+def _end_parked(hub: "Hub") -> bool:
+    """Raise GreenletExit in every green thread that has begun, and let them run. False: there was none."""
+    for task in hub.ready:
+        if task.resume is None:
+            task.orphan(_ENDED)
+    carried = [getattr(runner, "_greening_task", hub.task) for runner in hub.runners]
+    begun = [task for task in carried if task is not hub.task and task.state != DEAD]
+    begun += [task for task in tuple(hub.stand_ins.values()) if task.greenlet is not hub.main.greenlet]
+    for task in begun:
+        task.interrupt(GreenletExit(f"{task.name} was ended, since {_ENDED}"))
+    main = hub.main
+    for _ in range(_LAST_TURNS if begun else 0):
+        main.state = READY
+        hub.ready.append(main)
+        with suppress(BaseException):  # of a green thread, for a main greenlet that has ended
+            main.park()
+        if not hub.ready:
+            break
+    return bool(begun)

@@ -1,0 +1,143 @@
+"""The life of a green thread: its function runs, its end is told to the threads that wait for it."""
+
+from collections.abc import Callable
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from greening._compiled import double
+from greening._core.critical import uninterruptible
+from greening._core.fairness import fairness_tick
+from greening._core.parking_lot import ParkingLot
+from greening._core.running import waiting_task
+from greening._core.task import DEAD, NEW, RUNNING, Task
+
+if TYPE_CHECKING:
+    from greening._core.hub import Hub
+    from greening._core.timers import Timer
+
+T = TypeVar("T")
+
+
+@double
+@uninterruptible
+class ThreadOps(Task, Generic[T]):
+    """What happens to every green thread. See `GreenThread`, which is the whole."""
+
+    __slots__ = ("_args", "_failure", "_func", "_kwargs", "_links", "_quiet", "_result", "_start_timer", "_waiters")
+
+    _args: tuple[Any, ...]
+    _failure: BaseException | None
+    _func: Callable[..., Any] | None
+    _kwargs: dict[str, Any]
+    _links: list[Any] | None
+    _quiet: bool
+    _result: Any
+    _start_timer: "Timer | None"
+    _waiters: ParkingLot | None
+
+    # What GreenThread has.
+    _call_link: Callable[..., None]
+    _keep_failure: Callable[[BaseException], None]
+
+    def __init__(self, hub: "Hub", func: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        # Every slot is set here and not by Task.__init__: a spawn costs three quarters of a call less.
+        self.hub = hub
+        self.resume = None
+        self.state = NEW
+        self.value = self.error = self.deadline = self.timer = self.thread_object = self._locals = None
+        self._ident = self.generation = 0
+        self._name = ""
+        self.context = copy_context()
+        self._func = func
+        self._args = args
+        self._kwargs = kwargs
+        # What it returned; the traceback, when there is a failure.
+        self._result = self._failure = None
+        # At the end: tasks to wake, links to call. Made when they are needed.
+        self._waiters = self._links = self._start_timer = None
+        self._quiet = False
+
+    def execute(self) -> None:
+        """Run the function and settle the outcome. Called by the runner; never raises."""
+        func = self._func
+        if func is None:  # killed between its turn and its start
+            self.resume = None
+            return
+        self.state = RUNNING
+        try:
+            if self.error is not None:
+                raise self.error
+            self._result = func(*self._args, **self._kwargs)
+        except BaseException as error:  # noqa: BLE001  # the outcome is kept for whoever waits, and reported
+            # Without the frame of `execute`.
+            if error.__traceback__ is not None:
+                error.__traceback__ = error.__traceback__.tb_next
+            self._keep_failure(error)
+        del func
+        self._settle()
+        # The frames of the traceback know this one: the thread, its failure and they must not become a cycle.
+        del self
+
+    def _settle(self) -> None:
+        """The function has ended: wake those who wait, call the links, free what is left. Links and finalisers may
+        park.
+        """
+        # From here on there are no new waiters and links: see `wait` and `link`. What is let go of may have finalisers,
+        # which may park: the waiters come first.
+        func, self._func = self._func, None
+        if self._waiters is not None:
+            self._waiters.unpark_all()
+        self._args = self._kwargs = self.error = self.context = None  # type: ignore[assignment]  # never read again
+        del func
+        if self._links is not None:
+            links, self._links = self._links, None
+            for link in links:
+                self._call_link(*link)
+        if self._locals is not None:
+            self._locals = None
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+        self.state = DEAD
+        self.resume = None
+
+    def wait(self, timeout: float | None = None) -> T:
+        """Park until it has ended. Any number of waiters, any number of times.
+
+        Args:
+            timeout: seconds; None: no limit.
+        Returns:
+            What the function returned.
+        Raises:
+            what the function raised (GreenletExit when it was killed); TimeoutError when the time ran out;
+            RuntimeError when it waits for itself.
+        """
+        if self._func is not None:
+            if self.resume is not None and waiting_task() is self:
+                raise RuntimeError(f"{self.name} would wait for itself for ever")
+            waiters = self._waiters
+            if waiters is None:
+                waiters = ParkingLot()  # meanwhile others, of this OS thread or of another, may have made one
+                # The look and the step are one: no call. An empty lot counts: somebody may be about to enter it.
+                if self._waiters is None:
+                    self._waiters = waiters
+                else:
+                    waiters = self._waiters
+            # First enter, then look: it may be ending in another OS thread.
+            task = waiters.enter()
+            if self._func is None:
+                waiters.withdraw(task)
+            else:
+                waiters.wait(task, timeout)
+                if self._func is not None:
+                    raise TimeoutError(f"{self.name} has not ended within {timeout} seconds")
+        else:
+            fairness_tick()
+        failure = self._failure
+        if failure is None:
+            return self._result  # type: ignore[no-any-return]  # set by execute
+        try:
+            # From its own traceback on: those of other waiters do not belong to this one.
+            raise failure.with_traceback(self._result)
+        finally:
+            del failure, self  # the traceback knows this frame, and both of them know the traceback
