@@ -53,11 +53,11 @@ static int
 set(PyObject *self, PyObject *name, PyObject *value)
 {
     PyObject *done;
-    if (twin_of(&slow_set, "LocalOps", "__setattr__") == NULL || twin_of(&slow_delete, "LocalOps", "__delattr__") == NULL)
-        return -1;
-    if (value == NULL)
+    if (value == NULL) {
+        if (twin_of(&slow_delete, "LocalOps", "__delattr__") == NULL)
+            return -1;
         done = PyObject_CallFunctionObjArgs(slow_delete.function, self, name, NULL);
-    else {
+    } else {
         PyObject *here = mine((Local *)self);
         if (here != NULL) {
             int is_there = PyDict_Contains(here, name); /* `__dict__` never is */
@@ -67,6 +67,8 @@ set(PyObject *self, PyObject *name, PyObject *value)
                 return result;
             PyErr_Clear();
         }
+        if (twin_of(&slow_set, "LocalOps", "__setattr__") == NULL)
+            return -1;
         done = PyObject_CallFunctionObjArgs(slow_set.function, self, name, value, NULL);
     }
     Py_XDECREF(done);

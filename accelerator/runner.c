@@ -52,7 +52,7 @@ run_task(PyObject *runner, Hub *hub)
     }
     if (done != NULL && hub->main == task) {
         Py_DECREF(done);
-        PyObject *failure = PyObject_GetAttr(task, N__failure);
+        PyObject *failure = PyObject_GetAttr(task, N_failure);
         if (failure == NULL) {
             PyErr_Clear();
             failure = Py_NewRef(Py_None);

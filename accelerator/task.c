@@ -296,8 +296,8 @@ static PyMethodDef task_methods[] = {
 static PyMemberDef task_members[] = {
     MEMBER(hub), MEMBER(resume), MEMBER(state), MEMBER(value), MEMBER(error), MEMBER(deadline), MEMBER(timer),
     MEMBER(generation), MEMBER(context), MEMBER(thread_object),
-    {"_ident", T_OBJECT_EX, offsetof(Task, ident), 0, NULL},
-    {"_locals", T_OBJECT_EX, offsetof(Task, locals), 0, NULL},
+    {"known_ident", T_OBJECT_EX, offsetof(Task, ident), 0, NULL},
+    {"local_values", T_OBJECT_EX, offsetof(Task, locals), 0, NULL},
     {"_name", T_OBJECT_EX, offsetof(Task, name), 0, NULL},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(Task, weakrefs), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},

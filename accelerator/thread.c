@@ -308,8 +308,9 @@ static PyMethodDef methods[] = {
 #define MEMBER(name) {"_" #name, T_OBJECT_EX, offsetof(Thread, name), 0, NULL}
 
 static PyMemberDef members[] = {
-    MEMBER(func), MEMBER(args), MEMBER(kwargs), MEMBER(result), MEMBER(failure), MEMBER(waiters), MEMBER(links),
-    MEMBER(start_timer), MEMBER(quiet), {NULL, 0, 0, 0, NULL},
+    MEMBER(func), MEMBER(args), MEMBER(kwargs), MEMBER(result), MEMBER(waiters), MEMBER(links),
+    MEMBER(start_timer), {"failure", T_OBJECT_EX, offsetof(Thread, failure), 0, NULL},
+    {"quiet", T_OBJECT_EX, offsetof(Thread, quiet), 0, NULL}, {NULL, 0, 0, 0, NULL},
 };
 
 static PyType_Slot slots[] = {

@@ -213,12 +213,12 @@ async def green(func: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     try:
         future: asyncio.Future[T] = loop.create_future()
         thread = spawn(func, *args, **kwargs)
-        thread._quiet = True  # the coroutine hears of its error
+        thread.quiet = True  # the coroutine hears of its error
         thread.link(_tell, loop, future)
         try:
             return await future
         except asyncio.CancelledError:
-            thread._quiet = False
+            thread.quiet = False
             thread.kill()
             raise
     finally:

@@ -52,6 +52,11 @@ class Timeout(BaseException):
         """True while it can still fire."""
         return self._timer is not None and self._timer.pending
 
+    @property
+    def began(self) -> float | None:
+        """The hub's time when it was started (absolute, seconds). None: it has not been, or it has no limit."""
+        return None if self._timer is None or self.seconds is None else self._timer.when - self.seconds
+
     def start(self) -> None:
         """Start it again, after `cancel`.
 

@@ -96,8 +96,7 @@ class _Run:
     def is_meant(self, error: BaseException) -> bool:
         """Whether `error` is for the green thread that runs the loop, and not for code inside a coroutine."""
         if isinstance(error, Timeout):
-            timer = error._timer
-            return timer is not None and error.seconds is not None and timer.when - error.seconds < self.began
+            return error.began is not None and error.began < self.began
         return isinstance(error, GreenletExit)
 
 

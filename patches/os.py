@@ -117,19 +117,15 @@ def closerange(_: Any, fd_low: int, fd_high: int, /) -> None:
         for fd in tuple(hub.regs):
             if fd_low <= fd < fd_high:
                 forget_fd(fd)
-        kept += [fd for fd in _engines_of(hub) if fd_low <= fd < fd_high]
+        kept += [fd for fd in hub.fds() if fd_low <= fd < fd_high]
     for fd in sorted(kept):
         _real_closerange(fd_low, fd)
         fd_low = fd + 1
     _real_closerange(fd_low, fd_high)
 
 
-def _engines_of(hub: Any) -> tuple[int, int]:
-    return hub.wakeup.fileno(), getattr(hub.poller, "_fd", -1)
-
-
 def _is_engines(fd: int) -> bool:
-    return any(fd in _engines_of(hub) for hub in tuple(hubs))
+    return any(fd in hub.fds() for hub in tuple(hubs))
 
 
 @_home.builtin

@@ -32,7 +32,6 @@ from types import FrameType
 from typing import Any, TypeVar
 
 from greenlet import GreenletExit
-from greenlet import getcurrent as _getcurrent
 
 from greening._core.critical import is_uninterruptible
 from greening._core.current import get_hub, has_hub, hubs
@@ -41,6 +40,7 @@ from greening._core.greenthread import GreenThread
 from greening._core.hub import Hub
 from greening._core.idents import idents
 from greening._core.parking_lot import ParkingLot
+from greening._core.running import known_task
 from greening._core.stand_in import StandIn
 from greening._core.task import READY, RUNNING, Task
 from greening._core.timers import stdlib_number
@@ -84,7 +84,7 @@ class _Handler:
             self._run_here(signum, frame)
             return
         hub = get_hub()
-        task: Any = getattr(_getcurrent(), "_greening_task", None)  # None: a greenlet that the engine does not know
+        task = known_task()
         if task is hub.task or (task is not None and task.state != RUNNING) or is_uninterruptible(frame):
             main = hub.main.greenlet
             if task is hub.task and main is not None:
@@ -112,13 +112,13 @@ class _HandlerThread(GreenThread[object]):
         super().__init__(hub, func, args, kwargs)
         main = hub.main
         self.name = f"handler of signal {args[0]}"
-        self._ident = main.ident
-        self._locals = main.locals
+        self.known_ident = main.ident
+        self.local_values = main.locals
         self.thread_object = main.thread_object
         self.context = None if main.greenlet is None else main.greenlet.gr_context
 
     def _fail(self, failure: BaseException) -> None:
-        self._failure = failure
+        self.failure = failure
         if isinstance(failure, GreenletExit):
             return
         hub = self.hub
@@ -227,8 +227,8 @@ def pthread_kill(thread_id: int, signalnum: int, /) -> None:
 def _os_thread_of(ident: int) -> int:
     """The OS thread of a green thread, which the system knows nothing of. ProcessLookupError: it has ended."""
     for hub in tuple(hubs):
-        for task in (*(runner._greening_task for runner in tuple(hub.runners)), *tuple(hub.ready)):
-            if task is not None and task._ident == ident:
+        for task in (hub.main, *hub.tasks(), *tuple(hub.ready)):
+            if task.known_ident == ident:
                 return hub.thread
     raise ProcessLookupError(errno.ESRCH, strerror(errno.ESRCH))
 

@@ -189,8 +189,7 @@ def _green_threads() -> set[Any]:
     if engine is None or not engine.has_hub():
         return set()
     hub = engine.get_hub()
-    started = {getattr(runner, "_greening_task", None) for runner in hub.runners} - {None, hub.task}
-    return started | {task for task in hub.ready if task.greenlet is None}
+    return set(hub.tasks()) | {task for task in hub.ready if task.greenlet is None}
 
 
 # -- The hang guard ----------------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ def spawn_and_wait() -> None:
 
 def fail() -> None:
     thread = greening.spawn(pow, "x", 2)
-    thread._quiet = True
+    thread.quiet = True
     with pytest.raises(TypeError):
         thread.wait()
 

@@ -429,3 +429,92 @@ def test_only_named_files_have_state() -> None:
 def test_only_named_files_import_by_name_in_functions() -> None:
     found = (relative(path) for path in FILES.values() if any(imports_by_name(path)))
     expect_listed(found, MAY_IMPORT_BY_NAME, "import at the top of the file")
+
+
+# -- What belongs to one room ------------------------------------------------------------------------------------------
+
+# Hooks that a class leaves to its subclasses in other rooms. They alone may use them, by `self` or `super()`.
+FOR_SUBCLASSES = {
+    "_fail": "what a green thread does with its failure",
+    "_func": "the function of a green thread, for a report",
+    "_settle": "what a green thread does at its end",
+}
+
+# Names with an underscore that the stdlib, or another library, has given to what our classes stand for.
+GIVEN_BY_OTHERS = frozenset(
+    "_acquire_restore _after_fork _at_fork_reinit _count _get_running_loop _get_value _ident _is_mine _is_owned "
+    "_is_zero _lock _real_close _recursion_count _release_save _replace _selector _sendfile_use_sendfile _set_done "
+    "_started".split()
+)
+
+
+def private_names_of(path: Path) -> set[str]:
+    """Names with one leading underscore that a file gives to its functions, classes, attributes and variables."""
+    found: set[str] = set()
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and name_of(node.value) == "self":
+            found.add(node.attr)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isidentifier():
+            found.add(node.value)  # of `__slots__`
+    return {name for name in found if name.startswith("_") and not name.startswith("__")}
+
+
+def private_uses(path: Path) -> Iterator[tuple[int, str, bool]]:
+    """(line, name, whether a subclass may say so) of what a file takes from objects and modules by a private name."""
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
+            owner = ast.unparse(node.value)
+            yield node.lineno, node.attr, owner in ("self", "super()", "cls")
+    for found in imports_of(path):
+        if (found.name or "").startswith("_") and target_of(found) is not None and found.module not in ("greening",):
+            yield found.line, found.name or "", False
+
+
+def test_private_names_stay_in_their_room() -> None:
+    rooms: dict[str, set[str]] = {}
+    for module, path in FILES.items():
+        rooms.setdefault(room_of(module), set()).update(private_names_of(path))
+    wrong = []
+    for module, path in FILES.items():
+        mine = rooms[room_of(module)] | GIVEN_BY_OTHERS
+        others = {name for room, names in rooms.items() if room != room_of(module) for name in names}
+        for line, name, inherited in private_uses(path):
+            if name in others - mine and not (inherited and name in FOR_SUBCLASSES):
+                wrong.append(f"{relative(path)}, line {line}: {name} belongs to another room")
+    expect_none(wrong)
+
+
+# Files of fewer lines are folded into another one, unless there is a reason.
+MIN_FILE_LINES = 50
+MAY_BE_SMALL = {
+    "greening/_builtin_method.py": "threads/ and patches/ need it, and no file below both is about it",
+    "greening/_compiled.py": "the choice between the builds has a place of its own",
+    "greening/_core/asyncio_state.py": "the owner of one process-wide thing",
+    "greening/_core/slices.py": "task.py, switching.py and fairness.py read it; it has to come before them",
+    "greening/_core/unhandled.py": "fork.py and greenthread.py need it, and neither may import the other's imports",
+    "greening/_core/zeros.py": "loaded by the pure build alone: it brings mmap and _ctypes",
+    "greening/_entrance.py": "it has to run before anything else is imported",
+    "greening/errors.py": "the exceptions of the whole project",
+    "greening/patcher/threading_copy.py": "one module's peculiarities, apart from what is true of all",
+    "greening/testing/clock.py": "one shipped fake, one file",
+    "greening/tpool.py": "a public module of eventlet's",
+    "greening/websocket/_wsproto.py": "the door of an optional dependency",
+    "greening/websocket/exceptions.py": "the exceptions of a public package",
+    "greening/wsgi/errors.py": "the exceptions of a public package",
+    "greening/wsgi/limits.py": "a public class, which server, protocol and reader need",
+}
+
+
+def test_files_are_not_crumbs() -> None:
+    small = {
+        relative(path)
+        for path in FILES.values()
+        if path.name not in ("__init__.py", "__main__.py")
+        and path.parent.name != "patches"  # one file for each module
+        and len(path.read_text(encoding="utf-8").splitlines()) < MIN_FILE_LINES
+    }
+    expect_listed(small, MAY_BE_SMALL, "fold it into the file that it belongs to")

@@ -17,8 +17,8 @@ needs_both = pytest.mark.skipif(accelerator is None, reason=f"there is one build
 # What CPython tells of the constructor of a class in C. Only the engine makes green threads.
 MADE_BY_SPAWN = {("greening.GreenThread", "signature"), ("greening.GreenThread.__init__", "signature")}
 
-# Prints {name: [signature, docstring, module, qualified name, pickle]} of the public names, and of the public attributes
-# of public classes, as JSON.
+# Prints {name: [signature, docstring, module, qualified name, pickle]} as JSON: of the public names, and of the public
+# attributes of public classes.
 SHOW = """
 import importlib, inspect, json, pickle, types
 import greening

@@ -4,6 +4,7 @@ import _signal
 import os
 from typing import TYPE_CHECKING
 
+from greening._core.running import task_of
 from greening._originals import get_ident, get_native_id, getsignal, thread_count
 from greening.errors import Deadlock
 
@@ -71,9 +72,8 @@ def where_parked(hub: "Hub") -> list[str]:
     """One line per parked task: its name, and the innermost line that is not the engine's."""
     lines = []
     for runner in hub.runners:
-        task = getattr(runner, "_greening_task", hub.task)
-        frame = runner.gr_frame
-        if task is hub.task:
+        task, frame = task_of(runner), runner.gr_frame
+        if task is None or task is hub.task:
             continue
         if frame is None:  # a compiled function, run by a compiled runner
             if runner:

@@ -10,13 +10,12 @@ Decision: `SLICE.until` remembers when the slice ends that was asked for last, f
 passed, `yield_if_used_up` looks at the hub's own, and at the time on the processor.
 """
 
-from greenlet import getcurrent
-
 from greening._compiled import accelerator, double
 from greening._core.critical import guard
 from greening._core.hub import Hub
+from greening._core.running import known_task
 from greening._core.slices import LONG_AGO, SLICE, SLICE_SECONDS, TRIES, UNUSED
-from greening._core.task import RUNNING, Task
+from greening._core.task import RUNNING
 from greening._originals import monotonic, thread_time
 
 
@@ -35,16 +34,9 @@ def fairness_tick() -> None:
         yield_if_used_up()
 
 
-def _running() -> Task | None:
-    try:
-        return getattr(getcurrent(), "_greening_task", None)
-    except RuntimeError:  # the interpreter is being finalized: there are no greenlets any more
-        return None
-
-
 def yield_if_used_up() -> None:
     """Let the others run if this OS thread's slice is over, which another's may have hidden. See `fairness_tick`."""
-    task = _running()
+    task = known_task()
     if task is None or _is_used_up(task.hub):
         _let_others_run()
     else:
@@ -72,7 +64,7 @@ def _is_used_up(hub: Hub) -> bool:
 
 
 def _let_others_run() -> None:
-    task = _running()
+    task = known_task()
     if task is not None and task.state == RUNNING and not guard.is_owned():
         task.pass_turn()
         task.hub.begin_slice(task.hub.now())

@@ -47,10 +47,10 @@ class GreenThread(ThreadOps[T], Task, Generic[T]):
         self._fail(error)
 
     def _fail(self, failure: BaseException) -> None:
-        self._failure = failure
+        self.failure = failure
         if isinstance(failure, (KeyboardInterrupt, SystemExit)):
             self.hub.raise_in_main(failure)
-        elif not isinstance(failure, GreenletExit) and not self._quiet:
+        elif not isinstance(failure, GreenletExit) and not self.quiet:
             self._report(failure)
 
     def _report(self, error: BaseException) -> None:
@@ -64,7 +64,7 @@ class GreenThread(ThreadOps[T], Task, Generic[T]):
         self.state = DEAD
         if self._func is None:
             return
-        self._failure = GreenletExit(f"{self.name} has not ended, but {why}")
+        self.failure = GreenletExit(f"{self.name} has not ended, but {why}")
         # Kept. (It may have a result already: what its arguments knew is being freed, which may take its time.)
         self._args = (self._func, self._args, self._result)
         self._func = self._result = self._links = None
@@ -206,7 +206,7 @@ def cancel_unstarted(thread: GreenThread[Any], error: BaseException) -> None:
     timer, thread._start_timer = thread._start_timer, None
     if timer is not None:
         timer.cancel()
-    thread._quiet = True
+    thread.quiet = True
     if current().state != RUNNING:
         # In the hub, which calls no links: it starts after all, but only to end (see execute).
         thread.error = error
@@ -247,14 +247,7 @@ def spawn(func: Callable[..., T], /, *args: Any, **kwargs: Any) -> GreenThread[T
 
 def spawn_n(func: Callable[..., object], /, *args: Any, **kwargs: Any) -> GreenThread[Any]:
     """Like `spawn`, for when the result does not matter."""
-    if not callable(func):
-        raise TypeError(f"a callable is needed, not {func!r}")
-    hub = current().hub
-    thread = GreenThread(hub, func, args, kwargs)
-    hub.ready.append(thread)
-    if not hub.awake_ident:
-        hub.wakeup.notify()
-    return thread
+    return spawn(func, *args, **kwargs)
 
 
 if accelerator is not None:

@@ -28,6 +28,7 @@ from greening._core.latecomers import Latecomers
 from greening._core.poller import IN, Poller
 from greening._core.registry import Registry, dispatch
 from greening._core.runner import Runner, unshared_references
+from greening._core.running import task_of
 from greening._core.stand_in import HubGreenlet, HubTask, StandIn
 from greening._core.switching import HubOps
 from greening._core.task import DEAD, RUNNING, Task
@@ -110,6 +111,15 @@ class Hub(ExternalWaits, HubOps):
             self.poller.arm_edge(fd)
         else:
             self.poller.arm_once(fd, IN)
+
+    def tasks(self) -> list[Task]:
+        """The green threads that have begun and have not ended, in no order."""
+        on_runners = map(task_of, tuple(self.runners))
+        return [task for task in on_runners if task is not None and task is not self.task]
+
+    def fds(self) -> list[int]:
+        """The engine's own descriptors: a program that closes all but its own must leave them open."""
+        return [fd for fd in (self.poller.fileno(), self.wakeup.fileno()) if fd >= 0]
 
     # What parking tasks call
 

@@ -97,6 +97,10 @@ class Poller(Protocol):
         """Wait up to `timeout` seconds (None: for ever) and return (descriptor, events) pairs."""
         ...
 
+    def fileno(self) -> int:
+        """The descriptor of the poller itself; -1: it has none."""
+        ...
+
     def close(self) -> None:
         """Release the poller's own descriptors."""
         ...
@@ -195,6 +199,9 @@ class PortablePoller:
         for fd, _ in events:
             self.disarm(fd)
         return events
+
+    def fileno(self) -> int:
+        return -1
 
     def close(self) -> None:
         for fd in list(self._masks):

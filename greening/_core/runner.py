@@ -122,7 +122,7 @@ def _run(self: Runner) -> None:
         task = self._greening_task
         task.execute()
         if hub.main is task:
-            end_of_forked_child(getattr(task, "_failure", None))
+            end_of_forked_child(getattr(task, "failure", None))
         # What this frees may run finalisers. They find no task here, and one that blocks makes the runner a task.
         task = None
         del self._greening_task

@@ -1,7 +1,7 @@
 """Which task runs: it hangs on the running greenlet, so that no switch can leave a stale answer behind."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from greenlet import getcurrent, greenlet
 
@@ -25,6 +25,27 @@ class _Adoption:
 
 
 ADOPTION = _Adoption()
+
+
+def task_of(glet: Any) -> "Task | None":
+    """The task of a greenlet. None: the engine does not know it, or it is no more."""
+    return getattr(glet, "_greening_task", None)
+
+
+def set_task(glet: Any, task: "Task | None") -> None:
+    """Say which task runs on a greenlet. None: none does any more."""
+    if task is not None:
+        glet._greening_task = task
+    else:
+        del glet._greening_task
+
+
+def known_task() -> "Task | None":
+    """The running task. None: the engine does not know the running greenlet, or there are no greenlets any more."""
+    try:
+        return getattr(getcurrent(), "_greening_task", None)
+    except RuntimeError:  # the interpreter is being finalized
+        return None
 
 
 def running_task() -> "Task":

@@ -55,9 +55,9 @@ class StandIn(Task):
         self._glet = getcurrent()
         # What is held meanwhile: the task, or its innermost stand-in so far. The hub's task is in no queue.
         self._outer: Task | None = hub.stand_ins.get(self._glet, None if task is hub.task else task)
-        self._ident = task.ident
+        self.known_ident = task.ident
         self._name = task.name
-        self._locals = task.locals
+        self.local_values = task.locals
         self.thread_object = task.thread_object
         hub.stand_ins[self._glet] = self
 

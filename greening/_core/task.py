@@ -63,8 +63,8 @@ class TaskOps:
 
     __slots__ = (
         "__weakref__",
-        "_ident",
-        "_locals",
+        "known_ident",
+        "local_values",
         "_name",
         "context",
         "deadline",
@@ -88,8 +88,8 @@ class TaskOps:
     thread_object: Any
     timer: "Timer | None"
     value: Any
-    _ident: int
-    _locals: dict[Any, Any] | None
+    known_ident: int
+    local_values: dict[Any, Any] | None
     _name: str
 
     # What Task has.
@@ -188,18 +188,18 @@ class Task(TaskOps):
         self.state = NEW if glet is None else RUNNING
         self.value = self.error = self.deadline = self.timer = self.thread_object = None
         self.generation = 0
-        self._ident = ident
-        self._locals = None
+        self.known_ident = ident
+        self.local_values = None
         self._name = ""
 
     @property
     def ident(self) -> int:
         """A number of its own, unique for the life of the process; for a main greenlet, the OS thread's."""
-        if not self._ident:
+        if not self.known_ident:
             new = idents.new()
             # A finaliser may have run meanwhile, and others; whoever was told first is right.
-            self._ident = self._ident or new
-        return self._ident
+            self.known_ident = self.known_ident or new
+        return self.known_ident
 
     @property
     def name(self) -> str:
@@ -215,11 +215,11 @@ class Task(TaskOps):
     @property
     def locals(self) -> dict[Any, Any]:
         """Values of `greening.local` objects that belong to this task."""
-        if self._locals is None:
+        if self.local_values is None:
             new: dict[Any, Any] = {}
-            if self._locals is None:  # still: what makes an object may run a finaliser, which comes here, too
-                self._locals = new
-        return self._locals
+            if self.local_values is None:  # still: what makes an object may run a finaliser, which comes here, too
+                self.local_values = new
+        return self.local_values
 
     @property
     def greenlet(self) -> "RealGreenlet | None":

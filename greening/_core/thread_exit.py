@@ -71,8 +71,7 @@ def _end_parked(hub: "Hub") -> bool:
     for task in hub.ready:
         if task.resume is None:
             task.orphan(_ENDED)
-    carried = [getattr(runner, "_greening_task", hub.task) for runner in hub.runners]
-    begun = [task for task in carried if task is not hub.task and task.state != DEAD]
+    begun = [task for task in hub.tasks() if task.state != DEAD]
     begun += [task for task in tuple(hub.stand_ins.values()) if task.greenlet is not hub.main.greenlet]
     for task in begun:
         task.interrupt(GreenletExit(f"{task.name} was ended, since {_ENDED}"))

@@ -23,14 +23,14 @@ T = TypeVar("T")
 class ThreadOps(Task, Generic[T]):
     """What happens to every green thread. See `GreenThread`, which is the whole."""
 
-    __slots__ = ("_args", "_failure", "_func", "_kwargs", "_links", "_quiet", "_result", "_start_timer", "_waiters")
+    __slots__ = ("_args", "failure", "_func", "_kwargs", "_links", "quiet", "_result", "_start_timer", "_waiters")
 
     _args: tuple[Any, ...]
-    _failure: BaseException | None
+    failure: BaseException | None
     _func: Callable[..., Any] | None
     _kwargs: dict[str, Any]
     _links: list[Any] | None
-    _quiet: bool
+    quiet: bool
     _result: Any
     _start_timer: "Timer | None"
     _waiters: ParkingLot | None
@@ -44,18 +44,18 @@ class ThreadOps(Task, Generic[T]):
         self.hub = hub
         self.resume = None
         self.state = NEW
-        self.value = self.error = self.deadline = self.timer = self.thread_object = self._locals = None
-        self._ident = self.generation = 0
+        self.value = self.error = self.deadline = self.timer = self.thread_object = self.local_values = None
+        self.known_ident = self.generation = 0
         self._name = ""
         self.context = copy_context()
         self._func = func
         self._args = args
         self._kwargs = kwargs
         # What it returned; the traceback, when there is a failure.
-        self._result = self._failure = None
+        self._result = self.failure = None
         # At the end: tasks to wake, links to call. Made when they are needed.
         self._waiters = self._links = self._start_timer = None
-        self._quiet = False
+        self.quiet = False
 
     def execute(self) -> None:
         """Run the function and settle the outcome. Called by the runner; never raises."""
@@ -93,8 +93,8 @@ class ThreadOps(Task, Generic[T]):
             links, self._links = self._links, None
             for link in links:
                 self._call_link(*link)
-        if self._locals is not None:
-            self._locals = None
+        if self.local_values is not None:
+            self.local_values = None
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
@@ -133,7 +133,7 @@ class ThreadOps(Task, Generic[T]):
                     raise TimeoutError(f"{self.name} has not ended within {timeout} seconds")
         else:
             fairness_tick()
-        failure = self._failure
+        failure = self.failure
         if failure is None:
             return self._result  # type: ignore[no-any-return]  # set by execute
         try:

@@ -4,9 +4,9 @@ import io
 import sys
 from typing import Any, Protocol
 
-from greenlet import getcurrent as _getcurrent
-
 from greening._core.critical import guard
+from greening._core.current import current
+from greening._core.running import known_task
 
 
 class Owner(Protocol):
@@ -69,7 +69,7 @@ _prompts: dict[object, Owner] = {}  # by task
 
 def _prompt() -> Owner | None:
     """The prompt whose green thread this is."""
-    return _prompts.get(getattr(_getcurrent(), "_greening_task", None))
+    return _prompts.get(known_task())
 
 
 class _Stream:
@@ -117,7 +117,7 @@ class _Display:
 
 def attach(prompt: Owner) -> None:
     with guard:
-        _prompts[_getcurrent()._greening_task] = prompt  # type: ignore[attr-defined]  # ours
+        _prompts[current()] = prompt
         for name in prompt.streams:
             if not isinstance(getattr(sys, name), _Stream):
                 setattr(sys, name, _Stream(name, getattr(sys, name)))
@@ -127,7 +127,7 @@ def attach(prompt: Owner) -> None:
 
 def detach(prompt: Owner) -> None:
     with guard:
-        del _prompts[_getcurrent()._greening_task]  # type: ignore[attr-defined]  # ours
+        del _prompts[current()]
         if _prompts:
             return
         for name in prompt.streams:

@@ -32,7 +32,7 @@ class Guest:
         self.visits = 0
         self.stays = False
         self.fatal: BaseException | None = None
-        self._fd: int = hub.poller.fileno()  # type: ignore[attr-defined]  # `arrive` has looked
+        self._fd: int = hub.poller.fileno()
         self._timer: Any = None
         self._turning = False
         loop.add_reader(self._fd, self._turn)

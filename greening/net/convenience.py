@@ -95,7 +95,7 @@ def serve(sock: Any, handle: Callable[[Any, Any], object], concurrency: int = 10
             except BaseException:
                 connection.close()
                 raise
-            thread._quiet = True
+            thread.quiet = True
             thread.link(serving.ended)
             del connection, thread
     except StopServe:
@@ -128,7 +128,7 @@ class _Serving:
 
     def ended(self, thread: GreenThread[Any]) -> None:
         """A connection's green thread has ended: what it raised ends `serve`, the first time."""
-        error = thread._failure
+        error = thread.failure
         if not isinstance(error, Exception):
             return
         task, self.task = self.task, None

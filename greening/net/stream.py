@@ -7,14 +7,12 @@ accelerator has doubles of them.
 
 from typing import Any, cast
 
-from greenlet import getcurrent
-
 from greening._compiled import accelerator
 from greening._core.current import current
 from greening._core.fairness import fairness_tick
 from greening._core.poller import IN, OUT
 from greening._core.recheck import schedule_recheck
-from greening._core.task import Task
+from greening._core.running import known_task
 from greening._originals import raw_socket
 from greening.net.complete_io import WAITALL, recv_into_rest, recv_rest, send_rest
 from greening.net.retry import (
@@ -46,10 +44,7 @@ def recv(self: Any, bufsize: int, flags: int = 0, /) -> bytes:
         OSError: as the stdlib's. TimeoutError: the socket's timeout has passed; BlockingIOError: it is 0.
     """
     # The one method that every server spends its time in: what `retry` does is written out here.
-    try:
-        task: Task = getcurrent()._greening_task  # type: ignore[attr-defined]  # set by the engine
-    except (AttributeError, RuntimeError):
-        task = current()
+    task = current()
     hub = task.hub
     reg = hub.regs.get(_fileno(self))
     if reg is None or not reg.drained or flags:
@@ -99,11 +94,8 @@ def recv_into(self: Any, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
     Raises:
         As `recv`; ValueError: `nbytes` is negative, or more than the buffer has.
     """
-    try:
-        hub = getcurrent()._greening_task.hub  # type: ignore[attr-defined]  # set by the engine
-        reg = hub.regs.get(_fileno(self))
-    except AttributeError:
-        reg = None
+    task = known_task()
+    reg = None if task is None else task.hub.regs.get(_fileno(self))
     if reg is None or not reg.drained or flags:
         fairness_tick()
         if reg is not None:
@@ -121,7 +113,7 @@ def recv_into(self: Any, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
                 reg.drained = True
             return got
     elif not reg.recheck_due:
-        schedule_recheck(hub, reg)
+        schedule_recheck(current().hub, reg)
     return _recv_into_parked(self, buffer, nbytes, flags)
 
 

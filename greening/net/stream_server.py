@@ -98,7 +98,7 @@ class StreamServer:
             self._wait_for(timeout)
         left = self._connections - {current()}
         for thread in left:
-            thread._quiet = True
+            thread.quiet = True
             thread.interrupt(GreenletExit())
         if left:
             self._wait_for(None)
@@ -110,7 +110,7 @@ class StreamServer:
         self.closed = True
         accepting, self._accepting = self._accepting, None
         if accepting is not None and accepting is not current():
-            accepting._quiet = True
+            accepting.quiet = True
             accepting.interrupt(GreenletExit())
         self.listener.close()
         self._stopped.send()
@@ -134,7 +134,7 @@ class StreamServer:
                     connection.close()
                     raise
                 self._connections.add(thread)
-                thread._quiet = True
+                thread.quiet = True
                 thread.link(self._ended)
                 del connection, thread
         except OSError as error:
@@ -162,7 +162,7 @@ class StreamServer:
         drained, self._drained = self._drained, None
         if drained is not None:
             drained.send()
-        error = thread._failure
+        error = thread.failure
         if isinstance(error, StopServe):
             self.close()
         elif isinstance(error, Exception):

@@ -14,12 +14,14 @@ from typing import Any
 
 from greening._core.current import current, hubless
 from greening._core.fairness import fairness_tick
-from greening._core.poller import ERR, HUP, IN, NVAL, OUT, PRI
+from greening._core.poller import ERR, HUP, IN, NO_ROOM, NVAL, OUT, PRI
+from greening._core.task import Task
 from greening._core.timers import deadline_after, stdlib_number
+from greening._core.waiting import wait_for_room
+from greening._originals import epoll as _epoll
 from greening._originals import poll as _real_poll
 from greening._originals import select as _real_select
 from greening._originals import strerror
-from greening.readiness.wait_any import wait_any, wait_any_exactly
 
 Wants = Sequence[tuple[int, int]]
 Found = tuple[list[Any], list[Any], list[Any]]
@@ -145,3 +147,39 @@ def _select_wide(rlist: Sequence[Any], wlist: Sequence[Any], xlist: Sequence[Any
     tests = ((rlist, IN | HUP | ERR), (wlist, OUT | ERR), (xlist, PRI))
     r, w, x = ([file for file in files if events.get(number_of(file), 0) & mask] for files, mask in tests)
     return r, w, x
+
+
+# Waiting for several descriptors at once. See `Registry.wait_any`.
+
+
+def wait_any(task: Task, wants: Sequence[tuple[int, int]], deadline: float | None) -> bool:
+    """`Registry.wait_any`, also where the poller has no room for the descriptors."""
+    try:
+        return task.hub.registry.wait_any(task, wants, deadline)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+    # select(2) and poll(2) need no room: ask them again after a moment.
+    return wait_for_room(deadline)
+
+
+def wait_any_exactly(task: Task, wants: Sequence[tuple[int, int]], deadline: float | None) -> bool:
+    """`wait_any` for any events, POLLPRI alone or none (errors and hang-ups) among them, and without false alarms.
+
+    It takes an epoll set of its own, which is itself a descriptor that can be waited for.
+    """
+    if _epoll is None:
+        return wait_any(task, [(fd, mask or IN) for fd, mask in wants], deadline)
+    nested = _epoll()
+    try:
+        for fd, mask in wants:
+            try:
+                nested.register(fd, mask)
+            except OSError as error:
+                if error.errno in NO_ROOM:
+                    return wait_for_room(deadline)
+                if error.errno != errno.EPERM:
+                    raise
+        return wait_any(task, [(nested.fileno(), IN)], deadline)
+    finally:
+        nested.close()

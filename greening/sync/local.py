@@ -18,6 +18,7 @@ from greenlet import getcurrent as _getcurrent
 
 from greening._compiled import accelerator, double
 from greening._core.current import current
+from greening._core.running import known_task
 from greening._originals import get_ident, real_local
 
 _MISSING = object()
@@ -81,9 +82,9 @@ def _own_token() -> tuple[int, _Token]:
             _os_thread.token = _Token()
             return get_ident(), _os_thread.token
     task = current()
-    if type(task._locals) is not _Token:
-        task._locals = _Token(task._locals or ())
-    return task.ident, task._locals
+    if type(task.local_values) is not _Token:
+        task.local_values = _Token(task.local_values or ())
+    return task.ident, task.local_values
 
 
 def attributes(self: object, everybodys: Attributes) -> dict[str, Any]:
@@ -127,8 +128,8 @@ class LocalOps:
 
     def __getattribute__(self, name: str) -> Any:
         try:
-            return _attributes_of(self)[_getcurrent()._greening_task._ident][name]  # type: ignore[attr-defined]  # ours
-        except (AttributeError, KeyError, RuntimeError):
+            return _attributes_of(self)[known_task().known_ident][name]  # type: ignore[union-attr]  # of None: below
+        except (AttributeError, KeyError):
             pass
         mine = attributes(self, _attributes_of(self))
         if name in mine:
@@ -137,8 +138,8 @@ class LocalOps:
 
     def __setattr__(self, name: str, value: Any) -> None:
         try:
-            mine = _attributes_of(self)[_getcurrent()._greening_task._ident]  # type: ignore[attr-defined]  # ours
-        except (AttributeError, KeyError, RuntimeError):
+            mine = _attributes_of(self)[known_task().known_ident]  # type: ignore[union-attr]  # of None: below
+        except (AttributeError, KeyError):
             mine = attributes(self, _attributes_of(self))
         if name == "__dict__":
             raise AttributeError(f"{type(self).__name__!r} object attribute '__dict__' is read-only")

@@ -17,6 +17,7 @@ from greening._compiled import accelerator, double
 from greening._core.critical import guard, uninterruptible
 from greening._core.fairness import yield_if_used_up
 from greening._core.parking_lot import ParkingLot, resume
+from greening._core.running import task_of
 from greening._core.slices import SLICE
 from greening._core.task import TIMED_OUT
 from greening._core.timers import stdlib_number
@@ -359,7 +360,7 @@ class RLock(RLockOps):
 
     def __repr__(self) -> str:
         owner = self._owner
-        ident = 0 if owner is None else getattr(getattr(owner, "_greening_task", None), "ident", id(owner))
+        ident = 0 if owner is None else getattr(task_of(owner), "ident", id(owner))
         state = "unlocked" if owner is None else "locked"
         return f"<{state} {_kind(self)} object owner={ident} count={self._count} at {id(self):#x}>"
 

@@ -12,6 +12,7 @@ from greening._core.deadlock import where_parked
 from greening._core.greenthread import kill
 from greening._core.hub import Hub
 from greening._core.poller import Poller, default_poller
+from greening._core.running import set_task, task_of
 from greening._core.task import Task
 from greening._core.waiting import sleep
 from greening.errors import Deadlock
@@ -70,12 +71,12 @@ def fake_time(clock: FakeClock | None = None, *, patience: float = 0.0) -> Itera
 @contextmanager
 def _hub(clock: FakeClock, make_poller: Callable[[], Poller]) -> Iterator[Hub]:
     glet: Any = getcurrent()
-    task_before: Task | None = getattr(glet, "_greening_task", None)
+    task_before = task_of(glet)
     hub = Hub(glet, clock, make_poller)
     hub.on_deadlock = _stuck
     hub.registry.rechecks = False  # the second look is a timer, and would make time jump
     hub_before = use_hub(hub)
-    glet._greening_task = hub.main
+    set_task(glet, hub.main)
     try:
         yield hub
     finally:
@@ -83,10 +84,7 @@ def _hub(clock: FakeClock, make_poller: Callable[[], Poller]) -> Iterator[Hub]:
             _kill_all(hub)
         finally:
             use_hub(hub_before)
-            if task_before is None:
-                del glet._greening_task
-            else:
-                glet._greening_task = task_before
+            set_task(glet, task_before)
             hub.close()
 
 
@@ -108,9 +106,7 @@ def _kill_all(hub: Hub) -> None:
 
 def unfinished(hub: Hub) -> list[Task]:
     """The green threads of `hub` that have not ended: those that wait, and those that have not begun."""
-    begun = [getattr(runner, "_greening_task", None) for runner in hub.runners]
-    alive = [task for task in begun if isinstance(task, Task) and task is not hub.task]
-    return alive + [task for task in hub.ready if task.greenlet is None]
+    return hub.tasks() + [task for task in hub.ready if task.greenlet is None]
 
 
 def settle() -> None:

@@ -85,6 +85,10 @@ class FakePoller:
             pass_the_time(self.clock, timeout)
         return events
 
+    def fileno(self) -> int:
+        """-1: it has no descriptor of its own."""
+        return -1
+
     def close(self) -> None:
         """See `greening._core.poller.Poller`."""
         self.closed = True
@@ -108,6 +112,7 @@ class JumpingPoller:
         self.arm_once = real.arm_once
         self.disarm = real.disarm
         self.close = real.close
+        self.fileno = real.fileno
 
     def wait(self, timeout: float | None) -> list[tuple[int, int]]:
         """What really happened, or, if nothing did, a jump in time."""

@@ -69,7 +69,7 @@ class StartedThread(GreenThread[Any]):
         self._name = value
 
     def _fail(self, failure: BaseException) -> None:
-        self._failure = failure
+        self.failure = failure
         if not isinstance(failure, (SystemExit, GreenletExit)):
             _report_unraisable(failure, self._func)
 

@@ -12,6 +12,7 @@ from greening._core.deadlock import first_thread
 from greening._core.fork import THREADS, on_child
 from greening._core.greenthread import GreenThread
 from greening._core.hub import Hub
+from greening._core.running import known_task, task_of
 from greening._core.task import DEAD, Task
 from greening._originals import get_ident as _native_ident
 
@@ -37,12 +38,11 @@ _home = _Home()
 
 def get_ident() -> int:
     """The running thread's number: stable, and unique among all threads, green and native. `threading.get_ident`."""
-    try:
-        task: Task = _getcurrent()._greening_task  # type: ignore[attr-defined]  # set by the engine
-    except (AttributeError, RuntimeError):
+    task = known_task()
+    if task is None:
         # A plain OS thread need not get a hub for being asked its name.
         return _native_ident() if is_os_thread() else current().ident
-    return task._ident or task.ident
+    return task.known_ident or task.ident
 
 
 def is_os_thread() -> bool:
@@ -72,7 +72,7 @@ def is_main_thread() -> bool:
     try:
         glet: greenlet | None = _getcurrent()
         while glet is not None:
-            task = getattr(glet, "_greening_task", None)
+            task = task_of(glet)
             if isinstance(task, GreenThread):
                 return task.ident == _home.main_ident
             glet = glet.parent

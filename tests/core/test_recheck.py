@@ -105,7 +105,7 @@ def test_a_socket_that_was_closed_meanwhile_is_passed_over(tcp: Pair) -> None:
     registered(tcp)
     hub = get_hub()
     reader: Any = spawn(tcp[1].recv, 10)
-    reader._quiet = True
+    reader.quiet = True
     sleep(0)
     assert hub.registry.to_recheck
     tcp[1].close()

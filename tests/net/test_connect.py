@@ -139,7 +139,7 @@ def test_closing_ends_a_connect(full: GreenSocket) -> None:
     connecting = spawn(client.connect, full.getsockname())
     sleep(0)
     client.close()
-    connecting._quiet = True
+    connecting.quiet = True
     with pytest.raises(OSError) as caught:
         connecting.wait(5)
     assert caught.value.errno == errno.EBADF
@@ -312,7 +312,7 @@ def test_closing_ends_an_accept(listener: GreenSocket) -> None:
     accepting = spawn(listener.accept)
     sleep(0)
     listener.close()
-    accepting._quiet = True
+    accepting.quiet = True
     with pytest.raises(OSError) as caught:
         accepting.wait(5)
     assert caught.value.errno == errno.EBADF

@@ -138,7 +138,7 @@ def test_stop_serve_makes_it_return(here: GreenSocket) -> None:
 
 def test_a_handlers_exception_is_that_of_serve(here: GreenSocket) -> None:
     serving = spawn(serve, here, echo)
-    serving._quiet = True
+    serving.quiet = True
     assert ask(here, b"fail") == b""
     with pytest.raises(RuntimeError, match="a handler's"):
         serving.wait(5)
@@ -204,7 +204,7 @@ def test_of_two_failing_handlers_one_ends_serve_and_one_is_reported(
         raise RuntimeError
 
     serving = spawn(serve, here, handle)
-    serving._quiet = True
+    serving.quiet = True
     clients = [keep(connect(here.getsockname())) for _ in range(2)]
     sleep(0.001)
     gate.send()
@@ -228,7 +228,7 @@ def test_a_killed_handler_ends_nothing_but_its_connection(here: GreenSocket, kee
 
 def test_closing_the_listener_ends_it(here: GreenSocket) -> None:
     serving = spawn(serve, here, echo)
-    serving._quiet = True
+    serving.quiet = True
     sleep(0)
     here.close()
     with pytest.raises(OSError) as caught:

@@ -267,7 +267,7 @@ def test_a_descriptor_for_which_epoll_has_no_room_waits_until_there_is(no_room: 
 def test_a_descriptor_that_changes_hands_while_epoll_has_no_room_keeps_its_owner(tcp: Pair, no_room: NoRoom) -> None:
     server = tcp[1]
     reader: Any = spawn(server.recv, 1)
-    reader._quiet = True
+    reader.quiet = True
     sleep(0)
     registry = get_hub().registry
     reg = registry.regs[server.fileno()]

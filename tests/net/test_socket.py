@@ -518,7 +518,7 @@ def test_the_end_of_a_with_block_waits_for_the_files_made_of_it(tcp: Pair) -> No
     late = spawn(file.raw.read, 1)
     sleep(0)
     file.close()  # the last one closes the descriptor
-    late._quiet = True
+    late.quiet = True
     with pytest.raises((OSError, ValueError)):
         late.wait(5)
     assert server.fileno() == -1

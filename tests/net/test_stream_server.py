@@ -140,7 +140,7 @@ def test_stop_serve_and_stop_in_a_handler_end_it(keep: Keep) -> None:
 def test_serve_forever_raises_when_accept_fails_for_good(keep: Keep) -> None:
     server = StreamServer(HERE, echo)
     serving = spawn(server.serve_forever)
-    serving._quiet = True
+    serving.quiet = True
     sleep(0.001)
     server.listener.close()
     with pytest.raises(OSError, match="Bad file descriptor"):

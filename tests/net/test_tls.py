@@ -667,7 +667,7 @@ def test_a_reader_that_waited_the_last_time_is_woken_by_close(tls: Tls) -> None:
     client, server = tls
     waited_once(client, server)
     reader = spawn(client.recv, 10)
-    reader._quiet = True
+    reader.quiet = True
     sleep(0)
     client.close()
     with pytest.raises(OSError, match="Bad file descriptor"):
