@@ -7,7 +7,7 @@
      whatever is unusual is handed to the Python one, so that rules and errors stand in one place.
    - The GIL is what makes a step atomic. It is kept during system calls that cannot wait (MSG_DONTWAIT): they take less
      than handing it over and getting it back, and a busy thread would keep it for five milliseconds.
-   - Nothing big on the C stack: greenlet copies the stack of whoever is suspended.
+   - Nothing big on the C stack: greenlet copies the stack of a greenlet that is suspended.
 */
 #ifndef GREENING_ACCELERATOR_H
 #define GREENING_ACCELERATOR_H

@@ -77,8 +77,20 @@
     "\n" \
     "It runs in a copy of the caller's `contextvars` context. Its exception is reported and raised again by `wait`.\n" \
     "\n" \
+    "Args:\n" \
+    "    func: what to run, with the arguments that follow.\n" \
     "Returns:\n" \
     "    The green thread.\n" \
+    "Raises:\n" \
+    "    TypeError: `func` is not callable.\n" \
+    "Thread-safety: it runs in the calling OS thread."
+
+#define DOC_spawn_n \
+    "spawn_n($module, func, /, *args, **kwargs)\n" \
+    "--\n" \
+    "\n" \
+    "Like `spawn`, for when the result does not matter.\n" \
+    "\n" \
     "Raises:\n" \
     "    TypeError: `func` is not callable."
 
@@ -264,7 +276,7 @@
     "_settle($self)\n" \
     "--\n" \
     "\n" \
-    "The function has ended: wake those who wait, call the links, free what is left. Links and finalisers may\n" \
+    "The function has ended: wake the waiters, call the links, free what is left. Links and finalisers may\n" \
     "park."
 #define DOC_ThreadOps_wait \
     "wait($self, timeout=None)\n" \
@@ -284,7 +296,7 @@
     "sleep($module, seconds=0)\n" \
     "--\n" \
     "\n" \
-    "Let others run for at least `seconds`; 0 (or less): let everybody who is runnable now run once.\n" \
+    "Let others run for at least `seconds`; 0 (or less): let every task that is runnable now run once.\n" \
     "\n" \
     "Args:\n" \
     "    seconds: relative, monotonic time.\n" \

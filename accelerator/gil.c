@@ -13,11 +13,11 @@ enum { BATCH = 512 };
 static const double PRECISE = 0.020, LONGEST = 1e6;
 
 /* Nanoseconds: the same as in greening/_core/gil.py. Here only the release is timed, not a whole call of Python's, so
-   that less makes the difference between none who waits (50 to 100) and one who is woken (1,000 and more). */
+   that less makes the difference between a release for which no thread waits (50 to 100) and one that wakes a thread (1,000 and more). */
 enum { SIGNAL = 300, STAY_AWAY = 30000, SHARE = 5, KEEP_LEAST = 50000, KEEP_MOST = 1000000 };
 
 /* Read and written with the GIL only. One for all hubs: it is about the GIL, of which there is one. */
-static long long usual = -1; /* how long a release takes that wakes nobody */
+static long long usual = -1; /* how long a release takes that wakes no thread */
 static long long keep_until;
 static int in_a_row; /* releases that woke a thread, without one between them that woke none */
 

@@ -1,4 +1,4 @@
-/* The lock family: what is done when nobody has to wait. Waiting is Python's (greening/sync/lock.py, semaphore.py). */
+/* The lock family: what is done when no task has to wait. Waiting is Python's (greening/sync/lock.py, semaphore.py). */
 #include "accelerator.h"
 
 static PyTypeObject *CellType, *LockType, *RLockType;
@@ -45,9 +45,9 @@ cell_dealloc(PyObject *self)
 }
 
 static PyMethodDef cell_methods[] = {
-    {"acquire", (PyCFunction)cell_acquire, METH_O, "acquire(False): take it; False: somebody has it. It never waits."},
+    {"acquire", (PyCFunction)cell_acquire, METH_O, "acquire(False): take it; False: it is taken. It never waits."},
     {"release", (PyCFunction)cell_release, METH_NOARGS, "Open it. RuntimeError: it is open."},
-    {"locked", (PyCFunction)cell_locked, METH_NOARGS, "Whether somebody has it."},
+    {"locked", (PyCFunction)cell_locked, METH_NOARGS, "Whether it is taken."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -244,7 +244,7 @@ me_(void)
     return me;
 }
 
-/* A method of the Python twin, for what is rare: the interpreter ends, or somebody has the lock. */
+/* A method of the Python twin, for what is rare: the interpreter ends, or the lock is taken. */
 static PyObject *
 call_twin(Twin *twin, const char *method, RLock *self, PyObject *first, PyObject *second)
 {
@@ -396,7 +396,7 @@ rlock_acquire_restore(RLock *self, PyObject *state)
         PyErr_SetString(PyExc_AttributeError, "_acquire"); /* no RLock: Python would try to take it for ever */
         return NULL;
     }
-    /* Somebody has it, or this was interrupted: the lock is taken all the same, before the error is raised. */
+    /* It is taken, or this was interrupted: the lock is taken all the same, before the error is raised. */
     PyErr_Fetch(&type, &error, &trace);
     PyObject *done = call_twin(&slow_restore, "_acquire_restore", self, state, NULL);
     if (done == NULL || !failed) {

@@ -66,7 +66,7 @@ resume_greenlet(PyObject *resume)
 }
 
 /* Where a runner keeps its task. A slot of a Python class has a fixed place, which is looked for once, in a runner whose
-   task is known (learn_runner); a type that has not been learnt is asked as anybody would. */
+   task is known (learn_runner); a type that has not been learnt is asked by name. */
 static PyTypeObject *runner_type;
 static Py_ssize_t task_offset;
 

@@ -1,4 +1,4 @@
-/* Registrations of descriptors (greening/_core/registry.py): who waits, and what an event does. */
+/* Registrations of descriptors (greening/_core/registration.py): which tasks wait, and what an event does. */
 #include "accelerator.h"
 
 PyTypeObject *RegistrationType;

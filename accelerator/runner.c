@@ -23,7 +23,7 @@ take_context(PyObject *runner)
     return taken;
 }
 
-/* Whether anybody still knows the runner: by reference, by weak reference, by an attribute. */
+/* Whether anything still knows the runner: by reference, by weak reference, by an attribute. */
 static int
 is_known(PyObject *runner, Hub *hub)
 {
@@ -129,7 +129,7 @@ run(PyObject *self, PyObject *Py_UNUSED(unused))
         }
         if (is_known(self, hub) || PyList_Size(hub->idle) >= max_idle)
             break;
-        /* Whoever blocks from here on would be given the next green thread in place of what he waits for. */
+        /* Code that blocks from here on would resume as the next green thread. */
         if (PyObject_SetAttr(self, N_gr_context, Py_None) < 0 ||
             PyObject_SetAttr(self, N__greening_task, hub->task) < 0 || PyList_Append(hub->idle, self) < 0)
             goto failed;

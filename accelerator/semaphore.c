@@ -1,4 +1,4 @@
-/* Semaphores: what is done when nobody has to wait. Waiting is Python's (greening/sync/semaphore.py). */
+/* Semaphores: what is done when no task has to wait. Waiting is Python's (greening/sync/semaphore.py). */
 #include "accelerator.h"
 
 typedef struct {

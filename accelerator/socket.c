@@ -19,7 +19,7 @@ static PyTypeObject *socket_type;
 static PyObject *schedule_recheck, *get_fileno, *get_timeout, *timeouts;
 static PyObject *slow_recv, *slow_recv_into, *slow_send, *slow_sendall, *send_rest, *sendall_rest;
 
-/* The descriptor is the first member of the interpreter's socket object. That is no promise of anybody's: it is looked
+/* The descriptor is the first member of the interpreter's socket object. CPython does not promise that: it is looked
    at once, and where it should not hold, or not any more, `fileno()` is called. */
 static enum { UNKNOWN, HOLDS, HOLDS_NOT } first_member_is_fd;
 
@@ -206,7 +206,7 @@ read_into(PyObject *sock, void *buffer, size_t size, PyObject **made)
             goto end;
         }
         if ((fd = fd_of(sock)) < 0) {
-            PyErr_Clear(); /* closed by somebody while we let others run: Python has the right error */
+            PyErr_Clear(); /* closed while we let others run: Python has the right error */
             goto end;
         }
         got = buffer != NULL ? receive(fd, buffer, size) : receive_bytes(fd, made, size);

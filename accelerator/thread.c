@@ -347,6 +347,7 @@ tell_thread_class(PyObject *Py_UNUSED(module), PyObject *args)
 static PyMethodDef functions[] = {
     {"tell_thread_class", tell_thread_class, METH_VARARGS, "tell_thread_class(GreenThread, copy_context): what `spawn` needs."},
     {"spawn", (PyCFunction)(void (*)(void))spawn, METH_VARARGS | METH_KEYWORDS, DOC_spawn},
+    {"spawn_n", (PyCFunction)(void (*)(void))spawn, METH_VARARGS | METH_KEYWORDS, DOC_spawn_n},
     {NULL, NULL, 0, NULL},
 };
 

@@ -4,12 +4,13 @@ Call `greening.monkey_patch()` first thing, or run a script with `python -m gree
 modules green: `from greening.green import socket`.
 
 The house, from the ground up:
-    _entrance                  where greening may be imported
+    _entrance _compiled        where greening may be imported; compiled or pure
     _originals errors          the stdlib before patching; every exception
     _core                      the engine: hub, tasks, green threads, timers, descriptors
     sync timeout               locks, events, queues; timeouts
     pool threads patcher       pools and piles; real OS threads; how to patch
-    net                        cooperative I/O
+    fdio readiness interop     pipes, files, children; select and its kin; asyncio, uvloop, the import lock
+    net                        sockets, TLS, names, servers
     patches                    what is patched: one file per module of the stdlib
     monkey debug green         the patcher's face; instruments; green imports
     wsgi websocket             servers, and a client
@@ -57,10 +58,13 @@ _LAZY = {
     "wrap_ssl": "greening.net.wrap_ssl",
 }
 
+# Imported when they are asked for as an attribute: `import greening` and `greening.debug.info()`.
+_SUBMODULES = frozenset({"aio", "backdoor", "debug", "green", "testing", "tpool", "websocket", "wsgi"})
+
 
 def __getattr__(name: str) -> Any:
-    if name == "tpool":
-        return _import_module("greening.tpool")
+    if name in _SUBMODULES:
+        return _import_module(f"greening.{name}")
     if name in _LAZY:
         value = globals()[name] = getattr(_import_module(_LAZY[name]), name)
         return value
@@ -68,7 +72,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_SUBMODULES})
 
 
 __all__ = [

@@ -11,7 +11,7 @@ class GreeningError(Exception):
 
 class Deadlock(GreeningError, RuntimeError):
     """Every green thread of this OS thread waits for another: nothing is runnable, no timer is set, no descriptor is
-    waited for, no native thread is at work. Raised in the main greenlet; the message lists who waits where.
+    waited for, no native thread is at work. Raised in the main greenlet. The message says where each of them waits.
 
     You do not get it while a Python signal handler is installed, or while another OS thread runs that could wake us.
     """

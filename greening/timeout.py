@@ -75,7 +75,7 @@ class Timeout(BaseException):
         deadline = deadline_after(now, seconds)
         # In a finaliser or a signal handler that interrupts a wait, the wait to be ended is that of this code.
         target = task if task.state == RUNNING else Interruption(task)
-        # `hub.call_at`, without its frame: a tenth of what a Timeout costs.
+        # `hub.call_at` without its frame: 11 % of the row `timeout` in pure Python.
         self._timer = hub.timers.add(deadline, self._fire, target)
         if not hub.awake_ident:
             hub.wakeup.notify()

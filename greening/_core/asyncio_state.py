@@ -1,5 +1,5 @@
 """What asyncio keeps once per OS thread - the running loop, the current task, the hooks for asynchronous generators -
-belongs to one greenlet here, and to nobody while that greenlet is parked.
+belongs to one greenlet here, and to none while that greenlet is parked.
 
 The engine knows nothing of asyncio: it asks `busy` at every park, which is None until patches/asyncio.py installs it.
 Without a running loop that costs one C call.

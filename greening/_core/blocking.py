@@ -1,6 +1,6 @@
 """Waiting where there is no hub: the OS thread itself waits.
 
-There are two such places. A native thread in which nothing green runs holds nobody up when it blocks, and needs none of
+There are two such places. A native thread in which nothing green runs delays no other when it blocks, and needs none of
 the descriptors of a hub. And the last finalisers of a program run when the interpreter has no greenlets any more: what
 they call may wait all the same, as it does in a program that is not patched.
 """
@@ -22,7 +22,7 @@ from greening._core.task import DEAD, READY, RUNNING, TIMED_OUT, Task
 from greening._originals import allocate_lock, get_ident, monotonic, real_local, strerror, time_sleep
 from greening._originals import poll as _poll
 
-# poll(2) counts milliseconds in an int. A wait that ends early is repeated by whoever has a deadline.
+# poll(2) counts milliseconds in an int. A caller that has a deadline repeats a wait that ended early.
 _LONGEST_MS = 2**31 - 1
 # The longest that a real lock waits, in seconds (_thread.TIMEOUT_MAX).
 _LONGEST = 9223372036.0
@@ -69,7 +69,8 @@ class BlockingHub(ExternalWaits, HubOps):
         self.urgent: Any = None
 
     def stand_in(self, task: Task) -> Task:
-        """For code that interrupts `task` on its way to a wait, and waits itself: another wake_lock."""
+        """For code that interrupts `task` on its way to a wait, and waits itself: a task with a wake-up lock of its
+        own."""
         return BlockingTask()
 
 
@@ -115,7 +116,7 @@ class BlockingTask(Task):
         return value
 
     def cancel_park(self, keep_error: bool = False) -> None:
-        """See `Task.cancel_park`. The wake_lock may have been rung for the park that does not happen."""
+        """See `Task.cancel_park`. The wake-up lock may have been released for the park that does not happen."""
         super().cancel_park(keep_error)
         self.wake_lock.acquire(False)
 
@@ -125,10 +126,10 @@ class BlockingTask(Task):
             try:
                 if self.wake_lock.acquire(True, left):
                     return
-            # 3.15 and later, when the interpreter is being finalized: nobody is left who could ring.
+            # 3.15 and later, when the interpreter is being finalized: no thread is left that could release it.
             except RuntimeError:
                 time_sleep(left)
-            self.wake(TIMED_OUT)  # whoever was first rings, or we do
+            self.wake(TIMED_OUT)  # the first waker releases the lock, or we do
         self.wake_lock.acquire()
 
 

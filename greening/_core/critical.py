@@ -79,20 +79,14 @@ class Guard:
             self.depth += 1
             return
         self.depth = 1
-        _collection.resting += 1
-        if _is_enabled():
-            _collection.was_enabled = True
-            _disable()
+        rest_collector()
 
     def __exit__(self, *exc_info: object) -> None:
         if self.depth > 1:
             self.depth -= 1
         else:
             self.depth = 0
-            _collection.resting -= 1
-            if not _collection.resting and _collection.was_enabled:
-                _collection.was_enabled = False
-                _enable()
+            wake_collector()
         self._lock.release()
 
     def is_owned(self) -> bool:
@@ -124,7 +118,7 @@ guard: Final = Guard()
 # Where a signal handler may not run at once:
 # what is half done there would be lost with the error that it raises.
 #
-# A function says so itself, by the decorator; `critical.guard` says it for the steps under it. Nobody looks at the
+# A function says so itself, by the decorator; `critical.guard` says it for the steps under it. No code looks at the
 # names of modules. Compiled functions need not say it: no handler runs in them.
 
 

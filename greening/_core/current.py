@@ -23,7 +23,7 @@ from greening._core.timers import MonotonicClock
 from greening._originals import get_ident, is_finalizing, real_local
 
 _thread = real_local()
-# Every hub whose OS thread lives. Appending and removing are atomic; whoever iterates takes a copy.
+# Every hub whose OS thread lives. Appending and removing are atomic; a loop over it takes a copy.
 hubs: list[Hub] = []
 
 
@@ -40,7 +40,7 @@ class ForeignTask(Task):
 
     @property
     def greenlet(self) -> greenlet | None:
-        """The greenlet, as long as somebody has it."""
+        """The greenlet, as long as something refers to it."""
         return self._glet()
 
     def park(self, deadline: float | None = None) -> Any:

@@ -1,4 +1,4 @@
-"""Deadlocks: nothing is runnable, no timer is set, nobody waits for a descriptor, no native call is pending."""
+"""Deadlocks: nothing is runnable, no timer is set, no task waits for a descriptor, no native call is pending."""
 
 import _signal
 import os
@@ -11,27 +11,27 @@ from greening.errors import Deadlock
 if TYPE_CHECKING:
     from greening._core.hub import Hub
 
-# Native threads (their `get_native_id`) that wait for work of ours and will not wake anybody by themselves: the tpool's
+# Native threads (their `get_native_id`) that wait for work of ours and wake no task by themselves: the tpool's
 # idle ones.
 idle_natives: set[int] = set()
 
-# While other OS threads exist we look again after so many seconds: one that ends tells nobody.
+# While other OS threads exist we look again after so many seconds: one that ends does not tell.
 LOOK_AGAIN = 1.0
 
 _listdir = os.listdir
 
 
 def report_deadlock(hub: "Hub") -> None:
-    """Raise `Deadlock` in the main greenlet, unless somebody outside the hub may still wake us.
+    """Raise `Deadlock` in the main greenlet, unless something outside the hub may still wake a task.
 
-    Somebody is: another OS thread (only the process's first thread is ever told, and only when it is alone), or a
+    That may: another OS thread (only the process's first thread is ever told, and only when it is alone), or a
     Python signal handler - `default_int_handler`, which only ends the program, does not count. Go decides alike.
     """
     if hub.thread != first_thread or _has_handler():
         return
     if _others_exist():
         hub.timers.add(hub.now() + LOOK_AGAIN, _nothing)
-    elif not hub.wakeup.inbox:  # asked last: who has ended may have woken us before
+    elif not hub.wakeup.inbox:  # asked last: a thread that has ended may have woken us before
         hub.raise_in_main(Deadlock(where_parked(hub)))
 
 

@@ -13,11 +13,11 @@ class ExternalWaits:
     external_waits = 0
 
     def begin_external_wait(self) -> None:
-        """Somebody else will post when it is over, and `end_external_wait` is called then."""
+        """A wait begins whose end is posted from elsewhere. Call `end_external_wait` then."""
         self.external_waits += 1
 
     def end_external_wait(self) -> None:
-        """It is over, or nobody waits any more."""
+        """The wait is over, or given up."""
         self.external_waits -= 1
 
     def external_wait(self) -> "ExternalWait":

@@ -79,7 +79,7 @@ class _Last:
         self._called = True
 
     def __del__(self) -> None:
-        # Not called: somebody has emptied the list of exit functions, and this is not the end.
+        # Not called: the list of exit functions was emptied, and this is not the end.
         if self._called:
             _state.thread = get_ident()
             _halt(self._hubs)

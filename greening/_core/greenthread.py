@@ -41,7 +41,7 @@ class GreenThread(ThreadOps[T], Task, Generic[T]):
 
     def _keep_failure(self, error: BaseException) -> None:
         if isinstance(error, GreenletExit):
-            # Nobody will look at the frames, and they would keep everything alive that the thread was using.
+            # The frames would keep everything alive that the thread was using, and are of no interest after a kill.
             error.__traceback__ = None
         self._result = error.__traceback__
         self._fail(error)
@@ -60,7 +60,7 @@ class GreenThread(ThreadOps[T], Task, Generic[T]):
             self.hub.raise_in_main(failure)
 
     def orphan(self, why: str) -> None:
-        """See Task.orphan. Whoever waits for it elsewhere is told."""
+        """See Task.orphan. Tasks of other OS threads that wait for it are told."""
         self.state = DEAD
         if self._func is None:
             return
@@ -143,7 +143,16 @@ def _nobody() -> None:
 
 
 def kill(thread: Task, *throw_args: Any) -> None:
-    """Raise GreenletExit, or the given exception, in a green thread. See `GreenThread.kill`."""
+    """Raise GreenletExit, or the given exception, in a green thread now. The caller is rescheduled behind it.
+
+    Args:
+        thread: a green thread, of any OS thread. One that has ended is left alone; one that has not started never runs.
+        throw_args: an exception, an exception class, or (class, value[, traceback]).
+    Raises:
+        TypeError: `thread` is no green thread, or the arguments are no exception. The exception itself, if the thread
+            is the running one.
+    Thread-safety: complete. In a green thread of another OS thread it is raised when that one's hub gets to it.
+    """
     if not isinstance(thread, Task):
         raise TypeError(f"a green thread is needed, as spawn() and getcurrent() give it, not {thread!r}")
     error = normalize_exception(throw_args)
@@ -230,10 +239,13 @@ def spawn(func: Callable[..., T], /, *args: Any, **kwargs: Any) -> GreenThread[T
 
     It runs in a copy of the caller's `contextvars` context. Its exception is reported and raised again by `wait`.
 
+    Args:
+        func: what to run, with the arguments that follow.
     Returns:
         The green thread.
     Raises:
         TypeError: `func` is not callable.
+    Thread-safety: it runs in the calling OS thread.
     """
     if not callable(func):
         raise TypeError(f"a callable is needed, not {func!r}")
@@ -245,9 +257,22 @@ def spawn(func: Callable[..., T], /, *args: Any, **kwargs: Any) -> GreenThread[T
     return thread
 
 
+@double
 def spawn_n(func: Callable[..., object], /, *args: Any, **kwargs: Any) -> GreenThread[Any]:
-    """Like `spawn`, for when the result does not matter."""
-    return spawn(func, *args, **kwargs)
+    """Like `spawn`, for when the result does not matter.
+
+    Raises:
+        TypeError: `func` is not callable.
+    """
+    # `spawn` without its frame: 11 % of the row `spawn-n` in pure Python.
+    if not callable(func):
+        raise TypeError(f"a callable is needed, not {func!r}")
+    hub = current().hub
+    thread = GreenThread(hub, func, args, kwargs)
+    hub.ready.append(thread)
+    if not hub.awake_ident:
+        hub.wakeup.notify()
+    return thread
 
 
 if accelerator is not None:
@@ -258,7 +283,14 @@ if accelerator is not None:
 
 
 def spawn_after(seconds: float, func: Callable[..., T], /, *args: Any, **kwargs: Any) -> GreenThread[T]:
-    """Like `spawn`, but not before `seconds` (relative) have passed. `cancel()` prevents the start."""
+    """Like `spawn`, but the function starts later. `cancel()` prevents the start.
+
+    Args:
+        seconds: relative. 0 or less: it has started after the caller's next `sleep(0)`.
+        func: what to run, with the arguments that follow.
+    Raises:
+        TypeError: `func` is not callable, or `seconds` is not a real number. ValueError: it is nan.
+    """
     if not callable(func):
         raise TypeError(f"a callable is needed, not {func!r}")
     hub = get_hub()

@@ -288,7 +288,7 @@ class Hub(ExternalWaits, HubOps):
         return None if deadline is None else max(0.0, deadline - self.now())
 
     def _sleep(self, me: greenlet) -> list[tuple[int, int]]:
-        # Whatever is done from here on by another OS thread, or by a signal handler in this one, rings the bell.
+        # From here on another OS thread, or a signal handler in this one, has to end the sleep by `notify`.
         wakeup = self.wakeup
         wakeup.sleeping = True
         self.awake_ident = 0
@@ -359,7 +359,7 @@ class Hub(ExternalWaits, HubOps):
         self.main = current
 
     def mark_lost(self, survivor: Task | None, why: str) -> None:
-        """No task but `survivor` is ever to run again, whoever has it in a queue."""
+        """No task but `survivor` will ever run again, in whichever queue it stands."""
         carried = [getattr(runner, "_greening_task", self.task) for runner in self.runners]
         for task in (*carried, *self.ready, *self.adopted, self.main):
             if task is not self.task and task is not survivor:

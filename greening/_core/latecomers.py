@@ -1,4 +1,4 @@
-"""Who is next when a round of the hub ran out of time: in turns one that was left over, and one that came meanwhile.
+"""Which task is next when a round ran out of time: by turns one that was left over, and one that came meanwhile.
 
 Fact: thirty tasks that compute for 20 ms each take 600 ms. What a timer wakes must not wait for all of them, and what
 timers wake all the time must not keep all of them waiting.

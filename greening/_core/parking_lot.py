@@ -1,8 +1,8 @@
 """The wait queue under every lock, event, queue and descriptor: first come, first served; nothing is lost.
 
 A task that is in the lot and PARKED has not been chosen. To choose it is one step: it becomes READY, takes the value
-that it was chosen for, and leaves the lot. So a waiter that is interrupted, or whose time is up, knows by the lot
-whether it had been chosen; if it had, it passes the value on.
+that it was chosen for, and leaves the lot. So a waiter that is interrupted, or timed out, sees by the lot whether it
+had been chosen; if it had, it passes the value on.
 
 `with guard:` makes "look and enter" one step (see critical): enter the lot under the guard, park after leaving it.
 Where what is waited for comes before the look for waiters, "first enter, then look" needs no guard, and costs less.
@@ -53,7 +53,7 @@ class LotOps(list[Task]):
 
     __slots__ = ()
 
-    # One lot is not another, whoever waits in them.
+    # Lots are compared by identity, not by the tasks in them.
     __eq__ = object.__eq__
     __ne__ = object.__ne__
     __hash__ = object.__hash__  # type: ignore[assignment]  # a list has none

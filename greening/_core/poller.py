@@ -1,4 +1,4 @@
-"""Pollers: what the operating system says about descriptors. They return events; they run nobody's code.
+"""Pollers: what the operating system says about descriptors. They return events and call nothing.
 
 Facts (epoll(7), Linux):
 - An entry of an epoll set belongs to the open file description, and is keyed by description *and* descriptor number.
@@ -10,7 +10,7 @@ Facts (epoll(7), Linux):
 use it.
 
 Consequence: a socket is added once, edge-triggered, for both directions, and there is no `epoll_ctl` per wait. A raw
-descriptor, about whose other users we know nothing, is added one-shot for each wait.
+descriptor, which may have other users, is added one-shot for each wait.
 """
 
 import errno

@@ -38,7 +38,7 @@ def schedule_recheck(hub: "Hub", reg: "Registration") -> None:
 
 
 def recheck(hub: "Hub") -> None:
-    """In the hub: wake those who wait for data that is there, and of which no event will tell."""
+    """In the hub: wake the tasks that wait for data that is there, and of which no event will tell."""
     registry = hub.registry
     to_recheck, registry.to_recheck = registry.to_recheck, []
     poll = _poll()

@@ -111,7 +111,7 @@ class Registration(RegistrationOps):
 
     def end(self) -> None:
         """The descriptor is closed: its waiters get OSError (EBADF)."""
-        self.read_news = self.write_news = True  # for whoever is on the way to a wait here: see `release`
+        self.read_news = self.write_news = True  # for a task on its way to a wait here: see `release`
         for lot in (self.readers, self.writers):
             while lot:
                 task = lot[0]
@@ -119,7 +119,7 @@ class Registration(RegistrationOps):
                 task.interrupt(OSError(errno.EBADF, strerror(errno.EBADF)))
 
     def release(self, events: int) -> None:
-        """Have every waiter try again, and whoever has been interrupted on the way to a wait here."""
+        """Have every waiter try again, and every task that was interrupted on its way to a wait here."""
         self.read_news = self.write_news = True
         for lot in (self.readers, self.writers):
             if lot:

@@ -1,7 +1,8 @@
-"""Who waits for which descriptor: one `Registration` per descriptor number, filled by waiters, emptied by events.
+"""Which tasks wait for which descriptor: one `Registration` per descriptor number, filled by waiters, emptied by
+events.
 
 Law: numbers are reused by the system, so a registration that belongs to a socket remembers its owner, and a wait of
-another owner replaces it. An event for a number that nobody has registered is stale and dropped. A wake-up may be
+another owner replaces it. An event for a number that is not registered is stale and dropped. A wake-up may be
 spurious: every waiter tries its system call again.
 """
 
@@ -30,7 +31,7 @@ class Registry:
         self.poller = poller
         self.ready = ready
         self.regs: dict[int, Registration] = {}
-        # Those that are to be looked at again, and whether any are: see doubt.
+        # Those that are to be looked at again, and whether any are: see recheck.
         self.to_recheck: list[Registration] = []
         self.rechecks = True
         # The hub's wake-up descriptor, and whether it was among the events.
@@ -42,7 +43,7 @@ class Registry:
 
         Args:
             fd: its descriptor. Borrowed.
-            owner: the socket object, by whose identity a reused number is recognised.
+            owner: the socket object. Its identity tells whether the number was reused.
             stream: True for a TCP socket.
         """
         reg = self.regs.get(fd)
@@ -56,7 +57,7 @@ class Registry:
         reg = Registration(fd, ref(owner), self.poller.edge, stream and self.poller.edge)
         if reg.edge:
             self.poller.arm_edge(fd)
-        # The look and the step are one: no call. Others, whom a finaliser above has let run, may wait for the socket.
+        # The look and the step are one: no call. A finaliser above may have let tasks run that wait for the socket.
         if fd not in self.regs:
             self.regs[fd] = reg
             return reg
@@ -73,8 +74,9 @@ class Registry:
         return reg
 
     def _evict(self, reg: Registration) -> None:
-        # Another file has this number now. Whoever waits for the old one by number alone (a raw wait) may go on waiting
-        # for the new one, as poll(2) would; its retry tells. The owner of a closed socket learns that it is closed.
+        # Another file has this number now. A task that waits for the old one by number alone (a raw wait) may go on
+        # waiting for the new one, as poll(2) would; its retry tells. The owner of a closed socket learns that it is
+        # closed.
         self._drop(reg)
         reg.release(ERR)
 
@@ -171,7 +173,7 @@ class Registry:
         """Have `task` wait in the registration that `fd` has.
 
         First enter, then look whether it is the one still: code that interrupts this may wait for `fd` as well, and the
-        last that leaves takes the registration with it, if nobody is in there.
+        last that leaves takes the registration with it, if no task is in there.
         """
         while True:
             reg = self.regs.get(fd)
@@ -251,7 +253,7 @@ class Registry:
         reg.end()
 
     def waiting(self) -> bool:
-        """True when anybody waits for any descriptor."""
+        """True when a task waits for any descriptor."""
         # No generator: this is asked before every sleep, and the first one mostly is.
         for reg in self.regs.values():  # noqa: SIM110  # see above
             if reg.readers or reg.writers:

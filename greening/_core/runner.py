@@ -5,8 +5,8 @@ Facts: on CPython 3.11+ a new greenlet maps and unmaps a chunk of data stack, wh
 A greenlet that is started inside another's stack inherits its recursion depth.
 Consequence: a finished green thread's runner takes the next one, and new runners are started from the hub only.
 
-A runner that anybody still knows when its run ends - by reference, by weak reference, by an attribute - is retired,
-so that code keyed by `greenlet.getcurrent()` never meets another run under the same object.
+A runner that something still refers to when its run ends - by reference, by weak reference, by an attribute - is
+retired, so that code keyed by `greenlet.getcurrent()` never meets another run under the same object.
 """
 
 import os
@@ -101,7 +101,7 @@ class _Nothing:
 
 
 def unshared_references() -> int:
-    """How many references a running runner has that nobody else knows. Counted, since CPython versions differ."""
+    """How many references a running runner has of its own. Counted, since CPython versions differ."""
     fake: Any = _CountingHub()
     runner = Runner(fake)
     fake.runners.add(runner)

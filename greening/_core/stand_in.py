@@ -90,7 +90,7 @@ class StandIn(Task):
             self._leave()
 
     def _hold_all(self) -> "list[tuple[Task, Callable[..., Any] | None, _Hold]]":
-        """Hold every task whose greenlet this one is going to wait on: its turn would be taken for ours."""
+        """Hold every task of the greenlet that this one is going to wait on: its turn would be taken for ours."""
         held = []
         outer = self._outer
         while outer is not None:

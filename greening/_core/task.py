@@ -6,7 +6,7 @@ Laws:
   Only a RUNNING task may become PARKED. A finaliser or a signal handler that interrupts a task on its way to a park,
   and waits itself, waits as a task of its own: `waiter` gives it (see stand_in).
 - `resume` is the bound `switch` of the greenlet, never looked up at the call: a suspended caller of `resume()` then
-  holds the method object and not the greenlet, whose reference count can tell whether anything keeps it (see runner).
+  holds the method object and not the greenlet. So the greenlet's reference count tells whether it is kept (see runner).
 - An error that comes while the task lets others run although it need not wait (`pass_turn`) is kept, and raised by the
   next park: such a call is no point of interruption.
 """
@@ -138,7 +138,7 @@ class TaskOps:
         if ASYNCIO.busy is not None and (loop := ASYNCIO.busy()) is not None:
             slots = ASYNCIO.save(loop)
         try:
-            # The direct switch of Hub.switch, here: two frames less in everything that waits, and a tenth of its time.
+            # `Hub.switch` without its frames: 12 % of the row `switch` in pure Python.
             ready = hub.ready
             now = hub.now() if ready else inf
             if now < hub.round_end and hub.switches_left > 0 and ready and (resume := ready[0].resume) is not None:
@@ -149,7 +149,7 @@ class TaskOps:
             else:
                 came = hub.switch()
             while came is not _SWITCHED:
-                # Not one of ours: a foreign greenlet has ended whose parent we are, and its result came up here. Or
+                # Not one of ours: a foreign greenlet, our child, has ended, and its result came up here. Or
                 # the next task is held by a stand-in, and nothing was switched.
                 came = hub.switch()
         except BaseException:
@@ -197,7 +197,7 @@ class Task(TaskOps):
         """A number of its own, unique for the life of the process; for a main greenlet, the OS thread's."""
         if not self.known_ident:
             new = idents.new()
-            # A finaliser may have run meanwhile, and others; whoever was told first is right.
+            # A finaliser may have run meanwhile, and others: the first number that was told stays.
             self.known_ident = self.known_ident or new
         return self.known_ident
 

@@ -33,7 +33,7 @@ def close(hub: "Hub") -> None:
     for _ in range(_LAST_CALLS):
         if not _end_parked(hub):
             break
-    # From here on nobody comes back to a finaliser that waits.
+    # From here on a finaliser that waits is not resumed any more.
     rest_collector()
     try:
         _end_greenlets(hub)
@@ -58,12 +58,12 @@ def _end_greenlets(hub: "Hub") -> None:
 def _await_finalisers(hub: "Hub") -> None:
     """Let those that run on the stack of the loop, or of the engine in a green thread, come to their end."""
     main = hub.main
-    nobody = ParkingLot()
+    empty = ParkingLot()
     latest = hub.now() + _PATIENCE
     # Our own, if a finaliser has dropped the hub.
     while any(task.greenlet is not main.greenlet for task in tuple(hub.stand_ins.values())) and hub.now() < latest:
         with suppress(BaseException):  # of a green thread, for a main greenlet that has ended
-            nobody.park(_PAUSE)
+            empty.park(_PAUSE)
 
 
 def _end_parked(hub: "Hub") -> bool:

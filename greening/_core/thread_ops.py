@@ -68,7 +68,7 @@ class ThreadOps(Task, Generic[T]):
             if self.error is not None:
                 raise self.error
             self._result = func(*self._args, **self._kwargs)
-        except BaseException as error:  # noqa: BLE001  # the outcome is kept for whoever waits, and reported
+        except BaseException as error:  # noqa: BLE001  # the outcome is kept for `wait`, and reported
             # Without the frame of `execute`.
             if error.__traceback__ is not None:
                 error.__traceback__ = error.__traceback__.tb_next
@@ -79,9 +79,8 @@ class ThreadOps(Task, Generic[T]):
         del self
 
     def _settle(self) -> None:
-        """The function has ended: wake those who wait, call the links, free what is left. Links and finalisers may
-        park.
-        """
+        """The function has ended: wake the waiters, call the links, free what is left. Links and finalisers may
+        park."""
         # From here on there are no new waiters and links: see `wait` and `link`. What is let go of may have finalisers,
         # which may park: the waiters come first.
         func, self._func = self._func, None
@@ -118,7 +117,7 @@ class ThreadOps(Task, Generic[T]):
             waiters = self._waiters
             if waiters is None:
                 waiters = ParkingLot()  # meanwhile others, of this OS thread or of another, may have made one
-                # The look and the step are one: no call. An empty lot counts: somebody may be about to enter it.
+                # The look and the step are one: no call. An empty lot counts: a task may be about to enter it.
                 if self._waiters is None:
                     self._waiters = waiters
                 else:

@@ -37,7 +37,7 @@ class MonotonicClock:
 
 # What counts as a number of seconds.
 #
-# A number that is not real, or whose class has arithmetic of its own, would be compared with other deadlines in the
+# A number that is not real, or has a class with arithmetic of its own, would be compared with other deadlines in the
 # heap of timers, and put it out of order for good. So a time becomes a true `float` at the door, and is one from there
 # on.
 
@@ -190,10 +190,10 @@ class TimerHeap:
             heapify(self._entries)
             self._dead = 0
 
-    def hand_over(self, heir: "TimerHeap", who: object) -> None:
-        """Forget every timer, but give to `heir` the living ones whose first argument is `who`."""
+    def hand_over(self, heir: "TimerHeap", owner: object) -> None:
+        """Forget every timer, but give to `heir` the living ones that have `owner` as their first argument."""
         for when, order, timer in self._entries:
-            if timer.heap is not None and timer.args and timer.args[0] is who:
+            if timer.heap is not None and timer.args and timer.args[0] is owner:
                 timer.heap = heir
                 heappush(heir._entries, (when, order, timer))
             else:

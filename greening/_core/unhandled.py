@@ -1,6 +1,4 @@
-"""What becomes of an exception that nobody caught in a green thread: it is reported once, where `threading` would
-report it.
-"""
+"""An exception that was not caught in a green thread is reported once, where `threading` would report it."""
 
 import _thread
 import sys

@@ -1,4 +1,4 @@
-"""The switch discipline for everybody above: sleep, yield, wait for a descriptor."""
+"""The switch discipline for all rooms above: sleep, yield, wait for a descriptor."""
 
 import errno
 from functools import partial
@@ -14,7 +14,7 @@ from greening._originals import get_ident
 
 @double
 def sleep(seconds: float = 0) -> None:
-    """Let others run for at least `seconds`; 0 (or less): let everybody who is runnable now run once.
+    """Let others run for at least `seconds`; 0 (or less): let every task that is runnable now run once.
 
     Args:
         seconds: relative, monotonic time.

@@ -22,8 +22,8 @@ class Wakeup:
     __slots__ = ("_lock", "_reads", "_writes", "inbox", "sleeping")
 
     def __init__(self) -> None:
-        # Between ringing and closing: when the OS thread ends, the number of its bell is free for another file.
-        # Re-entrant, since a signal handler or a finaliser may ring while we do.
+        # Between `notify` and `close`: when the OS thread ends, the number of its eventfd is free for another file.
+        # Re-entrant, since a signal handler or a finaliser may notify while we do.
         self._lock = RLock()
         self.inbox: deque[Any] = deque()
         self.sleeping = False
@@ -40,7 +40,7 @@ class Wakeup:
             os_set_blocking(self._writes, False)
 
     def fileno(self) -> int:
-        """The descriptor that becomes readable when somebody posts."""
+        """The descriptor that becomes readable when something was posted to a hub that sleeps."""
         return self._reads
 
     def post(self, item: Any) -> None:
@@ -50,7 +50,7 @@ class Wakeup:
             self.notify()
 
     def notify(self) -> None:
-        """End the hub's sleep. Never blocks; a bell that cannot ring any louder has rung already."""
+        """End the hub's sleep. Never blocks: a full counter means that the hub is notified already."""
         with self._lock:
             if self._writes < 0:
                 return
@@ -60,7 +60,7 @@ class Wakeup:
                 return
 
     def drain(self) -> None:
-        """The hub has heard the bell."""
+        """The hub is awake: reset the counter."""
         try:
             os_read(self._reads, 4096)
         except (BlockingIOError, OSError):

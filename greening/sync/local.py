@@ -4,9 +4,9 @@ Facts: an attribute is read thousands of times for every time that it is made; m
 Consequence: a `local` has one dictionary of attributes per thread, by the thread's ident, and reading one is a chain of
 plain look-ups that is only left when something is missing.
 
-Who frees what: a `local` owns its attributes in all threads (so the garbage collector sees cycles through it), and they
-are freed with it. A thread owns a token, in `Task.locals`, which the engine drops when the thread ends; every `local`
-that was used there hears of that and drops what it had for it.
+What frees what: a `local` owns its attributes in all threads (so the garbage collector sees cycles through it), and
+they are freed with it. A thread owns a token, in `Task.locals`, which the engine drops when the thread ends; every
+`local` that was used there hears of that and drops what it had for it.
 """
 
 from collections.abc import Callable
@@ -14,11 +14,10 @@ from functools import partial
 from typing import Any
 from weakref import ref
 
-from greenlet import getcurrent as _getcurrent
+from greenlet import getcurrent
 
 from greening._compiled import accelerator, double
 from greening._core.current import current
-from greening._core.running import known_task
 from greening._originals import get_ident, real_local
 
 _MISSING = object()
@@ -68,8 +67,8 @@ _os_thread = real_local()
 
 def _on_os_thread() -> bool:
     try:
-        return _getcurrent().parent is None
-    except RuntimeError:  # the interpreter is being finalized: nobody but its main thread is left
+        return getcurrent().parent is None
+    except RuntimeError:  # the interpreter is being finalized: its main thread alone is left
         return True
 
 
@@ -128,8 +127,9 @@ class LocalOps:
 
     def __getattribute__(self, name: str) -> Any:
         try:
-            return _attributes_of(self)[known_task().known_ident][name]  # type: ignore[union-attr]  # of None: below
-        except (AttributeError, KeyError):
+            # `known_task` without its frame: 38 % of the row `local` in pure Python.
+            return _attributes_of(self)[getcurrent()._greening_task.known_ident][name]  # type: ignore[attr-defined]  # ours
+        except (AttributeError, KeyError, RuntimeError):
             pass
         mine = attributes(self, _attributes_of(self))
         if name in mine:
@@ -138,8 +138,8 @@ class LocalOps:
 
     def __setattr__(self, name: str, value: Any) -> None:
         try:
-            mine = _attributes_of(self)[known_task().known_ident]  # type: ignore[union-attr]  # of None: below
-        except (AttributeError, KeyError):
+            mine = _attributes_of(self)[getcurrent()._greening_task.known_ident]  # type: ignore[attr-defined]  # ours
+        except (AttributeError, KeyError, RuntimeError):
             mine = attributes(self, _attributes_of(self))
         if name == "__dict__":
             raise AttributeError(f"{type(self).__name__!r} object attribute '__dict__' is read-only")
