@@ -1,12 +1,13 @@
 """Condition: wait under a lock until what it protects has changed."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from greening._core.greenthread import GreenThread, spawn
 from greening._core.waiting import sleep
-from greening.errors import GreenletExit
+from greening.errors import Deadlock, GreenletExit
 from greening.sync.condition import Condition
 from greening.sync.lock import Lock, RLock
 from greening.testing import Fake, settle
@@ -51,7 +52,7 @@ def test_waiters_are_notified_in_order_of_arrival(make: Make) -> None:
 
 
 @KINDS
-def test_the_lock_is_free_while_one_waits_and_taken_when_wait_returns(make: Make) -> None:
+def test_the_lock_is_free_while_a_waiter_waits_and_taken_when_wait_returns(make: Make) -> None:
     condition = make()
     seen: list[bool] = []
 
@@ -221,3 +222,278 @@ def test_a_limit_that_is_no_number_is_an_error_before_the_lock_is_given_up(make:
         assert condition._is_owned()
     assert condition.acquire(False)
     condition.release()
+
+
+# -- How many are woken ------------------------------------------------------------------------------------------------
+
+
+@KINDS
+@pytest.mark.parametrize(("n", "expected"), [(-1, []), (0, []), (2, [0, 1]), (3, [0, 1, 2]), (10, [0, 1, 2])])
+def test_notify_wakes_as_many_as_it_is_told_and_no_more_than_there_are(make: Make, n: int, expected: list[int]) -> None:
+    condition, woken = make(), list[int]()
+    threads = [waiter(condition, woken, number) for number in range(3)]
+    settle()
+    notify(condition, n)
+    settle()
+    assert woken == expected
+    with condition:
+        condition.notify_all()
+    assert [thread.wait() for thread in threads] == [True] * 3
+    assert woken == [0, 1, 2]
+
+
+@KINDS
+def test_a_waiter_that_comes_after_notify_all_is_not_woken_by_it(make: Make) -> None:
+    condition, woken = make(), list[int]()
+    waiter(condition, woken, 1)
+    settle()
+    with condition:
+        condition.notify_all()
+        late = waiter(condition, woken, 2)
+    settle()
+    assert woken == [1]
+    notify(condition)
+    assert late.wait() is True
+
+
+def test_two_conditions_of_one_lock_wake_their_own_waiters_only() -> None:
+    lock = Lock()
+    full, empty = Condition(lock), Condition(lock)
+    woken: list[int] = []
+    one, other = waiter(full, woken, 1), waiter(empty, woken, 2)
+    settle()
+    notify(empty)
+    settle()
+    assert woken == [2]
+    notify(full)
+    assert (one.wait(), other.wait()) == (True, True)
+
+
+# -- Limits ------------------------------------------------------------------------------------------------------------
+
+
+@KINDS
+@pytest.mark.parametrize("timeout", [0, -1, 0.0])
+def test_a_limit_of_nothing_says_false_and_no_time_passes(make: Make, fake: Fake, timeout: float) -> None:
+    condition, before = make(), fake.clock.now()
+    with condition:
+        assert condition.wait(timeout) is False
+        assert condition._is_owned()
+    assert fake.clock.now() == before
+
+
+@KINDS
+@pytest.mark.parametrize(("timeout", "error"), [("1", TypeError), ([], TypeError), (float("nan"), ValueError)])
+def test_a_limit_that_is_no_number_is_refused_by_wait_for_too(make: Make, timeout: Any, error: type[Exception]) -> None:
+    condition = make()
+    with condition:
+        with pytest.raises(error):
+            condition.wait(timeout)
+        with pytest.raises(error):
+            condition.wait_for(lambda: False, timeout)
+        assert condition._is_owned()
+    assert condition.acquire(False)
+    condition.release()
+
+
+@KINDS
+def test_wait_for_without_time_asks_once(make: Make, fake: Fake) -> None:
+    condition, asked = make(), list[int]()
+    before = fake.clock.now()
+    with condition:
+        assert condition.wait_for(lambda: asked.append(1), timeout=0) is None
+    assert asked == [1]
+    assert fake.clock.now() == before
+
+
+@KINDS
+def test_a_predicate_that_fails_fails_wait_for_and_the_lock_is_still_held(make: Make) -> None:
+    condition = make()
+    with condition:
+        with pytest.raises(ZeroDivisionError):
+            condition.wait_for(lambda: 1 / 0)
+        assert condition._is_owned()
+
+
+@KINDS
+def test_wait_for_needs_the_lock_as_soon_as_it_has_to_wait(make: Make) -> None:
+    condition = make()
+    with pytest.raises(RuntimeError, match="un-acquired"):
+        condition.wait_for(lambda: False)
+    assert condition.wait_for(lambda: "true") == "true"
+
+
+@KINDS
+def test_a_waiter_that_is_notified_when_its_time_is_up_says_true(make: Make, fake: Fake) -> None:
+    condition = make()
+
+    def run() -> bool:
+        with condition:
+            return condition.wait(5)
+
+    thread = spawn(run)
+    settle()
+    fake.clock.advance(5)
+    notify(condition)
+    assert thread.wait() is True
+
+
+@KINDS
+def test_a_waiter_whose_time_was_up_first_takes_no_notification(make: Make) -> None:
+    condition, woken = make(), list[int]()
+
+    def run() -> bool:
+        with condition:
+            return condition.wait(5)
+
+    late, other = spawn(run), waiter(condition, woken, 2)
+    settle()
+    with condition:
+        sleep(5)  # the late one waits for the lock now
+        condition.notify()
+    assert (late.wait(), other.wait()) == (False, True)
+
+
+@KINDS
+def test_a_timeout_that_strikes_a_notified_waiter_passes_the_notification_on(make: Make, fake: Fake) -> None:
+    condition, woken = make(), list[int]()
+
+    def run() -> str:
+        with Timeout(5, False), condition:
+            condition.wait()
+            return "notified"
+        return "timeout"
+
+    struck, other = spawn(run), waiter(condition, woken, 2)
+    settle()
+    fake.clock.advance(5)
+    notify(condition)
+    fake.hub.switches_left = 0  # by way of the hub, whose timers come before the waiter that was notified
+    assert struck.wait() == "timeout"
+    assert other.wait() is True
+
+
+# -- Taking the lock again ---------------------------------------------------------------------------------------------
+
+
+@KINDS
+def test_a_waiter_that_is_killed_again_while_it_takes_the_lock_takes_it_all_the_same(make: Make) -> None:
+    condition = make()
+    owned: list[bool] = []
+
+    def run() -> None:
+        with condition:
+            try:
+                condition.wait()
+            finally:
+                owned.append(condition._is_owned())
+
+    victim = spawn(run)
+    settle()
+    with condition:
+        for error in (GreenletExit(), LookupError("second"), KeyError("third")):
+            victim.kill(error)
+        assert owned == []
+    assert str(error_of(victim)) == "'third'"
+    assert owned == [True]
+    assert condition.acquire(False)
+    condition.release()
+
+
+def error_of(thread: GreenThread[Any]) -> BaseException | None:
+    thread._quiet = True
+    try:
+        thread.wait()
+    except BaseException as error:  # the result
+        return error
+    return None
+
+
+def test_a_waiter_that_is_killed_again_has_its_rlock_as_often_as_before() -> None:
+    condition = Condition()
+    releases: list[int] = []
+
+    def run() -> None:
+        condition.acquire()
+        condition.acquire()
+        try:
+            condition.wait()
+        finally:
+            while condition._is_owned():
+                condition.release()
+                releases.append(1)
+
+    victim = spawn(run)
+    settle()
+    with condition:
+        victim.kill()
+        victim.kill()
+    with pytest.raises(GreenletExit):
+        victim.wait()
+    assert releases == [1, 1]
+
+
+@KINDS
+def test_a_lock_that_will_never_be_given_back_is_a_deadlock_of_the_waiter(make: Make) -> None:
+    condition = make()
+
+    def take_and_end() -> None:
+        condition.acquire()
+        condition.notify()
+
+    condition.acquire()
+    spawn(take_and_end)
+    with pytest.raises(Deadlock):
+        condition.wait()
+
+
+# -- The lock ----------------------------------------------------------------------------------------------------------
+
+
+@KINDS
+def test_a_condition_is_taken_and_given_back_like_its_lock(make: Make) -> None:
+    condition = make()
+    with condition as entered:
+        assert entered is True
+        assert spawn(condition.acquire, False).wait() is False
+        assert spawn(condition.acquire, True, 1).wait() is False
+    assert condition.acquire(timeout=1) is True
+    condition.release()
+    with pytest.raises(RuntimeError):
+        condition.release()
+    with pytest.raises(KeyError):
+        with condition:
+            raise KeyError
+    assert spawn(condition.acquire, False).wait() is True
+
+
+def test_a_condition_uses_the_lock_that_it_was_given() -> None:
+    lock = Lock()
+    condition = Condition(lock)
+    with condition:
+        assert lock.locked()
+        assert repr(lock) in repr(condition)
+    assert not lock.locked()
+
+
+def test_the_repr_says_how_many_wait() -> None:
+    condition, woken = Condition(), list[int]()
+    thread = waiter(condition, woken, 1)
+    settle()
+    assert repr(condition).endswith(", 1)>")
+    notify(condition)
+    thread.wait()
+    assert repr(condition).endswith(", 0)>")
+
+
+def test_an_rlock_that_the_caller_does_not_own_is_no_lock_to_wait_or_notify_under() -> None:
+    condition = Condition()
+
+    def intruder() -> None:
+        with pytest.raises(RuntimeError, match="un-acquired"):
+            condition.wait()
+        with pytest.raises(RuntimeError, match="un-acquired"):
+            condition.notify()
+
+    with condition:
+        spawn(intruder).wait()
