@@ -30,7 +30,8 @@ class Timeout(BaseException):
         exception: raised instead of the Timeout: an instance or a class; False: silent inside `with`; None or True:
         the Timeout.
     Raises:
-        TypeError: `seconds` is not a real number. ValueError: it is nan. OverflowError: it is an integer too large.
+        TypeError: `seconds` is not a real number, or `exception` not one of these. ValueError: `seconds` is nan.
+        OverflowError: it is an integer too large.
     Thread-safety: use it in the green thread that made it only.
     """
 
@@ -40,6 +41,8 @@ class Timeout(BaseException):
         super().__init__(seconds, exception)
         if seconds is not None and not isinstance(seconds, (int, float)):
             seconds = real_number(seconds)
+        if not (exception is None or isinstance(exception, (bool, BaseException)) or _is_exception_class(exception)):
+            raise TypeError(f"an exception, an exception class, None, True or False is needed, not {exception!r}")
         self.seconds = seconds
         self.exception = exception
         self._timer: Timer | None = None
@@ -57,9 +60,11 @@ class Timeout(BaseException):
         """The hub's time when it was started (absolute, seconds). None: it has not been, or it has no limit."""
         return None if self._timer is None or self.seconds is None else self._timer.when - self.seconds
 
-    def start(self) -> None:
+    def start(self) -> "Timeout":
         """Start it again, after `cancel`.
 
+        Returns:
+            The Timeout.
         Raises:
             AssertionError: it is pending.
         """
@@ -68,7 +73,7 @@ class Timeout(BaseException):
             raise AssertionError(f"{self!r} is already started; to restart it, cancel it first")
         seconds = self.seconds
         if seconds is None:
-            return
+            return self
         task = current()
         hub = task.hub
         now = hub.now()
@@ -81,6 +86,7 @@ class Timeout(BaseException):
             hub.wakeup.notify()
         if deadline <= now:
             hub.switches_left = 0  # the next switch leads to the hub, which looks at the timers
+        return self
 
     def _fire(self, task: Task | Interruption) -> None:
         error: BaseException = self
@@ -131,6 +137,10 @@ class Timeout(BaseException):
     def __repr__(self) -> str:
         state = "pending" if self.pending else "idle"
         return f"<{type(self).__name__} at {id(self):#x} seconds={self.seconds} exception={self.exception!r} {state}>"
+
+
+def _is_exception_class(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, BaseException)
 
 
 _MISSING = object()

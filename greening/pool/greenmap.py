@@ -75,6 +75,10 @@ class GreenMap(Iterator[T]):
                 _wake(self._gate)
                 return job.outcome()
 
+    def next(self) -> T:
+        """`next(results)`, by eventlet's name."""
+        return self.__next__()
+
 
 def _wake(event: Event) -> None:
     if not event.ready():

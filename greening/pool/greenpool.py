@@ -8,6 +8,7 @@ from greening._core.current import current
 from greening._core.fairness import fairness_tick
 from greening._core.greenthread import GreenThread, spawn
 from greening._core.parking_lot import ParkingLot
+from greening._core.unhandled import report_unhandled
 from greening.pool.greenmap import GreenMap
 from greening.pool.job import Job, works_for
 
@@ -69,7 +70,13 @@ class GreenPool:
         return self._start(function, args, kwargs)
 
     def spawn_n(self, function: Callable[..., object], /, *args: Any, **kwargs: Any) -> None:
-        """Like `spawn`, for when the result does not matter."""
+        """Like `spawn`, for when the result does not matter. What fails on the spot is reported, too."""
+        if self._would_wait_for_itself():
+            try:
+                function(*args, **kwargs)
+            except Exception as error:  # noqa: BLE001  # nobody collects it: as if it had a green thread of its own
+                report_unhandled(error, current())
+            return
         self.spawn(function, *args, **kwargs)
 
     def _is_worker(self) -> bool:
@@ -142,7 +149,9 @@ class GreenPool:
             AssertionError: called by one of them: it would wait for itself.
         """
         if self._is_worker():
-            raise AssertionError("calling waitall() from within one of the GreenPool's green threads will deadlock")
+            raise AssertionError(
+                "calling waitall() from within one of the GreenPool's green threads will deadlock: call it from outside"
+            )
         fairness_tick()
         while self.coroutines_running:
             with guard:

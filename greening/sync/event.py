@@ -41,7 +41,10 @@ class _Outcome:
         error = kind
         if isinstance(kind, type):
             value = rest[0] if rest else None
-            error = value if isinstance(value, kind) else kind() if value is None else kind(value)
+            if isinstance(value, kind):
+                error = value
+            else:
+                error = kind() if value is None else kind(*value) if isinstance(value, tuple) else kind(value)
         try:
             raise error.with_traceback(rest[1] if len(rest) > 1 else self.trace)
         finally:
@@ -64,7 +67,7 @@ class Event:
             AssertionError: it was not sent.
         """
         if self._sending.result is NOT_SENT:
-            raise AssertionError("trying to re-reset() a fresh event")
+            raise AssertionError("trying to re-reset() a fresh event: reset() comes after send()")
         self._sending = _Outcome()
 
     def ready(self) -> bool:
@@ -122,19 +125,23 @@ class Event:
         Raises:
             AssertionError: something was sent already; see `reset`.
         """
+        if exc is not None:
+            exc = _throw_args(exc)
         with guard:
             sending = self._sending
             first = sending.result is NOT_SENT
             if first:
                 if exc is not None:
-                    sending.error = exc if isinstance(exc, tuple) else (exc,)
-                    raised = (part for part in sending.error[:2] if isinstance(part, BaseException))
+                    sending.error = exc
+                    raised = (part for part in exc[:2] if isinstance(part, BaseException))
                     sending.trace = next((error.__traceback__ for error in raised), None)
                 sending.result = result
                 sending.waiters.unpark_all()
         if not first:
             carries = sending.result if sending.error is None else sending.error
-            raise AssertionError(f"trying to send() twice: this event carries {carries!r} already")
+            raise AssertionError(
+                f"trying to send() twice: this event carries {carries!r} already; reset() it, or use a new one"
+            )
 
     def send_exception(self, *args: Any) -> None:
         """Wake all who wait with an exception: an instance, a class, or (class, value, traceback)."""
@@ -143,3 +150,12 @@ class Event:
     def __repr__(self) -> str:
         state = "sent" if self.ready() else f"waiters={len(self._sending.waiters)}"
         return f"<Event at {id(self):#x} {state}>"
+
+
+def _throw_args(exc: Any) -> tuple[Any, ...]:
+    """`exc` as (exception or class[, value[, traceback]]); a TypeError for the sender, not for the waiters."""
+    args: tuple[Any, ...] = exc if isinstance(exc, tuple) else (exc,)
+    kind = args[0] if args else None
+    if not (isinstance(kind, BaseException) or (isinstance(kind, type) and issubclass(kind, BaseException))):
+        raise TypeError(f"an exception or an exception class is needed, not {exc!r}")
+    return args

@@ -329,7 +329,16 @@ class PriorityQueue(Queue[T]):
         self.queue = []
 
     def _put(self, item: T) -> None:
-        heapq.heappush(self.queue, item)
+        heap = self.queue
+        try:
+            heapq.heappush(heap, item)
+        except BaseException:
+            # It cannot be compared. It is in the heap, and has pushed down the parents that it could be compared with.
+            carried, place = heap.pop(), len(heap)
+            while carried is not item and place > 0:
+                place = (place - 1) >> 1
+                carried, heap[place] = heap[place], carried
+            raise
 
     def _get(self) -> T:
         return heapq.heappop(self.queue)  # type: ignore[no-any-return]  # whatever was put

@@ -2,10 +2,12 @@
 
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from greening._core.greenthread import spawn
+from greening._core.parking_lot import ParkingLot
 from greening._core.waiting import sleep
 from greening.errors import GreenletExit
 from greening.sync.event import NOT_SENT, Event
@@ -251,3 +253,245 @@ def test_events_take_no_limit_that_is_not_a_number() -> None:
         event.wait(float("nan"))
     spawn(event.send, "still works")
     assert event.wait(5) == "still works"
+
+
+# -- Exceptions --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "send",
+    [
+        lambda event: event.send_exception(),
+        lambda event: event.send_exception("text"),
+        lambda event: event.send_exception(int),
+        lambda event: event.send(exc="text"),
+        lambda event: event.send(exc=()),
+        lambda event: event.send(exc=(5, ValueError())),
+    ],
+)
+def test_what_is_no_exception_is_the_senders_error_and_nothing_is_sent(send: Callable[[Event], None]) -> None:
+    event = Event()
+    waiter = spawn(event.wait)
+    settle()
+    with pytest.raises(TypeError, match="exception class is needed"):
+        send(event)
+    assert not event.ready()
+    event.send("value")
+    assert waiter.wait() == "value"
+
+
+@pytest.mark.parametrize(
+    ("value", "args"), [(None, ()), ("text", ("text",)), (("x", 1), ("x", 1)), (KeyError("other"), None)]
+)
+def test_the_value_beside_a_class_is_what_a_throw_would_make_of_it(value: Any, args: tuple[Any, ...] | None) -> None:
+    event = Event()
+    event.send_exception(ValueError, value)
+    with pytest.raises(ValueError) as caught:
+        event.wait()
+    assert caught.value.args == ((value,) if args is None else args)
+
+
+def test_every_waiter_of_a_class_gets_an_instance_of_its_own() -> None:
+    event, errors = Event(), list[BaseException]()
+
+    def waiter() -> None:
+        try:
+            event.wait()
+        except LookupError as error:
+            errors.append(error)
+
+    threads = [spawn(waiter) for _ in range(2)]
+    settle()
+    event.send_exception(LookupError)
+    for thread in threads:
+        thread.wait()
+    assert errors[0] is not errors[1]
+
+
+def test_an_exception_that_cannot_be_made_is_the_error_of_those_that_wait() -> None:
+    class Choosy(Exception):
+        def __init__(self, one: int, two: int) -> None:
+            super().__init__(one, two)
+
+    event = Event()
+    event.send_exception(Choosy)
+    with pytest.raises(TypeError, match="two"):
+        event.wait()
+
+
+def test_an_exception_goes_before_a_value_that_is_sent_with_it() -> None:
+    event = Event()
+    event.send("value", ValueError("error"))
+    assert not event.has_result()
+    assert event.poll_result("nothing") == "nothing"
+    with pytest.raises(ValueError, match="error"):
+        event.wait()
+
+
+def test_the_frames_in_which_an_exception_was_raised_before_it_was_sent_are_seen_by_every_waiter() -> None:
+    def the_culprit() -> ValueError:
+        try:
+            raise ValueError
+        except ValueError as error:
+            return error
+
+    for as_pair in (False, True):
+        event, error = Event(), the_culprit()
+        event.send(exc=(ValueError, error) if as_pair else error)
+        for _ in range(2):
+            with pytest.raises(ValueError) as caught:
+                event.wait()
+            assert "the_culprit" in [entry.name for entry in caught.traceback]
+
+
+# -- Misuse ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_error_of_a_second_send_names_the_remedy() -> None:
+    event = Event()
+    event.send(1)
+    with pytest.raises(AssertionError, match=r"reset\(\)"):
+        event.send(2)
+    event.reset()
+    event.send(2)
+    assert event.wait() == 2
+
+
+def test_a_second_send_changes_nothing_and_its_error_says_what_is_carried() -> None:
+    sent, failed = Event(), Event()
+    sent.send("kept")
+    failed.send_exception(KeyError("kept"))
+    for event in (sent, failed):
+        with pytest.raises(AssertionError, match="kept"):
+            event.send("another")
+        with pytest.raises(AssertionError, match="kept"):
+            event.send_exception(ValueError)
+    assert sent.poll() == "kept"
+    with pytest.raises(KeyError, match="kept"):
+        failed.poll()
+
+
+def test_a_reset_forgets_an_exception_too() -> None:
+    event = Event()
+    event.send_exception(ValueError)
+    event.reset()
+    assert (event.ready(), event.has_result(), event.has_exception()) == (False, False, False)
+    with pytest.raises(AssertionError, match="fresh"):
+        event.reset()
+
+
+# -- Limits ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("timeout", [0, -1, 0.0])
+def test_a_limit_of_nothing_gives_none_and_no_time_passes(fake: Fake, timeout: float) -> None:
+    event, before = Event(), fake.clock.now()
+    assert event.wait(timeout) is None
+    assert fake.clock.now() == before
+    assert "waiters=0" in repr(event)
+
+
+def test_no_limit_waits_as_long_as_it_takes() -> None:
+    event = Event()
+    waiter = spawn(event.wait, None)
+    sleep(1e6)
+    assert not waiter.dead
+    event.send(1)
+    assert waiter.wait() == 1
+
+
+def test_a_waiter_that_is_sent_something_when_its_time_is_up_gets_it(fake: Fake) -> None:
+    event = Event()
+    waiter = spawn(event.wait, 5)
+    settle()
+    fake.clock.advance(5)
+    event.send("just in time")
+    assert waiter.wait() == "just in time"
+
+
+def test_a_waiter_whose_time_was_up_first_gets_none_and_the_others_the_value(fake: Fake) -> None:
+    event = Event()
+    late, other = spawn(event.wait, 5), spawn(event.wait)
+    sleep(5)
+    event.send("value")
+    assert (late.wait(), other.wait()) == (None, "value")
+
+
+def test_a_timeout_that_strikes_a_waiter_that_was_woken_leaves_the_value_in_the_event(fake: Fake) -> None:
+    event = Event()
+
+    def waiter() -> object:
+        with Timeout(5, False):
+            return event.wait()
+        return "timeout"
+
+    struck, other = spawn(waiter), spawn(event.wait)
+    settle()
+    fake.clock.advance(5)
+    event.send("value")
+    fake.hub.switches_left = 0  # by way of the hub, whose timers come before the waiter that was woken
+    assert (struck.wait(), other.wait(), event.wait()) == ("timeout", "value", "value")
+
+
+def test_many_waiters_some_of_which_give_up_or_are_killed_are_woken_in_order() -> None:
+    event, woken = Event(), list[int]()
+
+    def waiter(number: int) -> None:
+        if event.wait(1 if number % 4 == 1 else None) is not None:
+            woken.append(number)
+
+    threads = [spawn(waiter, number) for number in range(40)]
+    settle()
+    for thread in threads[2::4]:
+        thread.kill()
+    sleep(2)
+    event.send("value")
+    settle()
+    assert woken == [number for number in range(40) if number % 4 in (0, 3)]
+
+
+# -- Other things ------------------------------------------------------------------------------------------------------
+
+
+def test_the_repr_says_whether_it_was_sent_and_how_many_wait() -> None:
+    event = Event()
+    waiter = spawn(event.wait)
+    settle()
+    assert "waiters=1" in repr(event)
+    event.send(1)
+    assert repr(event).endswith(" sent>")
+    assert waiter.wait() == 1
+    assert repr(NOT_SENT) == "NOT_SENT"
+
+
+def test_a_waiter_of_an_event_that_was_sent_lets_others_run_when_its_slice_is_over(spent: Callable[[], None]) -> None:
+    event, ran = Event(), list[int]()
+    event.send("value")
+    spawn(ran.append, 1)
+    assert event.wait() == "value"
+    assert ran == []
+    spent()
+    assert event.wait() == "value"
+    assert ran == [1]
+
+
+class _Watched(ParkingLot):
+    """Calls `meanwhile` when a task has entered, as another OS thread could do something at that moment."""
+
+    __slots__ = ("meanwhile",)
+
+    def enter(self, task: Any = None) -> Any:
+        entered = super().enter(task)
+        self.meanwhile()
+        return entered
+
+
+@pytest.mark.parametrize("timeout", [None, 5])
+def test_what_is_sent_while_a_waiter_enters_is_its_result_at_once(timeout: float | None, fake: Fake) -> None:
+    event, before = Event(), fake.clock.now()
+    event._sending.waiters = lot = _Watched()
+    lot.meanwhile = lambda: event.send("value")
+    assert event.wait(timeout) == "value"
+    assert fake.clock.now() == before
+    sleep(1)
+    assert fake.clock.now() == pytest.approx(before + 1), "no wake-up is left over"

@@ -3,15 +3,14 @@
 import queue as stdlib
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from greening._core.greenthread import spawn
-from greening._core.waiting import sleep
 from greening.errors import GreenletExit
 from greening.sync.queue import LifoQueue, LightQueue, PriorityQueue, Queue
 from greening.testing import Fake, settle
-from greening.timeout import Timeout
 
 pytestmark = pytest.mark.usefixtures("fake")
 
@@ -102,7 +101,65 @@ def test_put_with_room_and_get_of_an_item_never_switch(kind: Kind) -> None:
     settle()
 
 
-# -- Places ------------------------------------------------------------------------------------------------------------
+def test_a_priority_queue_orders_the_items_of_putters_that_waited_too() -> None:
+    queue = PriorityQueue[int](1)
+    queue.put(5)
+    for item in (4, 1, 3):
+        spawn(queue.put, item)
+    settle()
+    queue.resize(4)
+    assert drain(queue) == [1, 3, 4, 5]
+
+
+def test_an_item_that_cannot_be_compared_is_the_error_of_the_put_that_brought_it_and_is_no_task() -> None:
+    queue = PriorityQueue[object]()
+    queue.put(1)
+    with pytest.raises(TypeError):
+        queue.put("not a number")
+    assert drain(queue) == [1]
+    queue.task_done()
+    assert queue.join(0) is True
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 20])
+def test_a_comparison_that_fails_half_way_leaves_the_other_items_in_order(count: int) -> None:
+    class Fussy(int):
+        """Smaller than everything, until it has been compared `patience` times."""
+
+        patience = 0
+
+        def __lt__(self, other: object) -> bool:
+            self.patience -= 1
+            if self.patience < 0:
+                raise ArithmeticError
+            return True
+
+    for patience in range((count + 1).bit_length() - 1):  # all on the way to the top
+        queue = PriorityQueue[int]()
+        for item in range(count):
+            queue.put(item)
+        wrong = Fussy(-1)
+        wrong.patience = patience
+        assert isinstance(error_of(queue.put, wrong), ArithmeticError)
+        assert drain(queue) == list(range(count))
+
+
+def test_an_item_that_cannot_be_compared_leaves_its_place_to_the_next_putter() -> None:
+    queue = PriorityQueue[object](2)
+    queue.put(1)
+    queue.put(2)
+    wrong, right = spawn(error_of, queue.put, "not a number"), spawn(queue.put, 3)
+    settle()
+    assert queue.get() == 1
+    right.wait()
+    assert isinstance(wrong.wait(), TypeError)
+    assert (queue.get(), queue.get()) == (2, 3)
+    for _ in range(3):
+        queue.task_done()
+    assert queue.join(0) is True
+
+
+# -- Arguments and sizes -----------------------------------------------------------------------------------------------
 
 
 @ALL
@@ -177,6 +234,117 @@ def test_growing_lets_putters_in_and_shrinking_keeps_what_is_there(kind: Kind) -
     assert drain(queue) == [1, 2, 3]
 
 
+@ALL
+@pytest.mark.parametrize(
+    ("timeout", "error"), [("1", TypeError), ([], TypeError), (float("nan"), ValueError), (-0.5, ValueError)]
+)
+def test_what_is_no_number_of_seconds_is_refused_always(kind: Kind, timeout: Any, error: type[Exception]) -> None:
+    queue = kind(1)
+    for _ in range(2):  # while there is a place or an item, and while there is none
+        with pytest.raises(error):
+            queue.get(timeout=timeout)
+        with pytest.raises(error):
+            queue.put(1, timeout=timeout)
+        queue.resize(0)
+    assert (queue.qsize(), queue.getting(), queue.putting()) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(("timeout", "error"), [("1", TypeError), (float("nan"), ValueError)])
+def test_what_is_no_number_of_seconds_is_refused_by_join(timeout: Any, error: type[Exception]) -> None:
+    queue = Queue[int]()
+    queue.put(1)
+    with pytest.raises(error):
+        queue.join(timeout)
+    queue.get()
+    queue.task_done()
+    assert queue.join() is True
+
+
+@ALL
+def test_a_limit_of_zero_is_an_attempt(kind: Kind, fake: Fake) -> None:
+    queue, before = kind(1), fake.clock.now()
+    queue.put(1, timeout=0)
+    with pytest.raises(stdlib.Full):
+        queue.put(2, timeout=0)
+    assert queue.get(timeout=0) == 1
+    with pytest.raises(stdlib.Empty):
+        queue.get(timeout=0)
+    assert fake.clock.now() == before
+
+
+@ALL
+def test_without_blocking_the_limit_does_not_count(kind: Kind, fake: Fake) -> None:
+    queue, before = kind(1), fake.clock.now()
+    with pytest.raises(stdlib.Empty):
+        queue.get(False, 5)
+    queue.put(1, False, 5)
+    with pytest.raises(stdlib.Full):
+        queue.put(2, False, 5)
+    assert fake.clock.now() == before
+    assert drain(queue) == [1]
+
+
+@ALL
+@pytest.mark.parametrize("size", ["3", 1.5, [], object()])
+def test_a_size_that_is_no_integer_is_refused_with_the_choice_there_is(kind: Kind, size: Any) -> None:
+    with pytest.raises(TypeError, match="an integer or None"):
+        kind(size)
+    queue = kind(2)
+    with pytest.raises(TypeError, match="an integer or None"):
+        queue.resize(size)
+    assert queue.maxsize == 2
+
+
+@ALL
+def test_resizing_to_less_than_nothing_makes_it_unbounded(kind: Kind) -> None:
+    queue = kind(1)
+    queue.put(1)
+    putter = spawn(queue.put, 2)
+    settle()
+    queue.resize(-1)
+    putter.wait()
+    assert queue.maxsize is None
+    assert sorted(drain(queue)) == [1, 2]
+
+
+@ALL
+def test_a_queue_that_was_shrunk_to_a_channel_hands_out_what_is_there_first(kind: Kind) -> None:
+    queue = kind(3)
+    for number in (1, 2):
+        queue.put(number)
+    queue.resize(0)
+    putter = spawn(queue.put, 3)
+    settle()
+    assert not putter.dead
+    assert sorted(queue.get() for _ in range(3)) == [1, 2, 3]
+    putter.wait()
+    queue.resize(1)
+    queue.put(4)
+    assert queue.get() == 4
+
+
+@ALL
+def test_a_channel_that_grows_takes_the_items_of_its_putters(kind: Kind) -> None:
+    queue = kind(0)
+    putters = [spawn(queue.put, number) for number in range(3)]
+    settle()
+    queue.resize(2)
+    settle()
+    assert (queue.qsize(), queue.putting()) == (2, 1)
+    queue.get()
+    for putter in putters:
+        putter.wait()
+    assert queue.qsize() == 2
+
+
+@ALL
+def test_an_item_may_be_anything_that_can_be_ordered_even_none_or_false(kind: Kind) -> None:
+    for item in (None, False, (), stdlib.Empty):
+        queue = kind()
+        queue.put(item)
+        assert queue.get() is item
+
+
 # -- The channel -------------------------------------------------------------------------------------------------------
 
 
@@ -226,117 +394,43 @@ def test_get_nowait_on_a_channel_works_when_a_putter_waits(kind: Kind) -> None:
     putter.wait()
 
 
-# -- Nothing is lost, nothing comes twice ------------------------------------------------------------------------------
+@FIFO
+def test_a_channel_gives_its_items_in_the_order_of_its_putters_and_to_its_getters_in_theirs(kind: Kind) -> None:
+    channel, got = kind(0), list[tuple[int, int]]()
 
+    def getter(number: int) -> None:
+        got.append((number, channel.get()))
 
-@ALL
-def test_the_item_of_a_getter_killed_after_it_was_served_goes_to_the_next(kind: Kind) -> None:
-    queue = kind()
-    victim, other = spawn(queue.get), spawn(queue.get)
+    for number in range(3):
+        spawn(getter, number)
     settle()
-    queue.put(1)
+    for item in range(10, 16):
+        spawn(channel.put, item)
+    settle()
+    assert got == [(0, 10), (1, 11), (2, 12)]
+    assert (channel.putting(), channel.qsize()) == (3, 0)
+    assert [channel.get() for _ in range(3)] == [13, 14, 15]
+
+
+@FIFO
+def test_the_item_of_a_getter_of_a_channel_that_was_killed_when_it_had_it_goes_on(kind: Kind) -> None:
+    channel = kind(0)
+    victim, other = spawn(channel.get), spawn(channel.get)
+    settle()
+    channel.put(1)
     victim.kill()
     assert other.wait() == 1
-    assert queue.qsize() == 0
 
 
-@ALL
-def test_the_item_of_a_getter_killed_after_it_was_served_returns_to_the_head(kind: Kind) -> None:
-    queue = kind()
-    victim = spawn(queue.get)
+def test_a_task_that_passes_through_a_channel_is_one_task() -> None:
+    channel = Queue[int](0)
+    putter = spawn(channel.put, 1)
     settle()
-    queue.put(1)
-    victim.kill()
-    assert drain(queue) == [1]
-    victim = spawn(queue.get)
-    settle()
-    queue.put(5)
-    queue.put(9 if kind is not LifoQueue else 3)
-    victim.kill()
-    assert queue.get() == 5, "as if it had never been taken"
-    assert queue.qsize() == 1
-
-
-@ALL
-def test_a_killed_putter_takes_its_item_along_unless_it_is_in(kind: Kind) -> None:
-    queue = kind(1)
-    queue.put(1)
-    victim, other = spawn(queue.put, 2), spawn(queue.put, 3)
-    settle()
-    victim.kill()
-    assert queue.get() == 1
-    other.wait()
-    assert drain(queue) == [3]
-
-
-@ALL
-def test_the_item_of_a_putter_killed_after_it_got_its_place_is_in(kind: Kind) -> None:
-    queue = kind(1)
-    queue.put(1)
-    victim = spawn(queue.put, 2)
-    settle()
-    assert queue.get() == 1  # its item is in, it has not run
-    victim.kill()
-    assert drain(queue) == [2]
-
-
-@ALL
-def test_a_timeout_around_get_strikes_the_getter_only(kind: Kind) -> None:
-    queue = kind()
-    with pytest.raises(Timeout):
-        with Timeout(1):
-            queue.get()
-    queue.put(1)
-    assert drain(queue) == [1]
-
-
-@ALL
-@pytest.mark.parametrize("maxsize", [None, 0, 1, 3])
-def test_no_item_is_lost_or_doubled_whoever_is_killed(kind: Kind, maxsize: int | None) -> None:
-    queue = kind(maxsize)
-    got: list[int] = []
-    put: list[int] = []
-    cut: list[int] = []  # their put was interrupted: in or not, but not twice
-
-    def producer(first: int) -> None:
-        for number in range(first, first + 10):
-            try:
-                queue.put(number)
-            except GreenletExit:
-                cut.append(number)
-                raise
-            put.append(number)
-            sleep(0)
-
-    def consumer() -> None:
-        while True:
-            got.append(queue.get())
-
-    threads = [spawn(producer, number * 100) for number in range(8)]
-    consumers = [spawn(consumer) for _ in range(4)]
-    for step in range(30):
-        sleep(0)
-        if step % 5 == 1:
-            consumers.pop(0).kill()
-            consumers.append(spawn(consumer))
-        if step % 11 == 2:
-            threads.pop(0).kill()
-    settle()
-    for thread in consumers:
-        thread.kill()
-    assert sorted(got) == sorted({*got})
-    assert {*put} <= {*got} <= {*put, *cut}
-    assert (queue.qsize(), queue.getting(), queue.putting()) == (0, 0, 0)
-
-
-def test_an_item_that_cannot_be_compared_is_the_error_of_the_putter_that_waited_with_it() -> None:
-    queue = PriorityQueue[object](2)
-    queue.put(1)
-    queue.put(2)
-    putter = spawn(error_of, queue.put, "not a number")
-    settle()
-    assert queue.get() == 1
-    assert isinstance(putter.wait(), TypeError)
+    assert channel.get() == 1
+    putter.wait()
+    assert channel.join(1) is False
+    channel.task_done()
+    assert channel.join() is True
 
 
 # -- task_done and join ------------------------------------------------------------------------------------------------
@@ -405,6 +499,47 @@ def test_an_item_that_returns_from_a_killed_getter_is_still_one_task() -> None:
     assert queue.join(0) is True
 
 
+def test_a_killed_joiner_leaves_and_the_others_are_told() -> None:
+    queue = Queue[int]()
+    queue.put(1)
+    victim, other = spawn(queue.join), spawn(queue.join)
+    settle()
+    victim.kill()
+    queue.get()
+    queue.task_done()
+    assert other.wait() is True
+
+
+def test_an_item_put_while_the_joiners_are_being_told_does_not_hold_them_back() -> None:
+    queue = Queue[int]()
+    queue.put(1)
+    joiner = spawn(queue.join)
+    settle()
+    queue.get()
+    queue.task_done()
+    queue.put(2)
+    assert joiner.wait() is True
+    assert queue.join(0) is False
+
+
+def test_a_queue_may_be_subclassed_by_how_it_keeps_its_items() -> None:
+    class Distinct(Queue[int]):
+        def _init(self) -> None:
+            self.queue = set()
+
+        def _put(self, item: int) -> None:
+            self.queue.add(item)
+
+        def _get(self) -> int:
+            return int(self.queue.pop())
+
+    queue = Distinct(2)
+    for item in (1, 1, 2):
+        queue.put(item, timeout=0)
+    assert queue.full()
+    assert sorted(drain(queue)) == [1, 2]
+
+
 # -- Shutting down and iterating ---------------------------------------------------------------------------------------
 
 
@@ -427,7 +562,7 @@ def test_shutdown_refuses_items_and_lets_those_be_taken_that_are_there(kind: Kin
 
 
 @ALL
-def test_shutdown_wakes_those_who_wait_in_vain(kind: Kind) -> None:
+def test_shutdown_wakes_the_waiters_that_wait_in_vain(kind: Kind) -> None:
     full, empty = kind(1), kind()
     full.put(1)
     losers = [spawn(error_of, full.put, 2), spawn(error_of, full.put, 3)]
@@ -472,3 +607,76 @@ def test_an_empty_queue_is_true_and_its_repr_says_what_it_holds(kind: Kind) -> N
     assert queue
     queue.put(1)
     assert "maxsize=3 items=1 getting=0 putting=0" in repr(queue)
+
+
+@ALL
+def test_a_second_shutdown_may_drop_what_the_first_left(kind: Kind) -> None:
+    queue = kind()
+    queue.put(1)
+    queue.shutdown()
+    queue.shutdown()
+    assert queue.qsize() == 1
+    queue.shutdown(immediate=True)
+    assert queue.qsize() == 0
+    assert is_shut_down(error_of(queue.get_nowait))
+    assert is_shut_down(error_of(queue.put_nowait, 1))
+    assert is_shut_down(error_of(queue.get, True, 5))
+
+
+@ALL
+def test_a_getter_killed_when_it_was_told_of_the_shutdown_puts_nothing_back(kind: Kind) -> None:
+    queue = kind()
+    victim = spawn(queue.get)
+    settle()
+    queue.shutdown()
+    victim.kill()
+    with pytest.raises(GreenletExit):
+        victim.wait()
+    assert queue.qsize() == 0
+
+
+@ALL
+def test_a_putter_killed_when_it_was_told_of_the_shutdown_keeps_its_item(kind: Kind) -> None:
+    queue = kind(1)
+    queue.put(1)
+    victim = spawn(queue.put, 2)
+    settle()
+    queue.shutdown()
+    victim.kill()
+    with pytest.raises(GreenletExit):
+        victim.wait()
+    assert drain(queue) == [1]
+
+
+def test_a_join_ends_with_the_items_that_are_dealt_with_after_a_shutdown() -> None:
+    queue = Queue[int](1)
+    queue.put(1)
+    putter, joiner = spawn(error_of, queue.put, 2), spawn(queue.join)
+    settle()
+    queue.shutdown()
+    assert is_shut_down(putter.wait())
+    assert not joiner.dead
+    queue.get()
+    queue.task_done()
+    assert joiner.wait() is True
+
+
+def test_items_that_are_dropped_may_have_finalisers_that_use_the_queue() -> None:
+    queue, said = LightQueue[object](), list[bool]()
+
+    class Item:
+        def __del__(self) -> None:
+            said.append(is_shut_down(error_of(queue.put, 1)))
+
+    queue.put(Item())
+    queue.shutdown(immediate=True)
+    assert said == [True]
+
+
+def test_iterating_ends_with_a_shutdown_by_its_error() -> None:
+    queue = Queue[int]()
+    queue.put(1)
+    queue.shutdown()
+    assert next(queue) == 1
+    assert iter(queue) is queue
+    assert is_shut_down(error_of(next, queue))
