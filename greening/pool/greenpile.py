@@ -27,7 +27,7 @@ class GreenPile(Iterator[Any]):
         job = Job(self.pool, function, args, kwargs)
         self._jobs.append(job)
         if self.pool._would_wait_for_itself():
-            job.run()
+            job.run(in_caller=True)
             return
         try:
             job.start()

@@ -13,6 +13,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
+from greenlet import GreenletExit
+
 from greening._core.current import current
 from greening._core.greenthread import GreenThread
 from greening._core.task import Task
@@ -28,6 +30,8 @@ MAKERS: WeakKeyDictionary[Task, Task] = WeakKeyDictionary()
 _runs: "dict[Task, Job[Any]]" = {}  # the job that a green thread carries out
 _awaits: "dict[Task, Job[Any]]" = {}  # the job that a green thread waits for
 
+# They end the green thread, or the program, besides being the outcome.
+_ENDS = (GreenletExit, KeyboardInterrupt, SystemExit)
 _NO_KEYWORDS: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -99,13 +103,17 @@ class Job(Generic[T]):
             self._starter = None
         pool._start(self.run, (), {}, self)
 
-    def run(self) -> None:
-        """Call the function and keep its outcome: it is the collector's, and is not reported as unhandled."""
+    def run(self, *, in_caller: bool = False) -> None:
+        """Call the function and keep its outcome: it is the collector's, and is not reported as unhandled.
+
+        Args:
+            in_caller: not in a green thread of its own: a Timeout may be the caller's.
+        """
         try:
             self._value = self._function(*self._args, **self._kwargs)
         except BaseException as error:
             self.fail(error)
-            if not isinstance(error, Exception):
+            if isinstance(error, _ENDS) or (in_caller and not isinstance(error, Exception)):
                 raise
         else:
             self._end()

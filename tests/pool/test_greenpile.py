@@ -1,5 +1,7 @@
 """GreenPile: results in the order of spawning, again and again."""
 
+from typing import Any
+
 import pytest
 
 from greening._core.greenthread import spawn
@@ -7,6 +9,7 @@ from greening._core.waiting import sleep
 from greening.errors import GreenletExit
 from greening.pool.greenpile import GreenPile
 from greening.pool.greenpool import GreenPool
+from greening.sync.event import Event
 from greening.testing import Fake, settle
 from greening.timeout import Timeout
 
@@ -175,3 +178,146 @@ def test_a_pile_that_is_filled_outside_and_read_by_a_worker(size: int) -> None:
     for number in range(1, 5):
         pile.spawn(after, 0.01, number)
     assert reader.wait() == [0, 1, 2, 3, 4]
+
+
+# -- More of the same contract -----------------------------------------------------------------------------------------
+
+
+def test_nothing_runs_before_the_maker_lets_it_and_then_in_the_order_of_spawning() -> None:
+    pile, order = GreenPile(5), list[int]()
+    for number in range(4):
+        pile.spawn(order.append, number)
+    assert order == []
+    assert list(pile) == [None] * 4
+    assert order == [0, 1, 2, 3]
+
+
+def test_a_pile_is_its_own_iterator_and_has_a_pool_of_a_thousand() -> None:
+    pile = GreenPile()
+    assert iter(pile) is pile
+    assert pile.pool.size == 1000
+
+
+@pytest.mark.parametrize(("size", "error"), [("many", TypeError), (None, TypeError), (-1, ValueError)])
+def test_a_size_that_is_none_is_refused(size: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="pool size"):
+        GreenPile(size)
+
+
+def test_a_pile_can_be_filled_again_after_an_error_and_after_its_end() -> None:
+    pile = GreenPile(2)
+    for _ in range(3):
+        pile.spawn(divmod, 1, 0)
+        with pytest.raises(ZeroDivisionError):
+            next(pile)
+        with pytest.raises(StopIteration):
+            next(pile)
+
+
+def test_an_error_is_not_reported_and_has_the_frame_in_which_it_was_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    reports: list[Any] = []
+    monkeypatch.setattr("threading.excepthook", reports.append)
+
+    def the_culprit() -> None:
+        raise KeyError
+
+    pile = GreenPile(2)
+    pile.spawn(the_culprit)
+    with pytest.raises(KeyError) as caught:
+        next(pile)
+    assert "the_culprit" in [entry.name for entry in caught.traceback]
+    assert reports == []
+
+
+def test_arguments_may_have_any_name() -> None:
+    pile = GreenPile(2)
+    pile.spawn(dict, function=1, self=2)
+    assert list(pile) == [{"function": 1, "self": 2}]
+
+
+def test_what_cannot_be_called_is_an_error_at_its_position() -> None:
+    pile = GreenPile(2)
+    pile.spawn(5)  # type: ignore[arg-type]  # on purpose
+    pile.spawn(abs, -1)
+    with pytest.raises(TypeError, match="callable"):
+        next(pile)
+    assert list(pile) == [1]
+
+
+def test_results_that_are_there_are_read_without_waiting() -> None:
+    pile, ran = GreenPile(3), list[int]()
+    for number in range(3):
+        pile.spawn(abs, number)
+    settle()
+    spawn(ran.append, 1)
+    assert list(pile) == [0, 1, 2]
+    assert ran == []
+    settle()
+
+
+def test_a_worker_of_a_full_pool_runs_what_it_piles_up_on_the_spot_and_its_error_waits_in_the_pile() -> None:
+    pool, order = GreenPool(1), list[str]()
+
+    def worker() -> list[object]:
+        pile = GreenPile(pool)
+        pile.spawn(order.append, "inner")
+        order.append("spawned")
+        pile.spawn(divmod, 1, 0)
+        got: list[object] = [next(pile)]
+        with pytest.raises(ZeroDivisionError):
+            next(pile)
+        return got
+
+    assert pool.spawn(worker).wait() == [None]
+    assert order == ["inner", "spawned"]
+
+
+def test_a_spawn_that_is_killed_when_it_was_given_a_place_is_not_in_the_pile() -> None:
+    pile, gate = GreenPile(1), Event()
+    holder = pile.pool.spawn(gate.wait)
+    victim = spawn(pile.spawn, abs, -1)
+    settle()
+    holder.link(lambda _: victim.interrupt(GreenletExit()))  # it has been given the place, and has not run
+    gate.send()
+    with pytest.raises(GreenletExit):
+        victim.wait()
+    assert list(pile) == []
+    assert pile.pool.free() == 1
+
+
+def test_two_consumers_share_the_results_and_none_comes_twice() -> None:
+    pile = GreenPile(4)
+    for number in range(10):
+        pile.spawn(after, 1, number)
+    consumers = [spawn(list, pile) for _ in range(3)]
+    assert sorted(number for consumer in consumers for number in consumer.wait()) == list(range(10))
+
+
+def test_a_timeout_of_the_functions_own_is_the_result_at_its_position_and_is_not_reported() -> None:
+    pile = GreenPile(2)
+    pile.spawn(slowly)
+    pile.spawn(abs, -1)
+    with pytest.raises(Timeout):
+        next(pile)
+    assert list(pile) == [1]
+
+
+def slowly() -> None:
+    with Timeout(1):
+        sleep(5)
+
+
+def test_a_timeout_of_the_worker_ends_what_it_piles_up_on_the_spot() -> None:
+    pool, order = GreenPool(1), list[str]()
+
+    def worker() -> str:
+        pile = GreenPile(pool)
+        with Timeout(1, False):
+            pile.spawn(sleep, 5)
+            order.append("spawned")
+        with pytest.raises(Timeout):
+            next(pile)
+        return "went on"
+
+    assert pool.spawn(worker).wait() == "went on"
+    assert order == []

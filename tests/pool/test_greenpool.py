@@ -1,12 +1,10 @@
 """GreenPool: no more than `size` at once, and never waiting for itself."""
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from greening._core.greenthread import GreenThread, spawn
-from greening._core.task import NEW, PARKED
 from greening._core.waiting import sleep
 from greening.errors import GreenletExit
 from greening.pool.greenpool import GreenPool
@@ -183,6 +181,152 @@ def test_what_fails_on_the_spot_fails_in_the_worker() -> None:
     assert pool.spawn(outer).wait() == "went on"
 
 
+@pytest.fixture
+def reports(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What is reported as unhandled, in place of a report."""
+    seen: list[Any] = []
+    monkeypatch.setattr("threading.excepthook", lambda args: seen.append(args.exc_value))
+    return seen
+
+
+def test_a_failure_is_reported_and_is_raised_by_wait_and_its_place_is_free(reports: list[Any]) -> None:
+    pool = GreenPool(1)
+    thread = pool.spawn(divmod, 1, 0)
+    with pytest.raises(ZeroDivisionError):
+        thread.wait()
+    pool.spawn_n(divmod, 1, 0)
+    pool.waitall()
+    assert [type(error) for error in reports] == [ZeroDivisionError] * 2
+    assert (pool.free(), pool.running()) == (1, 0)
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_spawn_n_reports_a_failure_whether_the_pool_is_full_or_not(size: int, reports: list[Any]) -> None:
+    pool = GreenPool(size)
+
+    def outer() -> str:
+        assert pool.spawn_n(divmod, 1, 0) is None
+        return "went on"
+
+    assert pool.spawn(outer).wait() == "went on"
+    pool.waitall()
+    assert [type(error) for error in reports] == [ZeroDivisionError]
+
+
+def test_an_end_that_was_asked_for_ends_the_worker_on_whose_spot_it_came() -> None:
+    pool = GreenPool(1)
+
+    def inner() -> None:
+        raise GreenletExit
+
+    def outer() -> None:
+        pool.spawn_n(inner)
+        pytest.fail("it went on")
+
+    with pytest.raises(GreenletExit):
+        pool.spawn(outer).wait()
+    assert pool.free() == 1
+
+
+def test_arguments_may_have_any_name() -> None:
+    pool = GreenPool(1)
+    assert pool.spawn(dict, self=1, function=2, args=3).wait() == {"self": 1, "function": 2, "args": 3}
+    got: list[dict[str, int]] = []
+    pool.spawn_n(lambda **given: got.append(given), function=1)
+    pool.waitall()
+    assert got == [{"function": 1}]
+
+
+@pytest.mark.parametrize("what", [None, "function", 5])
+def test_what_cannot_be_called_takes_no_place(what: Any) -> None:
+    pool = GreenPool(1)
+    for spawn_it in (pool.spawn, pool.spawn_n):
+        with pytest.raises(TypeError, match="callable"):
+            spawn_it(what)
+    assert (pool.free(), pool.running()) == (1, 0)
+
+
+def test_what_runs_on_the_spot_may_spawn_again_to_any_depth() -> None:
+    pool = GreenPool(1)
+
+    def dig(level: int) -> int:
+        return 0 if level == 0 else 1 + pool.spawn(dig, level - 1).wait()
+
+    assert pool.spawn(dig, 20).wait() == 20
+    assert (pool.free(), pool.running()) == (1, 0)
+
+
+def test_the_thread_of_what_ran_on_the_spot_has_ended_in_every_respect() -> None:
+    pool, linked = GreenPool(1), list[Any]()
+
+    def outer() -> None:
+        thread = pool.spawn(abs, -5)
+        assert thread.dead
+        thread.link(linked.append)
+        thread.kill()
+        assert linked == [thread]
+        assert [thread.wait(), thread.wait()] == [5, 5]
+
+    pool.spawn(outer).wait()
+
+
+def test_a_worker_of_another_pool_waits_for_a_place_like_all() -> None:
+    pool, other = GreenPool(1), GreenPool(1)
+    order: list[str] = []
+    holder = pool.spawn(lambda: (sleep(5), order.append("holder")))
+    thread = other.spawn(lambda: pool.spawn(order.append, "guest").wait())
+    settle()
+    assert (order, pool.waiting()) == ([], 1)
+    thread.wait()
+    holder.wait()
+    assert order == ["holder", "guest"]
+
+
+def test_a_timeout_around_spawn_takes_no_place() -> None:
+    pool, ran = GreenPool(1), list[int]()
+    holder = pool.spawn(sleep, 5)
+    with pytest.raises(Timeout):
+        with Timeout(1):
+            pool.spawn(ran.append, 1)
+    assert pool.waiting() == 0
+    holder.wait()
+    settle()
+    assert (pool.free(), ran) == (1, [])
+
+
+def test_many_spawners_some_of_which_are_killed_or_time_out_get_their_places_in_order() -> None:
+    pool, order = GreenPool(2), list[int]()
+    for _ in range(2):
+        pool.spawn(sleep, 5)
+
+    def spawner(number: int) -> None:
+        with Timeout(1 if number % 4 == 1 else None, False):
+            pool.spawn(order.append, number)
+
+    spawners = [spawn(spawner, number) for number in range(40)]
+    settle()
+    for thread in spawners[2::4]:
+        thread.kill()
+    sleep(2)
+    assert pool.waiting() == 20
+    sleep(10)
+    assert order == [number for number in range(40) if number % 4 in (0, 3)]
+    assert (pool.free(), pool.waiting()) == (2, 0)
+
+
+def test_a_place_is_not_there_for_a_passer_by_while_spawners_wait() -> None:
+    pool, order = GreenPool(1), list[str]()
+    holder = pool.spawn(sleep, 1)
+    first = spawn(pool.spawn, order.append, "first")
+    settle()
+    holder.link(lambda _: order.append("ended"))
+    holder.wait()
+    pool.spawn(order.append, "passer-by")
+    pool.waitall()
+    first.wait()
+    assert order == ["ended", "first", "passer-by"]
+
+
 # -- size --------------------------------------------------------------------------------------------------------------
 
 
@@ -234,6 +378,49 @@ def test_a_size_that_is_none_is_refused(size: Any, error: type[Exception]) -> No
     assert pool.free() == 2
 
 
+def test_growing_by_several_places_wakes_as_many_in_order_of_arrival() -> None:
+    pool, order = GreenPool(0), list[int]()
+    for number in range(5):
+        spawn(pool.spawn_n, order.append, number)
+    settle()
+    pool.resize(2)
+    assert (order, pool.free(), pool.waiting()) == ([], 0, 3)
+    settle()
+    assert order == [0, 1, 2, 3, 4]
+    assert pool.free() == 2
+
+
+def test_shrinking_leaves_spawners_waiting_until_there_is_room() -> None:
+    pool, work = GreenPool(3), Work()
+    for number in range(3):
+        pool.spawn(work, number)
+    spawner = spawn(pool.spawn, work, 3)
+    settle()
+    pool.resize(2)
+    next(iter(pool.coroutines_running)).kill()
+    settle()
+    assert (pool.free(), pool.waiting(), work.now) == (0, 1, 2)
+    spawner.wait()
+    pool.waitall()
+    assert (pool.free(), work.most) == (2, 3)
+
+
+def test_a_pool_that_was_shrunk_to_nothing_lets_no_more_in() -> None:
+    pool = GreenPool(1)
+    pool.resize(0)
+    spawner = spawn(pool.spawn, abs, -1)
+    sleep(100)
+    assert (pool.free(), pool.waiting()) == (0, 1)
+    spawner.kill()
+    assert pool.waiting() == 0
+
+
+@pytest.mark.parametrize(("size", "expected"), [(3.0, 3), ("4", 4), (True, 1)])
+def test_a_size_may_be_whatever_is_a_whole_number(size: Any, expected: int) -> None:
+    assert GreenPool(size).size == expected
+    assert GreenPool().size == 1000
+
+
 # -- waitall -----------------------------------------------------------------------------------------------------------
 
 
@@ -277,330 +464,54 @@ def test_waitall_by_a_job_that_a_worker_waits_for_is_the_same_error() -> None:
     assert pool.spawn(lambda: list(pool.imap(part, [1]))).wait() == ["refused"]
 
 
-# -- imap and starmap --------------------------------------------------------------------------------------------------
+def test_waitall_waits_for_those_that_are_spawned_meanwhile_too(fake: Fake) -> None:
+    pool, before = GreenPool(3), fake.clock.now()
 
+    def one_more() -> None:
+        sleep(1)
+        pool.spawn(sleep, 5)
 
-def test_results_come_in_the_order_of_the_input_whatever_ends_first(fake: Fake) -> None:
-    before = fake.clock.now()
-
-    def work(seconds: int) -> int:
-        sleep(seconds)
-        return seconds
-
-    assert list(GreenPool(5).imap(work, [4, 1, 3, 2])) == [4, 1, 3, 2]
-    assert fake.clock.now() == pytest.approx(before + 4), "at the same time"
-
-
-def test_imap_takes_several_inputs_and_ends_with_the_shortest() -> None:
-    pool = GreenPool(2)
-    assert list(pool.imap(pow, [2, 3, 4], [5, 2])) == [32, 9]
-    assert list(pool.starmap(pow, [(2, 5), (3, 2)])) == [32, 9]
-    assert list(pool.imap(abs, [])) == []
-
-
-def test_no_function_gives_the_arguments() -> None:
-    pool = GreenPool(2)
-    assert list(pool.imap(None, [1, 2], "ab")) == [(1, "a"), (2, "b")]
-    assert list(pool.starmap(None, [(1, 2), (3,)])) == [(1, 2), (3,)]
-
-
-def test_a_map_begins_at_once_and_reads_no_more_than_the_pools_size_ahead() -> None:
-    read: list[int] = []
-
-    def numbers() -> Iterator[int]:
-        for number in range(100):
-            read.append(number)
-            yield number
-
-    results = GreenPool(3).imap(abs, numbers())
-    assert read == []
-    settle()
-    assert read == [0, 1, 2]
-    assert next(results) == 0
-    settle()
-    assert read == [0, 1, 2, 3]
-    assert list(results) == list(range(1, 100))
-
-
-@pytest.mark.parametrize("size", [1, 2, 7])
-def test_a_map_keeps_to_the_size_of_the_pool(size: int) -> None:
-    pool, work = GreenPool(size), Work()
-    assert list(pool.imap(work, range(20))) == list(range(20))
-    assert work.most == size
-
-
-def test_an_error_surfaces_at_its_position_and_iteration_goes_on() -> None:
-    results = GreenPool(2).imap(lambda number: 6 // number, [1, 0, 3])
-    assert next(results) == 6
-    with pytest.raises(ZeroDivisionError):
-        next(results)
-    assert next(results) == 2
-    with pytest.raises(StopIteration):
-        next(results)
-    with pytest.raises(StopIteration):
-        next(results)
-
-
-def test_an_error_of_the_input_surfaces_at_its_position_and_is_the_end() -> None:
-    def numbers() -> Iterator[int]:
-        yield 1
-        raise KeyError("input")
-
-    results = GreenPool(2).imap(abs, numbers())
-    assert next(results) == 1
-    with pytest.raises(KeyError, match="input"):
-        next(results)
-    assert list(results) == []
-
-
-def test_arguments_that_cannot_be_unpacked_are_an_error_at_their_position() -> None:
-    results = GreenPool(2).starmap(abs, [(1,), 2, (3,)])
-    assert next(results) == 1
-    with pytest.raises(TypeError):
-        next(results)
-    assert next(results) == 3
-
-
-def test_a_consumer_that_is_interrupted_loses_no_result() -> None:
-    results = GreenPool(2).imap(Work(5), range(4))
-    for _ in range(3):
-        with pytest.raises(Timeout):
-            with Timeout(1):
-                next(results)
-    assert list(results) == [0, 1, 2, 3]
-
-
-def test_a_consumer_killed_when_its_result_is_there_leaves_it_to_the_next() -> None:
-    pool, gate = GreenPool(1), Event()
-    results = pool.imap(lambda number: (gate.wait(), number)[1], [1, 2])
-    victim = spawn(next, results)
-    settle()
-    for thread in pool.coroutines_running:
-        thread.link(lambda _: victim.interrupt(GreenletExit()))  # when it has been woken, and has not run
-    gate.send()
-    with pytest.raises(GreenletExit):
-        victim.wait()
-    assert list(results) == [1, 2]
-
-
-def error_of(call: Callable[[], object]) -> BaseException | None:
-    try:
-        call()
-    except BaseException as error:  # the result
-        return error
-    return None
-
-
-def test_two_consumers_share_the_results_and_none_comes_twice() -> None:
-    results = GreenPool(4).imap(Work(), range(20))
-    got: list[int] = []
-
-    def consume() -> None:
-        got.extend(results)
-
-    consumers = [spawn(consume) for _ in range(3)]
-    for consumer in consumers:
-        consumer.wait()
-    assert sorted(got) == list(range(20))
-
-
-def test_the_end_of_a_killed_worker_is_the_result_at_its_position() -> None:
-    pool = GreenPool(2)
-    results = pool.imap(sleep, [1000, 1])
-    settle()
-    next(thread for thread in pool.coroutines_running if thread.state == PARKED).kill()
-    outcomes = [error_of(lambda: next(results)) for _ in range(2)]
-    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["GreenletExit", "NoneType"]
-
-
-def test_a_worker_killed_before_it_began_has_a_result_too() -> None:
-    pool = GreenPool(1)
-    results = pool.imap(abs, [-1, -2])
-    while not pool.coroutines_running:
-        sleep(0)
-    for thread in list(pool.coroutines_running):
-        if thread.state == NEW:
-            thread.kill()
-    outcomes = [error_of(lambda: next(results)) for _ in range(2)]
-    assert all(outcome is None or isinstance(outcome, GreenletExit) for outcome in outcomes)
-
-
-# -- A pool cannot wait for itself -------------------------------------------------------------------------------------
-
-SIZES = pytest.mark.parametrize("size", [1, 2, 3, 10])
-
-
-@SIZES
-def test_a_map_inside_a_worker_of_the_same_pool(size: int) -> None:
-    pool, work = GreenPool(size), Work(0.01)
-
-    def page(_: int) -> int:
-        return sum(pool.imap(work, [1, 2, 3]))
-
-    assert list(pool.imap(page, range(4))) == [6, 6, 6, 6]
-    assert work.most <= size
-    assert (pool.running(), pool.free(), pool.waiting()) == (0, size, 0)
-
-
-@SIZES
-def test_a_starmap_inside_a_spawned_worker_of_the_same_pool(size: int) -> None:
-    pool = GreenPool(size)
-    threads = [pool.spawn(lambda: list(pool.starmap(pow, [(2, 3), (3, 2)]))) for _ in range(4)]
-    assert [thread.wait() for thread in threads] == [[8, 9]] * 4
-
-
-@SIZES
-@pytest.mark.parametrize("depth", [3, 60])
-def test_maps_within_maps_within_maps(size: int, depth: int) -> None:
-    pool = GreenPool(size)
-
-    def dig(level: int) -> int:
-        sleep(0)
-        return 0 if level == 0 else 1 + sum(pool.imap(dig, [level - 1]))
-
-    assert list(pool.imap(dig, [depth, depth])) == [depth, depth]
-    assert (pool.running(), pool.free(), pool.waiting()) == (0, size, 0)
-
-
-@SIZES
-def test_a_tree_of_maps(size: int) -> None:
-    pool, work = GreenPool(size), Work(0.01)
-
-    def leaves(level: int) -> int:
-        return work(1) if level == 0 else sum(pool.imap(leaves, [level - 1] * 3))
-
-    assert leaves(4) == 81
-    assert work.most <= size
-
-
-@SIZES
-def test_a_map_whose_input_is_a_map_of_the_same_pool_inside_a_worker(size: int) -> None:
-    pool = GreenPool(size)
-
-    def increment(number: int) -> int:
-        sleep(0.01)
-        return number + 1
-
-    def worker() -> list[int]:
-        return list(pool.imap(increment, pool.imap(increment, pool.imap(increment, range(5)))))
-
-    threads = [pool.spawn(worker) for _ in range(3)]
-    assert [thread.wait() for thread in threads] == [[3, 4, 5, 6, 7]] * 3
+    pool.spawn(one_more)
     pool.waitall()
+    assert fake.clock.now() == pytest.approx(before + 6)
 
 
-@SIZES
-def test_an_input_that_spawns_in_the_same_pool_inside_a_worker(size: int) -> None:
-    pool = GreenPool(size)
-
-    def numbers() -> Iterator[int]:
-        for number in range(5):
-            yield pool.spawn(abs, -number).wait()
-
-    assert pool.spawn(lambda: list(pool.imap(abs, numbers()))).wait() == [0, 1, 2, 3, 4]
-
-
-@SIZES
-def test_a_map_that_was_made_outside_and_is_read_by_a_worker(size: int) -> None:
-    pool = GreenPool(size)
-    results = pool.imap(Work(0.01), range(10))
-    assert pool.spawn(list, results).wait() == list(range(10))
+def test_waitall_ends_when_the_last_one_is_killed_begun_or_not() -> None:
+    pool = GreenPool(2)
+    begun = pool.spawn(sleep, 100)
+    waiter = spawn(pool.waitall)
+    settle()
+    not_begun = pool.spawn(sleep, 100)
+    begun.kill()
+    assert not waiter.dead
+    not_begun.kill()
+    assert waiter.wait() is None
 
 
-@SIZES
-def test_a_map_inside_a_worker_is_as_lazy_as_any(size: int) -> None:
-    pool, read = GreenPool(size), list[int]()
-
-    def numbers() -> Iterator[int]:
-        for number in range(100):
-            read.append(number)
-            yield number
-
-    def worker() -> int:
-        results = pool.imap(abs, numbers())
-        for number in range(20):
-            assert next(results) == number
-            settle()
-            assert len(read) <= number + 1 + size
-        return sum(1 for _ in results)
-
-    assert pool.spawn(worker).wait() == 80
-
-
-def test_errors_surface_at_their_position_inside_a_worker_too() -> None:
+def test_a_killed_waiter_of_waitall_leaves_and_the_others_are_told() -> None:
     pool = GreenPool(1)
-
-    def worker() -> list[object]:
-        results = pool.imap(lambda number: 6 // number, [1, 0, 3])
-        return [next(results), error_of(lambda: next(results)), next(results)]
-
-    first, second, third = pool.spawn(worker).wait()
-    assert (first, third) == (6, 2)
-    assert isinstance(second, ZeroDivisionError)
-
-
-def test_an_interrupted_worker_loses_no_result_of_the_job_it_has_lent_its_place_to() -> None:
-    pool, work = GreenPool(1), Work(5)
-
-    def worker() -> list[int]:
-        results = pool.imap(work, [1, 2])
-        for _ in range(3):
-            with Timeout(1, False):
-                next(results)
-        return list(results)
-
-    assert pool.spawn(worker).wait() == [1, 2]
-    assert work.calls == [1, 2], "each was called once"
-
-
-def test_a_worker_killed_while_its_job_runs_leaves_the_pool_whole() -> None:
-    pool, work = GreenPool(1), Work(5)
-    results = pool.imap(work, [1, 2, 3])
-    assert next(results) == 1
-    victim = pool.spawn(list, results)
-    sleep(1)
+    pool.spawn(sleep, 5)
+    victim, other = spawn(pool.waitall), spawn(pool.waitall)
+    settle()
     victim.kill()
-    assert list(results) == [2, 3]
-    assert work.calls == [1, 2, 3]
-    pool.waitall()
-    assert (pool.running(), pool.free(), pool.waiting()) == (0, 1, 0)
+    with Timeout(1, False):
+        pool.waitall()
+    assert pool.running() == 1
+    assert other.wait() is None
 
 
-def test_maps_of_several_pools_inside_one_another() -> None:
-    outer, inner = GreenPool(1), GreenPool(1)
+def test_the_error_of_waitall_by_a_worker_names_the_remedy() -> None:
+    pool = GreenPool(1)
 
-    def page(_: int) -> int:
-        return sum(inner.imap(abs, [-1, -2, -3]))
+    def worker() -> str:
+        with pytest.raises(AssertionError) as caught:
+            pool.waitall()
+        return str(caught.value)
 
-    assert list(outer.imap(page, range(4))) == [6, 6, 6, 6]
-    assert outer.spawn(lambda: list(inner.imap(abs, outer.imap(abs, [-1, -2])))).wait() == [1, 2]
-
-
-@SIZES
-def test_a_pool_cannot_wait_for_itself_by_way_of_another_pool(size: int) -> None:
-    one, other, work = GreenPool(size), GreenPool(size), Work(0.01)
-
-    def dig(level: int) -> int:
-        sleep(0)
-        if level == 0:
-            return work(1)
-        return sum((one, other)[level % 2].imap(dig, [level - 1] * 2))
-
-    threads = [one.spawn(dig, 5) for _ in range(2)]
-    assert [thread.wait() for thread in threads] == [32, 32]
-    assert (one.running(), one.free(), other.running(), other.free()) == (0, size, 0, size)
+    assert "call it from outside" in pool.spawn(worker).wait()
 
 
-def test_a_worker_that_waits_later_than_the_job_of_the_other_pool_lends_its_place() -> None:
-    one, other = GreenPool(1), GreenPool(1)
-
-    def back(number: int) -> list[int]:
-        return list(one.imap(abs, [-number]))
-
-    def worker() -> list[list[int]]:
-        results = other.imap(back, [1, 2])
-        sleep(1)  # the job of `other` waits for a place in `one` meanwhile
-        return list(results)
-
-    assert one.spawn(worker).wait() == [[1], [2]]
-    assert one.spawn(worker).wait() == [[1], [2]]
+def test_waitall_of_a_pool_by_a_worker_of_another_is_fine() -> None:
+    pool, other = GreenPool(1), GreenPool(1)
+    pool.spawn(sleep, 1)
+    assert other.spawn(pool.waitall).wait() is None
