@@ -8,6 +8,7 @@ import pytest
 
 from greening._core.greenthread import spawn
 from greening._core.waiting import sleep
+from greening.errors import GreenletExit
 from greening.sync.event import Event
 from greening.testing import Fake, settle
 from greening.timeout import Timeout, with_timeout
@@ -239,6 +240,187 @@ def test_it_is_marked_as_a_timeout() -> None:
     assert Timeout.is_timeout is True
 
 
+# -- What is raised ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("exception", ["text", 5, int, [], object()])
+def test_what_cannot_be_raised_is_refused_and_nothing_is_pending(exception: Any, fake: Fake) -> None:
+    with pytest.raises(TypeError, match="exception class"):
+        Timeout(1, exception)
+    assert len(fake.hub.timers) == 0
+
+
+def test_an_exception_of_any_kind_may_be_raised_even_another_timeout() -> None:
+    other = Timeout(None)
+    for exception in (KeyboardInterrupt("enough"), GreenletExit(), other):
+        with pytest.raises(BaseException) as caught:  # whichever it is
+            with Timeout(1, exception):
+                sleep(10)
+        assert caught.value is exception
+
+
+def test_a_class_that_cannot_be_made_raises_why_where_it_was_given() -> None:
+    class Choosy(Exception):
+        def __init__(self, one: int) -> None:
+            super().__init__(one)
+
+    with pytest.raises(TypeError, match="one"):
+        with Timeout(1, Choosy):
+            sleep(10)
+
+
+def test_another_exception_than_its_own_is_not_silenced() -> None:
+    with pytest.raises(Slow):
+        with Timeout(1, Slow):
+            sleep(10)
+    with pytest.raises(Timeout):
+        with Timeout(1, True):
+            sleep(10)
+
+
+def test_a_subclass_is_a_timeout_with_a_name_of_its_own() -> None:
+    class TooSlow(Timeout):
+        pass
+
+    with pytest.raises(TooSlow) as caught:
+        with TooSlow(1) as timeout:
+            sleep(10)
+    assert caught.value is timeout
+    assert "TooSlow" in repr(timeout)
+
+
+def test_one_that_was_caught_may_be_used_again() -> None:
+    timeout = Timeout(1)
+    for _ in range(3):
+        with pytest.raises(Timeout) as caught:
+            with timeout:
+                sleep(10)
+        assert caught.value is timeout
+        assert not timeout.pending
+
+
+# -- When --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("seconds", "error"), [(float("nan"), ValueError), (10**400, OverflowError)])
+def test_seconds_that_are_no_point_in_time_are_refused(seconds: Any, error: type[Exception], fake: Fake) -> None:
+    with pytest.raises(error):
+        Timeout(seconds)
+    assert len(fake.hub.timers) == 0
+
+
+def test_infinite_seconds_never_pass() -> None:
+    with Timeout(float("inf")) as timeout:
+        sleep(1e9)
+        assert timeout.pending
+
+
+@pytest.mark.parametrize("seconds", [0, -1])
+def test_one_without_time_spares_code_that_does_not_switch(seconds: int) -> None:
+    with Timeout(seconds) as timeout:
+        pass
+    assert not timeout.pending
+    sleep(1)
+
+
+def test_start_returns_the_timeout_and_does_nothing_without_seconds() -> None:
+    timeout = Timeout(1)
+    timeout.cancel()
+    assert timeout.start() is timeout
+    timeout.cancel()
+    never = Timeout(None)
+    assert never.start() is never
+    assert never.start() is never, "it is not pending, so this is no error"
+    assert not never.pending
+
+
+def test_an_inner_one_that_is_due_later_does_not_keep_the_outer_one(fake: Fake) -> None:
+    before = fake.clock.now()
+    with pytest.raises(Timeout) as caught:
+        with Timeout(1) as outer:
+            with Timeout(2, False):
+                sleep(10)
+            pytest.fail("silenced")
+    assert caught.value is outer
+    assert fake.clock.now() == pytest.approx(before + 1)
+    sleep(10)
+
+
+def test_many_are_raised_in_the_order_in_which_they_are_due() -> None:
+    timeouts = [Timeout(seconds) for seconds in (5, 3, 1, 4, 2)]
+    raised: list[Timeout] = []
+    for _ in timeouts:
+        try:
+            sleep(100)
+        except Timeout as timeout:
+            raised.append(timeout)
+    assert [timeout.seconds for timeout in raised] == [1, 2, 3, 4, 5]
+
+
+def test_one_that_fires_in_a_call_that_need_not_wait_interrupts_nothing(
+    fake: Fake, set_slice: Callable[[int, float], None]
+) -> None:
+    event = Event()
+    event.send("value")
+    spawn(fake.clock.advance, 5)
+    with Timeout(1):
+        set_slice(1, float("inf"))
+        assert event.wait() == "value"  # it lets others run; the time passes meanwhile
+    sleep(10)
+
+
+def test_one_whose_value_came_at_the_same_moment_is_raised_and_the_value_is_not_lost(fake: Fake) -> None:
+    event = Event()
+
+    def waiter() -> object:
+        with Timeout(5, False):
+            return event.wait()
+        return "timeout"
+
+    thread = spawn(waiter)
+    settle()
+    fake.clock.advance(5)
+    event.send("value")
+    fake.hub.switches_left = 0  # by way of the hub, whose timers come before the waiter that was woken
+    assert (thread.wait(), event.wait()) == ("timeout", "value")
+
+
+def test_one_that_was_cancelled_by_another_thread_does_not_fire() -> None:
+    timeouts: list[Timeout] = []
+
+    def waiter() -> str:
+        with Timeout(5) as timeout:
+            timeouts.append(timeout)
+            sleep(10)
+        return "undisturbed"
+
+    thread = spawn(waiter)
+    settle()
+    timeouts[0].cancel()
+    assert thread.wait() == "undisturbed"
+
+
+def test_one_whose_thread_has_ended_disturbs_no_other() -> None:
+    spawn(Timeout, 1).wait()
+    sleep(10)
+
+
+def test_a_killed_thread_leaves_its_with_and_the_timeout_is_cancelled() -> None:
+    timeouts: list[Timeout] = []
+
+    def waiter() -> None:
+        with Timeout(5, False) as timeout:
+            timeouts.append(timeout)
+            sleep(10)
+
+    thread = spawn(waiter)
+    settle()
+    thread.kill()
+    with pytest.raises(GreenletExit):
+        thread.wait()
+    assert not timeouts[0].pending
+
+
 # -- with_timeout ------------------------------------------------------------------------------------------------------
 
 
@@ -282,3 +464,17 @@ def test_with_timeout_passes_the_functions_errors_through_and_cancels() -> None:
     with pytest.raises(Slow):
         with_timeout(1, fail, timeout_value="wrong")
     sleep(10)
+
+
+def test_with_timeout_without_a_limit_waits_as_long_as_it_takes() -> None:
+    assert with_timeout(None, sleep, 1e6, timeout_value="wrong") is None
+
+
+@pytest.mark.parametrize("seconds", ["1", [], float("nan")])
+def test_with_timeout_refuses_what_is_no_number_and_calls_nothing(seconds: Any) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        with_timeout(seconds, pytest.fail, "called")
+
+
+def test_with_timeout_passes_arguments_of_any_other_name_on() -> None:
+    assert with_timeout(1, dict, seconds=1, function=2, timeout_value=3) == {"seconds": 1, "function": 2}
