@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Timeout(BaseException):
-    """Raises itself in the green thread that made it, once `seconds` have passed, wherever that thread is parked.
+    """Raises itself in the green thread that made it, once `seconds` have passed, wherever that thread waits.
 
         with Timeout(5):
             slow()                # raises that very Timeout after five seconds
@@ -22,17 +22,17 @@ class Timeout(BaseException):
         with Timeout(5, False):
             slow()                # is left silently after five seconds
 
-    It is a BaseException, so that `except Exception` in the code under it does not swallow it; nested ones are told
-    apart by identity. It starts when it is made. It cannot interrupt code that never parks.
+    It is a BaseException, so that `except Exception` in the code under it does not swallow it. Nested ones are told
+    apart by identity. It starts when it is made. It cannot interrupt code that never waits.
 
     Args:
         seconds: relative; None: never; 0 or less: at the next switch.
-        exception: raised instead of the Timeout: an instance or a class; False: silent inside `with`; None or True:
-        the Timeout.
+        exception: an exception, or a class of one, that is raised instead of the Timeout; None or True: the Timeout;
+            False: the Timeout, silent inside `with`.
     Raises:
         TypeError: `seconds` is not a real number, or `exception` not one of these. ValueError: `seconds` is nan.
         OverflowError: it is an integer too large.
-    Thread-safety: use it in the green thread that made it only.
+    Thread-safety: none between OS threads: start and cancel it in the one that made it.
     """
 
     is_timeout = True
@@ -46,7 +46,7 @@ class Timeout(BaseException):
         self.seconds = seconds
         self.exception = exception
         self._timer: Timer | None = None
-        # What it has raised, or is about to, and in which task.
+        # The task in which it has raised something, or is about to, and what.
         self._raised: tuple[Task | Interruption, BaseException] | None = None
         self.start()
 
@@ -61,7 +61,7 @@ class Timeout(BaseException):
         return None if self._timer is None or self.seconds is None else self._timer.when - self.seconds
 
     def start(self) -> "Timeout":
-        """Start it again, after `cancel`.
+        """Start it again, after `cancel`. It is for the green thread that calls this.
 
         Returns:
             The Timeout.
@@ -78,7 +78,7 @@ class Timeout(BaseException):
         hub = task.hub
         now = hub.now()
         deadline = deadline_after(now, seconds)
-        # In a finaliser or a signal handler that interrupts a wait, the wait to be ended is that of this code.
+        # In a finaliser or a signal handler that interrupts a wait, the wait to be ended is the handler's own.
         target = task if task.state == RUNNING else Interruption(task)
         # `hub.call_at` without its frame: 11 % of the row `timeout` in pure Python.
         self._timer = hub.timers.add(deadline, self._fire, target)
@@ -93,7 +93,7 @@ class Timeout(BaseException):
         if self.exception is not None and not isinstance(self.exception, bool):
             try:
                 error = self.exception() if isinstance(self.exception, type) else self.exception
-            except Exception as failure:  # noqa: BLE001  # it is raised where the class was given, not in the hub
+            except Exception as failure:  # noqa: BLE001  # it is raised in the task, not in the hub
                 error = failure
         self._raised = (task, error)
         if not task.interrupt(error) and isinstance(task, Task):
@@ -101,7 +101,7 @@ class Timeout(BaseException):
             task.hub.ready.append(DeliveryTask(task.hub, task, error, lambda: self._timer is timer))
 
     def cancel(self) -> None:
-        """It will not fire. Idempotent."""
+        """Have it not fire. Does nothing when it is not pending."""
         timer = self._timer
         if timer is not None:
             timer.cancel()
@@ -110,7 +110,7 @@ class Timeout(BaseException):
             task, error = self._raised
             self._raised = None
             if isinstance(task, Task) and task.error is error and task.state == RUNNING:
-                # It fired while the task let others run in a call that need not wait: nothing has been interrupted.
+                # It fired in a call that did not have to wait and let others run: it has interrupted nothing.
                 task.error = None
 
     def __enter__(self) -> "Timeout":
@@ -150,8 +150,13 @@ def with_timeout(seconds: float | None, function: Callable[..., T], /, *args: An
     """Call `function(*args, **kwargs)` under a `Timeout` of `seconds`.
 
     Args:
-        timeout_value: (keyword) returned when the time runs out; without it the Timeout is raised. Only this call's own
-            timeout counts: one from further out passes through.
+        seconds: relative; None: no limit.
+        timeout_value: (keyword) returned when the time runs out; without it the Timeout is raised. A Timeout
+            that was made outside this call, or by the function, passes through.
+    Returns:
+        What the function returned, or `timeout_value`.
+    Raises:
+        whatever the function raises. Timeout: the time ran out. TypeError, ValueError: `seconds` is no number.
     """
     fallback = kwargs.pop("timeout_value", _MISSING)
     timeout = Timeout(seconds)

@@ -16,10 +16,11 @@ T = TypeVar("T")
 
 
 class GreenMap(Iterator[T]):
-    """Results of a `starmap`, in order. An exception surfaces at its position, and iteration can go on after it.
+    """Results of `GreenPool.starmap`, in the order of the input. An exception surfaces at its position, and iteration
+    can go on after it.
 
-    A green thread reads the input, no more than the pool's size ahead of the consumer. An interrupted consumer loses
-    no result: the next one gets it.
+    A green thread reads the input, no more than the pool's size ahead of the consumer. A consumer that is interrupted
+    loses no result: the next one gets it.
     """
 
     def __init__(self, pool: "GreenPool", function: Callable[..., T], iterable: Iterable[Any]) -> None:
@@ -40,7 +41,7 @@ class GreenMap(Iterator[T]):
                 job = Job(self._pool, self._function, next(self._input))
             except StopIteration:
                 break
-            except Exception as error:  # noqa: BLE001  # the input's error is the consumer's, at this position
+            except Exception as error:  # noqa: BLE001  # the consumer gets the error of the input, at this position
                 job = Job(self._pool, self._function)
                 job.fail(error)
                 self._push(job)

@@ -12,7 +12,9 @@ class GreenPile(Iterator[Any]):
     """A pile of green threads whose results come out in the order of spawning. It can be filled again.
 
     Args:
-        size_or_pool: workers at once, or a GreenPool to share.
+        size_or_pool: the number of workers at once, or a GreenPool that others may use, too.
+    Raises:
+        ValueError: a negative number. TypeError: not a number.
     """
 
     def __init__(self, size_or_pool: int | GreenPool = 1000) -> None:
@@ -22,7 +24,7 @@ class GreenPile(Iterator[Any]):
     def spawn(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
         """Run `function(*args, **kwargs)` in the pool; iterating reads its result.
 
-        Parks while the pool is full; a worker of the pool runs the function on the spot instead, as `GreenPool.spawn`.
+        Parks while the pool is full. A worker of the pool then runs the function on the spot, as in `GreenPool.spawn`.
         """
         job = Job(self.pool, function, args, kwargs)
         self._jobs.append(job)
@@ -40,9 +42,10 @@ class GreenPile(Iterator[Any]):
         return self
 
     def __next__(self) -> Any:
-        """The next result in order; raises what the function raised, and iteration can go on after it.
+        """The next result, in order. Parks until it is there. A consumer that is interrupted loses no result.
 
-        A consumer that is interrupted while it waits loses no result.
+        Raises:
+            what the function raised; iteration can go on after it. StopIteration: no result is left.
         """
         while self._jobs:
             job = self._jobs[0]

@@ -20,9 +20,9 @@ class GreenPool:
     """Runs functions in green threads, no more than `size` at a time. eventlet's interface.
 
     Args:
-        size: workers at once. 0 is legal: `spawn` waits until `resize`.
+        size: the number of workers at once. 0: `spawn` waits until `resize`.
     Raises:
-        ValueError: negative. TypeError: not a number.
+        ValueError: `size` is negative. TypeError: it is not a number.
     """
 
     def __init__(self, size: int = 1000) -> None:
@@ -34,13 +34,13 @@ class GreenPool:
         self._idle = ParkingLot()
 
     def running(self) -> int:
-        """Number of green threads that are at work or about to be. A worker that waits for a job to which it has lent
-        its place counts as one with it.
+        """Number of green threads that are at work or about to be. A worker that has lent its place to a job counts as
+        one with it.
         """
         return len(self.coroutines_running) - self._lent
 
     def free(self) -> int:
-        """Places left; negative after the pool was made smaller than what runs."""
+        """Number of places left. Negative while more run than `resize` allows."""
         return self.size - self._claimed
 
     def waiting(self) -> int:
@@ -50,8 +50,10 @@ class GreenPool:
     def resize(self, new_size: int) -> None:
         """Change the size. Growing wakes spawners that wait; shrinking lets the surplus finish.
 
+        Args:
+            new_size: the number of workers at once.
         Raises:
-            ValueError: negative.
+            ValueError: it is negative. TypeError: it is not a number.
         """
         with guard:
             self.size = _size(new_size)
@@ -61,8 +63,13 @@ class GreenPool:
     def spawn(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> GreenThread[T]:
         """Run `function(*args, **kwargs)` in a green thread; park while the pool is full.
 
-        Called by one of the pool's own workers when the pool is full, it runs the function on the spot (waiting for a
-        place could wait for ever), and the green thread it returns has ended.
+        A worker of the pool that calls it when the pool is full runs the function on the spot: it might wait for ever.
+        What the function raises is then raised here.
+
+        Returns:
+            The green thread. It has ended already if the function ran on the spot.
+        Raises:
+            TypeError: `function` is not callable.
         """
         if self._would_wait_for_itself():
             return GreenThread.ended(current().hub, function(*args, **kwargs))
@@ -70,17 +77,17 @@ class GreenPool:
         return self._start(function, args, kwargs)
 
     def spawn_n(self, function: Callable[..., object], /, *args: Any, **kwargs: Any) -> None:
-        """Like `spawn`, for when the result does not matter. What fails on the spot is reported, too."""
+        """Like `spawn`, for when the result does not matter. An exception is reported, on the spot as elsewhere."""
         if self._would_wait_for_itself():
             try:
                 function(*args, **kwargs)
-            except Exception as error:  # noqa: BLE001  # nobody collects it: as if it had a green thread of its own
+            except Exception as error:  # noqa: BLE001  # as if it had a green thread of its own
                 report_unhandled(error, current())
             return
         self.spawn(function, *args, **kwargs)
 
     def _is_worker(self) -> bool:
-        """True when the running green thread has a place, or one that has waits for it."""
+        """True when the running green thread has a place, or a worker that has one waits for it."""
         return works_for(current(), self)
 
     def _would_wait_for_itself(self) -> bool:
@@ -143,10 +150,10 @@ class GreenPool:
         self._release()
 
     def waitall(self) -> None:
-        """Park until no green thread of the pool is left.
+        """Park until no green thread of the pool is left, those that are spawned meanwhile included.
 
         Raises:
-            AssertionError: called by one of them: it would wait for itself.
+            AssertionError: one of them calls it: it would wait for itself.
         """
         if self._is_worker():
             raise AssertionError(
@@ -161,13 +168,22 @@ class GreenPool:
             self._idle.wait(waiter)
 
     def starmap(self, function: Callable[..., T] | None, iterable: Iterable[Any]) -> "GreenMap[T]":
-        """`itertools.starmap`, concurrently: results in the order of the input, no more than `size` ahead of the
-        consumer. A worker that waits for a result while the pool is full lends it its place.
+        """`itertools.starmap`, concurrently: results in the order of the input.
+
+        It begins when the caller next yields. A worker that waits for a result while the pool is full lends its place.
+
+        Args:
+            function: called with the items of each tuple; None: the tuple is the result.
+            iterable: tuples of arguments, read no more than `size` ahead of the consumer.
+        Returns:
+            An iterator. An exception surfaces at its position, and iteration can go on after it.
+        Raises:
+            TypeError: `iterable` cannot be iterated over.
         """
         return GreenMap(self, _tuple if function is None else function, iterable)
 
     def imap(self, function: Callable[..., T] | None, *iterables: Iterable[Any]) -> "GreenMap[T]":
-        """`map`, concurrently. See `starmap`. `function=None` gives tuples of the arguments."""
+        """`map`, concurrently: `starmap` with an argument from each iterable. It ends with the shortest of them."""
         return self.starmap(function, zip(*iterables, strict=False))
 
 

@@ -1,11 +1,12 @@
 """A call whose result is collected later: what maps and piles are made of.
 
 Facts: a worker that collects a result waits for a job of its own pool, directly or by way of jobs of other pools. While
-the pool is full, that job waits for a place, and one of the places is the worker's: the pool would wait for itself.
-Decision: the worker lends its place to the job that it waits for. The job runs in a green thread of its own, so that an
+the pool is full, that job waits for a place, and the worker has one of the places.
+Consequence: the pool would wait for itself.
+Decision: the worker lends its place to the job that it waits for. The job runs in a green thread of its own: an
 interruption of the worker does not reach it, and jobs within jobs do not use up the stack. No more than `size` are at
-work all the same: the worker does nothing meanwhile. It is looked whether a place can be lent when a wait begins, by
-whichever of those in the chain is the last to wait.
+work all the same, since the worker does nothing meanwhile. A place is lent when a wait begins; the last of the chain
+that begins to wait lends it.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# The green thread that reads a map's input -> the one that made the map, and waits for what the reader waits for.
+# The green thread that reads the input of a map -> the one that made the map, and waits for what the reader waits for.
 MAKERS: WeakKeyDictionary[Task, Task] = WeakKeyDictionary()
 _runs: "dict[Task, Job[Any]]" = {}  # the job that a green thread carries out
 _awaits: "dict[Task, Job[Any]]" = {}  # the job that a green thread waits for
@@ -36,7 +37,7 @@ _NO_KEYWORDS: Mapping[str, Any] = MappingProxyType({})
 
 
 def works_for(task: Task, pool: "GreenPool") -> bool:
-    """True for a worker of the pool, and for what a worker waits for now: its place may be lent."""
+    """True for a worker of the pool, and for a task that a worker waits for: that worker's place may be lent."""
     chain, seen = [task], {task}
     for each in chain:  # it grows
         if each in pool.coroutines_running:
@@ -59,7 +60,7 @@ class Job(Generic[T]):
 
     Attributes:
         done: the call has ended, or there is none to come.
-        abandoned: there was no call: what wanted to start it was interrupted.
+        abandoned: there was no call: the task that wanted to start it was interrupted.
     """
 
     __slots__ = (
@@ -80,9 +81,9 @@ class Job(Generic[T]):
         self._function = function
         self._args = args
         self._kwargs = kwargs
-        self._starter: Task | None = None  # what waits for a place, for this job
+        self._starter: Task | None = None  # the task that waits for a place, for this job
         self._error: BaseException | None = None
-        self._thread: Task | None = None  # what carries it out
+        self._thread: Task | None = None  # the green thread that carries it out
         self._waiters: list[tuple[Task, Event]] = []
         self.abandoned = self.done = False
 
@@ -104,10 +105,10 @@ class Job(Generic[T]):
         pool._start(self.run, (), {}, self)
 
     def run(self, *, in_caller: bool = False) -> None:
-        """Call the function and keep its outcome: it is the collector's, and is not reported as unhandled.
+        """Call the function and keep its outcome for the collector. It is not reported as unhandled.
 
         Args:
-            in_caller: not in a green thread of its own: a Timeout may be the caller's.
+            in_caller: it has no green thread of its own: a Timeout may be the caller's.
         """
         try:
             self._value = self._function(*self._args, **self._kwargs)
@@ -124,13 +125,13 @@ class Job(Generic[T]):
         self._end()
 
     def _end(self) -> None:
-        # In this order, and in the opposite one in `wait`: they may be two OS threads.
+        # First `done`, then the waiters; `wait` does it the other way round. They may be two OS threads.
         self.done = True
         for _, event in tuple(self._waiters):
             event.send()
 
     def wait(self) -> None:
-        """Park until it is done. Raises what interrupts the caller, and nothing of the job's own."""
+        """Park until it is done. Raises what interrupts the caller, but not what the function raised."""
         if self.done:
             return
         task, event = current(), Event()
@@ -145,16 +146,16 @@ class Job(Generic[T]):
             self._waiters.remove((task, event))
 
     def _lend_a_place(self, task: Task) -> None:
-        """`task` begins to wait: lend a worker's place to the job at the other end of the chain, if that lacks one."""
+        """`task` begins to wait. If the job at the other end of the chain lacks a place, lend it a worker's."""
         job: Job[Any] | None = self
         seen: set[Job[Any] | None] = {self}
         while job is not None and job._starter is None:
             job = None if job._thread is None else _awaits.get(job._thread)
             if job in seen:
-                return  # a deadlock of the program's own
+                return  # a deadlock that the program itself has made
             seen.add(job)
         starter = None if job is None else job._starter
-        # A task is interrupted in its own OS thread only: see `Task.interrupt`.
+        # A task can be interrupted in its own OS thread only: see `Task.interrupt`.
         if job is None or starter is None or starter.hub is not task.hub:
             return
         if any(works_for(waiter, job._pool) for waiter, _ in job._waiters):
@@ -177,7 +178,7 @@ class Job(Generic[T]):
         _runs[thread] = self
 
     def thread_ended(self, thread: GreenThread[Any]) -> None:
-        """That green thread has ended. One that was killed before it began has called nothing."""
+        """That green thread has ended. If it was killed before it began, its end is the outcome."""
         del _runs[thread]
         self._thread = None
         if not self.done:

@@ -1,4 +1,4 @@
-"""Condition: wait, under a lock, until somebody says that what the lock protects has changed."""
+"""Condition: wait, under a lock, until another thread says that what the lock protects has changed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,13 +13,15 @@ from greening.sync.lock import Lock, RLock, acquire_uninterruptibly
 
 @uninterruptible
 class Condition:
-    """`threading.Condition`'s interface, between green threads, hubs and OS threads.
+    """A lock with a queue of threads that wait until what it protects has changed. `threading.Condition`'s interface.
 
-    A waiter that is killed or times out takes the lock again before it goes; if it had been notified, the notification
+    A waiter that is killed or times out takes the lock again before it goes. If it had been notified, the notification
     goes to the next. `notify` never switches.
 
     Args:
         lock: a `Lock` or `RLock`; None: an RLock of its own.
+    Thread-safety: complete, between green threads, hubs and OS threads.
+    Difference from `threading.Condition`: no notification is lost with the waiter that was chosen for it.
     """
 
     __slots__ = ("__weakref__", "_lock", "_waiters")
@@ -33,7 +35,11 @@ class Condition:
         return self._lock.acquire(blocking, timeout)
 
     def release(self) -> None:
-        """Give the lock back. RuntimeError: nobody has it (or, for an RLock, somebody else)."""
+        """Give the lock back.
+
+        Raises:
+            RuntimeError: it is free, or it is an RLock that another thread owns.
+        """
         self._lock.release()
 
     def __enter__(self) -> bool:
@@ -49,16 +55,16 @@ class Condition:
         """Release the lock, park until notified, take the lock again.
 
         Args:
-            timeout: seconds from now; None: no limit.
+            timeout: seconds from now; None: no limit; 0 or less: no wait.
         Returns:
             False when the time ran out.
         Raises:
-            RuntimeError: the caller does not hold the lock.
+            RuntimeError: the caller does not hold the lock. TypeError, ValueError: `timeout` is no number of seconds.
         """
         if not self._is_owned():
             raise RuntimeError("cannot wait on un-acquired lock")
         if timeout is not None:
-            deadline_after(0.0, timeout)  # what is no number is an error before the lock is given up
+            deadline_after(0.0, timeout)  # an odd timeout is an error before the lock is given up
         saved: Any = None
         task = self._waiters.enter()
         if isinstance(self._lock, RLock):
@@ -74,7 +80,15 @@ class Condition:
                 raise interruption
 
     def wait_for(self, predicate: Callable[[], Any], timeout: float | None = None) -> Any:
-        """Wait until `predicate()` is true; return what it said last. `timeout` seconds in all."""
+        """Wait, again and again, until `predicate()` is true. It is called with the lock held.
+
+        Args:
+            timeout: seconds from now, for all waits together; None: no limit.
+        Returns:
+            What the predicate returned last: something false when the time ran out.
+        Raises:
+            as `wait`, and whatever the predicate raises.
+        """
         hub = waiting_task().hub
         deadline = None if timeout is None else deadline_after(hub.now(), timeout)
         result = predicate()
@@ -99,7 +113,7 @@ class Condition:
                 n -= 1
 
     def notify_all(self) -> None:
-        """Wake every waiter."""
+        """Wake every waiter. Errors as `notify`."""
         self.notify(len(self._waiters))
 
     def _pass_on(self, value: object) -> None:

@@ -20,8 +20,8 @@ NOT_SENT: Final = _NotSent()
 
 
 class _Outcome:
-    """What one `send` is about: who waits for it, and what was sent. `reset` makes a new one, and who waited for the
-    old one still gets what was sent then.
+    """What one `send` is about: its waiters, and what was sent. `reset` makes a new one. The waiters of the old one
+    still get what was sent then.
     """
 
     __slots__ = ("error", "result", "trace", "waiters")
@@ -30,7 +30,7 @@ class _Outcome:
         self.waiters = ParkingLot()
         self.result: Any = NOT_SENT
         self.error: tuple[Any, ...] | None = None
-        # The traceback of an exception object when it was sent: those of its waiters do not belong to one another.
+        # The traceback of an exception object when it was sent. Each waiter adds its own frames to this one.
         self.trace: Any = None
 
     def outcome(self) -> Any:
@@ -53,7 +53,12 @@ class _Outcome:
 
 @uninterruptible
 class Event:
-    """Carries one value, or one exception, from a sender to all who wait. Thread-safe; `send` never switches."""
+    """Carries one value, or one exception, from a sender to every waiter. `send` never switches.
+
+    Thread-safety: complete, between green threads, hubs and OS threads.
+    Difference from `threading.Event`: that one is a flag that carries nothing. Difference from eventlet's: the waiters
+    are woken in order of arrival, and `poll_exception` returns the exception instead of raising it.
+    """
 
     __slots__ = ("__weakref__", "_sending")
 
@@ -61,10 +66,10 @@ class Event:
         self._sending = _Outcome()
 
     def reset(self) -> None:
-        """Make an event that was sent ready for another send.
+        """Make an event that carries something ready for another `send`.
 
         Raises:
-            AssertionError: it was not sent.
+            AssertionError: nothing was sent.
         """
         if self._sending.result is NOT_SENT:
             raise AssertionError("trying to re-reset() a fresh event: reset() comes after send()")
@@ -83,33 +88,33 @@ class Event:
         return self._sending.error is not None
 
     def poll(self, notready: Any = None) -> Any:
-        """The value sent, or `notready`. Raises what was sent as an exception. Never parks."""
+        """The value that was sent, or `notready`. Raises what was sent as an exception. Never parks."""
         sending = self._sending
         return notready if sending.result is NOT_SENT else sending.outcome()
 
     def poll_result(self, notready: Any = None) -> Any:
-        """The value sent, or `notready` when nothing or an exception was sent. Never parks."""
+        """The value that was sent, or `notready` when it was nothing or an exception. Never parks."""
         return self._sending.result if self.has_result() else notready
 
     def poll_exception(self, notready: Any = None) -> Any:
-        """The exception sent (as the tuple given to `send_exception`), or `notready`. Never parks."""
+        """The exception that was sent, as the tuple of arguments of `send_exception`, or `notready`. Never parks."""
         return self._sending.error if self.has_exception() else notready
 
     def wait(self, timeout: float | None = None) -> Any:
         """Park until something is sent.
 
         Args:
-            timeout: seconds from now; None: no limit.
+            timeout: seconds from now; None: no limit; 0 or less: no wait.
         Returns:
-            The value sent; None when the time ran out (it does not raise, as in eventlet).
+            The value that was sent; None when the time ran out.
         Raises:
-            what was sent as an exception.
+            what was sent as an exception. TypeError, ValueError: `timeout` is no number of seconds.
         """
         sending = self._sending
         if sending.result is not NOT_SENT:
             fairness_tick()
             return sending.outcome()
-        # First enter, then look: another OS thread may send, and then looks for waiters.
+        # First enter, then look: another OS thread sends first, and then looks for waiters.
         task = sending.waiters.enter()
         if sending.result is not NOT_SENT:
             sending.waiters.withdraw(task)
@@ -118,12 +123,12 @@ class Event:
         return sending.outcome()
 
     def send(self, result: Any = None, exc: Any = None) -> None:
-        """Wake all who wait, with `result`, or with `exc` raised. Never switches.
+        """Wake every waiter, with `result`, or with `exc` raised. Never switches.
 
         Args:
-            exc: an exception, or a tuple (class, value[, traceback]).
+            exc: an exception, an exception class, or a tuple (class, value[, traceback]).
         Raises:
-            AssertionError: something was sent already; see `reset`.
+            AssertionError: something was sent already; see `reset`. TypeError: `exc` is no exception.
         """
         if exc is not None:
             exc = _throw_args(exc)
@@ -144,7 +149,7 @@ class Event:
             )
 
     def send_exception(self, *args: Any) -> None:
-        """Wake all who wait with an exception: an instance, a class, or (class, value, traceback)."""
+        """Wake every waiter with an exception: an instance, a class, or class, value and traceback. See `send`."""
         self.send(None, args)
 
     def __repr__(self) -> str:

@@ -1,7 +1,7 @@
 """Queues: eventlet's family, usable across hubs and OS threads.
 
-One discipline for all of them: an item goes straight to the first waiting getter, with its wake-up; a free place goes
-straight to the first waiting putter's item. So an item is always in exactly one hand.
+One rule for all of them: an item goes to the first waiting getter together with its wake-up, and a free place goes to
+the item of the first waiting putter. So an item is always in exactly one place.
 """
 
 import heapq
@@ -25,8 +25,7 @@ class _NoShutDown(Exception):  # stands for the stdlib's name before Python 3.13
 
 
 def _full() -> Exception:
-    # `queue` imports `threading`, which must not be loaded before it is patched: its class is fetched when it is
-    # needed.
+    # Fetched when it is needed: `queue` imports `threading`, which must not be loaded before it is patched.
     return import_module("queue").Full()  # type: ignore[no-any-return]  # an attribute of a module
 
 
@@ -46,20 +45,24 @@ class LightQueue(Generic[T]):
     """FIFO queue without `task_done` and `join`.
 
     Args:
-        maxsize: places; None or negative: unbounded; 0: a channel - `put` returns when a getter has taken the item.
-    Difference from `queue.Queue`: 0 is a channel (there: unbounded), waiters are served in order of arrival.
+        maxsize: places, in items; None or negative: unbounded; 0: a channel, whose `put` returns when a getter has
+            taken the item.
+    Raises:
+        TypeError: `maxsize` is not an integer.
+    Thread-safety: complete, between green threads, hubs and OS threads.
+    Difference from `queue.Queue`: 0 is a channel (there: unbounded), and waiters are served in order of arrival.
     """
 
     def __init__(self, maxsize: int | None = None) -> None:
         self.maxsize: int | None = _places(maxsize)
         self._getters = ParkingLot()
         self._putters = ParkingLot()
-        # What the putters bring. Its item is here as long as it has not been taken.
+        # What the waiting putters bring. An item is here until it is taken.
         self._offers: dict[Task, T] = {}
         self.is_shutdown = False
         self._init()
 
-    # How items are kept: what the sub-classes change
+    # How items are kept: what subclasses change
 
     def _init(self) -> None:
         self.queue: Any = deque()
@@ -105,7 +108,13 @@ class LightQueue(Generic[T]):
         )
 
     def resize(self, size: int | None) -> None:
-        """Change `maxsize`. More places wake putters that wait."""
+        """Change `maxsize`, and wake the putters for which there are places now. No item is dropped.
+
+        Args:
+            size: as `maxsize` of the constructor.
+        Raises:
+            TypeError: it is not an integer.
+        """
         with guard:
             self.maxsize = _places(size)
             self._refill()
@@ -114,10 +123,11 @@ class LightQueue(Generic[T]):
         """Put `item`; park while there is no place.
 
         Args:
-            block: False: raise `Full` at once. timeout: seconds from now; None: no limit.
+            block: False: raise `Full` at once.
+            timeout: seconds from now; None: no limit.
         Raises:
             Full (the stdlib's): no place, or none in time. ShutDown: the queue was shut down.
-            ValueError: a negative timeout.
+            ValueError: `timeout` is negative or nan. TypeError: it is no number.
         """
         if timeout is not None:
             _check(timeout)
@@ -125,7 +135,7 @@ class LightQueue(Generic[T]):
         with guard:
             if self.is_shutdown:
                 error = _shut_down
-            # A getter waits only while there are no items that it would rather have.
+            # A getter waits only while there is no item: whatever the order of the items, this one is the next.
             elif self._getters and (getter := self._getters.choose(item)) is not None:
                 resume(getter)
                 self._accepted()
@@ -169,10 +179,11 @@ class LightQueue(Generic[T]):
         """Take an item; park while there is none.
 
         Args:
-            block: False: raise `Empty` at once. timeout: seconds from now; None: no limit.
+            block: False: raise `Empty` at once.
+            timeout: seconds from now; None: no limit.
         Raises:
             Empty (the stdlib's): no item, or none in time. ShutDown: the queue is empty and was shut down.
-            ValueError: a negative timeout.
+            ValueError: `timeout` is negative or nan. TypeError: it is no number.
         """
         if timeout is not None:
             _check(timeout)
@@ -209,14 +220,14 @@ class LightQueue(Generic[T]):
                 break
             try:
                 self._put(self._offers[putter])
-            except Exception as error:  # noqa: BLE001  # a priority queue cannot compare it: its putter's error, not ours
+            except Exception as error:  # noqa: BLE001  # a priority queue cannot compare it: the error is the putter's
                 putter.value = error
                 resume(putter)
             else:
                 self._take_over(putter)
 
     def _put_back(self, item: Any) -> None:
-        """A getter was interrupted after it had been given `item`: for the next getter, or back to the queue's head."""
+        """A getter that had been given `item` was interrupted. The next getter gets it, or the head of the queue."""
         with guard:
             if item is not _SHUT and self._getters.unpark(item) is None:
                 self._unget(item)
@@ -233,12 +244,13 @@ class LightQueue(Generic[T]):
         return self.get(False)
 
     def shutdown(self, immediate: bool = False) -> None:
-        """Refuse further items; wake those who wait in vain with ShutDown (3.13's method, on every version).
+        """Refuse further items, and wake the putters, and the getters that wait in vain, with ShutDown.
 
         Args:
-            immediate: drop the items that are there, too.
+            immediate: drop the items that are there, too; each counts as dealt with.
+        Source: `queue.Queue.shutdown` of 3.13, on every version.
         """
-        dropped = []  # freed when the guard is not held: items may have finalisers
+        dropped = []  # freed after the guard is released: items may have finalisers
         with guard:
             self.is_shutdown = True
             while immediate and self.queue:
@@ -276,7 +288,10 @@ def _check(timeout: float | None) -> None:
 
 @uninterruptible
 class Queue(LightQueue[T]):
-    """FIFO queue whose producers can wait until every item has been dealt with (`task_done`, `join`)."""
+    """FIFO queue with `task_done` and `join`: producers can wait until every item has been dealt with.
+
+    Arguments, errors and thread-safety as `LightQueue`. An item that a putter waits with counts as a task already.
+    """
 
     def __init__(self, maxsize: int | None = None) -> None:
         super().__init__(maxsize)
@@ -291,10 +306,10 @@ class Queue(LightQueue[T]):
             self.task_done()
 
     def task_done(self) -> None:
-        """One item that was got has been dealt with.
+        """Say that one item that was got has been dealt with.
 
         Raises:
-            ValueError: more often than items were put.
+            ValueError: this was said more often than items were put.
         """
         with guard:
             if self.unfinished_tasks <= 0:
@@ -310,6 +325,9 @@ class Queue(LightQueue[T]):
             timeout: seconds from now; None: no limit.
         Returns:
             False when the time ran out.
+        Raises:
+            TypeError, ValueError: `timeout` is no number of seconds.
+        Difference from `queue.Queue.join`: it takes a timeout and returns something.
         """
         fairness_tick()
         with guard:
@@ -323,7 +341,7 @@ class Queue(LightQueue[T]):
 
 
 class PriorityQueue(Queue[T]):
-    """Gives the smallest item first."""
+    """Gives the smallest item first. Otherwise as `Queue`."""
 
     def _init(self) -> None:
         self.queue = []
@@ -348,7 +366,7 @@ class PriorityQueue(Queue[T]):
 
 
 class LifoQueue(Queue[T]):
-    """Gives the last item first."""
+    """Gives the last item first. Otherwise as `Queue`."""
 
     def _init(self) -> None:
         self.queue = []

@@ -65,7 +65,7 @@ def test_no_more_than_size_run_at_once_and_spawn_waits_for_a_place(size: int) ->
     assert (pool.running(), pool.free(), pool.waiting()) == (0, size, 0)
 
 
-def test_those_who_wait_for_a_place_get_it_in_order_of_arrival() -> None:
+def test_spawners_that_wait_for_a_place_get_it_in_order_of_arrival() -> None:
     pool, order = GreenPool(1), list[int]()
     first = pool.spawn(sleep, 1)
     spawners = [spawn(pool.spawn_n, order.append, number) for number in range(4)]
@@ -99,7 +99,7 @@ def test_a_failure_of_one_is_its_own_and_its_place_is_free_again() -> None:
         try:
             raise KeyError("mine")
         except KeyError as error:
-            raise GreenletExit from error  # an end that nobody is told of
+            raise GreenletExit from error  # an end that is not reported
 
     for _ in range(3):
         with pytest.raises(GreenletExit):
@@ -424,7 +424,7 @@ def test_a_size_may_be_whatever_is_a_whole_number(size: Any, expected: int) -> N
 # -- waitall -----------------------------------------------------------------------------------------------------------
 
 
-def test_waitall_waits_for_those_who_wait_for_a_place_as_well(fake: Fake) -> None:
+def test_waitall_waits_for_those_that_had_to_wait_for_a_place_too(fake: Fake) -> None:
     pool = GreenPool(2)
     before = fake.clock.now()
     for _ in range(4):
