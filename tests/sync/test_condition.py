@@ -401,7 +401,7 @@ def test_a_waiter_that_is_killed_again_while_it_takes_the_lock_takes_it_all_the_
 
 
 def error_of(thread: GreenThread[Any]) -> BaseException | None:
-    thread._quiet = True
+    thread.quiet = True
     try:
         thread.wait()
     except BaseException as error:  # the result
