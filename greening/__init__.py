@@ -47,7 +47,8 @@ if TYPE_CHECKING:
     from greening.net.stream_server import StreamServer
     from greening.net.wrap_ssl import wrap_ssl
 
-__version__ = "0.1.0"
+# The version of the distribution as well: see pyproject.toml.
+__version__ = "0.1.0.dev0"
 
 # Fetched when they are asked for: `socket` and `ssl` are heavy, and most programs patch before they need them.
 _LAZY = {

@@ -3,8 +3,8 @@
 import pytest
 
 # threading, logging, subprocess: make locks that monkey_patch() could then only find again by searching.
-# ssl, asyncio, wrapt: cost more than all of greening; wrapt brings most of the others with it.
-UNWANTED = {"threading", "logging", "ssl", "subprocess", "asyncio", "wrapt"}
+# ssl, asyncio, importlib.metadata, wrapt: cost more than all of greening; wrapt brings most of the others with it.
+UNWANTED = {"threading", "logging", "ssl", "subprocess", "asyncio", "importlib.metadata", "wrapt"}
 
 PROGRAM = """
 import sys

@@ -4,11 +4,15 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+import greening
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -45,12 +49,25 @@ def test_the_wheel(compiler: str, tmp_path: Path, run_program) -> None:
     compiled = {name for name in files if name.startswith("greening/_accelerator.abi3") and name.endswith(".so")}
     assert len(compiled) == (compiler == "there")
     assert files == expected_files() | compiled
-    assert "-cp311-abi3-" in wheel.name
+    assert wheel.name.startswith(f"greening_toolkit-{greening.__version__}-cp311-abi3-")
     run_program(IN_THE_WHEEL, str(site), str(ROOT), compiler)
 
 
 def test_the_checkout_without_installing(run_program) -> None:
     run_program(IN_THE_CHECKOUT)
+
+
+def test_the_distribution_has_the_version_that_greening_says() -> None:
+    try:
+        assert version("greening-toolkit") == greening.__version__
+    except PackageNotFoundError:  # a checkout: what setuptools would read
+        config = tomllib.loads((ROOT / "pyproject.toml").read_text())
+        assert "version" not in config["project"]
+        assert "version" in config["project"]["dynamic"]
+        assert config["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "greening.__version__"}
+        source = (ROOT / "greening" / "__init__.py").read_text()
+        # Setuptools imports the package if this is no literal, and the dependencies are not there when it builds.
+        assert f'\n__version__ = "{greening.__version__}"\n' in source
 
 
 def build_wheel(folder: Path, environment: dict[str, str]) -> Path:
