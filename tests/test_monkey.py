@@ -271,6 +271,51 @@ assert driver.query() == "green", "it was imported already"
     assert "PatchError: the plugin 'my_plugin:missing' for 'driver' cannot be loaded" in done.stderr
 
 
+def test_a_plugin_that_is_on_the_path_twice_is_called_once(run_program, tmp_path) -> None:
+    """The same folder under two names, and an older release behind it."""
+    for folder, release in (("new", "My.Plugin-2.0.dist-info"), ("old", "my_plugin-1.0-py3.11.egg-info")):
+        (tmp_path / folder / release).mkdir(parents=True)
+        (tmp_path / folder / release / "entry_points.txt").write_text(f"[greening.patches]\ndriver = plugin:{folder}\n")
+        (tmp_path / folder / "plugin.py").write_text(f"calls = []\ndef {folder}(module): calls.append('{folder}')\n")
+    (tmp_path / "new" / "driver.py").touch()
+    run_program("""
+import sys
+sys.path[:0] = ["new", "./new", "old"]
+import greening
+greening.monkey_patch()
+import driver, plugin
+assert plugin.calls == ["new"]
+""")
+
+
+WRAPT_HOOK = """
+import wrapt
+
+def hook(module):
+    @wrapt.patch_function_wrapper(module, "Driver.query")
+    def query(wrapped, instance, args, kwargs):
+        return f"green after {wrapped(*args, **kwargs)} of {instance.name}"
+"""
+
+
+def test_a_hook_that_was_written_for_wrapt_is_a_plugin(run_program, tmp_path) -> None:
+    folder = tmp_path / "my_plugin-1.0.dist-info"
+    folder.mkdir()
+    (folder / "entry_points.txt").write_text("[greening.patches]\ndriver = my_plugin:hook\n")
+    (tmp_path / "my_plugin.py").write_text(WRAPT_HOOK)
+    (tmp_path / "driver.py").write_text("class Driver:\n  name = 'driver'\n  def query(self, n): return n\n")
+    run_program("""
+import sys
+sys.path.insert(0, ".")
+import greening
+greening.monkey_patch()
+assert "wrapt" not in sys.modules
+import driver
+assert driver.Driver().query(1) == "green after 1 of driver"
+assert driver.Driver.query.__name__ == "query"
+""")
+
+
 def test_the_start_is_quick(run_program) -> None:
     """An order of magnitude above what it takes; so that nobody lets a heavy import slip in unseen."""
     done = run_program("""

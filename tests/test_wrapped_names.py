@@ -7,7 +7,7 @@ import pytest
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["function", "wraps", "partial", "mock", "subclass"])
+@pytest.mark.parametrize("kind", ["function", "wraps", "partial", "mock", "wrapt", "subclass"])
 def test_everything_is_cooperative_and_unpatch_restores_the_wrappers(
     run_program: Callable[..., Any], kind: str
 ) -> None:

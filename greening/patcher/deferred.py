@@ -1,10 +1,11 @@
 """Call me when that module has been imported.
 
 Not wrapt's post-import hooks: `import wrapt` takes 120-160 ms and brings 170 modules with it, `asyncio` and `ssl` among
-them, which many programs never come to need. What is needed here is one finder at the head of `sys.meta_path` that lets
-the others find a watched module and wraps the loader they answer with. The wrapper is gone before the module's own code
-runs, so `__spec__`, `__loader__` and everything that reads them (importlib.resources, pickle, inspect, reload) meet
-what they would have met without us.
+them, which many programs never come to need. Its hooks run once, and cannot be cancelled; ours run again after a
+reload, until `unpatch`. What is needed here is one finder at the head of `sys.meta_path` that lets the others find a
+watched module and wraps the loader they answer with. The wrapper is gone before the module's own code runs, so
+`__spec__`, `__loader__` and everything that reads them (importlib.resources, pickle, inspect, reload) meet what they
+would have met without us.
 
 Hooks run in the importing thread, when the module's code has run and before `import` returns: other threads that import
 the module still wait. No lock of ours is held meanwhile.

@@ -3,7 +3,8 @@
     [greening.patches]
     psycopg2 = my_package.green:patch_psycopg2
 
-means: when psycopg2 is imported (now, if it is already) call `my_package.green.patch_psycopg2(psycopg2)`.
+means: when psycopg2 is imported (now, if it is already) call `my_package.green.patch_psycopg2(psycopg2)`. A hook for
+`wrapt.when_imported` has the same form, and `wrapt.wrap_function_wrapper` serves inside one: greening depends on wrapt.
 
 `importlib.metadata` is not asked: importing it takes 70-110 ms, and it parses everything. Looking for the group's name
 in the entry_points.txt files on `sys.path` takes about 25 us per installed distribution. Distributions inside zip files
@@ -39,15 +40,25 @@ def register(ledger: Ledger) -> None:
 
 
 def entry_points() -> Iterator[tuple[str, str]]:
-    """Name and value of every entry point of the group, in the order of `sys.path`."""
+    """Name and value of every entry point of the group, in the order of `sys.path`.
+
+    Of a distribution that is there twice the first counts, as in `importlib.metadata`.
+    """
+    seen: set[str] = set()
     for folder in dict.fromkeys(sys.path):
         try:
             names = os.listdir(folder or ".")
         except OSError:
             continue
         for name in names:
-            if name.endswith((".dist-info", ".egg-info")):
+            if name.endswith((".dist-info", ".egg-info")) and (known := _distribution(name)) not in seen:
+                seen.add(known)
                 yield from _entries(_read(os.path.join(folder, name, "entry_points.txt")))
+
+
+def _distribution(folder: str) -> str:
+    """The name in "My.Name-1.0.dist-info" or "My_Name.egg-info", as names are compared."""
+    return folder.rpartition(".")[0].partition("-")[0].lower().replace(".", "_")
 
 
 def _read(path: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+import wrapt
 
 from greening.errors import PatchError
 from greening.patcher.apply import apply_one
@@ -36,6 +37,10 @@ class ForeignThing:
         return self.real()
 
 
+def _call_through(wrapped: Any, instance: object, args: Any, kwargs: Any) -> Any:
+    return wrapped(*args, **kwargs)
+
+
 def wrapper_of(kind: str, real: type) -> Any:
     kinds: dict[str, Callable[[], Any]] = {
         "function": lambda: lambda *args: real(*args),
@@ -45,13 +50,27 @@ def wrapper_of(kind: str, real: type) -> Any:
         "object": lambda: ForeignThing(real),
         "subclass": lambda: type("Profiled", (real,), {}),
         "subclass of its name": lambda: type("Thing", (real,), {"__module__": real.__module__}),
+        "wrapt's wrapper": lambda: wrapt.FunctionWrapper(real, _call_through),
+        "wrapt's proxy": lambda: wrapt.CallableObjectProxy(real),
         "class": lambda: type("Thing", (), {"__new__": lambda cls, *args: real(*args)}),
     }
     return kinds[kind]()
 
 
 KINDS = pytest.mark.parametrize(
-    "kind", ["function", "wraps", "partial", "mock", "object", "subclass", "subclass of its name", "class"]
+    "kind",
+    [
+        "function",
+        "wraps",
+        "partial",
+        "mock",
+        "object",
+        "subclass",
+        "subclass of its name",
+        "wrapt's wrapper",
+        "wrapt's proxy",
+        "class",
+    ],
 )
 
 
@@ -177,6 +196,8 @@ def wrapped(kind: str, module: Any, real: Callable[[], str]) -> Any:
         return functools.partial(real)
     if kind == "mock":
         return Mock(wraps=real)
+    if kind == "wrapt":
+        return wrapt.FunctionWrapper(real, _call_through)
     if kind == "default":
         return lambda call=real: call()
     if kind == "object":
@@ -189,7 +210,7 @@ def wrapped(kind: str, module: Any, real: Callable[[], str]) -> Any:
 
 
 FUNCTION_KINDS = pytest.mark.parametrize(
-    "kind", ["closure", "wraps", "partial", "mock", "default", "object", "method", "global", "twice"]
+    "kind", ["closure", "wraps", "partial", "mock", "wrapt", "default", "object", "method", "global", "twice"]
 )
 
 

@@ -14,11 +14,14 @@ import threading
 import time
 from unittest.mock import Mock
 
+import wrapt
+
 WRAP = {
     "function": lambda real: lambda *args, **kwargs: real(*args, **kwargs),
     "wraps": lambda real: functools.wraps(real)(lambda *args, **kwargs: real(*args, **kwargs)),
     "partial": lambda real: functools.partial(real),
     "mock": lambda real: Mock(wraps=real),
+    "wrapt": lambda real: wrapt.FunctionWrapper(real, lambda wrapped, instance, args, kwargs: wrapped(*args, **kwargs)),
     "subclass": lambda real: type(real.__name__, (real,), {}) if isinstance(real, type) else real,
 }
 NAMES = {
