@@ -6,13 +6,12 @@ Decision: each hook says which room it belongs to. Before a fork the upper rooms
 afterwards the engine comes first.
 """
 
-import sys
 from collections.abc import Callable
 from operator import itemgetter
 from os import register_at_fork
-from typing import Any, Final
+from typing import Final
 
-from greening._core.unhandled import Unraisable
+from greening._core.unhandled import report_unraisable
 
 ENGINE: Final = 0
 THREADS: Final = 1
@@ -57,8 +56,7 @@ def _run(hooks: list[tuple[int, Hook]]) -> None:
         try:
             hook()
         except BaseException as error:  # noqa: BLE001  # as with the interpreter's hooks: the next one is needed, too
-            told: Any = Unraisable(error, "exception in a hook of fork", hook)
-            sys.unraisablehook(told)
+            report_unraisable(error, "exception in a hook of fork", hook)
 
 
 def _run_before() -> None:

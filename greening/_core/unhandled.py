@@ -20,16 +20,14 @@ def report_unhandled(error: BaseException, thread: Any) -> None:
     try:
         hook(_thread._ExceptHookArgs([type(error), error, error.__traceback__, owner]))
     except Exception as failure:  # noqa: BLE001  # a broken hook must not kill the hub
-        told: Any = Unraisable(failure, "exception in threading.excepthook", hook)
-        sys.unraisablehook(told)
+        report_unraisable(failure, "exception in threading.excepthook", hook)
 
 
-class Unraisable:
-    """The shape of `sys.UnraisableHookArgs`, which cannot be made from Python."""
-
-    def __init__(self, error: BaseException, message: str, culprit: Any) -> None:
-        self.exc_type = type(error)
-        self.exc_value = error
-        self.exc_traceback = error.__traceback__
-        self.err_msg = message
-        self.object = culprit
+def report_unraisable(error: BaseException, message: str, culprit: Any) -> None:
+    """Give `error`, which no caller can be told of, to `sys.unraisablehook`. Raises nothing that is an Exception."""
+    # The type has no name in any module; without it the interpreter's own hook does not take the arguments.
+    kind: Any = next(kind for kind in tuple.__subclasses__() if kind.__name__ == "UnraisableHookArgs")
+    try:
+        sys.unraisablehook(kind((type(error), error, error.__traceback__, message, culprit)))
+    except Exception as failure:  # noqa: BLE001  # a broken hook must not cost the caller what it does next
+        sys.__excepthook__(type(failure), failure, failure.__traceback__)

@@ -1,6 +1,7 @@
 """What happens around a fork, and in which order."""
 
 import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -47,6 +48,17 @@ def test_a_hook_that_raises_costs_the_next_one_nothing(log: list[str], monkeypat
     fork._run_in_child()
     assert log == ["net"]
     assert [str(report.exc_value) for report in told] == ["broken"]
+
+
+def test_a_hook_that_raises_costs_the_next_one_nothing_when_the_interpreter_itself_reports_it(
+    log: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.unraisablehook", sys.__unraisablehook__)
+    fork.on_child(fork.ENGINE, lambda: 1 // 0)
+    fork.on_child(fork.NET, lambda: log.append("net"))
+    fork._run_in_child()
+    assert log == ["net"]
+    assert "ZeroDivisionError" in capsys.readouterr().err
 
 
 def test_the_hooks_run_at_a_fork(log: list[str]) -> None:
