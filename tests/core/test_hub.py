@@ -8,11 +8,9 @@ from typing import Any
 
 import pytest
 
-from greening._compiled import accelerator
 from greening._core.current import current, get_hub, in_hub
 from greening._core.greenthread import kill, spawn, spawn_after
 from greening._core.hub import MIN_ROUND
-from greening._core.latecomers import Latecomers
 from greening._core.poller import IN
 from greening._core.task import DEAD, PARKED, TIMED_OUT, Task
 from greening._core.waiting import sleep, wait_readable, yield_now
@@ -85,121 +83,6 @@ def test_a_round_goes_on_while_there_is_time(fake: Fake[FakePoller], monkeypatch
     for thread in threads:
         thread.wait()
     assert len(looks) <= 2
-
-
-@pytest.mark.skipif(accelerator is not None, reason="rounds of a test's own clock are counted in turns there")
-def test_a_timer_waits_for_two_slices_however_many_tasks_compute(fake: Fake[FakePoller]) -> None:
-    slices = [0]
-    late: list[int] = []
-
-    def slice_of_work() -> None:
-        slices[0] += 1
-        fake.clock.advance(0.020)
-
-    def compute() -> None:
-        for _ in range(4):
-            slice_of_work()
-            sleep(0)
-
-    def read(fd: int) -> None:
-        wait_readable(fd)
-        slice_of_work()
-
-    def tick() -> None:
-        for _ in range(20):
-            due = fake.clock.now() + 0.010
-            sleep(0.010)
-            late.append(round((fake.clock.now() - due) / 0.020))
-
-    threads = [spawn(read, fd) for fd in range(100, 120)]
-    settle()
-    threads += [spawn(tick), *(spawn(compute) for _ in range(20))]
-    sleep(0)
-    for fd in range(100, 120):
-        fake.poller.fire(fd, IN)
-    for thread in threads:
-        thread.wait()
-    assert slices[0] == 20 * 5
-    assert max(late) <= 2
-
-
-def test_latecomers_have_every_other_slice_and_one_chance(fake: Fake[FakePoller]) -> None:
-    ready, latecomers = fake.hub.ready, Latecomers()
-    tasks = {name: Task(fake.hub) for name in "abcdetuv"}
-
-    def arrive(*names: str) -> None:
-        for name in names:
-            ready.append(tasks[name])
-
-    def order() -> str:
-        return "".join(name for task in list(ready) for name in tasks if tasks[name] is task)
-
-    def run(turns: int) -> None:
-        for _ in range(turns):
-            ready.popleft()
-        latecomers.round_ended(ready, turns, True)
-
-    arrive("a", "b", "c", "d", "u", "v", "t")
-    latecomers.timers_first(ready, 2, 1)
-    assert order() == "abcdtuv"
-    latecomers.let_pass(ready, 3)
-    assert order() == "tuvabcd"
-    run(1)
-    assert order() == "abcduv"
-    arrive("t")
-    latecomers.let_pass(ready, 1)
-    assert order() == "atbcduv"
-    run(1)
-    arrive("e")
-    latecomers.let_pass(ready, 1)
-    assert order() == "tebcduv"
-    ready.clear()
-
-
-@pytest.mark.skipif(accelerator is not None, reason="rounds of a test's own clock are counted in turns there")
-def test_latecomers_that_are_quick_do_not_wait_for_one_another(fake: Fake[FakePoller]) -> None:
-    """Beside one task that computes, each would be on time after its slice, and not after one for each of them."""
-    late: list[int] = []
-    computes = True
-
-    def compute() -> None:
-        while computes:
-            fake.clock.advance(0.020)
-            sleep(0)
-
-    def tick() -> None:
-        for _ in range(5):
-            due = fake.clock.now() + 0.010
-            sleep(0.010)
-            late.append(round((fake.clock.now() - due) / 0.020))
-
-    threads = [spawn(tick) for _ in range(4)]
-    settle()
-    computing = spawn(compute)
-    for thread in threads:
-        thread.wait()
-    computes = False
-    computing.wait()
-    assert max(late) <= 1
-
-
-def test_what_timers_wake_all_the_time_leaves_every_other_slice_to_the_others(fake: Fake[FakePoller]) -> None:
-    worked = {"timed": 0, "left over": 0}
-
-    def work(kind: str, seconds: float) -> None:
-        for _ in range(20):
-            sleep(seconds)
-            worked[kind] += 1
-            fake.clock.advance(0.020)
-
-    threads = [spawn(work, "timed", 0.001) for _ in range(3)]
-    threads += [spawn(work, "left over", 0) for _ in range(3)]
-    for thread in threads[3:]:
-        thread.wait()
-    assert worked["left over"] == 60
-    assert worked["timed"] <= 70
-    for thread in threads[:3]:
-        thread.wait()
 
 
 def test_a_task_that_only_yields_does_not_starve_the_loop(fake: Fake[FakePoller]) -> None:
@@ -349,72 +232,6 @@ def test_an_error_in_the_hub_reaches_main_and_the_loop_goes_on(fake: Fake[FakePo
 
 
 # Parking
-
-
-def test_one_wake_up_per_park(fake: Fake[FakePoller]) -> None:
-    def thread() -> list[object]:
-        me = current()
-        me.state = PARKED
-        got = [me.park()]
-        me.state = PARKED
-        with pytest.raises(LookupError, match="first"):
-            me.park()
-        return got
-
-    started = spawn(thread)
-    settle()
-    assert started.wake("first") is True
-    assert started.wake("second") is False
-    settle()
-    assert started.wake("third") is True
-    assert started.interrupt(LookupError("first")) is True, "before it runs, an error takes precedence"
-    assert started.interrupt(LookupError("second")) is False
-    assert started.wait() == ["first"]
-    assert started.wake() is False
-    assert started.interrupt(LookupError()) is False
-
-
-def test_a_deadline_and_a_wake_up(fake: Fake[FakePoller]) -> None:
-    def thread() -> list[object]:
-        me = current()
-        got = []
-        for seconds in (5, 1, 10):
-            me.state = PARKED
-            got.append(me.park(fake.clock.now() + seconds))
-        return got
-
-    started = spawn(thread)
-    settle()
-    started.wake("woken")
-    assert started.wait() == ["woken", TIMED_OUT, TIMED_OUT]
-    assert fake.clock.now() == 1011.0
-
-
-def test_one_timer_per_waiter_however_often_it_waits(fake: Fake[FakePoller]) -> None:
-    event = Event()
-
-    def waits() -> None:
-        for _ in range(500):
-            semaphore.acquire(timeout=60)
-
-    semaphore = Semaphore(0)
-    thread = spawn(waits)
-    settle()
-    for _ in range(500):
-        assert len(fake.hub.timers) <= 1
-        semaphore.release()
-        settle()
-    thread.wait()
-    event.send()
-    assert len(fake.hub.timers) == 0, "what has ended leaves no timer behind"
-
-
-def test_a_deadline_that_is_nan_leaves_the_task_running(fake: Fake[FakePoller]) -> None:
-    me = current()
-    me.state = PARKED
-    with pytest.raises(ValueError, match="nan"):
-        me.park(float("nan"))
-    assert spawn(lambda: 5).wait() == 5
 
 
 @pytest.mark.parametrize("timeout", ["1", object(), [1]])

@@ -1,0 +1,167 @@
+"""Sleeping, yielding, and waiting for descriptors that are not ours."""
+
+import errno
+import os
+from typing import Any
+
+import pytest
+
+from greening._core.critical import guard
+from greening._core.current import current
+from greening._core.greenthread import spawn
+from greening._core.poller import IN, OUT, ROOM_PAUSE
+from greening._core.task import PARKED
+from greening._core.waiting import (
+    forget_fd,
+    sleep,
+    wait_fd,
+    wait_for_room,
+    wait_readable,
+    wait_writable,
+    yield_now,
+)
+from greening._originals import allocate_lock, start_new_thread
+from greening.sync.event import Event
+from greening.testing import Fake, FakePoller, settle, wait_until_parked
+
+FD = 1007
+
+
+def test_a_sleep_lasts_as_long_as_it_says_and_lets_others_run(fake: Fake[FakePoller]) -> None:
+    others: list[int] = []
+    spawn(others.append, 1)
+    sleep(5)
+    assert fake.clock.now() == 1005.0
+    assert others == [1]
+
+
+def test_a_sleep_of_next_to_nothing_is_a_turn(fake: Fake[FakePoller]) -> None:
+    """There is no time between now and then that a float could tell."""
+    others: list[int] = []
+    spawn(others.append, 1)
+    sleep(1e-300)
+    assert fake.clock.now() == 1000.0
+    assert others == [1]
+
+
+@pytest.mark.parametrize("seconds", [0, 2])
+def test_code_that_interrupts_a_wait_may_sleep(fake: Fake[FakePoller], seconds: float) -> None:
+    me = current()
+    me.state = PARKED
+    sleep(seconds)
+    assert me.state == PARKED
+    assert me.wake("woken")
+    assert me.park() == "woken"
+
+
+def test_a_yield_lets_others_run_but_not_in_a_critical_step(fake: Fake[FakePoller]) -> None:
+    others: list[int] = []
+    spawn(others.append, 1)
+    with guard:
+        yield_now()
+    assert others == []
+    yield_now()
+    assert others == [1]
+
+
+def test_a_yield_in_the_hub_does_nothing(fake: Fake[FakePoller]) -> None:
+    fired: list[int] = []
+    fake.hub.call_at(fake.hub.now(), lambda: (yield_now(), fired.append(1)))
+    sleep(1)
+    assert fired == [1]
+    assert not fake.hub.stand_ins
+
+
+def test_a_descriptor_is_waited_for_in_either_direction(fake: Fake[FakePoller]) -> None:
+    reader, writer = spawn(wait_readable, FD), spawn(wait_writable, FD)
+    settle()
+    fake.poller.fire(FD, IN)
+    assert reader.wait() is True
+    assert not writer.dead
+    fake.poller.fire(FD, OUT)
+    assert writer.wait() is True
+    assert wait_readable(FD, 1) is False
+    assert wait_writable(FD, 0) is False
+
+
+def test_a_negative_descriptor_is_ebadf(fake: Fake[FakePoller]) -> None:
+    with pytest.raises(OSError) as caught:
+        wait_fd(-1, IN)
+    assert caught.value.errno == errno.EBADF
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.ENOMEM])
+def test_a_wait_that_the_poller_has_no_room_for_is_tried_again(fake: Fake[FakePoller], number: int) -> None:
+    fake.poller.refuse[FD] = OSError(number, "no room")
+    thread = spawn(wait_fd, FD, IN)
+    settle()
+    sleep(3 * ROOM_PAUSE)
+    assert not thread.dead
+    fake.poller.refuse.clear()
+    fake.poller.fire(FD, IN)
+    sleep(ROOM_PAUSE)
+    fake.poller.fire(FD, IN)
+    assert thread.wait() == IN
+
+
+def test_where_there_is_no_room_a_wait_ends_in_time_all_the_same(fake: Fake[FakePoller]) -> None:
+    fake.poller.refuse[FD] = OSError(errno.ENOSPC, "no room")
+    assert wait_fd(FD, IN, 2.5 * ROOM_PAUSE) == 0
+    assert fake.clock.now() == pytest.approx(1000 + 2.5 * ROOM_PAUSE)
+
+
+def test_what_else_the_poller_says_is_raised(fake: Fake[FakePoller]) -> None:
+    fake.poller.refuse[FD] = OSError(errno.EIO, "odd")
+    with pytest.raises(OSError, match="odd"):
+        wait_fd(FD, IN)
+
+
+def test_room_is_waited_for_until_the_deadline(fake: Fake[FakePoller]) -> None:
+    now = fake.clock.now()
+    assert wait_for_room(None)
+    assert fake.clock.now() == pytest.approx(now + ROOM_PAUSE)
+    assert wait_for_room(fake.clock.now() + 0.001)
+    assert not wait_for_room(fake.clock.now())
+
+
+def test_to_forget_a_descriptor_that_no_task_waits_for_does_nothing(fake: Fake[FakePoller]) -> None:
+    before = list(fake.poller.calls)
+    forget_fd(FD)
+    assert fake.poller.calls == before
+
+
+def test_a_waiter_in_another_os_thread_is_told_that_its_descriptor_is_closed() -> None:
+    reads, writes = os.pipe()
+    made: list[Any] = []
+    begun, done = allocate_lock(), Event()
+    begun.acquire()
+
+    def wait() -> object:
+        try:
+            return wait_readable(reads, 20)
+        except OSError as error:
+            return error.errno
+
+    def body() -> None:
+        thread = spawn(wait)
+        made.append(thread)
+        begun.release()
+        done.send(thread.wait())
+
+    start_new_thread(body, ())
+    begun.acquire()
+    wait_until_parked(made[0])
+    forget_fd(reads)
+    assert done.wait(20) == errno.EBADF
+    os.close(reads)
+    os.close(writes)
+
+
+def test_waiting_needs_an_open_descriptor() -> None:
+    reads, writes = os.pipe()
+    os.close(writes)
+    assert wait_readable(reads, 1), "the end of a file can be read"
+    os.close(reads)
+    with pytest.raises(OSError) as caught:
+        wait_fd(reads, IN)
+    assert caught.value.errno == errno.EBADF
