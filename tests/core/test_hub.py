@@ -21,7 +21,7 @@ from greening.sync.event import Event
 from greening.sync.lock import Lock
 from greening.sync.queue import Queue
 from greening.sync.semaphore import Semaphore
-from greening.testing import Fake, FakePoller, NothingWillHappen, fake_time, settle
+from greening.testing import Fake, FakePoller, NothingWillHappen, fake_hub, fake_time, settle
 
 FD = 1007
 
@@ -369,3 +369,51 @@ def test_the_hub_of_this_thread_is_one(fake: Fake[FakePoller]) -> None:
     assert current().hub is fake.hub
     assert spawn(get_hub).wait() is fake.hub
     assert sys.getrefcount(fake.hub) > 1
+
+
+def test_a_bell_without_edges_is_armed_again_when_it_was_heard() -> None:
+    with fake_hub(edge=False) as fake:
+        fd, event = fake.hub.wakeup.fileno(), Event()
+        fake.hub.post(lambda: event.send("posted"))
+        fake.poller.calls.clear()
+        fake.poller.fire(fd, IN)
+        assert event.wait() == "posted"
+        assert ("arm_once", fd, IN) in fake.poller.calls
+
+
+def test_a_task_may_be_posted(fake: Fake[FakePoller]) -> None:
+    ran: list[int] = []
+    thread = spawn(ran.append, 1)
+    fake.hub.ready.remove(thread)
+    fake.hub.post(thread)
+    thread.wait()
+    assert ran == [1]
+
+
+def test_where_there_is_no_memory_for_a_runner_main_is_told_and_the_others_go_on(
+    fake: Fake[FakePoller], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give = fake.hub._give_runner
+
+    def fail(task: Task) -> None:
+        monkeypatch.setattr(fake.hub, "_give_runner", give)
+        raise MemoryError
+
+    monkeypatch.setattr(fake.hub, "_give_runner", fail)
+    order: list[int] = []
+    threads = [spawn(order.append, n) for n in range(2)]
+    with pytest.raises(MemoryError):
+        Event().wait()
+    for thread in threads:
+        thread.wait()
+    assert order == [1, 0]
+
+
+def test_the_green_threads_that_have_begun_are_known(fake: Fake[FakePoller]) -> None:
+    threads = [spawn(sleep, 1) for _ in range(2)]
+    settle()
+    spawn(int)
+    assert set(fake.hub.tasks()) == set(threads)
+    for thread in threads:
+        thread.wait()
+    assert fake.hub.tasks() == []

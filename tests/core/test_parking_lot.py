@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from greening._core.critical import guard
 from greening._core.current import current
 from greening._core.greenthread import kill, spawn
 from greening._core.parking_lot import ParkingLot
-from greening._core.task import PARKED, READY, RUNNING, TIMED_OUT, Task
+from greening._core.task import DEAD, PARKED, READY, RUNNING, TIMED_OUT, Task
 from greening._core.waiting import sleep
 from greening._originals import allocate_lock, start_new_thread
 from greening.errors import GreenletExit
@@ -201,3 +202,27 @@ def test_an_os_thread_without_a_hub_that_was_woken_and_withdrew_blocks_in_its_ne
 
     assert in_os_thread(run) == (None, False)
     assert not lock._waiters
+
+
+def test_those_that_cannot_be_chosen_are_passed_over(fake: Fake[FakePoller]) -> None:
+    lot = ParkingLot()
+    tasks = {state: Task(fake.hub) for state in (DEAD, READY, PARKED)}
+    for state, task in tasks.items():
+        task.state = state
+        lot.enter(task)
+    with guard:
+        assert lot.choose("value") is tasks[PARKED]
+        assert lot.choose("value") is None
+    assert list(lot) == [tasks[READY]], "one whose time is up leaves by itself, a dead one never"
+    assert tasks[PARKED].value == "value"
+
+
+def test_unpark_all_leaves_those_that_leave_by_themselves(fake: Fake[FakePoller]) -> None:
+    lot = ParkingLot()
+    for state in (DEAD, READY):
+        task = Task(fake.hub)
+        task.state = state
+        lot.enter(task)
+    lot.unpark_all()
+    assert [task.state for task in lot] == [READY]
+    assert not fake.hub.ready

@@ -11,6 +11,7 @@ import pytest
 from greening._core.current import current
 from greening._core.greenthread import GreenThread, kill, spawn
 from greening._core.poller import ERR, HUP, IN, NVAL, OUT, PRI, RDHUP
+from greening._core.task import PARKED
 from greening._core.waiting import forget_fd, wait_fd, wait_readable, wait_writable
 from greening.testing import Fake, FakePoller, fake_hub, settle
 from greening.timeout import Timeout
@@ -351,3 +352,122 @@ def test_a_second_owner_that_cannot_be_armed_leaves_the_first_as_it_was(fake: Fa
         assert reg.owner is not None and reg.owner() is first
         assert reg.stream
         second.detach()
+
+
+# Two sockets with one number
+
+
+def test_a_second_socket_object_of_a_number_takes_its_registration_over(both: Fake[FakePoller]) -> None:
+    first, other = socket.socketpair()
+    second = socket.socket(fileno=first.fileno())
+    registry = both.hub.registry
+    reg = registry.socket(first.fileno(), first, True)
+    reg.drained = True
+    assert registry.socket(first.fileno(), second, True) is reg
+    assert reg.owner is not None and reg.owner() is second
+    assert (reg.drained, reg.stream) == (False, False), "no short read is trusted any more"
+    assert registry.socket(first.fileno(), second, True) is reg
+    second.detach()
+    first.close()
+    other.close()
+
+
+# Without edges each wait arms
+
+
+def test_a_socket_that_cannot_be_armed_for_a_wait_is_left() -> None:
+    with fake_hub(edge=False) as fake:
+        fake.poller.refuse[FD] = OSError(errno.EIO, "odd")
+        owner = Owner()
+        with pytest.raises(OSError, match="odd"):
+            wait_owned(owner)
+        assert not fake.hub.registry.waiting()
+        fake.poller.refuse[FD] = PermissionError(errno.EPERM, "always ready")
+        assert wait_owned(owner, IN | OUT) == IN | OUT
+        assert not fake.hub.registry.waiting()
+
+
+def test_what_is_waited_for_is_armed_again(both: Fake[FakePoller]) -> None:
+    thread = spawn(wait_owned, owner := Owner())
+    settle()
+    both.poller.calls.clear()
+    both.hub.registry.rearm()
+    name = "arm_edge" if both.poller.edge else "arm_once"
+    wakeup = both.hub.wakeup.fileno()
+    assert [call[:2] for call in both.poller.calls] == [(name, FD), (name, wakeup)]
+    both.poller.fire(FD, IN)
+    assert thread.wait() == IN
+    del owner
+
+
+# Several descriptors at once
+
+
+def wait_any(wants: list[tuple[int, int]], seconds: float | None = None) -> bool:
+    task = current()
+    deadline = None if seconds is None else task.hub.now() + seconds
+    return task.hub.registry.wait_any(task, wants, deadline)
+
+
+@pytest.mark.parametrize(("fd", "event"), [(FD, IN), (FD + 1, OUT), (FD + 1, HUP)])
+def test_the_first_event_of_several_descriptors_ends_a_wait(both: Fake[FakePoller], fd: int, event: int) -> None:
+    thread = spawn(wait_any, [(FD, IN), (FD + 1, OUT)])
+    settle()
+    both.poller.fire(fd, event)
+    assert thread.wait() is True
+    assert not both.hub.registry.waiting()
+    assert {FD, FD + 1}.isdisjoint(both.hub.regs)
+    assert {FD, FD + 1}.isdisjoint(both.poller.armed)
+
+
+@pytest.mark.parametrize("wants", [[], [(FD, IN), (FD + 1, OUT)]])
+def test_a_wait_for_several_descriptors_ends_in_time(both: Fake[FakePoller], wants: list[tuple[int, int]]) -> None:
+    assert wait_any(wants, 5) is False
+    assert both.clock.now() == 1005.0
+    assert not both.hub.registry.waiting()
+
+
+def test_closing_one_of_several_descriptors_ends_the_wait(both: Fake[FakePoller]) -> None:
+    thread = spawn(error_of, wait_any, [(FD, IN), (FD + 1, IN)])
+    settle()
+    forget_fd(FD + 1)
+    error = thread.wait()
+    assert isinstance(error, OSError) and error.errno == errno.EBADF
+    assert not both.hub.registry.waiting()
+
+
+def test_one_of_several_that_cannot_be_armed_leaves_nothing_of_the_others(both: Fake[FakePoller]) -> None:
+    both.poller.refuse[FD + 1] = OSError(errno.EBADF, "closed")
+    with pytest.raises(OSError, match="closed"):
+        wait_any([(FD, IN), (FD + 1, IN)])
+    assert not both.hub.registry.waiting()
+    assert FD not in both.poller.armed
+
+
+def test_a_file_that_is_always_ready_ends_no_wait_for_several(both: Fake[FakePoller]) -> None:
+    """What asks for it has looked before: it does not wait then."""
+    both.poller.refuse[FD] = PermissionError(errno.EPERM, "always ready")
+    assert wait_any([(FD, IN)], 1) is False
+    assert both.clock.now() == 1001.0
+
+
+def test_a_socket_that_is_gone_makes_room_for_a_raw_wait(fake: Fake[FakePoller]) -> None:
+    fake.hub.registry.socket(FD, owner := Owner(), True)
+    del owner
+    gc.collect()
+    thread = spawn(wait_readable, FD)
+    settle()
+    reg = fake.hub.regs[FD]
+    assert reg.owner is None
+    fake.poller.fire(FD, IN)
+    assert thread.wait() is True
+
+
+def test_code_that_interrupts_a_task_may_wait_for_a_socket(fake: Fake[FakePoller]) -> None:
+    me = current()
+    me.state = PARKED
+    fake.poller.fire(FD, IN)
+    owner = Owner()
+    assert wait_owned(owner) == IN
+    assert me.state == PARKED
+    me.cancel_park()

@@ -2,6 +2,8 @@
 
 import contextvars
 import gc
+import os
+import sys
 import weakref
 from collections.abc import Iterator
 from typing import Any
@@ -15,11 +17,21 @@ from greening._core.current import current, get_hub
 from greening._core.greenthread import getcurrent, spawn
 from greening._core.runner import MAX_IDLE
 from greening._core.waiting import sleep
+from greening.errors import GreenletExit
 from greening.sync.event import Event
 from greening.sync.lock import RLock
 from greening.testing import Fake, FakePoller, settle
 
 pytestmark = pytest.mark.usefixtures("fake")
+
+
+@pytest.fixture(autouse=True)
+def _a_tracer_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that measures coverage has a weak reference to each greenlet in which Python code runs."""
+    if sys.gettrace() is not None and module.accelerator is None:
+        count = module.getweakrefcount
+        monkeypatch.setattr(module, "getweakrefcount", lambda runner: max(0, count(runner) - 1))
+
 
 recycles = pytest.mark.skipif(MAX_IDLE == 0, reason="GREENING_RECYCLE=0")
 
@@ -338,3 +350,73 @@ def test_the_hub_survives_a_foreign_greenlet_whose_parent_has_ended(fake: Fake[F
     settle()
     assert order == ["child"]
     assert spawn(lambda: 5).wait() == 5
+
+
+# The end of a child that a green thread has forked
+
+
+class Exited(BaseException):
+    pass
+
+
+@pytest.fixture
+def exits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The status that the process would have ended with; it raises `Exited` instead."""
+    statuses: list[int] = []
+
+    def leave(status: int) -> None:
+        statuses.append(status)
+        raise Exited
+
+    monkeypatch.setattr(module, "os_exit", leave)
+    return statuses
+
+
+@pytest.mark.parametrize(
+    ("failure", "status"),
+    [
+        (None, 0),
+        (GreenletExit(), 0),
+        (LookupError("reported already"), 1),
+        (SystemExit(), 0),
+        (SystemExit(3), 3),
+        (SystemExit(256 + 5), 5),
+        (SystemExit(-1), 255),
+        (SystemExit("a message"), 1),
+    ],
+)
+def test_a_child_ends_as_a_program_does(
+    exits: list[int], capsys: pytest.CaptureFixture[str], failure: BaseException | None, status: int
+) -> None:
+    with pytest.raises(Exited):
+        module.end_of_forked_child(failure)
+    assert exits == [status]
+    assert capsys.readouterr().err == ("a message\n" if str(failure) == "a message" else "")
+
+
+def test_streams_that_cannot_be_flushed_are_left(exits: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[int] = []
+
+    class Stream:
+        def flush(self) -> None:
+            flushed.append(1)
+            raise OSError("broken")
+
+    monkeypatch.setattr(sys, "stdout", Stream())
+    monkeypatch.setattr(sys, "stderr", None)
+    with pytest.raises(Exited):
+        module.end_of_forked_child(SystemExit("nowhere to say it"))
+    assert exits == [1]
+    assert flushed == [1]
+
+
+def test_a_child_ends_with_the_green_thread_that_forked() -> None:
+    """Real descriptors: the hub of a test's own is not that of this process."""
+
+    def fork() -> int:
+        pid = os.fork()
+        if pid == 0:
+            raise SystemExit(3)
+        return pid
+
+    assert os.waitstatus_to_exitcode(os.waitpid(spawn(fork).wait(), 0)[1]) == 3

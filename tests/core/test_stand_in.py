@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("fake")
 
 
 def interrupted(code: Callable[[], Any]) -> tuple[Any, Any]:
-    """Run `code` when the running task is PARKED, and has not parked yet: what it returns, and what the park returns."""
+    """Run `code` while the running task is PARKED, and has not parked: what it returns, and what the park returns."""
     me = current()
     me.state = PARKED
     inner = code()

@@ -239,3 +239,22 @@ def test_a_wake_up_from_another_os_thread_is_posted(fake: Fake[FakePoller], in_o
     assert in_os_thread(thread.wake, "from afar")
     assert thread not in fake.hub.ready
     assert thread.wait() == "from afar"
+
+
+def test_an_error_that_foreign_code_throws_into_a_greenlet_that_waits_ends_the_wait(fake: Fake[FakePoller]) -> None:
+    event = Event()
+    thread = spawn(event.wait)
+    settle()
+    glet: Any = thread.greenlet
+
+    def throw() -> None:
+        me = current()
+        me.state = READY
+        fake.hub.ready.append(me)  # or nothing would come back here
+        glet.throw(GreenletExit("from afar"))
+
+    spawn(throw).wait()
+    with pytest.raises(GreenletExit, match="from afar"):
+        thread.wait()
+    event.send()
+    assert not fake.hub.ready

@@ -129,3 +129,40 @@ def test_a_time_to_wait_must_not_be_nan() -> None:
     with pytest.raises(ValueError, match="nan"):
         deadline_after(1.0, math.nan)
     assert deadline_after(1.0, math.inf) == math.inf
+
+
+def test_an_heir_gets_the_timers_of_one_alone() -> None:
+    heap, heir = TimerHeap(), TimerHeap()
+    mine, other = object(), object()
+    late, soon = heap.add(9, name, mine, 1), heap.add(3, name, mine)
+    gone = heap.add(1, name, mine)
+    gone.cancel()
+    others = [heap.add(2, name, other), heap.add(4, name)]
+    heap.hand_over(heir, mine)
+    assert len(heap) == 0
+    assert heap.next_deadline() is None
+    assert (len(heir), heir.next_deadline()) == (2, 3)
+    assert soon.pending and late.pending
+    assert not any(timer.pending for timer in others)
+    late.cancel()
+    assert len(heir) == 1, "they know where they belong"
+    heir.add(3, name, "later")
+    assert heir.pop_due(3) is soon, "the order of adding goes on"
+
+
+def test_a_heap_that_is_cleared_forgets_its_timers() -> None:
+    heap = TimerHeap()
+    timers = [heap.add(when, name, "x") for when in range(3)]
+    timers[0].cancel()
+    heap.clear()
+    assert len(heap) == 0
+    assert not any(timer.pending for timer in timers)
+    timers[1].cancel()
+    assert len(heap) == 0
+
+
+def test_a_cancelled_timer_that_is_called_all_the_same_does_nothing() -> None:
+    """Its call may have been taken out, and not made yet."""
+    timer = TimerHeap().add(1, name, "x")
+    timer.cancel()
+    assert timer.call(*timer.args) is None
