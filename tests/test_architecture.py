@@ -523,3 +523,9 @@ def test_files_are_not_crumbs() -> None:
         and len(path.read_text(encoding="utf-8").splitlines()) < MIN_FILE_LINES
     }
     expect_listed(small, MAY_BE_SMALL, "fold it into the file that it belongs to")
+
+
+def test_every_file_of_the_engine_has_its_test_file() -> None:
+    sources = {path.stem for path in (ROOT / "greening" / "_core").glob("*.py")} - {"__init__"}
+    tests = {path.stem.removeprefix("test_") for path in (ROOT / "tests" / "core").glob("test_*.py")}
+    assert sources - tests == set()

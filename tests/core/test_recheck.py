@@ -8,13 +8,16 @@ from typing import Any
 
 import pytest
 
-from greening._core.current import get_hub
-from greening._core.greenthread import spawn
-from greening._core.poller import IN
-from greening._core.recheck import recheck
+from greening._core import recheck as module
+from greening._core.current import current, get_hub
+from greening._core.greenthread import GreenThread, spawn
+from greening._core.poller import IN, OUT
+from greening._core.recheck import AFTER, recheck, schedule_recheck
 from greening._core.registration import Registration
+from greening._core.task import PARKED
 from greening._core.waiting import sleep, yield_now
 from greening.net.socket import GreenSocket
+from greening.testing import Fake, FakePoller, settle
 from greening.timeout import Timeout
 
 Pair = tuple[GreenSocket, GreenSocket]
@@ -124,3 +127,86 @@ def test_sockets_that_are_not_tcp_are_never_doubted() -> None:
             other.sendall(b"x")
             assert reader.wait() == b"x"
         assert len(get_hub().registry.to_recheck) == before
+
+
+# The look itself, with what poll(2) says made up
+
+FD = 1007
+
+
+def read_short(fake: Fake[FakePoller], fd: int = FD) -> Registration:
+    """A registration whose last read came back short."""
+    reg = fake.hub.regs[fd] = Registration(fd, None, True, True)
+    reg.drained = True
+    return reg
+
+
+def parked_in(reg: Registration) -> GreenThread[Any]:
+    def wait() -> Any:
+        me = current()
+        me.state = PARKED
+        reg.enter(me, IN)
+        return me.park()
+
+    thread = spawn(wait)
+    settle()
+    return thread
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, *answers: list[tuple[int, int]]) -> list[list[tuple[int, int]]]:
+    """What the next calls of poll(2) return; the last for ever. Returns what is left of it."""
+    left = list(answers)
+
+    class Poll:
+        def register(self, fd: int, mask: int) -> None:
+            assert mask == IN | OUT
+
+        def poll(self, timeout: int) -> list[tuple[int, int]]:
+            return left.pop(0) if len(left) > 1 else left[0]
+
+    monkeypatch.setattr(module, "_poll", Poll)
+    return left
+
+
+def test_all_reads_of_a_moment_are_looked_at_together_and_once(fake: Fake[FakePoller]) -> None:
+    registry = fake.hub.registry
+    regs = [read_short(fake, FD + n) for n in range(2)]
+    for reg in regs:
+        schedule_recheck(fake.hub, reg)
+    assert registry.to_recheck == [], "a hub of a test's own does not look again"
+    registry.rechecks = True
+    for reg in (*regs, *regs):
+        schedule_recheck(fake.hub, reg)
+    assert registry.to_recheck == regs
+    assert len(fake.hub.timers) == 1
+    sleep(AFTER)
+    assert registry.to_recheck == []
+    assert not any(reg.recheck_due for reg in regs)
+    fake.hub.regs.clear()
+
+
+def test_a_look_that_a_signal_interrupted_is_repeated(fake: Fake[FakePoller], monkeypatch: pytest.MonkeyPatch) -> None:
+    reg = read_short(fake)
+    thread = parked_in(reg)
+    fake.hub.registry.to_recheck = [reg]
+    answer(monkeypatch, [], [], [(FD, IN | OUT)])
+    recheck(fake.hub)
+    assert thread.wait() == IN
+    assert not reg.stream
+    fake.hub.regs.clear()
+
+
+@pytest.mark.parametrize("seen", [[], [(FD, OUT)]])
+def test_where_nothing_is_found_the_reader_waits_on(
+    fake: Fake[FakePoller], monkeypatch: pytest.MonkeyPatch, seen: list[tuple[int, int]]
+) -> None:
+    reg = read_short(fake)
+    thread = parked_in(reg)
+    fake.hub.registry.to_recheck = [reg]
+    answer(monkeypatch, seen)
+    recheck(fake.hub)
+    settle()
+    assert not thread.dead
+    assert reg.stream
+    thread.kill()
+    fake.hub.regs.clear()

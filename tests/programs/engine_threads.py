@@ -14,6 +14,7 @@ from greening import Condition, Event, GreenletExit, Lock, Queue, RLock, Semapho
 from greening._core.current import get_hub, hubs
 from greening._core.waiting import forget_fd, wait_readable
 from greening._originals import start_new_thread
+from greening.testing import wait_until_parked
 
 SEED = int(os.environ.get("SEED", "7"))
 
@@ -103,18 +104,25 @@ def what_is_parked_in_a_thread_that_ends_is_killed_and_takes_nothing_with_it() -
 
 
 def who_waits_for_it_elsewhere_is_told_when_the_thread_ends() -> None:
-    started = Event()
+    started, end = Event(), Event()
 
     def body() -> None:
         started.send(spawn(sleep, 1000))
-        sleep(0.02)
+        end.wait()
+
+    def wait_for_it() -> str:
+        try:
+            started.wait().wait(5)
+        except GreenletExit:
+            return "told"
+        raise AssertionError("it cannot have ended")
 
     in_os_thread(body)
-    try:
-        started.wait().wait(5)
-        raise AssertionError("it cannot have ended")
-    except GreenletExit:
-        pass
+    started.wait()
+    waiter = spawn(wait_for_it)
+    wait_until_parked(waiter)
+    end.send()
+    assert waiter.wait() == "told"
 
 
 def killed_from_another_os_thread() -> None:
@@ -123,7 +131,6 @@ def killed_from_another_os_thread() -> None:
         thread.link(linked.append)
         made.send(thread)
         go.wait()
-        sleep(0.001)
 
     for start in (lambda: spawn(sleep, 1000), lambda: greening.spawn_after(1000, int), lambda: spawn(sleep, 0)):
         made, go, linked = Event(), Event(), []
@@ -141,18 +148,17 @@ def killed_from_another_os_thread() -> None:
 
 def closing_wakes_a_reader_in_another_os_thread() -> None:
     reads, writes = os.pipe()
-    parked = Event()
+    begun = Event()
 
     def body() -> object:
-        parked.send()
+        begun.send(greening.getcurrent())
         try:
             return wait_readable(reads, 5)
         except OSError as error:
             return error.errno
 
     done = in_os_thread(body)
-    parked.wait()
-    sleep(0.01)
+    wait_until_parked(begun.wait())
     forget_fd(reads)
     assert done.wait(5) == 9
     os.close(reads)
