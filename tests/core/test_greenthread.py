@@ -35,10 +35,6 @@ def test_one_that_has_ended_can_be_made(fake: Fake[FakePoller]) -> None:
     assert not fake.hub.ready
 
 
-def test_the_function_that_stands_for_none_does_nothing() -> None:
-    assert greenthread._nobody() is None  # type: ignore[func-returns-value]  # it does nothing
-
-
 def test_one_that_has_ended_cannot_be_lost(fake: Fake[FakePoller]) -> None:
     thread = spawn(int, 5)
     thread.wait()

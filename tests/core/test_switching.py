@@ -55,7 +55,6 @@ def test_a_task_that_parks_switches_to_the_next_without_the_hub(fake: Fake[FakeP
     """Runners that are idle take what has not begun."""
     for thread in [spawn(sleep, 0) for _ in range(3)]:
         thread.wait()
-    idle = len(fake.hub.idle)
     order: list[int] = []
     fake.hub.begin_round(100)
     threads = [spawn(order.append, n) for n in range(3)]
@@ -63,7 +62,6 @@ def test_a_task_that_parks_switches_to_the_next_without_the_hub(fake: Fake[FakeP
     last = spawn(event.send)
     event.wait()
     assert order == [0, 1, 2]
-    assert len(fake.hub.idle) == idle or accelerator is not None
     for thread in [*threads, last]:
         thread.wait()
 
