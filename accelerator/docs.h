@@ -4,23 +4,23 @@
     "rest_collector($module)\n" \
     "--\n" \
     "\n" \
-    "Have the garbage collector rest until `wake_collector` was called as often. Thread-safe."
+    "Switch the garbage collector off until `wake_collector` has been called as often as this. Thread-safe."
 
 #define DOC_wake_collector \
     "wake_collector($module)\n" \
     "--\n" \
     "\n" \
-    "Undo one `rest_collector`."
+    "Undo one `rest_collector`. The last one switches the collector on, if it was on before."
 
 #define DOC_wake_collector_for_good \
     "wake_collector_for_good($module)\n" \
     "--\n" \
     "\n" \
-    "In the child of a fork, and at the end: what had the collector rest stayed behind, and will not undo it."
+    "Undo every `rest_collector`: in the child of a fork, and at the interpreter's end, its callers cannot."
 
 #define NAME_Guard "greening._core.critical.Guard"
 #define DOC_Guard \
-    "A re-entrant lock between OS threads that has the collector rest while it is held."
+    "A re-entrant lock between OS threads. While it is held, the garbage collector rests."
 #define DOC_Guard___init__ \
     "__init__($self)\n" \
     "--\n" \
@@ -42,7 +42,7 @@
     "give_away($self)\n" \
     "--\n" \
     "\n" \
-    "Leave all critical steps of the calling OS thread; returns what `take_back` needs."
+    "Leave all critical steps of the calling OS thread, and return what `take_back` needs."
 #define DOC_Guard_take_back \
     "take_back($self, depth)\n" \
     "--\n" \
@@ -52,30 +52,31 @@
     "after_fork($self)\n" \
     "--\n" \
     "\n" \
-    "In the child: other OS threads were in critical steps, and are not here."
+    "In the child of a fork: free it. An OS thread that held it is not here."
 
 #define DOC_fairness_tick \
     "fairness_tick($module)\n" \
     "--\n" \
     "\n" \
-    "A call that may wait is about to be tried: let the others run first when the slice is over. Thread-safe.\n" \
+    "Let others run if the slice is over. Call it before a call that may wait is tried. Thread-safe.\n" \
     "\n" \
-    "It is no point of interruption: see `Task.pass_turn`. In the hub, in a critical step and in an OS thread without a\n" \
-    "hub it does nothing."
+    "The next park raises an error that comes meanwhile: see `Task.pass_turn`. In the hub, in a critical step and in an\n" \
+    "OS thread without a hub it does nothing."
 
 #define DOC_begin_slice \
     "begin_slice($module)\n" \
     "--\n" \
     "\n" \
-    "There is no need to look before another slice is over."
+    "Begin a slice: nothing is checked before it is over."
 
 #define DOC_spawn \
     "spawn($module, func, /, *args, **kwargs)\n" \
     "--\n" \
     "\n" \
-    "Have `func(*args, **kwargs)` run concurrently. It starts when the caller next yields, in the order of spawning.\n" \
+    "Have `func(*args, **kwargs)` run concurrently. It starts when the caller next lets others run.\n" \
     "\n" \
-    "It runs in a copy of the caller's `contextvars` context. Its exception is reported and raised again by `wait`.\n" \
+    "Green threads start in the order of spawning. It runs in a copy of the caller's `contextvars` context. Its exception\n" \
+    "is reported, and `wait` raises it again.\n" \
     "\n" \
     "Args:\n" \
     "    func: what to run, with the arguments that follow.\n" \
@@ -89,22 +90,22 @@
     "spawn_n($module, func, /, *args, **kwargs)\n" \
     "--\n" \
     "\n" \
-    "Like `spawn`, for when the result does not matter.\n" \
+    "Like `spawn`, for when the result does not matter. Difference from eventlet's: it returns a green thread.\n" \
     "\n" \
     "Raises:\n" \
     "    TypeError: `func` is not callable."
 
 #define NAME_LotOps "greening._core.parking_lot.LotOps"
 #define DOC_LotOps \
-    "What is done with a lot all the time."
+    "What every lot does all the time. `ParkingLot` adds the rest."
 #define DOC_LotOps_enter \
     "enter($self, task=None)\n" \
     "--\n" \
     "\n" \
-    "Say that the running task waits here. `wait` or `withdraw` comes next: see above for the guard.\n" \
+    "Enter the running task. Call `wait` or `withdraw` next. See above for the guard.\n" \
     "\n" \
     "Args:\n" \
-    "    task: one that waits already, in another lot, and waits here as well.\n" \
+    "    task: a task that is PARKED already, and waits here as well.\n" \
     "Returns:\n" \
     "    The task that waits: the running one, or its stand-in (see stand_in)."
 #define DOC_LotOps_wait \
@@ -115,8 +116,8 @@
     "\n" \
     "Args:\n" \
     "    timeout: seconds from now, or None: no limit.\n" \
-    "    on_abandon: called with the value that `task` had been chosen for when it is interrupted before it could\n" \
-    "        run, to pass that on. None: every waiter is chosen, or none.\n" \
+    "    on_abandon: if `task` was chosen, and is interrupted before it runs, called with the value, to pass it on.\n" \
+    "        None: all waiters are chosen together.\n" \
     "Returns:\n" \
     "    The value, or TIMED_OUT.\n" \
     "Raises:\n" \
@@ -125,12 +126,12 @@
     "park($self, timeout=None, on_abandon=None)\n" \
     "--\n" \
     "\n" \
-    "`enter` and `wait`, for a caller that has nothing to look at in between."
+    "`enter` and `wait`, for a caller that has nothing to check in between."
 #define DOC_LotOps_choose \
     "choose($self, value=None)\n" \
     "--\n" \
     "\n" \
-    "Choose the first task that waits. It will be resumed with `value`, once `resume` is called for it.\n" \
+    "Choose the first task that waits. `resume` then has it run, with `value`.\n" \
     "\n" \
     "Call both under one `guard`."
 #define DOC_LotOps_unpark \
@@ -147,7 +148,7 @@
     "leave($self, task)\n" \
     "--\n" \
     "\n" \
-    "Take `task` out. False: it is not in there any more, it has been chosen. Thread-safe."
+    "Take `task` out. False: it is not in the lot any more, since it was chosen. Thread-safe."
 
 #define DOC_resume \
     "resume($module, task)\n" \
@@ -157,7 +158,7 @@
 
 #define NAME_RegistrationOps "greening._core.registration.RegistrationOps"
 #define DOC_RegistrationOps \
-    "What is done for every wait. See `Registration`, which is the whole."
+    "What every wait does. `Registration` adds the rest."
 #define DOC_RegistrationOps_wanted \
     "wanted($self)\n" \
     "--\n" \
@@ -172,17 +173,17 @@
     "enter_unless_news($self, task, mask)\n" \
     "--\n" \
     "\n" \
-    "Make `task` PARKED, and `enter`. False, and nothing else: an event has come since the last try began."
+    "Make `task` PARKED, and `enter`. False: it must not wait: an event has come since the last try began."
 #define DOC_RegistrationOps_leave \
     "leave($self, task)\n" \
     "--\n" \
     "\n" \
-    "`task` waits no longer, in whichever direction it did."
+    "`task` waits no longer, in either direction."
 #define DOC_RegistrationOps_take_news \
     "take_news($self, mask)\n" \
     "--\n" \
     "\n" \
-    "Whether an event of `mask` has come since the last try began. From now on, it has not."
+    "Whether an event of `mask` has come since the last try began. A new try begins now."
 
 #define DOC_dispatch \
     "dispatch($module, registry, events)\n" \
@@ -192,12 +193,12 @@
 
 #define NAME_HubOps "greening._core.switching.HubOps"
 #define DOC_HubOps \
-    "What happens in every hub all the time. See `Hub`, which is the whole.\n" \
+    "What every hub does all the time. `Hub` adds the rest.\n" \
     "\n" \
     "Attributes:\n" \
-    "    ready: runnable tasks, in order. There from the start, and always the same object.\n" \
+    "    ready: runnable tasks, in order. Always the same object.\n" \
     "    round_end, slice_end: hub time in seconds. (The accelerator keeps its own.)\n" \
-    "    looked_up: hub time at which this OS thread's time on the processor was looked up; used_then: what it was.\n" \
+    "    looked_up: hub time at which this OS thread's CPU time was read last; used_then: that CPU time, in seconds.\n" \
     "    unused: seconds without the processor since a slice was used up."
 #define DOC_HubOps___new__ \
     "__new__($self, *args, **kwargs)\n" \
@@ -212,36 +213,36 @@
     "turn_begins($self)\n" \
     "--\n" \
     "\n" \
-    "Whether the round goes on, by the count and by the time. If so, what runs next has a slice of its own."
+    "Whether the round goes on, by count and by time. If so, the next task begins a new slice."
 #define DOC_HubOps__start_first \
     "_start_first($self)\n" \
     "--\n" \
     "\n" \
-    "Take the first runnable task and give it an idle runner. None: there is none, or the task is dead."
+    "Take the first runnable task and give it an idle runner. None: one of both is missing, or it is dead."
 #define DOC_HubOps_begin_round \
     "begin_round($self, turns)\n" \
     "--\n" \
     "\n" \
-    "From now on the runnable tasks have their turns, until a number of switches or the time is used up."
+    "Begin a round of runnable tasks. It ends after `turns` switches, or when its time is used up."
 #define DOC_HubOps_rest \
     "rest($self)\n" \
     "--\n" \
     "\n" \
-    "Have the garbage collector rest, if it does not yet, until `work`: see critical."
+    "Let the garbage collector rest until `work`. Idempotent. See critical."
 #define DOC_HubOps_work \
     "work($self)\n" \
     "--\n" \
     "\n" \
-    "Undo `rest`, if that is not done yet."
+    "Undo `rest`. Idempotent."
 #define DOC_HubOps_begin_slice \
     "begin_slice($self, now)\n" \
     "--\n" \
     "\n" \
-    "What runs from `now` on has a slice of its own: see fairness."
+    "The running task begins a new slice at `now`: see fairness."
 
 #define NAME_TaskOps "greening._core.task.TaskOps"
 #define DOC_TaskOps \
-    "What happens to every task all the time: it parks, and is woken. See `Task`, which is the whole."
+    "What every task does all the time: it parks, and is woken. `Task` adds the rest."
 #define DOC_TaskOps_wake \
     "wake($self, value=None)\n" \
     "--\n" \
@@ -251,18 +252,18 @@
     "park($self, deadline=None)\n" \
     "--\n" \
     "\n" \
-    "Let others run until this task, which must be a running one in state PARKED or READY, is woken.\n" \
+    "Let others run until this task is woken. It must be the running one, in state PARKED or READY.\n" \
     "\n" \
     "Args:\n" \
     "    deadline: absolute hub time in seconds, or None: no limit.\n" \
     "Returns:\n" \
     "    The waker's value, or TIMED_OUT.\n" \
     "Raises:\n" \
-    "    whatever `interrupt` was given. The value of a waker that came before stays in `value`."
+    "    the error that `interrupt` was given. The value of an earlier waker stays in `value`."
 
 #define NAME_ThreadOps "greening._core.thread_ops.ThreadOps"
 #define DOC_ThreadOps \
-    "What happens to every green thread. See `GreenThread`, which is the whole."
+    "What every green thread does. `GreenThread` adds the rest."
 #define DOC_ThreadOps___init__ \
     "__init__($self, hub, func, args, kwargs)\n" \
     "--\n" \
@@ -276,16 +277,15 @@
     "_settle($self)\n" \
     "--\n" \
     "\n" \
-    "The function has ended: wake the waiters, call the links, free what is left. Links and finalisers may\n" \
-    "park."
+    "The function has ended: wake the waiters, call the links, free the rest. Links and finalisers may park."
 #define DOC_ThreadOps_wait \
     "wait($self, timeout=None)\n" \
     "--\n" \
     "\n" \
-    "Park until it has ended. Any number of waiters, any number of times.\n" \
+    "Park until it has ended. Any number of waiters, any number of times. Thread-safe.\n" \
     "\n" \
     "Args:\n" \
-    "    timeout: seconds; None: no limit.\n" \
+    "    timeout: seconds from now; None: no limit.\n" \
     "Returns:\n" \
     "    What the function returned.\n" \
     "Raises:\n" \
@@ -302,6 +302,7 @@
     "    seconds: relative, monotonic time.\n" \
     "Raises:\n" \
     "    TypeError, ValueError, OverflowError: not a real number; nan; an integer that is too large.\n" \
+    "    Whatever interrupts it: a kill, a Timeout.\n" \
     "Difference from `time.sleep`: negative is 0, as in eventlet; the default is 0."
 
 #define DOC_socket_recv \
@@ -357,7 +358,7 @@
 
 #define NAME_LocalOps "greening.sync.local.LocalOps"
 #define DOC_LocalOps \
-    "What happens at every access to an attribute. See `local`, which is the whole."
+    "What every access to an attribute does. `local` adds the rest."
 #define DOC_LocalOps___getattribute__ \
     "__getattribute__($self, name)\n" \
     "--\n" \
@@ -373,7 +374,7 @@
 
 #define NAME_LockOps "greening.sync.lock.LockOps"
 #define DOC_LockOps \
-    "What a Lock does when nothing has to wait. See `Lock`, which is the whole."
+    "What a Lock does when no task has to wait. `Lock` adds the rest."
 #define DOC_LockOps_acquire \
     "acquire($self, blocking=True, timeout=-1)\n" \
     "--\n" \
@@ -386,7 +387,7 @@
     "Returns:\n" \
     "    True when it was taken.\n" \
     "Raises:\n" \
-    "    ValueError, OverflowError: as the stdlib's."
+    "    TypeError, ValueError, OverflowError: as the stdlib's."
 #define DOC_LockOps_acquire_lock \
     "acquire_lock($self, blocking=True, timeout=-1)\n" \
     "--\n" \
@@ -426,7 +427,7 @@
 
 #define NAME_RLockOps "greening.sync.lock.RLockOps"
 #define DOC_RLockOps \
-    "What an RLock does when nothing has to wait. See `RLock`, which is the whole."
+    "What an RLock does when no task has to wait. `RLock` adds the rest."
 #define DOC_RLockOps_acquire \
     "acquire($self, blocking=True, timeout=-1)\n" \
     "--\n" \
@@ -463,7 +464,7 @@
 
 #define NAME_SemaphoreOps "greening.sync.semaphore.SemaphoreOps"
 #define DOC_SemaphoreOps \
-    "What a semaphore does when nothing has to wait. See `Semaphore`, which is the whole."
+    "What a semaphore does when no task has to wait. `Semaphore` adds the rest."
 #define DOC_SemaphoreOps_acquire \
     "acquire($self, blocking=True, timeout=None)\n" \
     "--\n" \
@@ -481,7 +482,7 @@
     "release($self)\n" \
     "--\n" \
     "\n" \
-    "Give a permit back: to the first waiter, if any. Never switches.\n" \
+    "Give a permit to the first waiter; if there is none, back. Never switches.\n" \
     "\n" \
     "Returns:\n" \
     "    True (eventlet's convention)."

@@ -2,10 +2,10 @@
 
 `GREENING_PURE=1` in the environment: do without. The Python source is the reference and complete (PEP 399).
 
-This is the one place where the choice is made. `@double` before a class or a function means: take the accelerator's of
-the same name instead, if there is an accelerator. What the compiled one does not do itself - rare cases, errors - it
-asks of its Python twin, the one that stands in the source. scripts/docs_of_doubles writes the docstrings and signatures
-of the twins to accelerator/docs.h.
+This is the one place where the choice is made. `@double` before a class or a function means: if there is an
+accelerator, take its double of the same name. The double does the frequent case, and leaves rare cases and errors to
+its twin, the decorated Python code. scripts/docs_of_doubles writes the docstrings and signatures of the twins to
+accelerator/docs.h.
 """
 
 import os
@@ -14,13 +14,13 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-# Typed as Any: what is asked of it stands beside the Python code that it doubles.
+# Typed as Any: the Python code that it doubles has the types.
 accelerator: Any = None
 why_not = "GREENING_PURE is set"
 
 if os.environ.get("GREENING_PURE", "0") in ("", "0"):
     try:
-        # By name: it is a file beside this one, when it is there at all.
+        # By name: the file may not exist.
         accelerator, why_not = import_module("greening._accelerator"), ""
     except ImportError as error:
         why_not = f"it was not built, or does not fit: {error}"

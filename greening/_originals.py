@@ -1,8 +1,8 @@
 """The stdlib's own callables, bound once, before anything is patched.
 
-Law of this file: everything the engine calls of the stdlib is bound here by name, so that patching the stdlib never
-changes the engine under its own feet. It imports nothing that a user could want to import for the first time after
-patching (`threading`, `logging`, `ssl`, `subprocess`, `asyncio`).
+Law of this file: it binds by name every stdlib callable that greening calls and that may be patched, so that patching
+never changes greening itself. It imports nothing that a user could want to import for the first time after patching
+(`threading`, `logging`, `ssl`, `subprocess`, `asyncio`).
 """
 
 import _signal

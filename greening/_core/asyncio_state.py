@@ -1,8 +1,7 @@
-"""What asyncio keeps once per OS thread - the running loop, the current task, the hooks for asynchronous generators -
-belongs to one greenlet here, and to none while that greenlet is parked.
+"""What asyncio keeps once per OS thread: the running loop, the current task, the hooks for asynchronous generators.
 
-The engine knows nothing of asyncio: it asks `busy` at every park, which is None until patches/asyncio.py installs it.
-Without a running loop that costs one C call.
+Here it belongs to one greenlet, and to none while that greenlet is parked. The engine knows nothing of asyncio: each
+park calls `busy`, which is None until patches/asyncio.py sets it. Without a running loop that costs one C call.
 """
 
 from collections.abc import Callable
@@ -12,10 +11,10 @@ from greening._compiled import accelerator
 
 
 class AsyncioState:
-    """The process-wide switchboard.
+    """The functions that move that state, for the whole process.
 
-    busy: returns the running loop of this OS thread, or None. None itself: asyncio is not loaded.
-    save: clears the slots and returns what was in them. restore: puts it back.
+    busy: returns the running loop of this OS thread, or None. None itself: asyncio is not patched.
+    save: clears the state and returns what it was. restore: sets it again.
     """
 
     __slots__ = ("busy", "restore", "save")
@@ -26,7 +25,7 @@ class AsyncioState:
         self.restore: Callable[[Any], None] = _nothing
 
     def watch(self, busy: Callable[[], Any], save: Callable[[Any], Any], restore: Callable[[Any], None]) -> None:
-        """Look after the slots from now on, by these three."""
+        """Use these three functions at every park from now on."""
         self.save = save
         self.restore = restore
         self.busy = busy
@@ -34,7 +33,7 @@ class AsyncioState:
             accelerator.watch_slots(busy, save, restore)
 
     def leave_alone(self) -> None:
-        """Undo `watch`. What is saved is still restored."""
+        """Undo `watch`. State that was saved before is still restored."""
         self.busy = None
         if accelerator is not None:
             accelerator.watch_slots(None, self.save, self.restore)

@@ -1,8 +1,8 @@
-"""Waiting where there is no hub: the OS thread itself waits.
+"""Waiting without a hub: the OS thread itself blocks.
 
-There are two such places. A native thread in which nothing green runs delays no other when it blocks, and needs none of
-the descriptors of a hub. And the last finalisers of a program run when the interpreter has no greenlets any more: what
-they call may wait all the same, as it does in a program that is not patched.
+There are two such cases. A native thread without green threads delays no other task when it blocks, and needs none of
+the descriptors of a hub. And the last finalisers of a program run when the interpreter has no greenlets any more: they
+may wait all the same, as in a program that is not patched.
 """
 
 import errno
@@ -22,14 +22,14 @@ from greening._core.task import DEAD, READY, RUNNING, TIMED_OUT, Task
 from greening._originals import allocate_lock, get_ident, monotonic, real_local, strerror, time_sleep
 from greening._originals import poll as _poll
 
-# poll(2) counts milliseconds in an int. A caller that has a deadline repeats a wait that ended early.
+# Milliseconds: the longest wait of poll(2), which takes an int. A caller with a deadline repeats a wait that was cut.
 _LONGEST_MS = 2**31 - 1
-# The longest that a real lock waits, in seconds (_thread.TIMEOUT_MAX).
+# Seconds: the longest wait of a real lock (_thread.TIMEOUT_MAX).
 _LONGEST = 9223372036.0
 
 
 class BlockingRegistry:
-    """`Registry`, for one OS thread that asks poll(2) itself."""
+    """The `Registry` of an OS thread without a hub: it calls poll(2) itself."""
 
     __slots__ = ()
 
@@ -55,7 +55,7 @@ class BlockingRegistry:
 
 
 class BlockingHub(ExternalWaits, HubOps):
-    """As much of a hub as waiting needs. It is never awake: all wake-ups come through `post`."""
+    """The part of a hub that waiting needs. It is never awake, so every wake-up comes through `post`."""
 
     now = staticmethod(monotonic)
 
@@ -69,13 +69,12 @@ class BlockingHub(ExternalWaits, HubOps):
         self.urgent: Any = None
 
     def stand_in(self, task: Task) -> Task:
-        """For code that interrupts `task` on its way to a wait, and waits itself: a task with a wake-up lock of its
-        own."""
+        """A task, with its own wake-up lock, for code that interrupts the park of `task` and waits itself."""
         return BlockingTask()
 
 
 class BlockingTask(Task):
-    """An OS thread without a hub. To park it is to block it. One per OS thread; wake-ups are thread-safe as ever."""
+    """The task of an OS thread without a hub: its park blocks the thread. Wake-ups are thread-safe."""
 
     __slots__ = ("_glet", "wake_lock")
 
@@ -94,11 +93,11 @@ class BlockingTask(Task):
 
     @property
     def greenlet(self) -> "greenlet | None":
-        """The greenlet that stands for the OS thread, which owns what it is given."""
+        """The greenlet of the OS thread: the owner of an RLock that is handed to this task."""
         return self._glet
 
     def park(self, deadline: float | None = None) -> Any:
-        """See `Task.park`. Only a signal handler of Python's can interrupt it."""
+        """See `Task.park`. Only a Python signal handler can interrupt it."""
         depth = guard.give_away()
         try:
             if self.state == READY:  # it lets others run
@@ -116,7 +115,7 @@ class BlockingTask(Task):
         return value
 
     def cancel_park(self, keep_error: bool = False) -> None:
-        """See `Task.cancel_park`. The wake-up lock may have been released for the park that does not happen."""
+        """See `Task.cancel_park`. A waker may have released the wake-up lock for this park: take it again."""
         super().cancel_park(keep_error)
         self.wake_lock.acquire(False)
 
@@ -129,26 +128,26 @@ class BlockingTask(Task):
             # 3.15 and later, when the interpreter is being finalized: no thread is left that could release it.
             except RuntimeError:
                 time_sleep(left)
-            self.wake(TIMED_OUT)  # the first waker releases the lock, or we do
+            self.wake(TIMED_OUT)  # releases the lock, unless another waker does
         self.wake_lock.acquire()
 
 
 @uninterruptible
 def _ring(item: tuple[BlockingTask, int]) -> None:
-    """What `Task.wake` posts: the task may go on, if it still waits as it did then."""
+    """Resume the task of a posted wake-up, unless the wake-up is stale."""
     task, generation = item
-    with guard:  # or its park could end between the look and the wake_lock, which would end its next one
+    with guard:  # else this park could end between the check and the release, which would then end the next park
         if task.generation == generation:
             task.wake_lock.release()
 
 
-# For the child of a fork, in which only one OS thread is left.
+# All such tasks. In the child of a fork, those of other OS threads are dead.
 _all: Final[WeakSet[BlockingTask]] = WeakSet()
 _here = real_local()
 
 
 def blocking_task() -> BlockingTask:
-    """The task that stands for this OS thread, as long as nothing green runs in it."""
+    """The task of this OS thread, for as long as no green thread runs in it."""
     try:
         task: BlockingTask = _here.task
     except AttributeError:

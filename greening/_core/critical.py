@@ -1,13 +1,13 @@
-"""Critical steps: while one is under way, no other OS thread is in one, and the garbage collector rests.
+"""Critical steps: while an OS thread is in one, no other OS thread is, and the garbage collector rests (is off).
 
 Facts: the collector runs finalisers and weakref callbacks wherever an object is made (3.11) or between two
 instructions (3.12 and later). A finaliser may wait for a lock, and other green threads run meanwhile. CPython's
 `gc.disable` and `gc.enable` take 10 ns each.
-Decision: `with guard:` stands around every step that looks at a queue of waiting tasks and changes it. The hub, which
-nothing may interrupt, has the collector rest as well; it does not take the guard.
+Decision: every step that checks a queue of waiting tasks and then changes it runs under `with guard:`. The hub lets the
+collector rest too, without taking the guard.
 
-Law: nothing in a critical step waits. Code of a user's that runs there all the same (a comparison in a priority queue)
-and waits gives the guard away meanwhile: see `Task.park`.
+Law: the engine never waits in a critical step. User code may run in one (a comparison in a priority queue). If it
+waits, `Task.park` gives the guard away for that time.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from greening._originals import gc_is_enabled as _is_enabled
 
 
 class _Collection:
-    """How many critical steps and hubs have the collector rest, and whether it is to be switched on again."""
+    """How many critical steps and hubs let the collector rest, and whether the last one switches it on again."""
 
     __slots__ = ("resting", "was_enabled")
 
@@ -36,7 +36,7 @@ _collection = _Collection()
 
 @double
 def rest_collector() -> None:
-    """Have the garbage collector rest until `wake_collector` was called as often. Thread-safe."""
+    """Switch the garbage collector off until `wake_collector` has been called as often as this. Thread-safe."""
     # In this order: another OS thread may run between any two calls.
     _collection.resting += 1
     if _is_enabled():
@@ -46,7 +46,7 @@ def rest_collector() -> None:
 
 @double
 def wake_collector() -> None:
-    """Undo one `rest_collector`."""
+    """Undo one `rest_collector`. The last one switches the collector on, if it was on before."""
     _collection.resting -= 1
     if not _collection.resting and _collection.was_enabled:
         _collection.was_enabled = False
@@ -55,7 +55,7 @@ def wake_collector() -> None:
 
 @double
 def wake_collector_for_good() -> None:
-    """In the child of a fork, and at the end: what had the collector rest stayed behind, and will not undo it."""
+    """Undo every `rest_collector`: in the child of a fork, and at the interpreter's end, its callers cannot."""
     _collection.resting = 0
     if _collection.was_enabled:
         _collection.was_enabled = False
@@ -64,13 +64,13 @@ def wake_collector_for_good() -> None:
 
 @double
 class Guard:
-    """A re-entrant lock between OS threads that has the collector rest while it is held."""
+    """A re-entrant lock between OS threads. While it is held, the garbage collector rests."""
 
     __slots__ = ("_lock", "depth")
 
     def __init__(self) -> None:
         self._lock: Any = RLock()
-        # How often the owner has it. Read without owning it, it says that some OS thread does.
+        # How often its owner holds it. To other OS threads it says only that the guard is held.
         self.depth = 0
 
     def __enter__(self) -> None:
@@ -94,7 +94,7 @@ class Guard:
         return bool(self._lock._is_owned())
 
     def give_away(self) -> int:
-        """Leave all critical steps of the calling OS thread; returns what `take_back` needs."""
+        """Leave all critical steps of the calling OS thread, and return what `take_back` needs."""
         depth = self.depth if self._lock._is_owned() else 0
         for _ in range(depth):
             self.__exit__()
@@ -106,20 +106,19 @@ class Guard:
             self.__enter__()
 
     def after_fork(self) -> None:
-        """In the child: other OS threads were in critical steps, and are not here."""
+        """In the child of a fork: free it. An OS thread that held it is not here."""
         self._lock = RLock()
         self.depth = 0
 
 
-# The engine's one.
+# The engine's only guard.
 guard: Final = Guard()
 
 
-# Where a signal handler may not run at once:
-# what is half done there would be lost with the error that it raises.
+# Code in which a signal handler may not run at once: an error that it raised would leave a step half done.
 #
-# A function says so itself, by the decorator; `critical.guard` says it for the steps under it. No code looks at the
-# names of modules. Compiled functions need not say it: no handler runs in them.
+# A decorator marks such functions. Steps under `guard` are such code, too. Module names play no part. Compiled
+# functions need no mark: no handler runs in them.
 
 
 T = TypeVar("T", bound="type | Callable[..., Any]")
@@ -128,7 +127,7 @@ _codes: set[CodeType] = set()
 
 
 def uninterruptible(what: T) -> T:
-    """Declare a function, or all methods of a class."""
+    """Mark a function, or all methods of a class: a signal handler may not interrupt them."""
     members = vars(what).values() if isinstance(what, type) else (what,)
     for member in members:
         function = getattr(member, "__func__", member)
@@ -138,5 +137,5 @@ def uninterruptible(what: T) -> T:
 
 
 def is_uninterruptible(frame: FrameType | None) -> bool:
-    """Whether the calling OS thread is in a critical step, or `frame`, the innermost, is of such a function."""
+    """Whether the calling OS thread is in a critical step, or `frame`, its innermost, runs a marked function."""
     return guard.is_owned() or (frame is not None and frame.f_code in _codes)

@@ -1,8 +1,8 @@
-"""Which hub, which task: the process-wide and thread-wide state of the engine lives here and nowhere else.
+"""The current hub, the current task, and the list of all hubs.
 
-The running task hangs on the running greenlet, so that no switch, not even one between foreign greenlets, can leave a
-stale answer behind. The hub of an OS thread hangs on a real thread-local and closes its descriptors when the thread
-ends.
+The running task is an attribute of the running greenlet, so it is right after every switch, even one between foreign
+greenlets. The hub of an OS thread is in a real thread-local. It is closed when the thread ends, except the first
+thread's.
 """
 
 from typing import Any, cast
@@ -28,8 +28,10 @@ hubs: list[Hub] = []
 
 
 class ForeignTask(Task):
-    """A greenlet that is not ours. Held only while it waits: it may be dropped in the middle of what it does, and a
-    suspended greenlet in a cycle is never freed."""
+    """The task of a foreign greenlet. It refers to the greenlet only while that waits.
+
+    A program may drop a greenlet half-way, and a suspended greenlet in a cycle is never freed.
+    """
 
     __slots__ = ("_glet",)
 
@@ -53,7 +55,7 @@ class ForeignTask(Task):
 
 
 class _Closer:
-    """Dies with the thread-local, which dies with the OS thread."""
+    """Closes the hub when the OS thread ends: that frees the thread-local, and this with it."""
 
     __slots__ = ("hub",)
 
@@ -61,11 +63,11 @@ class _Closer:
         self.hub = hub
 
     def __del__(self) -> None:
-        # At the end of the interpreter, which frees this in another OS thread, it is left alone.
+        # The end of the interpreter frees this in another OS thread, and leaves the hub alone.
         if self.hub in hubs and self.hub.thread == get_ident():
             self.hub.close()
             hubs.remove(self.hub)
-            # What ends after this (a finaliser of another thread-local) may wait: the OS thread blocks then.
+            # Finalisers of other thread-locals may run after this and wait: the OS thread blocks then.
             main = self.hub.main.greenlet
             if main is not None:
                 del main._greening_task  # type: ignore[attr-defined]  # set by us
@@ -76,9 +78,9 @@ current = running_task
 
 def _adopt(glet: greenlet) -> Task:
     hub = get_hub()
-    task = getattr(glet, "_greening_task", None)  # the hub's making adopts the main greenlet
+    task = getattr(glet, "_greening_task", None)  # get_hub() may have adopted the main greenlet
     if task is None:
-        with guard:  # no finaliser may come here meanwhile: it would have another task
+        with guard:  # a finaliser that came here meanwhile would make a second task
             task = ForeignTask(hub, glet)
             hub.adopted.add(task)
             glet._greening_task = task  # type: ignore[attr-defined]  # greenlets have a __dict__
@@ -111,7 +113,7 @@ def _make_it_of_this_thread() -> Hub:
     hub.on_deadlock = report_deadlock
     _thread.hub = hub
     if hub.thread != deadlock.first_thread:
-        # The first thread's hub lives as long as the process, and must not be taken apart while modules are.
+        # The first thread's hub lives as long as the process: it must work while modules are torn down.
         _thread.closer = _Closer(hub)
     hubs.append(hub)
     hub.begin()
@@ -120,7 +122,7 @@ def _make_it_of_this_thread() -> Hub:
 
 def _make_hub() -> Hub:
     finalization.hang_if_it_has_come()
-    # A finaliser that waited meanwhile would make another hub of this OS thread, or begin the loop of this one.
+    # A finaliser that waited meanwhile would make a second hub for this OS thread, or begin the loop of this one.
     rest_collector()
     try:
         hub = _make_it_of_this_thread()
@@ -148,10 +150,9 @@ def has_hub() -> bool:
 
 
 def hubless() -> bool:
-    """True in an OS thread that may simply block: one in which nothing green runs, or when greenlets are no more.
+    """True in an OS thread that may block: it has no hub, or the interpreter has no greenlets any more.
 
-    The first OS thread never counts while there are greenlets: a signal handler that runs in the middle of its call may
-    make something green.
+    Never true in the first OS thread while there are greenlets: a signal handler may interrupt its call and spawn.
     """
     try:
         if hasattr(_getcurrent(), "_greening_task") or has_hub():  # the first is the frequent case
@@ -168,8 +169,8 @@ def in_hub() -> bool:
     return task is not None and task.hub.task is task
 
 
-# The garbage collector rests from before a fork until the child's hubs are in order: a finaliser that parks would go to
-# a task that was ready in the parent.
+# The garbage collector rests from before a fork until the child's hubs are in order: a finaliser that parked would
+# switch to a task that was ready in the parent.
 
 
 def _after_fork_in_child() -> None:

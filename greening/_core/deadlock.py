@@ -11,11 +11,10 @@ from greening.errors import Deadlock
 if TYPE_CHECKING:
     from greening._core.hub import Hub
 
-# Native threads (their `get_native_id`) that wait for work of ours and wake no task by themselves: the tpool's
-# idle ones.
+# `get_native_id` of native threads that wake no task until they get work: the tpool's idle ones.
 idle_natives: set[int] = set()
 
-# While other OS threads exist we look again after so many seconds: one that ends does not tell.
+# Seconds until the next check while other OS threads exist: one that ends sends no wake-up.
 LOOK_AGAIN = 1.0
 
 _listdir = os.listdir
@@ -24,19 +23,19 @@ _listdir = os.listdir
 def report_deadlock(hub: "Hub") -> None:
     """Raise `Deadlock` in the main greenlet, unless something outside the hub may still wake a task.
 
-    That may: another OS thread (only the process's first thread is ever told, and only when it is alone), or a
-    Python signal handler - `default_int_handler`, which only ends the program, does not count. Go decides alike.
+    Another OS thread may: so only the process's first thread gets the error, and only when it is alone. A Python signal
+    handler may, except `default_int_handler`, which only ends the program. Go decides alike.
     """
     if hub.thread != first_thread or _has_handler():
         return
     if _others_exist():
         hub.timers.add(hub.now() + LOOK_AGAIN, _nothing)
-    elif not hub.wakeup.inbox:  # asked last: a thread that has ended may have woken us before
+    elif not hub.wakeup.inbox:  # checked last: a thread that has ended may have posted before
         hub.raise_in_main(Deadlock(where_parked(hub)))
 
 
 def is_alone(hub: "Hub") -> bool:
-    """True when nothing can happen in this process before the main greenlet, which asks, goes on: it may block."""
+    """True when nothing can happen in this process until the caller, the main greenlet, goes on: so it may block."""
     return (
         hub.thread == first_thread
         and not (hub.ready or hub.wakeup.inbox or hub.external_waits or hub.registry.waiting())
@@ -47,8 +46,8 @@ def is_alone(hub: "Hub") -> bool:
 
 
 def _others_exist() -> bool:
-    # The system's list, because `_thread._count` knows neither a thread that was started a moment ago nor those that C
-    # libraries make, and either may wake us.
+    # From /proc: `_thread._count` misses threads that have just been started, and those of C libraries. Both may wake
+    # a task.
     try:
         threads = {int(name) for name in _listdir("/proc/self/task")}
     except OSError:
@@ -62,7 +61,7 @@ def _nothing() -> None:
 
 def _has_handler() -> bool:
     for handler in map(getsignal, range(1, _signal.NSIG)):
-        handler = getattr(handler, "handler", handler)  # the patch of `signal` puts each into a case of its own
+        handler = getattr(handler, "handler", handler)  # the patch of `signal` wraps each one
         if callable(handler) and handler is not _signal.default_int_handler and not isinstance(handler, int):
             return True
     return False
@@ -87,5 +86,5 @@ def where_parked(hub: "Hub") -> list[str]:
     return sorted(lines)
 
 
-# The OS thread that the process began with; in the child of a fork, the one that forked.
+# `get_ident()` of the OS thread that the process began with; in the child of a fork, of the one that forked.
 first_thread = get_ident()

@@ -1,8 +1,7 @@
-"""Errors for a task that does not park: it is suspended by a greenlet switch that is not ours, or has another error to
-come first.
+"""Errors for a task that is not parked: a foreign greenlet switch has suspended it, or another error comes first.
 
-A foreign greenlet (SQLAlchemy's bridge, say) that a green thread switched to may park in the engine. The green thread
-itself then is RUNNING and nowhere to be found; Ctrl-C, a Timeout and a kill have to reach it all the same.
+A green thread may switch to a foreign greenlet (SQLAlchemy's bridge, say), which then parks in the engine. Meanwhile
+the green thread is RUNNING and in no queue. Ctrl-C, a Timeout and a kill must reach it all the same.
 """
 
 from collections.abc import Callable
@@ -19,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class DeliveryTask(Task):
-    """Raises `error` in `target` as soon as that can be done. A runnable of its own: append it to `hub.ready`.
+    """A task that raises `error` in `target` as soon as it can. Append it to `hub.ready`.
 
     Args:
-        wanted: asked before each attempt; False: the error is not wanted any more. None: it always is.
+        wanted: called before each attempt; if it returns False, give up. None: never give up.
     """
 
     __slots__ = ("_error", "_target", "_wanted")
@@ -37,23 +36,22 @@ class DeliveryTask(Task):
         self._wanted = wanted
 
     def execute(self) -> None:
-        """Run on a runner, as green threads do: what the target does next may be anything."""
+        """Run on a runner, as green threads do: the target may do anything next."""
         self.state = RUNNING
         target, look = self._target, Backoff(None)
         while (self._wanted is None or self._wanted()) and not target.interrupt(self._error):
             glet = target.greenlet
             if target.state == DEAD or glet is None or glet.dead:
                 break
-            if target.state == READY:  # with another error: after that one
+            if target.state == READY:  # with another error, which comes first
                 self._again()
                 self.park()
             elif glet in self.hub.stand_ins:
-                # Ours all the same: a finaliser or a signal handler waits on it. To raise there would be to raise
-                # anywhere.
+                # A finaliser or a signal handler waits on this greenlet. The error must not be raised in its code.
                 self.state = PARKED
                 self.park(self.hub.now() + look.next())
             else:
-                self._again()  # before the throw, from which only the ready queue leads back
+                self._again()  # before the throw: only the ready queue resumes this task after it
                 glet.throw(self._error)
                 break
         self.state = DEAD
@@ -64,11 +62,8 @@ class DeliveryTask(Task):
         self.hub.ready.append(self)
 
 
-# What `throw(*args)` would raise: the arguments that `kill` takes.
-
-
 def normalize_exception(args: tuple[Any, ...]) -> BaseException:
-    """The exception that `throw(*args)` would raise."""
+    """The exception that `greenlet.throw(*args)` would raise. `kill` takes the same arguments."""
     kind: Any = args[0] if args else GreenletExit
     value: Any = args[1] if len(args) > 1 else None
     trace: TracebackType | None = args[2] if len(args) > 2 else None

@@ -1,10 +1,10 @@
-"""Waits for what a hub cannot see: a call in a native thread, a signal, a child. They are no deadlock."""
+"""External waits: for a call in a native thread, a signal, a child. A hub cannot see these: they are no deadlock."""
 
 from greening._originals import monotonic
 
 
 class ExternalWaits:
-    """What a hub knows of them: how many there are. In its own OS thread only.
+    """Counts the external waits of a hub. Use it in the hub's own OS thread only.
 
     Attributes:
         external_waits: external waits under way.
@@ -13,7 +13,7 @@ class ExternalWaits:
     external_waits = 0
 
     def begin_external_wait(self) -> None:
-        """A wait begins whose end is posted from elsewhere. Call `end_external_wait` then."""
+        """A wait begins whose end will be posted. Call `end_external_wait` when it is over."""
         self.external_waits += 1
 
     def end_external_wait(self) -> None:
@@ -40,16 +40,16 @@ class ExternalWait:
         self._hub.external_waits -= 1
 
 
-# Looking again and again, where nothing tells when there is something to see: soon at first, then less often.
+# Polling, for what sends no event: soon at first, then less often.
 
 
-# Seconds until the second look, and at most between two.
+# Seconds until the second look; the most seconds between two looks.
 FIRST = 0.0005
 LONGEST = 0.02
 
 
 class Backoff:
-    """The times at which to look again, until `seconds` from now have passed; None: for ever."""
+    """The pauses between looks, until `seconds` from now have passed. None: for ever."""
 
     __slots__ = ("_deadline", "_longest", "_pause")
 

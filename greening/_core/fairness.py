@@ -1,13 +1,13 @@
-"""Fairness: a task that never has to wait lets the others run, at the next call that might have waited.
+"""Fairness: a task that never has to wait lets others run, at its next call that may wait.
 
-One budget for everything, counted in time (since the last switch) and in tries (a clock of a test's own may stand
-still). It is asked before such a call is tried, and not after: nothing has been taken or read yet.
+All such calls share one budget. It counts the time since the last switch, and tries, since a test's clock may stand
+still. It is checked before a call is tried, when nothing has been taken or read yet.
 
 Facts: the clock costs 40 ns from Python; the accelerator reads the counter of the processor in 10. A lock takes 300 ns.
-On a busy machine a program loses the processor for many milliseconds, and has not used them: the time of the OS thread
-on the processor tells, but to look it up costs up to 900 ns.
-Decision: `SLICE.until` remembers when the slice ends that was asked for last, for whichever OS thread. When it has
-passed, `yield_if_used_up` looks at the hub's own, and at the time on the processor.
+On a busy machine a program may lose the processor for many milliseconds, which it has not used. The CPU time of the OS
+thread shows that, but to read it costs up to 900 ns.
+Decision: `SLICE.until` is the end of the slice that was checked last, in any OS thread. When it has passed,
+`yield_if_used_up` checks the hub's own slice, and the CPU time.
 """
 
 from greening._compiled import accelerator, double
@@ -21,10 +21,10 @@ from greening._originals import monotonic, thread_time
 
 @double
 def fairness_tick() -> None:
-    """A call that may wait is about to be tried: let the others run first when the slice is over. Thread-safe.
+    """Let others run if the slice is over. Call it before a call that may wait is tried. Thread-safe.
 
-    It is no point of interruption: see `Task.pass_turn`. In the hub, in a critical step and in an OS thread without a
-    hub it does nothing.
+    The next park raises an error that comes meanwhile: see `Task.pass_turn`. In the hub, in a critical step and in an
+    OS thread without a hub it does nothing.
     """
     SLICE.tries -= 1
     if SLICE.tries <= 0:
@@ -35,7 +35,7 @@ def fairness_tick() -> None:
 
 
 def yield_if_used_up() -> None:
-    """Let the others run if this OS thread's slice is over, which another's may have hidden. See `fairness_tick`."""
+    """Let others run if this OS thread's own slice is over: `SLICE.until` may be another's. See `fairness_tick`."""
     task = known_task()
     if task is None or _is_used_up(task.hub):
         _let_others_run()
@@ -44,7 +44,7 @@ def yield_if_used_up() -> None:
 
 
 def _is_used_up(hub: Hub) -> bool:
-    """Whether the slice is over, and was spent here, and not waiting for the processor, on a busy machine."""
+    """Whether the slice is over and this OS thread used it, rather than waited for the processor of a busy machine."""
     now = hub.now()
     left = hub.slice_end - now
     if left > 0:
@@ -68,13 +68,13 @@ def _let_others_run() -> None:
     if task is not None and task.state == RUNNING and not guard.is_owned():
         task.pass_turn()
         task.hub.begin_slice(task.hub.now())
-    else:  # it must not here, or has no others
+    else:  # it may not switch here, or the greenlet has no task
         begin_slice()
 
 
 @double
 def begin_slice() -> None:
-    """There is no need to look before another slice is over."""
+    """Begin a slice: nothing is checked before it is over."""
     SLICE.tries = TRIES
     SLICE.until = monotonic() + SLICE_SECONDS
 

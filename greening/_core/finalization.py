@@ -1,14 +1,14 @@
 """The end of the interpreter, for the OS threads that are still there.
 
 Facts:
-- Up to 3.13, an OS thread that asks for the GIL after the interpreter has begun to end is ended by pthread_exit(3),
-  which unwinds its C stack. Greenlet's frames need the GIL for that: the process aborts, or never ends.
+- Up to 3.13, CPython ends an OS thread that asks for the GIL after the interpreter has begun to end. Its
+  pthread_exit(3) unwinds the C stack, and greenlet's frames need the GIL for that: the process aborts, or never ends.
 - An OS thread that waits for a real lock holds no GIL, and asks for none before it has the lock.
-- `atexit` frees what it holds after its last function has returned. Nothing of Python runs between that and the end.
+- `atexit` frees what it holds after its last function has returned. No Python code runs between that and the end.
 
-Decision: when `atexit` frees what is registered here, all other OS threads that are in a hub, or come to one, wait for
-a lock that is never released. Exit functions thus still have every thread at their service. 3.14 and later do the same
-to every thread that asks for the GIL, and nothing is needed there.
+Decision: when `atexit` frees what is registered here, every other OS thread that is in a hub, or enters one, waits for
+a lock that is never released. So exit functions can still use every thread. 3.14 and later hang every thread that asks
+for the GIL, and nothing is needed there.
 """
 
 import _signal
@@ -25,10 +25,10 @@ from greening._originals import allocate_lock, get_ident, monotonic, time_sleep
 if TYPE_CHECKING:
     from greening._core.hub import Hub
 
-# How long the end waits for OS threads that were asleep in a hub, in seconds. They need some 100 us, if they get them.
+# Seconds that the end waits for OS threads that sleep in a hub. They need some 100 us, unless the machine is busy.
 _PATIENCE = 1.0
-# And for those that were awake: they may compute in a green thread, and never stop. (The accelerator knows what to do
-# with them: see runner.c. The Python source does not.)
+# Seconds that it waits for those that are awake: a green thread may compute for ever. (The accelerator stops these, see
+# runner.c. The Python source cannot.)
 _PATIENCE_AWAKE = 0.05
 
 _lock = allocate_lock()
@@ -37,7 +37,7 @@ _wait_for_ever = _lock.acquire
 
 
 class _State:
-    """thread: `get_ident()` of the OS thread that ends the interpreter, from the last moment on; 0 before."""
+    """thread: `get_ident()` of the OS thread that ends the interpreter; 0 until the end has come."""
 
     __slots__ = ("thread",)
 
@@ -49,18 +49,18 @@ _state: Final = _State()
 
 
 def hang_if_it_has_come(hub: "Hub | None" = None) -> None:
-    """Never return, once the end has come, unless this OS thread is the one that ends the interpreter.
+    """Once the end has come, hang for ever, except in the OS thread that ends the interpreter.
 
     Args:
-        hub: the one of this OS thread; it is told.
+        hub: the hub of this OS thread; its `halted` is set.
     """
     if _state.thread in (0, get_ident()):
         return
     # A signal would end the wait, and the thread would ask for the GIL.
     _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
     if hub is not None:
-        # CPython hands the GIL over at calls and jumps only: the one that ends the interpreter can see this only when
-        # the thread waits.
+        # CPython hands the GIL over at calls and backward jumps only: the thread that ends the interpreter sees this
+        # only when this one waits.
         hub.halted = True
     _wait_for_ever()
 
@@ -83,7 +83,7 @@ class _Last:
         if self._called:
             _state.thread = get_ident()
             _halt(self._hubs)
-            # An OS thread that ends in the middle of a step would leave this locked, and us waiting.
+            # Take it before an OS thread ends in a critical step: we would wait for it for ever.
             self._guard.__enter__()
             wake_collector_for_good()
 
@@ -92,11 +92,11 @@ def _halt(hubs: "list[Hub]") -> None:
     others = {hub: _PATIENCE_AWAKE if hub.awake_ident else _PATIENCE for hub in hubs if hub.thread != get_ident()}
     for hub in others:
         hang = partial(hang_if_it_has_come, hub)
-        # It is called instead of the next switch, or in the loop.
+        # The OS thread calls it instead of its next switch to the hub, or in the hub's loop.
         hub._enter = hang
         hub.switches_left = 0
         hub.post(hang)
-    # No event would do: the thread must have begun to wait, which it cannot tell.
+    # Polled: an OS thread cannot signal that it has begun to wait.
     begun, look = monotonic(), Backoff(None, longest=0.001)
     while any(not _has_halted(hub) and monotonic() - begun < patience for hub, patience in others.items()):
         time_sleep(look.next())
@@ -106,11 +106,11 @@ def _has_halted(hub: "Hub") -> bool:
     """True when that OS thread hangs, or is in its main greenlet and can leave it only to hang."""
     if hub.halted or (hub.switches_left <= 0 and hub.main.state == RUNNING):
         return True
-    hub.switches_left = 0  # a round had just begun
+    hub.switches_left = 0  # a round may have begun meanwhile
     return False
 
 
 def prepare(hubs: "list[Hub]", guard: Any) -> None:
-    """Have the OS threads of `hubs`, as they are then, stop before the interpreter ends."""
+    """Before the interpreter ends, stop the OS threads of the hubs that are in `hubs` then."""
     if sys.version_info < (3, 14):
         atexit.register(_Last(hubs, guard))

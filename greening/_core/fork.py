@@ -1,9 +1,9 @@
 """What the process does around `fork`, in one order: this file alone registers with `os.register_at_fork`.
 
-Facts: the hooks of the interpreter run in the order of their registration, which here would be the order of import. A
-room may count on what the rooms below have put right: `current()` answers in a child only after the engine has.
-Decision: each hook says which room it belongs to. Before a fork the upper rooms come first, since they may still park;
-afterwards the engine comes first.
+Facts: the interpreter runs hooks in the order of their registration, which here would be the order of import. A room
+needs the rooms below it in order first: in a child, `current()` works only after the engine's hook.
+Decision: each hook names its room. Before a fork the upper rooms come first, since they may still park. After it the
+engine comes first.
 """
 
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def before_fork(order: int, function: Hook) -> None:
     """Have `function()` called before every fork, in the greenlet that forks. It may park, unless it is the engine's.
 
     Args:
-        order: the room that it belongs to: ENGINE, THREADS, NET, PATCHES or APPLICATIONS. The last comes first.
+        order: its room: ENGINE, THREADS, NET, PATCHES or APPLICATIONS. The last of these comes first.
     """
     _insert(_before, order, function)
 

@@ -27,13 +27,14 @@ class GreenThread(ThreadOps[T], Task, Generic[T]):
     """A function that runs concurrently with the others of its OS thread. Made by `spawn`, never directly.
 
     True (`bool`) from its start to its end. All methods are thread-safe except where they say otherwise.
+    Difference from eventlet's: it is not a greenlet, but runs on one.
     """
 
     __slots__ = ()
 
     @classmethod
     def ended(cls, hub: Hub, result: T) -> "GreenThread[T]":
-        """One that has ended with `result` without ever having run."""
+        """A green thread that has ended with `result` and never ran."""
         thread: GreenThread[T] = cls(hub, _nobody, (), {})  # type: ignore[arg-type]  # never called
         thread._settle()
         thread._result = result
@@ -41,7 +42,7 @@ class GreenThread(ThreadOps[T], Task, Generic[T]):
 
     def _keep_failure(self, error: BaseException) -> None:
         if isinstance(error, GreenletExit):
-            # The frames would keep everything alive that the thread was using, and are of no interest after a kill.
+            # After a kill the frames are of no interest, and they would keep alive everything that the thread used.
             error.__traceback__ = None
         self._result = error.__traceback__
         self._fail(error)
@@ -60,12 +61,12 @@ class GreenThread(ThreadOps[T], Task, Generic[T]):
             self.hub.raise_in_main(failure)
 
     def orphan(self, why: str) -> None:
-        """See Task.orphan. Tasks of other OS threads that wait for it are told."""
+        """See `Task.orphan`. Tasks of other OS threads that wait for it are woken."""
         self.state = DEAD
         if self._func is None:
             return
         self.failure = GreenletExit(f"{self.name} has not ended, but {why}")
-        # Kept. (It may have a result already: what its arguments knew is being freed, which may take its time.)
+        # Kept, with the result that it may have already: nothing of it may be freed.
         self._args = (self._func, self._args, self._result)
         self._func = self._result = self._links = None
         if self._waiters is not None:
@@ -95,10 +96,10 @@ class GreenThread(ThreadOps[T], Task, Generic[T]):
         return self.resume is not None and self._func is not None
 
     def link(self, func: Callable[..., object], /, *args: Any, **kwargs: Any) -> None:
-        """Have `func(self, *args, **kwargs)` called when it ends, in its own greenlet; at once when it has ended."""
+        """Have `func(self, *args, **kwargs)` called when it ends, in its own greenlet. If it has ended: call it now."""
         what = (func, args, kwargs)
         mine = [what]
-        # One step for every OS thread, and for `_settle`: no call but the last.
+        # Atomic for all OS threads, and for `_settle`: no call but the last.
         if self._func is not None:
             if self._links is None:
                 self._links = mine
@@ -116,12 +117,13 @@ class GreenThread(ThreadOps[T], Task, Generic[T]):
         return True
 
     def kill(self, *throw_args: Any) -> None:
-        """Raise GreenletExit (or the given exception) in it, now: the caller is rescheduled behind it.
+        """Raise GreenletExit, or the given exception, in it now. The caller is rescheduled behind it.
 
-        One that has not started never runs; its waiters see the exception. One that has ended is left alone.
+        One that has not started never runs, and its waiters get the exception. One that has ended is left alone.
 
         Args:
             throw_args: an exception, an exception class, or (class, value[, traceback]).
+        Raises: as the function `kill`.
         """
         kill(self, *throw_args)
 
@@ -151,7 +153,8 @@ def kill(thread: Task, *throw_args: Any) -> None:
     Raises:
         TypeError: `thread` is no green thread, or the arguments are no exception. The exception itself, if the thread
             is the running one.
-    Thread-safety: complete. In a green thread of another OS thread it is raised when that one's hub gets to it.
+    Thread-safety: complete. For a green thread of another OS thread, that thread's hub raises it, and the caller goes
+    on at once.
     """
     if not isinstance(thread, Task):
         raise TypeError(f"a green thread is needed, as spawn() and getcurrent() give it, not {thread!r}")
@@ -172,7 +175,7 @@ def kill(thread: Task, *throw_args: Any) -> None:
 
 
 def throw_into(thread: Task, error: BaseException) -> None:
-    """Have `error` raised in a green thread that is not the running one. Thread-safe; never switches."""
+    """Have `error` raised in a green thread other than the running one. Thread-safe. Never switches."""
     hub = thread.hub
     if hub.awake_ident != get_ident():
         hub.post(lambda: _throw_here(thread, error))
@@ -184,22 +187,22 @@ def _throw_here(thread: Task, error: BaseException) -> bool:
     """In the thread's own OS thread: put it at the head of the queue with `error`. False: nothing to run."""
     hub = thread.hub
     if isinstance(thread, GreenThread):
-        if thread._func is None:  # ended; its links, which may still run, are not what is to be killed
+        if thread._func is None:  # it has ended; its links, which may still run, are not killed
             return False
         if thread.resume is None:
             cancel_unstarted(thread, error)
             return False
     ready = hub.ready
-    # The look and the step are one for every OS thread: see Task.wake.
+    # Check and change are atomic for all OS threads: see `Task.wake`.
     if thread.state == PARKED:
         thread.state = READY
         thread.error = error
     elif thread.state == READY:
         thread.error = error
-        with guard:  # an OS thread that has chosen it, and has not told the hub yet, is there now
+        with guard:  # an OS thread that chose it under the guard has told the hub by now
             try:
                 ready.remove(thread)
-            except ValueError:  # it is in the inbox still: what lies there is stale now
+            except ValueError:  # it is still in the inbox: make that post stale
                 thread.generation += 1
     elif thread.state == RUNNING:
         # Suspended by a switch that is not ours (a foreign greenlet, a signal handler).
@@ -217,27 +220,31 @@ def cancel_unstarted(thread: GreenThread[Any], error: BaseException) -> None:
         timer.cancel()
     thread.quiet = True
     if current().state != RUNNING:
-        # In the hub, which calls no links: it starts after all, but only to end (see execute).
+        # In the hub, which must not call links: the thread starts, and ends at once (see `execute`).
         thread.error = error
         if timer is not None:
             thread.hub.ready.append(thread)
         return
-    # Its entry in the ready queue, if it has one, is skipped: a search would make killing n of them n squared.
+    # Its entry in the ready queue, if any, is skipped later. To search for it would make n kills cost n squared.
     thread._result = error.__traceback__
     thread._fail(error)
     thread._settle()
 
 
 def getcurrent() -> Task:
-    """The running green thread (a `Task` for the main greenlet and for foreign greenlets)."""
+    """The running green thread; for a main or a foreign greenlet, its `Task`.
+
+    Difference from `greenlet.getcurrent`: the result is not a greenlet.
+    """
     return current()
 
 
 @double
 def spawn(func: Callable[..., T], /, *args: Any, **kwargs: Any) -> GreenThread[T]:
-    """Have `func(*args, **kwargs)` run concurrently. It starts when the caller next yields, in the order of spawning.
+    """Have `func(*args, **kwargs)` run concurrently. It starts when the caller next lets others run.
 
-    It runs in a copy of the caller's `contextvars` context. Its exception is reported and raised again by `wait`.
+    Green threads start in the order of spawning. It runs in a copy of the caller's `contextvars` context. Its exception
+    is reported, and `wait` raises it again.
 
     Args:
         func: what to run, with the arguments that follow.
@@ -259,7 +266,7 @@ def spawn(func: Callable[..., T], /, *args: Any, **kwargs: Any) -> GreenThread[T
 
 @double
 def spawn_n(func: Callable[..., object], /, *args: Any, **kwargs: Any) -> GreenThread[Any]:
-    """Like `spawn`, for when the result does not matter.
+    """Like `spawn`, for when the result does not matter. Difference from eventlet's: it returns a green thread.
 
     Raises:
         TypeError: `func` is not callable.
@@ -286,7 +293,7 @@ def spawn_after(seconds: float, func: Callable[..., T], /, *args: Any, **kwargs:
     """Like `spawn`, but the function starts later. `cancel()` prevents the start.
 
     Args:
-        seconds: relative. 0 or less: it has started after the caller's next `sleep(0)`.
+        seconds: relative. 0 or less: it starts as soon as the hub looks at its timers.
         func: what to run, with the arguments that follow.
     Raises:
         TypeError: `func` is not callable, or `seconds` is not a real number. ValueError: it is nan.
@@ -306,7 +313,10 @@ def _start(thread: GreenThread[Any]) -> None:
 
 
 def spawn_after_local(seconds: float, func: Callable[..., T], /, *args: Any, **kwargs: Any) -> GreenThread[T]:
-    """Like `spawn_after`, but it does not start if the calling green thread has ended by then."""
+    """Like `spawn_after`, but it does not start if the calling green thread has ended by then.
+
+    Args, Raises: as `spawn_after`.
+    """
     if not callable(func):
         raise TypeError(f"a callable is needed, not {func!r}")
     creator = current()

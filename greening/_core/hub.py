@@ -1,16 +1,15 @@
-"""The hub: one per OS thread, one `while` loop, four acts: wait, other threads' posts, timers, a round of runnable
-tasks.
+"""The hub: one per OS thread, one `while` loop, four acts: descriptors, posts, timers, a round of runnable tasks.
 
 Facts: a greenlet switch costs 0.2 us, `epoll_wait` with nothing to report 0.5 us and more.
 Consequence: a task that parks switches straight to the next runnable task; it goes through the hub only when the
-round's budget is spent. The budget counts switches and time, so that descriptors and timers are looked at however
+round's budget is spent. The budget counts switches and time, so that the hub looks at descriptors and timers however
 busy the tasks are, and however long each of them computes.
 
 Laws:
-- What the hub calls are wake-ups of the engine, which neither block nor raise. Code of a user's that runs here all the
-  same - a finaliser, a signal handler - may wait: the loop moves on to another greenlet then (`move`).
-- Nothing is in the hub's hand at a moment at which such code may run, but what the interrupted loop itself hands out
-  later. The garbage collector rests in acts 1 to 3; act 4 calls nothing between taking a task and switching to it.
+- The hub calls only wake-ups of the engine, which neither block nor raise. User code may run here all the same: a
+  finaliser, a signal handler. If that waits, the loop moves to another greenlet (`move`).
+- While such code may run, each task is in a queue, unless the interrupted loop will handle it later. So the garbage
+  collector rests in acts 1 to 3, and act 4 calls nothing between taking a task and switching to it.
 """
 
 from collections.abc import Callable
@@ -37,10 +36,10 @@ from greening._core.timers import Clock, Timer, TimerHeap
 from greening._core.wakeup import Wakeup
 from greening._originals import get_ident, monotonic
 
-# Switches of a round, at least: with two tasks that wake each other, a round of only as many as are runnable when it
-# begins would poll at every second switch. Measured: 64 takes the poll's share of a hand-off from 60 to 2 per cent.
+# Switches in a round, at least. Two tasks that wake each other would otherwise have a poll at every second switch.
+# Measured: 64 takes the poll's share of a hand-off from 60 to 2 per cent.
 MIN_ROUND = 64
-# Turns of every runnable task in a round, if they are quick: the hub's own turn costs as much as a dozen of theirs.
+# Turns of each runnable task in a round, if they are quick: a turn of the hub costs as much as a dozen of a task.
 TURNS_EACH = 2
 
 
@@ -50,15 +49,15 @@ class Hub(ExternalWaits, HubOps):
     Attributes:
         ready: runnable tasks, in order.
         switches_left: what is left of this round's budget, in switches.
-        idle: runners without work. runners: all that live.
-        adopted: tasks of greenlets that are not ours.
+        idle: runners without work. runners: all runners that live.
+        adopted: tasks of foreign greenlets.
         stand_ins: the innermost stand-in on each greenlet that has one.
-        urgent: the last error that was meant for the main greenlet wherever it is: a signal handler's.
-        passing: the main task, while it lets others run although it need not wait.
-        kept: the error that it keeps for its next wait, while an urgent one is before that.
+        urgent: the last error given to `raise_in_main`; `pass_turn` raises it at once.
+        passing: the main task while it is in `pass_turn`.
+        kept: the error that the main task keeps for its next park, while `urgent` comes first.
         thread: `get_ident()` of the OS thread, for comparison only.
-        awake_ident: the same while `ready` and `timers` may be touched directly, 0 while the hub sleeps: a signal
-            handler that runs then is in the right OS thread, but the sleep has to be ended as for any other.
+        awake_ident: the same while `ready` and `timers` may be touched directly; 0 while the hub sleeps. A signal
+            handler that runs then is in the right OS thread, but must end the sleep as any other thread must.
     Thread-safety: `post` may be called from anywhere, everything else from the hub's own OS thread.
     """
 
@@ -71,7 +70,7 @@ class Hub(ExternalWaits, HubOps):
         self.closed = False
         self.halted = False
         self.now = clock.now
-        # Slices of a test's own clock have nothing to do with the processor's.
+        # Slices of a test's own clock have nothing to do with CPU time.
         self.timed = clock.now is monotonic
         self._make_poller = make_poller
         self.switches_left = 0
@@ -124,15 +123,15 @@ class Hub(ExternalWaits, HubOps):
     # What parking tasks call
 
     def stand_in(self, task: Task) -> Task:
-        """What parks in the place of `task`, which runs, and is on its way to a park: see stand_in."""
+        """The task that parks in place of `task`, which is the running one: see stand_in."""
         innermost = self.stand_ins.get(getcurrent())
         return StandIn(self, task) if innermost is None or innermost.state != RUNNING else innermost
 
     def move(self) -> "HubGreenlet | None":
-        """The running greenlet is going to be parked: if it is the loop's, have another one go on with the loop.
+        """The running greenlet is about to park: if the loop runs on it, continue the loop on a new greenlet.
 
         Returns:
-            The loop that is moved from, for `move_back`; None: it is not the loop's.
+            The greenlet of the interrupted loop, for `move_back`; None: the loop does not run on it.
         """
         loop = self.greenlet
         if getcurrent() is not loop:
@@ -141,14 +140,14 @@ class Hub(ExternalWaits, HubOps):
         self.awake_ident = self.thread
         self.wakeup.sleeping = False
         self._make_loop(loop.parent, loop.depth + 1)
-        # Events that the interrupted loop has been told of, and has not handed out yet, are reported again.
+        # Events that the interrupted loop has not dispatched yet are reported again.
         self.registry.rearm()
         return loop
 
     def move_back(self, loop: "HubGreenlet") -> None:
-        """`loop`, which runs, and from which the loop was moved, can go on with it.
+        """The interrupted `loop`, on which this runs, continues; the loop that replaced it ends.
 
-        Otherwise loops would be started from the stacks of others again and again, and inherit their depth.
+        Otherwise each loop would be started from the stack of another, and inherit its recursion depth.
         """
         other = self.greenlet
         if loop.depth < other.depth:
@@ -156,11 +155,11 @@ class Hub(ExternalWaits, HubOps):
             self._enter = loop.switch
             other.parent = loop
             other.throw(GreenletExit)
-        # The interrupted loop may be about to sleep, with a time limit of the past.
+        # The interrupted loop may be about to sleep, with an outdated timeout.
         self.wakeup.notify()
 
     def call_at(self, when: float, call: Callable[..., object], *args: Any) -> Timer:
-        """Have `call(*args)` called in the hub at `when` (absolute hub time in seconds). It never blocks."""
+        """Have `call(*args)` called in the hub at `when` (absolute hub time in seconds). It must not block."""
         timer = self.timers.add(when, call, *args)
         if not self.awake_ident:
             self.wakeup.notify()
@@ -171,8 +170,8 @@ class Hub(ExternalWaits, HubOps):
     def begin(self) -> None:
         """Start the hub's greenlet here, where the stack is shallow, and come back.
 
-        It inherits the recursion depth of its starter, and every runner inherits the hub's: begun from the depth of
-        the first park, it would leave green threads that much less to recurse.
+        It inherits the recursion depth of its starter, and every runner inherits the hub's. Started by the first park,
+        which may be deep, it would leave green threads that much less to recurse.
         """
         self.greenlet.switch(getcurrent().switch)
 
@@ -188,7 +187,7 @@ class Hub(ExternalWaits, HubOps):
                 if not self.closed and not isinstance(error, GreenletExit):
                     self.raise_in_main(error)
             if self.greenlet is not me:
-                # It was moved from, or to, and another one is the loop now.
+                # The loop has moved to another greenlet, or back to one.
                 if me.parent is not self.greenlet:
                     me.parent = self.greenlet
                 return
@@ -208,7 +207,7 @@ class Hub(ExternalWaits, HubOps):
             if self.registry.notified:
                 self._drain_wakeup()
             inbox = self.wakeup.inbox
-            for _ in range(len(inbox)):  # not what comes meanwhile: a busy thread must not keep the hub here
+            for _ in range(len(inbox)):  # not later posts: a busy thread must not keep the hub here
                 self._run_post(inbox.popleft())
             # Act 3: timers.
             timers = self.timers
@@ -226,7 +225,7 @@ class Hub(ExternalWaits, HubOps):
         self._round(me)
 
     def _round(self, me: greenlet) -> None:
-        # Act 4: a round of the runnable.
+        # Act 4: a round of runnable tasks.
         ready = self.ready
         turns = max(TURNS_EACH * len(ready), MIN_ROUND)
         self.begin_round(turns)
@@ -241,13 +240,13 @@ class Hub(ExternalWaits, HubOps):
             resume()
             if not ready or not self.turn_begins():
                 break
-        # Not what the count has ended: that is fair to all.
+        # A round that the count has ended is fair to all, and not overdue.
         overdue = self._overdue = self.switches_left > 0 and len(ready) > 0
         if overdue or self._latecomers.waiting:
             self._latecomers.round_ended(ready, turns - self.switches_left, overdue)
 
     def _give_first_a_runner(self) -> None:
-        """Give the first runnable task, which has none, a runner; or drop it, if it is dead."""
+        """Give the first runnable task a runner, or drop the task if it is dead."""
         rest_collector()
         try:
             task = self.ready[0] if self.ready else None
@@ -260,23 +259,23 @@ class Hub(ExternalWaits, HubOps):
             self.ready.append(self.ready.popleft())
             raise
         finally:
-            del task  # or it would live, with its result, until the hub runs again
+            del task  # else this frame would keep it, and its result, until the hub runs again
             wake_collector()
 
     def _give_runner(self, task: Task) -> None:
-        """Give `task` a runner. In the hub only: a new one inherits its stack's depth."""
+        """Give `task` a runner. In the hub only: a new runner inherits the recursion depth here."""
         runner = self.idle.pop() if self.idle else None
         if runner is None:
             runner = Runner(self)
             self.runners.add(runner)
             runner.gr_context = task.context
-        elif accelerator is None:  # a compiled runner takes it for itself
+        elif accelerator is None:  # a compiled runner sets it itself
             runner.gr_context = task.context
         runner._greening_task = task
         task.resume = runner.resume
 
     def _poll_timeout(self) -> float | None:
-        """How long nothing will happen by itself, in seconds; None: for ever."""
+        """Seconds until the next timer is due; None: there is no timer."""
         deadline = self.timers.next_deadline()
         if deadline is not None:
             return max(0.0, deadline - self.now())
@@ -288,7 +287,7 @@ class Hub(ExternalWaits, HubOps):
         return None if deadline is None else max(0.0, deadline - self.now())
 
     def _sleep(self, me: greenlet) -> list[tuple[int, int]]:
-        # From here on another OS thread, or a signal handler in this one, has to end the sleep by `notify`.
+        # From here on another OS thread, or a signal handler in this one, must end the sleep by `notify`.
         wakeup = self.wakeup
         wakeup.sleeping = True
         self.awake_ident = 0
@@ -296,7 +295,7 @@ class Hub(ExternalWaits, HubOps):
             timeout = self._poll_timeout()
             if wakeup.inbox or self.ready:
                 timeout = 0
-            self.work()  # the collector is for all OS threads
+            self.work()  # other OS threads need the collector
             return self.poller.wait(timeout)
         finally:
             if self.greenlet is me:
@@ -324,7 +323,7 @@ class Hub(ExternalWaits, HubOps):
         """Raise `error` in the main greenlet; when another error is on its way there, after that one."""
         main, before, self.urgent = self.main, self.urgent, error
         if self.passing is main and main.error is not None and main.error is not before:
-            # What is kept for its next wait, which may never come, goes on being kept.
+            # `pass_turn` has an error for the next park, which may never come: `error` goes first.
             self.kept, main.error = main.error, error
         elif not main.interrupt(error):
             self.ready.append(DeliveryTask(self, main, error))
@@ -334,7 +333,7 @@ class Hub(ExternalWaits, HubOps):
     def after_fork(self, current: Task) -> None:
         """In the child: forget all greenlets but the running one, and share nothing with the parent.
 
-        The forgotten are kept alive for ever: freeing a suspended greenlet would run its `finally` blocks here, too.
+        Forgotten greenlets stay alive for ever: to free a suspended one would run its `finally` blocks here, too.
         """
         _abandoned.append((list(self.runners), list(self.ready), self.regs.copy(), self.timers, self.main))
         self.mark_lost(current, "it stayed behind in the parent of a fork")
@@ -344,7 +343,7 @@ class Hub(ExternalWaits, HubOps):
         self.switches_left = 0
         self.external_waits = 0
         timers, self.timers = self.timers, TimerHeap()
-        timers.hand_over(self.timers, current)  # its Timeouts go on; its alarm is set at each wait
+        timers.hand_over(self.timers, current)  # its Timeouts go on; each park sets its alarm anew
         self.idle.clear()
         self.runners.clear()
         self.poller.close()
@@ -359,14 +358,14 @@ class Hub(ExternalWaits, HubOps):
         self.main = current
 
     def mark_lost(self, survivor: Task | None, why: str) -> None:
-        """No task but `survivor` will ever run again, in whichever queue it stands."""
+        """Orphan all tasks but `survivor`: they will never run again."""
         carried = [getattr(runner, "_greening_task", self.task) for runner in self.runners]
         for task in (*carried, *self.ready, *self.adopted, self.main):
             if task is not self.task and task is not survivor:
                 task.orphan(why)
 
     def close(self) -> None:
-        """The OS thread ends, which calls this in its main greenlet: see closing."""
+        """The OS thread ends, and calls this in its main greenlet: see thread_exit."""
         close(self)
 
 

@@ -4,8 +4,8 @@ Facts:
 - On Linux the ident of an OS thread is its pthread_t, the address of the C library's record of that thread. Programs
   hand idents to the C library: `time.pthread_getcpuclockid`, `signal.pthread_kill`, or pthread_setname_np by way of
   ctypes. It reads the record without looking whether the address is valid: a small number crashes the process.
-- In a record that is all zeros the thread has no thread ID any more. The C library answers as for a thread that has
-  ended: ESRCH, ENOENT or EINVAL, depending on the function.
+- By a record of zeros the thread has no thread ID any more. The C library answers as for a thread that has ended:
+  ESRCH, ENOENT or EINVAL, depending on the function.
 - pthread_kill takes a lock inside the record, so the memory must be writable.
 - Private anonymous memory that is only read stays one shared page of zeros (mmap(2)). It costs address space alone.
 
@@ -23,7 +23,7 @@ from greening._compiled import accelerator
 
 # Bytes from one ident to the next. Records may overlap, since all of them are zero, but they are aligned.
 STEP = 16
-# Bytes behind the last ident that belong to its record. glibc's struct pthread has 2.4 KB.
+# Bytes after the last ident, for its record. glibc's struct pthread has 2.4 KB.
 RECORD = 64 * 1024
 # Bytes of the first reservation, good for 61,440 idents. Each is twice the one before, up to the largest.
 FIRST = 1024 * 1024

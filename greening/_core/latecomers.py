@@ -1,11 +1,11 @@
-"""Which task is next when a round ran out of time: by turns one that was left over, and one that came meanwhile.
+"""The order of tasks after a round that ran out of time: left-over tasks and latecomers take turns.
 
 Fact: thirty tasks that compute for 20 ms each take 600 ms. What a timer wakes must not wait for all of them, and what
 timers wake all the time must not keep all of them waiting.
-Decision: what came meanwhile is at the head of the queue. When it has used up the time of a round alone, one that was
-left over is first in the next round, and what has not run then is left over like all. So a timer waits for two slices
-at most, however long the queue is, and what was left over has every other slice at least. Thirty sockets that are ready
-at once are behind the timers that are due by then.
+Decision: latecomers go to the head of the queue. When they alone have used up a round, the next round begins with one
+left-over task, and latecomers that have not run count as left over. So a timer waits for two slices at most, however
+long the queue is, and left-over tasks have every other slice at least. Thirty sockets that are ready at once come
+behind the timers that are due by then.
 """
 
 from typing import Any
@@ -15,27 +15,27 @@ class Latecomers:
     """Keeps the order of one hub's `ready` between rounds that run out of time.
 
     Attributes:
-        waiting: how many are at the head that came after a round had run out of time.
+        waiting: how many latecomers are at the head of the queue.
     """
 
     __slots__ = ("_first", "_owed", "waiting")
 
     def __init__(self) -> None:
         self.waiting = 0
-        # Whether they, and not one that was left over, are the first; whether the next round owes that to one.
+        # Whether latecomers come first in this round; whether the next round owes that to a left-over task.
         self._first = self._owed = False
 
     def round_ended(self, ready: Any, turns: int, overdue: bool) -> None:
-        """So many tasks had their turn. `overdue`: there are more, and the time was up."""
+        """A round has ended after `turns` turns. `overdue`: its time was up, and runnable tasks are left."""
         waiting = max(0, self.waiting - turns + (not self._first)) if overdue else 0
         self._owed = overdue and self._first and turns <= self.waiting
-        if self._first:  # they had their chance: the others are left over like all
+        if self._first:  # those that have not run count as left over now
             ready.rotate(-waiting)
             waiting = 0
         self.waiting = waiting
 
     def timers_first(self, ready: Any, events: int, timers: int) -> None:
-        """The last of `ready` are so many that descriptors woke, and then so many that timers did. See above."""
+        """`ready` ends with tasks that descriptors woke, then tasks that timers woke, so many each: swap the two."""
         ready.rotate(timers)
         due = [ready.popleft() for _ in range(timers)]
         ready.rotate(events)
@@ -44,7 +44,7 @@ class Latecomers:
         ready.rotate(-timers - events)
 
     def let_pass(self, ready: Any, new: int) -> None:
-        """After an overdue round: the last `new` of `ready` came meanwhile."""
+        """After an overdue round: put the last `new` tasks of `ready`, all latecomers, behind earlier latecomers."""
         earlier = [ready.popleft() for _ in range(min(self.waiting, len(ready) - new))]
         ready.rotate(new)
         for task in reversed(earlier):

@@ -1,11 +1,12 @@
 """The wait queue under every lock, event, queue and descriptor: first come, first served; nothing is lost.
 
-A task that is in the lot and PARKED has not been chosen. To choose it is one step: it becomes READY, takes the value
-that it was chosen for, and leaves the lot. So a waiter that is interrupted, or timed out, sees by the lot whether it
-had been chosen; if it had, it passes the value on.
+A task that is in the lot and PARKED has not been chosen. To choose it is one atomic step: it becomes READY, gets its
+value, and leaves the lot. So an interrupted waiter that is not in the lot any more has been chosen: it passes the value
+on.
 
-`with guard:` makes "look and enter" one step (see critical): enter the lot under the guard, park after leaving it.
-Where what is waited for comes before the look for waiters, "first enter, then look" needs no guard, and costs less.
+`with guard:` makes "check, then enter" atomic (see critical): enter the lot under the guard, park after leaving it.
+A waker that provides first, and then looks for waiters, allows "first enter, then check", without the guard. That costs
+less.
 """
 
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from greening._originals import get_ident
 
 @uninterruptible
 def _enter_oddly(lot: "LotOps") -> Task:
-    """`enter` where the engine does not know yet what runs, or code has interrupted a wait and waits itself."""
+    """`enter` for a greenlet without a task, or for code that has interrupted a park and waits itself."""
     with guard:
         task = waiting_task().waiter()
         task.state = PARKED
@@ -32,7 +33,7 @@ def _enter_oddly(lot: "LotOps") -> Task:
 
 @uninterruptible
 def _abandon(lot: "LotOps", task: Task, on_abandon: Callable[[Any], object] | None) -> None:
-    """A wait is interrupted: leave, and pass on what `task` was chosen for."""
+    """A wait is interrupted: leave, or pass on the value for which `task` was chosen."""
     left = lot.leave(task)
     value, task.value = task.value, None
     if task.state != RUNNING:  # there was no park: the timeout is not a number
@@ -49,7 +50,7 @@ def _deadline(task: Task, timeout: float) -> float:
 @double
 @uninterruptible
 class LotOps(list[Task]):
-    """What is done with a lot all the time."""
+    """What every lot does all the time. `ParkingLot` adds the rest."""
 
     __slots__ = ()
 
@@ -59,10 +60,10 @@ class LotOps(list[Task]):
     __hash__ = object.__hash__  # type: ignore[assignment]  # a list has none
 
     def enter(self, task: Task | None = None) -> Task:
-        """Say that the running task waits here. `wait` or `withdraw` comes next: see above for the guard.
+        """Enter the running task. Call `wait` or `withdraw` next. See above for the guard.
 
         Args:
-            task: one that waits already, in another lot, and waits here as well.
+            task: a task that is PARKED already, and waits here as well.
         Returns:
             The task that waits: the running one, or its stand-in (see stand_in).
         """
@@ -79,8 +80,8 @@ class LotOps(list[Task]):
 
         Args:
             timeout: seconds from now, or None: no limit.
-            on_abandon: called with the value that `task` had been chosen for when it is interrupted before it could
-                run, to pass that on. None: every waiter is chosen, or none.
+            on_abandon: if `task` was chosen, and is interrupted before it runs, called with the value, to pass it on.
+                None: all waiters are chosen together.
         Returns:
             The value, or TIMED_OUT.
         Raises:
@@ -96,11 +97,11 @@ class LotOps(list[Task]):
         return value
 
     def park(self, timeout: float | None = None, on_abandon: Callable[[Any], object] | None = None) -> Any:
-        """`enter` and `wait`, for a caller that has nothing to look at in between."""
+        """`enter` and `wait`, for a caller that has nothing to check in between."""
         return self.wait(self.enter(), timeout, on_abandon)
 
     def choose(self, value: Any = None) -> Task | None:
-        """Choose the first task that waits. It will be resumed with `value`, once `resume` is called for it.
+        """Choose the first task that waits. `resume` then has it run, with `value`.
 
         Call both under one `guard`.
         """
@@ -142,7 +143,7 @@ class LotOps(list[Task]):
                     self.append(task)
 
     def leave(self, task: Task) -> bool:
-        """Take `task` out. False: it is not in there any more, it has been chosen. Thread-safe."""
+        """Take `task` out. False: it is not in the lot any more, since it was chosen. Thread-safe."""
         with guard:
             if task in self:
                 self.remove(task)
@@ -162,15 +163,15 @@ def resume(task: Task) -> None:
 
 @uninterruptible
 class ParkingLot(LotOps):
-    """A FIFO queue of parked tasks. It is true while there are any, and has their number for its length."""
+    """A FIFO queue of parked tasks. `len` is their number; it is true while there are any."""
 
     __slots__ = ()
 
     def withdraw(self, task: Task, on_abandon: Callable[[Any], object] | None = None) -> None:
-        """Undo `enter`: what was waited for is there already.
+        """Undo `enter`: the caller need not wait after all.
 
         Args:
-            on_abandon: as for `wait`: `task` may have been chosen meanwhile, by another OS thread.
+            on_abandon: as for `wait`: another OS thread may have chosen `task` meanwhile.
         """
         left = self.leave(task)
         value = task.value

@@ -27,15 +27,15 @@ from greening._originals import select as _real_select
 # Numbers for the engine's own descriptors.
 #
 # Facts: open(2) gives the lowest free number, and programs count on it (they close 0 and open a file; they sweep 3 to
-# 255; they pass "the next two" to a child). Consequence: ours go where a program's own few do not: from `FLOOR` on,
-# where the limit allows.
+# 255; they pass "the next two" to a child). Consequence: the engine's get numbers that a program with few descriptors
+# does not use: from `FLOOR` on, where the limit allows.
 
-# Below the usual soft limit (1024), and below what select(2) can look at, for some hundreds of hubs.
+# The lowest number: below the usual soft limit (1024), and low enough for select(2), for some hundreds of hubs.
 FLOOR = 512
 
 
 def high_duplicate(fd: int) -> int | None:
-    """The same file under a number from `FLOOR` on, closed on exec. None: not to be had; keep what there is."""
+    """Duplicate `fd` to a number from `FLOOR` on, closed on exec. None: there is no such number; keep `fd`."""
     try:
         return fcntl(fd, F_DUPFD_CLOEXEC, FLOOR)
     except OSError:
@@ -52,26 +52,28 @@ RDHUP = 0x2000
 ONESHOT = 1 << 30
 EDGE = 1 << 31
 
-# What wakes a reader, what wakes a writer. An error or a hang-up wakes both: their next system call tells them which.
+# Events that wake a reader, and those that wake a writer. An error or a hang-up wakes both: their next system call
+# tells which it was.
 READ = IN | PRI | RDHUP | HUP | ERR | NVAL
 WRITE = OUT | HUP | ERR | NVAL
 
-# What `arm_edge` and `arm_once` fail with where the kernel has no room for another entry (epoll_ctl(2)): the limit of
-# the user is reached (/proc/sys/fs/epoll/max_user_watches), or there is no memory. Both pass.
+# Errors of `arm_edge` and `arm_once` when the kernel has no room for another entry (epoll_ctl(2)): the user's limit is
+# reached (/proc/sys/fs/epoll/max_user_watches), or there is no memory. Both pass.
 NO_ROOM = (errno.ENOSPC, errno.ENOMEM)
-# Seconds until it is tried again: nothing tells when there is room.
+# Seconds until arming is tried again: the kernel does not report that there is room.
 ROOM_PAUSE = 0.02
 
-# Below this many seconds a wait is worth microsecond precision: a millisecond too much is more than five per cent.
+# Seconds below which a wait gets microsecond precision: a millisecond too much would be more than five per cent.
 _PRECISE = 0.020
-# The kernel counts milliseconds in an int: longer waits are an OverflowError. The hub finds nothing due, and waits on.
+# Seconds: the longest wait. The kernel counts milliseconds in an int; a longer wait is an OverflowError. The hub finds
+# nothing due after it, and waits on.
 _LONGEST = 1_000_000.0
 # Events fetched per system call. libuv takes 1024; the array is allocated anew for each call, so keep it modest.
 BATCH = 512
-# select(2) cannot look at descriptors from this number on.
+# The first descriptor number that is too high for select(2).
 _FD_SETSIZE = 1024
 
-# Not there where there is no epoll.
+# None without the accelerator, or without epoll.
 _compiled_wait = getattr(accelerator, "wait_epoll", None)
 
 
@@ -79,7 +81,7 @@ class Poller(Protocol):
     """What the hub needs of the operating system. Not thread-safe: one poller belongs to one hub."""
 
     edge: bool
-    """True when `arm_edge` exists in earnest: an armed descriptor reports every change without being armed again."""
+    """True when `arm_edge` works: an armed descriptor reports every change without being armed again."""
 
     def arm_edge(self, fd: int) -> None:
         """Report every change of `fd` from now on, and at once what is ready already. PermissionError: always ready."""

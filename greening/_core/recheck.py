@@ -1,12 +1,12 @@
-"""Reads that park on the strength of a short read: a second look, in case the system did not keep its word.
+"""The recheck: a second look at sockets whose read parked after a short read, in case data was left all the same.
 
-Facts: epoll(7) permits to take a short read of a stream for the end of what is there, and Linux keeps to it. Other
-kernels that run Linux programs, and layers between a program and libc, cut reads short with data left. The edge that
-told of this data has been consumed, so a read that parks then would wait for ever.
+Facts: by epoll(7), after a short read of a stream no data is left, and Linux keeps to it. Other kernels that run Linux
+programs, and layers between a program and libc, cut reads short with data left. The edge that reported this data has
+been consumed, so a read that parks then would wait for ever.
 Measured (64-byte echo, 100 connections): to try before every park costs a tenth of the whole, and a fifth without the
 accelerator; this second look costs 1 to 2 per cent.
-Decision: a socket whose read parks untried is looked at once more after a moment, together with all the others. Where
-poll(2) finds data of which epoll has nothing to tell, the reader is woken, and that socket is never trusted again.
+Decision: a socket whose read parks without trying is checked once more after a moment, together with all the others.
+Where poll(2) finds data that epoll does not report, wake the reader, and never trust that socket's short reads again.
 """
 
 from typing import TYPE_CHECKING
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from greening._core.hub import Hub
     from greening._core.registration import Registration
 
-# Seconds before the second look. Sooner, and it is a part of the cost of a busy hub; later, and the first short read of
-# every socket is felt where they cannot be trusted.
+# Seconds until the second look. A shorter time would cost a busy hub. A longer one would be felt at the first short
+# read of every socket, where these cannot be trusted.
 AFTER = 0.05
-# So often, at most, is poll(2) asked until it says anything at all.
+# Calls of poll(2), at most, until it reports anything at all.
 _LOOKS = 8
 
 
 def schedule_recheck(hub: "Hub", reg: "Registration") -> None:
-    """A read of `reg` is about to park without having tried: have it looked at again. Once is enough until then."""
+    """A read of `reg` is about to park without trying: schedule a recheck, unless one is due already."""
     registry = hub.registry
     if reg.recheck_due or not registry.rechecks:
         return
@@ -38,7 +38,7 @@ def schedule_recheck(hub: "Hub", reg: "Registration") -> None:
 
 
 def recheck(hub: "Hub") -> None:
-    """In the hub: wake the tasks that wait for data that is there, and of which no event will tell."""
+    """In the hub: wake the tasks that wait for data that is there but that no event will report."""
     registry = hub.registry
     to_recheck, registry.to_recheck = registry.to_recheck, []
     poll = _poll()
@@ -50,16 +50,16 @@ def recheck(hub: "Hub") -> None:
             parked[reg.fd] = reg
     if not parked:
         return
-    # CPython takes a look that a signal interrupted for one that has found nothing. Some socket is nearly always
-    # writable, so that an empty answer is a reason to ask again.
+    # CPython answers a poll(2) that a signal interrupted with an empty list. Some socket is nearly always writable, so
+    # an empty list is a reason to ask again.
     for _ in range(_LOOKS):
         if seen := poll.poll(0):
             break
     found = [fd for fd, events in seen if events & IN]
     if not found:
         return
-    # Data that has just come has an event under way: epoll has queued it by now, behind at most one for each
-    # descriptor. Until none is left would be too long, for there may always be more.
+    # For data that has just come epoll has queued an event, behind at most one for each descriptor. To go on until no
+    # event is left could take for ever.
     for _ in range(len(hub.regs) // BATCH + 1):
         dispatch(registry, hub.poller.wait(0))
     for fd in found:

@@ -13,7 +13,7 @@ from greening._originals import strerror
 
 @double
 class RegistrationOps:
-    """What is done for every wait. See `Registration`, which is the whole."""
+    """What every wait does. `Registration` adds the rest."""
 
     __slots__ = (
         "drained",
@@ -46,7 +46,7 @@ class RegistrationOps:
 
     def enter(self, task: Task, mask: int) -> None:
         """`task`, which is PARKED, waits for events of `mask`."""
-        # Making a lot may run a finaliser, and others may wait here meanwhile: theirs is the lot then.
+        # To make a lot may run a finaliser. If another task makes the lot meanwhile, that one stays.
         if mask & READ:
             if self.readers is None:
                 made = ParkingLot()
@@ -61,9 +61,9 @@ class RegistrationOps:
             self.writers.enter(task)
 
     def enter_unless_news(self, task: Task, mask: int) -> bool:
-        """Make `task` PARKED, and `enter`. False, and nothing else: an event has come since the last try began."""
+        """Make `task` PARKED, and `enter`. False: it must not wait: an event has come since the last try began."""
         task.state = PARKED
-        # First enter, then look: an event that comes in between is told to one or the other.
+        # First enter, then check: an event that comes in between wakes the task, or is found.
         self.enter(task, mask)
         if self.edge and self.take_news(mask):
             self.leave(task)
@@ -72,14 +72,14 @@ class RegistrationOps:
         return True
 
     def leave(self, task: Task) -> None:
-        """`task` waits no longer, in whichever direction it did."""
+        """`task` waits no longer, in either direction."""
         if self.readers:
             self.readers.leave(task)
         if self.writers:
             self.writers.leave(task)
 
     def take_news(self, mask: int) -> bool:
-        """Whether an event of `mask` has come since the last try began. From now on, it has not."""
+        """Whether an event of `mask` has come since the last try began. A new try begins now."""
         news = (mask & READ and self.read_news) or (mask & OUT and self.write_news)
         if mask & READ:
             self.read_news = False
@@ -91,11 +91,11 @@ class RegistrationOps:
 class Registration(RegistrationOps):
     """One descriptor of one hub.
 
-    `drained`: a read came back short since the last event, so that the next one would find nothing (streams only).
-    `recheck_due`: it is to be looked at again, in case that was not so (see schedule_recheck).
+    `drained`: a read was short since the last event, so that the next one would find nothing (streams only).
+    `recheck_due`: a recheck is scheduled, in case data was left all the same (see schedule_recheck).
     `stream`: short reads may be trusted: a TCP socket on which no hang-up, error or urgent data has been seen.
-    `read_news`, `write_news`: an event has come since the last try began. Code that interrupts a task between a try
-    that fails with EAGAIN and the wait may let the hub run, and a change is reported once: such a wait ends at once.
+    `read_news`, `write_news`: an event has come since the last try began. Code that interrupts a task between EAGAIN
+    and the park may let the hub run. The event is reported only once, so the park that follows ends at once.
     """
 
     __slots__ = ()
@@ -111,7 +111,7 @@ class Registration(RegistrationOps):
 
     def end(self) -> None:
         """The descriptor is closed: its waiters get OSError (EBADF)."""
-        self.read_news = self.write_news = True  # for a task on its way to a wait here: see `release`
+        self.read_news = self.write_news = True  # for a task between its try and its park: see `release`
         for lot in (self.readers, self.writers):
             while lot:
                 task = lot[0]
@@ -119,7 +119,7 @@ class Registration(RegistrationOps):
                 task.interrupt(OSError(errno.EBADF, strerror(errno.EBADF)))
 
     def release(self, events: int) -> None:
-        """Have every waiter try again, and every task that was interrupted on its way to a wait here."""
+        """Have every waiter try again, and every task that was interrupted between its try and its park."""
         self.read_news = self.write_news = True
         for lot in (self.readers, self.writers):
             if lot:

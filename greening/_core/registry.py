@@ -1,9 +1,9 @@
 """Which tasks wait for which descriptor: one `Registration` per descriptor number, filled by waiters, emptied by
 events.
 
-Law: numbers are reused by the system, so a registration that belongs to a socket remembers its owner, and a wait of
-another owner replaces it. An event for a number that is not registered is stale and dropped. A wake-up may be
-spurious: every waiter tries its system call again.
+Law: the system reuses numbers. So the registration of a socket remembers its owner, and a wait of another owner
+replaces it. An event for a number that is not registered is stale and dropped. A wake-up may be spurious: every waiter
+tries its system call again.
 """
 
 from collections import deque
@@ -31,7 +31,7 @@ class Registry:
         self.poller = poller
         self.ready = ready
         self.regs: dict[int, Registration] = {}
-        # Those that are to be looked at again, and whether any are: see recheck.
+        # Registrations whose recheck is due, and whether there are rechecks at all: see recheck.
         self.to_recheck: list[Registration] = []
         self.rechecks = True
         # The hub's wake-up descriptor, and whether it was among the events.
@@ -39,7 +39,7 @@ class Registry:
         self.notified = False
 
     def socket(self, fd: int, owner: Any, stream: bool) -> Registration:
-        """The registration of a socket of ours, armed once and for all.
+        """The registration of a green socket, armed once for all its waits.
 
         Args:
             fd: its descriptor. Borrowed.
@@ -57,7 +57,7 @@ class Registry:
         reg = Registration(fd, ref(owner), self.poller.edge, stream and self.poller.edge)
         if reg.edge:
             self.poller.arm_edge(fd)
-        # The look and the step are one: no call. A finaliser above may have let tasks run that wait for the socket.
+        # Check and change are atomic: no call. A finaliser above may have let tasks run that wait for the socket.
         if fd not in self.regs:
             self.regs[fd] = reg
             return reg
@@ -65,8 +65,8 @@ class Registry:
 
     def _duplicate(self, reg: Registration, owner: Any) -> Registration:
         # Two socket objects have one number: `socket(fileno=...)` of a live one, or a number that was closed behind our
-        # back. Armed again, the entry is that of the file which has the number now. If each threw the other's waiters
-        # out, the two would wake each other for ever.
+        # back. Arming it again makes the entry that of the file which has the number now. If each evicted the other's
+        # registration, the two would wake each other for ever.
         if reg.edge:
             self.poller.arm_edge(reg.fd)  # it may fail; then nothing has changed
         reg.owner = ref(owner)
@@ -74,14 +74,13 @@ class Registry:
         return reg
 
     def _evict(self, reg: Registration) -> None:
-        # Another file has this number now. A task that waits for the old one by number alone (a raw wait) may go on
-        # waiting for the new one, as poll(2) would; its retry tells. The owner of a closed socket learns that it is
-        # closed.
+        # Another file has this number now, so all waiters try again. A raw wait, which knows only the number, may then
+        # wait for the new file, as poll(2) would. The owner of a closed socket finds it closed.
         self._drop(reg)
         reg.release(ERR)
 
     def _drop(self, reg: Registration) -> None:
-        """Take it out, if it is in there. The look and the step are one: no call."""
+        """Remove it, if it is registered. Check and change are atomic: no call."""
         fd = reg.fd
         if fd in self.regs and self.regs[fd] is reg:
             del self.regs[fd]
@@ -111,12 +110,12 @@ class Registry:
     def wait_any(self, task: Task, wants: Sequence[tuple[int, int]], deadline: float | None) -> bool:
         """Park until an event comes for one of several descriptors. The first one ends it.
 
-        Every descriptor gets its registration, as for a single wait, so that closing one of them wakes the task with
-        EBADF - which a nested epoll set would never report - and no descriptor is needed for the wait itself.
+        Every descriptor gets its registration, as for a single wait. So closing one of them wakes the task with EBADF,
+        which a nested epoll set would never report, and the wait itself needs no descriptor.
 
         Args:
             task: the running one.
-            wants: (descriptor, events of POLLIN and POLLOUT). None at all: only the deadline ends it.
+            wants: (descriptor, events of POLLIN and POLLOUT). Empty: only the deadline ends it.
             deadline: absolute hub time, seconds; None: none.
         Returns:
             False: the deadline passed. True: ask the system what there is; it may be nothing.
@@ -128,7 +127,7 @@ class Registry:
     def _wait_joined(
         self, task: Task, wants: Sequence[tuple[int, int]], deadline: float | None, always: int | None
     ) -> Any:
-        """See `wait_any`. Returns the events of one, or TIMED_OUT; `always`, if there is one that is always ready."""
+        """See `wait_any`. Returns one's events, or TIMED_OUT; or `always`, if it is given and one is always ready."""
         joined: list[Registration] = []
         if task.state != RUNNING:
             task = task.waiter()
@@ -153,7 +152,7 @@ class Registry:
                     self._settle(reg)
 
     def _join(self, task: Task, fd: int, mask: int) -> Registration | None:
-        """Line up for one descriptor. None: it never has anything to tell (a file on disk, which is always ready)."""
+        """Enter for one descriptor, and arm it. None: it has no events, since it is always ready (a file on disk)."""
         reg = self._enter(task, fd, mask)
         try:
             if reg.edge:
@@ -170,10 +169,10 @@ class Registry:
         return reg
 
     def _enter(self, task: Task, fd: int, mask: int) -> Registration:
-        """Have `task` wait in the registration that `fd` has.
+        """Have `task` wait in the registration of `fd`.
 
-        First enter, then look whether it is the one still: code that interrupts this may wait for `fd` as well, and the
-        last that leaves takes the registration with it, if no task is in there.
+        First enter, then check that it is still registered: code that interrupts this may wait for `fd` as well, and
+        the last task to leave removes the registration.
         """
         while True:
             reg = self.regs.get(fd)
@@ -203,7 +202,7 @@ class Registry:
         armed, wanted = 0, reg.wanted
         while wanted & ~armed:
             self.poller.arm_once(reg.fd, wanted)
-            armed, wanted = wanted, reg.wanted  # code that interrupts this may let others enter: theirs is not lost
+            armed, wanted = wanted, reg.wanted  # code that interrupts this may let others enter: arm theirs, too
 
     def rearm(self) -> None:
         """Have the system report again what is ready: events may have been lost."""
@@ -225,7 +224,7 @@ class Registry:
             self.forget(reg.fd)
 
     def wait_raw(self, fd: int, task: Task, mask: int, deadline: float | None) -> int:
-        """Like `wait`, for a descriptor that is not ours: one-shot. A file that is always ready has `mask` at once."""
+        """Like `wait`, one-shot, for a descriptor that may have other users. Always ready (a file): `mask` at once."""
         events = self._wait_joined(task, ((fd, mask),), deadline, mask)
         return 0 if events is TIMED_OUT else events
 
@@ -243,7 +242,7 @@ class Registry:
         """`fd` is about to be closed: wake its waiters with EBADF and leave the poller. Idempotent.
 
         Args:
-            only: do it for this registration; the number may be another file's by now.
+            only: do it only for this registration; the number may be another file's by now.
         """
         reg = self.regs.get(fd)
         if reg is None or (only is not None and reg is not only):
@@ -254,7 +253,7 @@ class Registry:
 
     def waiting(self) -> bool:
         """True when a task waits for any descriptor."""
-        # No generator: this is asked before every sleep, and the first one mostly is.
+        # No generator: this runs before every sleep, and mostly the first registration has a waiter.
         for reg in self.regs.values():  # noqa: SIM110  # see above
             if reg.readers or reg.writers:
                 return True
@@ -280,7 +279,7 @@ def dispatch(registry: Registry, events: list[tuple[int, int]]) -> None:
         reg.drained = False
         if mask & (PRI | RDHUP | HUP | ERR | NVAL):
             reg.stream = False
-            if mask & NVAL:  # poll(2) says of a closed descriptor what epoll_ctl(2) says by EBADF
+            if mask & NVAL:  # so poll(2) reports a closed descriptor; epoll_ctl(2) fails with EBADF
                 registry.forget(fd)
                 continue
         if mask & READ:

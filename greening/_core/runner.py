@@ -1,12 +1,11 @@
 """Runners: the greenlets that green threads run on, used again and again.
 
 Facts: on CPython 3.11+ a new greenlet maps and unmaps a chunk of data stack, which costs 5 us and more; a switch costs
-0.2.
-A greenlet that is started inside another's stack inherits its recursion depth.
-Consequence: a finished green thread's runner takes the next one, and new runners are started from the hub only.
+0.2 us. A greenlet that is started on another's stack inherits its recursion depth.
+Consequence: the runner of a finished green thread takes the next one, and new runners are started from the hub only.
 
 A runner that something still refers to when its run ends - by reference, by weak reference, by an attribute - is
-retired, so that code keyed by `greenlet.getcurrent()` never meets another run under the same object.
+retired: code keyed by `greenlet.getcurrent()` must not find another green thread under the same object.
 """
 
 import os
@@ -42,7 +41,7 @@ class Runner(greenlet):
 
 
 def end_of_forked_child(failure: BaseException | None = None) -> None:
-    """The green thread that called `fork` was the child's only one, and it has ended: so does the process.
+    """End the child process: the green thread that called `fork`, which was its only one, has ended.
 
     As with OS threads: when the thread that forked returns, the child ends with status 0, without exit handlers.
     `sys.exit(3)` there means status 3, as in a main program, and an exception (which has been reported) 1.
@@ -69,7 +68,7 @@ def flush_streams() -> None:
 
 
 class _Threshold:
-    """Compares below every count, and writes the count down."""
+    """Is less than every count, and records the count that it was compared with."""
 
     __slots__ = ("count",)
 
@@ -82,13 +81,13 @@ class _Threshold:
 
 
 class _CountingHub(HubOps):
-    """As much of a hub as `Runner.run` uses before it retires."""
+    """The part of a hub that `Runner.run` uses before it retires."""
 
     def __init__(self) -> None:
         self.greenlet = getcurrent()
         self.idle = []
         self.runners = set()
-        # The compiled one writes the count down where it finds a negative one.
+        # The compiled runner records the count here, since it finds a negative number.
         self.runner_refs: Any = _Threshold() if accelerator is None else -1
         self.main: Any = None
 
@@ -123,7 +122,7 @@ def _run(self: Runner) -> None:
         task.execute()
         if hub.main is task:
             end_of_forked_child(getattr(task, "failure", None))
-        # What this frees may run finalisers. They find no task here, and one that blocks makes the runner a task.
+        # To free the task may run finalisers. They find no task here; one that waits gets a task of its own.
         task = None
         del self._greening_task
         if hub.runner_refs < getrefcount(self) or len(hub.idle) >= MAX_IDLE or getweakrefcount(self) or self.__dict__:
@@ -151,7 +150,7 @@ def _run(self: Runner) -> None:
         resume()
         del resume
         while self._greening_task is hub.task:
-            # Nothing was switched to, or the result of a foreign greenlet came up here.
+            # Nothing was switched, or a foreign greenlet has ended and its result came up here.
             hub._enter()
     hub.runners.discard(self)
     # Break the cycle with the bound method; the hub, our parent, takes over when we return.

@@ -1,4 +1,4 @@
-"""Which task runs: it hangs on the running greenlet, so that no switch can leave a stale answer behind."""
+"""The running task: an attribute of the running greenlet, so that it is right after every switch."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 class _Adoption:
-    """How a greenlet that the engine does not know gets a task. Told by current.py, which knows hubs.
+    """How a greenlet without a task gets one. Set by current.py, which knows hubs.
 
     Attributes:
-        adopt: gives it one. wait: gives it one that waits, and makes no hub for an OS thread that may block.
+        adopt: gives it one. wait: gives it one to park, and makes no hub for an OS thread that may block.
         block: gives a task to the OS thread, when there are no greenlets any more.
     """
 
@@ -28,12 +28,12 @@ ADOPTION = _Adoption()
 
 
 def task_of(glet: Any) -> "Task | None":
-    """The task of a greenlet. None: the engine does not know it, or it is no more."""
+    """The task of a greenlet. None: it has none, or none any more."""
     return getattr(glet, "_greening_task", None)
 
 
 def set_task(glet: Any, task: "Task | None") -> None:
-    """Say which task runs on a greenlet. None: none does any more."""
+    """Set the task of a greenlet. None: it has none any more."""
     if task is not None:
         glet._greening_task = task
     else:
@@ -41,7 +41,7 @@ def set_task(glet: Any, task: "Task | None") -> None:
 
 
 def known_task() -> "Task | None":
-    """The running task. None: the engine does not know the running greenlet, or there are no greenlets any more."""
+    """The running task. None: the running greenlet has none, or there are no greenlets any more."""
     try:
         return getattr(getcurrent(), "_greening_task", None)
     except RuntimeError:  # the interpreter is being finalized
@@ -49,9 +49,9 @@ def known_task() -> "Task | None":
 
 
 def running_task() -> "Task":
-    """The running task. A greenlet that is not ours (SQLAlchemy's, say) becomes one the first time it asks.
+    """The running task. A foreign greenlet (SQLAlchemy's, say) gets one the first time it asks.
 
-    When the interpreter has no greenlets any more, a task that blocks.
+    When the interpreter has no greenlets any more, it is a `BlockingTask`.
     """
     try:
         return getcurrent()._greening_task  # type: ignore[attr-defined, no-any-return]  # set by us
@@ -62,9 +62,9 @@ def running_task() -> "Task":
 
 
 def waiting_task() -> "Task":
-    """The running task, for a caller that means to park it and nothing else.
+    """The running task, for a caller that only parks it.
 
-    Unlike `running_task`, it makes no hub for an OS thread that has none: that one blocks, and holds nothing up.
+    Unlike `running_task`, it makes no hub for an OS thread that has none: to park blocks that thread.
     """
     try:
         return getcurrent()._greening_task  # type: ignore[attr-defined, no-any-return]  # set by us

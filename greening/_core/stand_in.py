@@ -1,11 +1,11 @@
-"""Stand-ins: tasks for code that interrupts a task on its way to a park, and waits itself.
+"""Stand-ins: tasks for code that interrupts the park of a task, and waits itself.
 
 Facts: a finaliser, a weakref callback or a signal handler runs on the stack of whatever it interrupts. That may be the
 engine, between "this task is PARKED" and the switch; or the hub. If it waits, the same greenlet has to wait for two
 things, one after the other, and the outer one may be woken first.
-Decision: the inner wait gets a task of its own on the same greenlet. As long as that is parked, the outer task is held:
-its turn, when it comes, is put off until the inner wait is over. No wake-up is taken, none is lost. Where both wait for
-the same thing the inner wait is first: the outer one, held, could make no use of it.
+Decision: the inner wait gets a task of its own on the same greenlet. While that is parked, the outer task is held: its
+turn, when it comes, is put off until the inner wait is over. So no wake-up goes to the wrong wait, and none is lost.
+Where both wait for the same thing the inner wait is served first: the outer task is held, and could not use it.
 
 A wait inside the hub moves the loop to another greenlet (`Hub.move`), so that everything else goes on.
 """
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 
 class _Hold(list[None]):
-    """In the place of the `switch` of a task that is held: its `clear` notes that its turn has come.
+    """Its `clear` is the `resume` of a task that is held, and notes that the turn of that task has come.
 
-    It is a method of C: between "this runner is idle" and the switch no Python code may run.
+    `clear` is a C method: between "this runner is idle" and the switch no Python code may run.
     """
 
     __slots__ = ("stand_in",)
@@ -42,7 +42,7 @@ class _Hold(list[None]):
 
 @uninterruptible
 class StandIn(Task):
-    """Waits in the place of `task`, which is on its way to a park, or is the hub's. For one wait.
+    """Waits in place of `task`, whose park was interrupted, or which is the hub's. For one wait.
 
     `hub.stand_ins` has the innermost one of each greenlet.
     """
@@ -53,7 +53,7 @@ class StandIn(Task):
         super().__init__(hub)
         self.state = RUNNING
         self._glet = getcurrent()
-        # What is held meanwhile: the task, or its innermost stand-in so far. The hub's task is in no queue.
+        # What is held meanwhile: the task, or its innermost stand-in so far. Not the hub's task, which is in no queue.
         self._outer: Task | None = hub.stand_ins.get(self._glet, None if task is hub.task else task)
         self.known_ident = task.ident
         self._name = task.name
@@ -67,7 +67,7 @@ class StandIn(Task):
         return self._glet
 
     def place_in(self, lot: "list[Task]") -> int:
-        """The place in a wait queue that it takes: before the tasks that it holds, or the last."""
+        """Its place in a wait queue: before the tasks that it holds, or the last."""
         held = (index for index, task in enumerate(lot) if task.greenlet is self._glet)
         return next(held, len(lot))
 
@@ -90,7 +90,7 @@ class StandIn(Task):
             self._leave()
 
     def _hold_all(self) -> "list[tuple[Task, Callable[..., Any] | None, _Hold]]":
-        """Hold every task of the greenlet that this one is going to wait on: its turn would be taken for ours."""
+        """Hold every other task of this greenlet: its turn would resume the stand-in."""
         held = []
         outer = self._outer
         while outer is not None:
@@ -115,7 +115,7 @@ class StandIn(Task):
 
 
 class Interruption:
-    """Code that interrupts `task`, the running one, on its way to a park: a Timeout in it is for its own waits."""
+    """Code that interrupts the park of `task`, the running one: a Timeout in that code is for its own waits."""
 
     __slots__ = ("_glet", "_hub", "_outer")
 
@@ -142,7 +142,7 @@ if TYPE_CHECKING:
 
 
 class HubTask(Task):
-    """Stands for the hub where the running task is asked for. It is never RUNNING: its stand-ins park."""
+    """The running task while the hub runs. It is never RUNNING: its stand-ins park."""
 
     __slots__ = ()
 
@@ -156,7 +156,7 @@ class HubGreenlet(greenlet):
     """The greenlet of the loop. Parent of every runner.
 
     Attributes:
-        depth: how many loops, suspended now, it was started from.
+        depth: how many suspended loops it was started from.
     """
 
     __slots__ = ("_greening_task", "depth")

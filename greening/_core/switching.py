@@ -20,12 +20,12 @@ if accelerator is not None:
 
 @double
 class HubOps:
-    """What happens in every hub all the time. See `Hub`, which is the whole.
+    """What every hub does all the time. `Hub` adds the rest.
 
     Attributes:
-        ready: runnable tasks, in order. There from the start, and always the same object.
+        ready: runnable tasks, in order. Always the same object.
         round_end, slice_end: hub time in seconds. (The accelerator keeps its own.)
-        looked_up: hub time at which this OS thread's time on the processor was looked up; used_then: what it was.
+        looked_up: hub time at which this OS thread's CPU time was read last; used_then: that CPU time, in seconds.
         unused: seconds without the processor since a slice was used up.
     """
 
@@ -63,7 +63,7 @@ class HubOps:
         return self._enter()
 
     def turn_begins(self) -> bool:
-        """Whether the round goes on, by the count and by the time. If so, what runs next has a slice of its own."""
+        """Whether the round goes on, by count and by time. If so, the next task begins a new slice."""
         now = self.now()
         if self.switches_left <= 0 or now >= self.round_end:
             return False
@@ -71,7 +71,7 @@ class HubOps:
         return True
 
     def _start_first(self) -> Callable[..., Any] | None:
-        """Take the first runnable task and give it an idle runner. None: there is none, or the task is dead."""
+        """Take the first runnable task and give it an idle runner. None: one of both is missing, or it is dead."""
         ready, idle = self.ready, self.idle
         if not ready or not idle:
             return None
@@ -87,7 +87,7 @@ class HubOps:
         return runner.resume
 
     def begin_round(self, turns: int) -> None:
-        """From now on the runnable tasks have their turns, until a number of switches or the time is used up."""
+        """Begin a round of runnable tasks. It ends after `turns` switches, or when its time is used up."""
         now = self.now()
         self.switches_left = turns
         self.round_end = now + ROUND_SECONDS
@@ -97,17 +97,17 @@ class HubOps:
             self.used_then = thread_time()
 
     def rest(self) -> None:
-        """Have the garbage collector rest, if it does not yet, until `work`: see critical."""
+        """Let the garbage collector rest until `work`. Idempotent. See critical."""
         if not self._resting:
             self._resting = True
             rest_collector()
 
     def work(self) -> None:
-        """Undo `rest`, if that is not done yet."""
+        """Undo `rest`. Idempotent."""
         if self._resting:
             self._resting = False
             wake_collector()
 
     def begin_slice(self, now: float) -> None:
-        """What runs from `now` on has a slice of its own: see fairness."""
+        """The running task begins a new slice at `now`: see fairness."""
         self.slice_end = now + SLICE_SECONDS

@@ -1,14 +1,15 @@
 """What the engine schedules: a `Task` is a place to resume, with the value or the error to resume it with.
 
 Laws:
-- A parked task is resumed exactly once per park. `wake` and `interrupt` say whether they were the one that resumed it.
-- A task that is going to park is PARKED *before* a waker knows of it, because a waker may live in another OS thread.
-  Only a RUNNING task may become PARKED. A finaliser or a signal handler that interrupts a task on its way to a park,
-  and waits itself, waits as a task of its own: `waiter` gives it (see stand_in).
-- `resume` is the bound `switch` of the greenlet, never looked up at the call: a suspended caller of `resume()` then
-  holds the method object and not the greenlet. So the greenlet's reference count tells whether it is kept (see runner).
-- An error that comes while the task lets others run although it need not wait (`pass_turn`) is kept, and raised by the
-  next park: such a call is no point of interruption.
+- A parked task is resumed exactly once per park. `wake` returns True to the one waker that resumes it.
+- A task that is about to park is PARKED *before* a waker knows of it, because the waker may be in another OS thread.
+  Only a RUNNING task may become PARKED. A finaliser or a signal handler that interrupts the park of a task, and waits
+  itself, waits as a stand-in: `waiter` returns it (see stand_in).
+- `resume` is the bound `switch` of the greenlet, and is not looked up at each call: a suspended caller of `resume()`
+  then holds the method object and not the greenlet. So the greenlet's reference count tells whether anything else
+  holds it (see runner).
+- `pass_turn` lets others run although the task need not wait. An error that comes meanwhile is kept, and raised by the
+  next park.
 """
 
 from itertools import count
@@ -49,17 +50,17 @@ TIMED_OUT: Final = _TimedOut()
 if accelerator is not None:
     accelerator.name_timeout(TIMED_OUT)
 
-# What `switch()` without arguments returns where it arrives: CPython has one empty tuple.
+# What a `switch()` without arguments returns in the greenlet that it resumes: CPython has one empty tuple.
 _SWITCHED: Final = ()
 
-# For the names of tasks that were given none. An ident is too long to be read.
+# Numbers for the default names of tasks. An ident is too long to be read.
 _numbers = count(1)
 
 
 @double
 @uninterruptible
 class TaskOps:
-    """What happens to every task all the time: it parks, and is woken. See `Task`, which is the whole."""
+    """What every task does all the time: it parks, and is woken. `Task` adds the rest."""
 
     __slots__ = (
         "__weakref__",
@@ -92,7 +93,7 @@ class TaskOps:
     local_values: dict[Any, Any] | None
     _name: str
 
-    # What Task has.
+    # Defined by Task.
     cancel_park: "Callable[..., None]"
     _raise_error: "Callable[[], None]"
     _set_alarm: "Callable[[float], None]"
@@ -100,8 +101,7 @@ class TaskOps:
     def wake(self, value: Any = None) -> bool:
         """Have the task resumed with `value`. Thread-safe. False: it does not wait, or another wake-up was first."""
         hub = self.hub
-        # Here no call stands between the first line and the fourth: CPython switches OS threads at calls and jumps
-        # only.
+        # Atomic until the state is READY: no call. CPython switches OS threads at calls and backward jumps only.
         generation = self.generation
         if self.state != PARKED:
             return False
@@ -114,14 +114,14 @@ class TaskOps:
         return True
 
     def park(self, deadline: float | None = None) -> Any:
-        """Let others run until this task, which must be a running one in state PARKED or READY, is woken.
+        """Let others run until this task is woken. It must be the running one, in state PARKED or READY.
 
         Args:
             deadline: absolute hub time in seconds, or None: no limit.
         Returns:
             The waker's value, or TIMED_OUT.
         Raises:
-            whatever `interrupt` was given. The value of a waker that came before stays in `value`.
+            the error that `interrupt` was given. The value of an earlier waker stays in `value`.
         """
         if self.error is not None and self.state == PARKED:
             self.cancel_park(keep_error=True)
@@ -149,8 +149,8 @@ class TaskOps:
             else:
                 came = hub.switch()
             while came is not _SWITCHED:
-                # Not one of ours: a foreign greenlet, our child, has ended, and its result came up here. Or
-                # the next task is held by a stand-in, and nothing was switched.
+                # A foreign greenlet, our child, has ended, and its result came up here. Or a stand-in holds the next
+                # task, and nothing was switched.
                 came = hub.switch()
         except BaseException:
             self.cancel_park()
@@ -171,7 +171,7 @@ class TaskOps:
 
 @uninterruptible
 class Task(TaskOps):
-    """A schedulable greenlet: the main greenlet of an OS thread, or a foreign one that called us.
+    """A schedulable greenlet: the main greenlet of an OS thread, or a foreign one that called the engine.
 
     Attributes:
         hub: the hub of its OS thread.
@@ -194,16 +194,16 @@ class Task(TaskOps):
 
     @property
     def ident(self) -> int:
-        """A number of its own, unique for the life of the process; for a main greenlet, the OS thread's."""
+        """A number that is unique for the life of the process; for a main greenlet, the OS thread's ident."""
         if not self.known_ident:
             new = idents.new()
-            # A finaliser may have run meanwhile, and others: the first number that was told stays.
+            # A finaliser, or another task, may have set it meanwhile: the first number stays.
             self.known_ident = self.known_ident or new
         return self.known_ident
 
     @property
     def name(self) -> str:
-        """What reports call it."""
+        """Its name in reports."""
         if not self._name:
             self._name = f"{type(self).__name__}-{next(_numbers)}"
         return self._name
@@ -217,7 +217,7 @@ class Task(TaskOps):
         """Values of `greening.local` objects that belong to this task."""
         if self.local_values is None:
             new: dict[Any, Any] = {}
-            if self.local_values is None:  # still: what makes an object may run a finaliser, which comes here, too
+            if self.local_values is None:  # still: to make the dict may run a finaliser, which comes here, too
                 self.local_values = new
         return self.local_values
 
@@ -227,14 +227,14 @@ class Task(TaskOps):
         if self.resume is None:
             return None
         holder: Any = self.resume.__self__  # type: ignore[attr-defined]  # a bound method
-        # A task that is held by a stand-in has something else in that place.
+        # The `resume` of a task that is held is a method of its _Hold.
         return holder if isinstance(holder, RealGreenlet) else holder.greenlet
 
     def interrupt(self, error: BaseException) -> bool:
         """Have the task resumed with `error` raised. In its own OS thread only.
 
-        A task that was chosen already, and has not run yet, gets the error as well, and what it was chosen for is
-        passed on by the primitive it waits in. False: it runs, or is dead, or another error is on its way.
+        A task that was chosen, and has not run yet, gets the error too. The primitive that it waits in then passes its
+        value on. False: it is neither PARKED nor READY, or another error comes first.
         """
         if self.state == PARKED:
             self.state = READY
@@ -247,18 +247,20 @@ class Task(TaskOps):
         return False
 
     def waiter(self) -> "Task":
-        """The task that parks when this one, which is the running one, has to wait: itself, or a stand-in."""
+        """The task that parks when this one, the running one, has to wait: itself, or a stand-in."""
         return self if self.state == RUNNING else self.hub.stand_in(self)
 
     def pass_turn(self) -> None:
-        """Let every runnable task run once, although this one, the running one, need not wait. No interruption.
+        """Let every runnable task run once, although this one, the running one, need not wait.
+
+        The next park raises an error that comes meanwhile.
 
         Raises:
-            what a signal handler raised meanwhile: that strikes anywhere.
+            in the main greenlet, an error for it that came meanwhile and is urgent: a signal handler's.
         """
         hub = self.hub
         if not hub.ready:
-            # By way of the hub: tasks that wait for descriptors and timers count as others, too.
+            # Go through the hub: tasks that wait for descriptors and timers may run, too.
             hub.switches_left = 0
         kept = self.error
         trace = None if kept is None else kept.__traceback__
@@ -278,7 +280,7 @@ class Task(TaskOps):
         finally:
             if self is hub.main:
                 hub.passing = None
-            del kept  # its traceback may know this frame
+            del kept  # its traceback may refer to this frame
 
     def _raise_error(self) -> None:
         error, self.error = self.error, None
@@ -289,9 +291,9 @@ class Task(TaskOps):
             del error
 
     def cancel_park(self, keep_error: bool = False) -> None:
-        """The park does not happen, or ended in an exception of its own: nothing of it may stay behind."""
-        with guard:  # an OS thread that has chosen it, and has not told the hub yet, is there now
-            self.generation += 1  # a wake-up that is still in the inbox belongs to the past
+        """Undo a park that does not happen, or that ended in an exception: nothing of it may stay behind."""
+        with guard:  # an OS thread that chose it under the guard has told the hub by now
+            self.generation += 1  # a wake-up that is still in the inbox is stale now
             state, self.state = self.state, RUNNING
             if state == READY:
                 try:
@@ -303,7 +305,7 @@ class Task(TaskOps):
             self.error = None
 
     def orphan(self, why: str) -> None:
-        """It will never run again: its OS thread is no more. Nothing is freed, since nothing of it may run."""
+        """It will never run again: its OS thread is gone. Nothing is freed: no finaliser of it may run."""
         self.state = DEAD
 
     def _set_alarm(self, deadline: float) -> None:

@@ -1,9 +1,9 @@
 """The end of an OS thread that has a hub: nothing of the hub stays behind.
 
-Facts: a suspended greenlet in a cycle is never freed, and its stack keeps what it knows. As long as a finaliser that
-the garbage collector called is suspended, nothing is collected any more, in the whole process.
-Decision: every greenlet of the hub ends. Finalisers that wait are waited for, though not for ever.
-Green threads that wait get GreenletExit, so that their `finally` blocks run.
+Facts: a suspended greenlet in a cycle is never freed, and its stack keeps objects alive. While a finaliser that the
+garbage collector called is suspended, nothing is collected in the whole process.
+Decision: every greenlet of the hub ends. Suspended finalisers get some time to finish. Green threads that wait get
+GreenletExit, so that their `finally` blocks run.
 """
 
 from contextlib import suppress
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from greening._core.hub import Hub
 
 _ENDED: Final = "its OS thread has ended"
-# How often a green thread is told that its OS thread ends, if it goes on waiting; how many times each may run then.
+# How many times GreenletExit is raised in a green thread that goes on waiting; how many turns it has after each.
 _LAST_CALLS = 3
 _LAST_TURNS = 100
-# How long finalisers are waited for, and how long between looks, in seconds.
+# Seconds that suspended finalisers get to finish; seconds between two looks.
 _PATIENCE = 1.0
 _PAUSE = 0.0005
 
@@ -56,13 +56,13 @@ def _end_greenlets(hub: "Hub") -> None:
 
 
 def _await_finalisers(hub: "Hub") -> None:
-    """Let those that run on the stack of the loop, or of the engine in a green thread, come to their end."""
+    """Let finalisers finish that wait on the greenlet of a loop, or of a green thread whose park they interrupted."""
     main = hub.main
     empty = ParkingLot()
     latest = hub.now() + _PATIENCE
-    # Our own, if a finaliser has dropped the hub.
+    # Not a stand-in of the main greenlet: a finaliser on it may have called this.
     while any(task.greenlet is not main.greenlet for task in tuple(hub.stand_ins.values())) and hub.now() < latest:
-        with suppress(BaseException):  # of a green thread, for a main greenlet that has ended
+        with suppress(BaseException):  # an error of a green thread for the main greenlet, which has ended
             empty.park(_PAUSE)
 
 
@@ -79,7 +79,7 @@ def _end_parked(hub: "Hub") -> bool:
     for _ in range(_LAST_TURNS if begun else 0):
         main.state = READY
         hub.ready.append(main)
-        with suppress(BaseException):  # of a green thread, for a main greenlet that has ended
+        with suppress(BaseException):  # an error of a green thread for the main greenlet, which has ended
             main.park()
         if not hub.ready:
             break

@@ -1,4 +1,4 @@
-"""The life of a green thread: its function runs, its end is told to the threads that wait for it."""
+"""The life of a green thread: its function runs, and its end wakes the tasks that wait for it."""
 
 from collections.abc import Callable
 from contextvars import copy_context
@@ -21,7 +21,7 @@ T = TypeVar("T")
 @double
 @uninterruptible
 class ThreadOps(Task, Generic[T]):
-    """What happens to every green thread. See `GreenThread`, which is the whole."""
+    """What every green thread does. `GreenThread` adds the rest."""
 
     __slots__ = ("_args", "failure", "_func", "_kwargs", "_links", "quiet", "_result", "_start_timer", "_waiters")
 
@@ -35,12 +35,12 @@ class ThreadOps(Task, Generic[T]):
     _start_timer: "Timer | None"
     _waiters: ParkingLot | None
 
-    # What GreenThread has.
+    # Defined by GreenThread.
     _call_link: Callable[..., None]
     _keep_failure: Callable[[BaseException], None]
 
     def __init__(self, hub: "Hub", func: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        # Every slot is set here and not by Task.__init__: a spawn costs three quarters of a call less.
+        # Every slot is set here, not by Task.__init__: this saves three quarters of a call in each spawn.
         self.hub = hub
         self.resume = None
         self.state = NEW
@@ -51,7 +51,7 @@ class ThreadOps(Task, Generic[T]):
         self._func = func
         self._args = args
         self._kwargs = kwargs
-        # What it returned; the traceback, when there is a failure.
+        # The return value; after a failure, the traceback.
         self._result = self.failure = None
         # At the end: tasks to wake, links to call. Made when they are needed.
         self._waiters = self._links = self._start_timer = None
@@ -69,19 +69,18 @@ class ThreadOps(Task, Generic[T]):
                 raise self.error
             self._result = func(*self._args, **self._kwargs)
         except BaseException as error:  # noqa: BLE001  # the outcome is kept for `wait`, and reported
-            # Without the frame of `execute`.
+            # Drop the frame of `execute`.
             if error.__traceback__ is not None:
                 error.__traceback__ = error.__traceback__.tb_next
             self._keep_failure(error)
         del func
         self._settle()
-        # The frames of the traceback know this one: the thread, its failure and they must not become a cycle.
+        # The traceback refers to this frame: it, the thread and its failure must not become a cycle.
         del self
 
     def _settle(self) -> None:
-        """The function has ended: wake the waiters, call the links, free what is left. Links and finalisers may
-        park."""
-        # From here on there are no new waiters and links: see `wait` and `link`. What is let go of may have finalisers,
+        """The function has ended: wake the waiters, call the links, free the rest. Links and finalisers may park."""
+        # From here on there are no new waiters and links: see `wait` and `link`. To free objects may run finalisers,
         # which may park: the waiters come first.
         func, self._func = self._func, None
         if self._waiters is not None:
@@ -101,10 +100,10 @@ class ThreadOps(Task, Generic[T]):
         self.resume = None
 
     def wait(self, timeout: float | None = None) -> T:
-        """Park until it has ended. Any number of waiters, any number of times.
+        """Park until it has ended. Any number of waiters, any number of times. Thread-safe.
 
         Args:
-            timeout: seconds; None: no limit.
+            timeout: seconds from now; None: no limit.
         Returns:
             What the function returned.
         Raises:
@@ -116,13 +115,13 @@ class ThreadOps(Task, Generic[T]):
                 raise RuntimeError(f"{self.name} would wait for itself for ever")
             waiters = self._waiters
             if waiters is None:
-                waiters = ParkingLot()  # meanwhile others, of this OS thread or of another, may have made one
-                # The look and the step are one: no call. An empty lot counts: a task may be about to enter it.
+                waiters = ParkingLot()  # meanwhile another task, of any OS thread, may have made one
+                # Check and change are atomic: no call. An empty lot counts: a task may be about to enter it.
                 if self._waiters is None:
                     self._waiters = waiters
                 else:
                     waiters = self._waiters
-            # First enter, then look: it may be ending in another OS thread.
+            # First enter, then check: it may be ending in another OS thread.
             task = waiters.enter()
             if self._func is None:
                 waiters.withdraw(task)
@@ -136,7 +135,7 @@ class ThreadOps(Task, Generic[T]):
         if failure is None:
             return self._result  # type: ignore[no-any-return]  # set by execute
         try:
-            # From its own traceback on: those of other waiters do not belong to this one.
+            # With its own traceback, without the frames of other waiters.
             raise failure.with_traceback(self._result)
         finally:
-            del failure, self  # the traceback knows this frame, and both of them know the traceback
+            del failure, self  # the traceback refers to this frame, and both of them to the traceback

@@ -1,8 +1,7 @@
 """Timers: a heap of absolute deadlines. Pure data: no clock, no hub, tested with plain numbers.
 
 Most timers are cancelled long before they are due (a timeout around a call that succeeds), so cancelling must be
-cheap: it only marks the timer, and the heap is rebuilt when more than half of it (and more than `SLACK` entries) is
-dead.
+cheap: it only marks the timer. The heap is rebuilt when more than half of it, and more than `SLACK` entries, are dead.
 Amortised cost: O(log n) to add, O(1) to cancel.
 """
 
@@ -37,19 +36,18 @@ class MonotonicClock:
 
 # What counts as a number of seconds.
 #
-# A number that is not real, or has a class with arithmetic of its own, would be compared with other deadlines in the
-# heap of timers, and put it out of order for good. So a time becomes a true `float` at the door, and is one from there
-# on.
+# A number that is not real, or whose class has its own arithmetic, would put the heap of timers out of order for good.
+# So every time is made a true `float` first.
 
-# The stdlib's calls take any real number from 3.15 on, before that floats and integers.
+# Whether the stdlib's calls take any real number (3.15 and later) or only floats and integers.
 _TAKES_REAL_NUMBERS = sys.version_info >= (3, 15)
 
 
 def real_number(value: Any) -> float:
-    """`value` as a float that is exactly that: an integer, a Fraction, a Decimal, what has `__float__` or `__index__`.
+    """`value`, an integer, a Fraction, a Decimal, anything with `__float__` or `__index__`, as an exact `float`.
 
     Raises:
-        TypeError: it is not a real number. A string is none, whatever `float` makes of it.
+        TypeError: it is not a real number. A string is none, although `float` takes it.
         OverflowError: it is an integer that is too large.
     """
     kind = type(value)
@@ -59,7 +57,7 @@ def real_number(value: Any) -> float:
 
 
 def stdlib_number(value: Any) -> float | None:
-    """A timeout as the stdlib's calls read it: a float, or an integer, exactly that. None: they refuse it."""
+    """A timeout as the stdlib's calls read it: an exact float or integer. None: they refuse it."""
     if isinstance(value, float):
         return float.__float__(value)
     try:
@@ -105,7 +103,7 @@ def _nothing() -> None:
 def deadline_after(now: float, seconds: float) -> float:
     """The absolute time that is `seconds` after `now`.
 
-    Every timeout that a user gives comes through here: what is returned is a float and has a place in the heap.
+    Every timeout that a user gives comes through here: the heap can order what is returned.
 
     Raises:
         TypeError: `seconds` is not a real number. ValueError: it is nan. OverflowError: it is an integer that is too
@@ -136,8 +134,8 @@ class TimerHeap:
         """Have `call(*args)` returned by `pop_due` once `when` (absolute seconds) has come.
 
         Raises:
-            TypeError, ValueError, OverflowError: `when` is not a real number, or is nan. It has no place in an order:
-                one such would hold up all the others.
+            TypeError, ValueError, OverflowError: `when` is not a real number, or is nan. It has no place in the order,
+                and would hold up all other timers.
         """
         if type(when) is not float:
             when = real_number(when)
@@ -158,7 +156,7 @@ class TimerHeap:
         return None
 
     def mark(self) -> int:
-        """A point in the order of adding: what is added from now on is `pop_due`'s business of another time."""
+        """A point in the order of adding: `pop_due(now, mark)` leaves alone what is added from now on."""
         return next(self._order)
 
     def pop_due(self, now: float, mark: float = inf) -> Timer | None:

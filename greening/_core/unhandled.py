@@ -8,8 +8,8 @@ from typing import Any
 def report_unhandled(error: BaseException, thread: Any) -> None:
     """Report an unhandled exception of `thread` (anything with a `name`).
 
-    Goes to `threading.excepthook` where `threading` is loaded, so that a hook of the user's sees green threads too;
-    else to the same default: a traceback on `sys.stderr` under the thread's name.
+    `threading.excepthook` gets it where `threading` is loaded, so that a user's hook sees green threads, too. Otherwise
+    the same default does: it writes a traceback to `sys.stderr` under the thread's name.
 
     Raises:
         what the hook raises if it is no Exception: SystemExit, KeyboardInterrupt.

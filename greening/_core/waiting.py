@@ -1,4 +1,4 @@
-"""The switch discipline for all rooms above: sleep, yield, wait for a descriptor."""
+"""How the rooms above let others run: sleep, yield, wait for a descriptor."""
 
 import errno
 from functools import partial
@@ -20,6 +20,7 @@ def sleep(seconds: float = 0) -> None:
         seconds: relative, monotonic time.
     Raises:
         TypeError, ValueError, OverflowError: not a real number; nan; an integer that is too large.
+        Whatever interrupts it: a kill, a Timeout.
     Difference from `time.sleep`: negative is 0, as in eventlet; the default is 0.
     """
     task = current()
@@ -41,10 +42,10 @@ def sleep(seconds: float = 0) -> None:
 
 
 def yield_now() -> None:
-    """Let every runnable task run once; there is none: have the hub look at descriptors and timers, and go on.
+    """Let every runnable task run once. If there is none, let the hub look at descriptors and timers.
 
-    It is no point of interruption: a Timeout or a kill that comes meanwhile is raised at the next wait. In the hub, and
-    where the engine has been interrupted, it does nothing.
+    The next park raises a Timeout or a kill that comes meanwhile. In the hub, in a critical step, and in code that
+    interrupts a park, it does nothing.
     """
     task = current()
     if task.state == RUNNING and not guard.is_owned():
@@ -52,10 +53,10 @@ def yield_now() -> None:
 
 
 def wait_fd(fd: int, mask: int, timeout: float | None = None) -> int:
-    """Park until an event of `mask` (select.POLLIN, POLLOUT, POLLPRI, ...) is there for a descriptor that is not ours.
+    """Park until an event of `mask` (select.POLLIN, POLLOUT, POLLPRI, ...) is there for a descriptor.
 
     Args:
-        fd: an open descriptor. Borrowed: keep it open, or say `forget_fd` before closing it.
+        fd: an open descriptor. Borrowed: keep it open, or call `forget_fd` before closing it.
         timeout: seconds from now; None: no limit; 0: one look, after the others had their turn.
     Returns:
         The events that are there; 0: the time ran out. A regular file has all of them, always.
@@ -98,7 +99,7 @@ def wait_writable(fd: int, timeout: float | None = None) -> bool:
 
 
 def forget_fd(fd: int) -> None:
-    """Say before closing `fd`: its waiters, in every hub, get OSError(EBADF). Thread-safe, idempotent, cheap."""
+    """Call it before closing `fd`: its waiters, in every hub, get OSError(EBADF). Thread-safe, idempotent, cheap."""
     for hub in tuple(hubs):
         reg = hub.regs.get(fd)
         if reg is not None:

@@ -22,8 +22,8 @@ class Wakeup:
     __slots__ = ("_lock", "_reads", "_writes", "inbox", "sleeping")
 
     def __init__(self) -> None:
-        # Between `notify` and `close`: when the OS thread ends, the number of its eventfd is free for another file.
-        # Re-entrant, since a signal handler or a finaliser may notify while we do.
+        # Keeps `notify` and `close` apart: after `close` the number of the eventfd may be another file's.
+        # Re-entrant, since a signal handler or a finaliser may interrupt `notify` and call it.
         self._lock = RLock()
         self.inbox: deque[Any] = deque()
         self.sleeping = False
@@ -67,7 +67,7 @@ class Wakeup:
             return
 
     def after_fork(self) -> None:
-        """In the child: another OS thread may have been ringing when it was made."""
+        """In the child of a fork: another OS thread may have been in `notify` during the fork."""
         self._lock = RLock()
 
     def close(self) -> None:

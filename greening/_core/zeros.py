@@ -1,6 +1,6 @@
 """Memory that is reserved and full of zeros, at a known address. The accelerator's `reserve_zeros` is its double.
 
-`mmap` has the memory but does not tell where it is. `_ctypes` does, and costs a tenth of what `ctypes` costs to import.
+`mmap` has the memory but does not give its address. `_ctypes` does, and its import costs a tenth of that of `ctypes`.
 """
 
 import mmap
@@ -14,7 +14,7 @@ except ImportError:  # Python was built without libffi
 # Linux's MAP_NORESERVE; Python has the name from 3.13 on. On other systems and processors the flag has other numbers.
 _NO_RESERVE: int = getattr(mmap, "MAP_NORESERVE", 0)
 
-# What was reserved stays so: an mmap object that is freed gives its memory back.
+# Keeps every reservation: an mmap object that is freed gives its memory back.
 _kept: list[Any] = []
 
 

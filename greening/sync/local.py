@@ -1,12 +1,12 @@
 """`local`: attributes that every green thread, and every plain OS thread, has for itself.
 
 Facts: an attribute is read thousands of times for every time that it is made; most green threads never touch a `local`.
-Consequence: a `local` has one dictionary of attributes per thread, by the thread's ident, and reading one is a chain of
-plain look-ups that is only left when something is missing.
+Consequence: a `local` has one dictionary of attributes per thread, by the thread's ident. To read an attribute is a
+chain of plain look-ups; other code runs only when one of them fails.
 
 What frees what: a `local` owns its attributes in all threads (so the garbage collector sees cycles through it), and
-they are freed with it. A thread owns a token, in `Task.locals`, which the engine drops when the thread ends; every
-`local` that was used there hears of that and drops what it had for it.
+they are freed with it. A thread owns a token, its `Task.locals`, which the engine drops when the thread ends. Weakref
+callbacks then drop the thread's attributes in every `local`.
 """
 
 from collections.abc import Callable
@@ -25,13 +25,13 @@ _object_get = object.__getattribute__
 
 
 class _Token(dict[Any, Any]):
-    """Dies with its thread."""
+    """Freed when its thread ends."""
 
     __slots__ = ("__weakref__",)
 
 
 class Attributes(dict[int, dict[str, Any]]):
-    """All attributes of one `local`, by ident of the thread. With the arguments that its `__init__` gets everywhere."""
+    """All attributes of one `local`, by ident of the thread, and the arguments that its `__init__` gets in each."""
 
     __slots__ = ("__weakref__", "args", "kwargs", "tokens")
 
@@ -48,7 +48,7 @@ class Attributes(dict[int, dict[str, Any]]):
         return mine
 
     def leave(self) -> None:
-        """Forget the running thread's again."""
+        """Forget the attributes of the running thread."""
         ident, _ = _own_token()
         self.tokens.pop(ident, None)
         self.pop(ident, None)
@@ -61,7 +61,7 @@ def _thread_ended(owner: "ref[Attributes]", ident: int, _token: object) -> None:
         attributes.pop(ident, None)
 
 
-# The tokens of OS threads. One that never parked has no hub, and need not get one (two descriptors) for an attribute.
+# The tokens of OS threads. An OS thread without a hub does not get one (two descriptors) for an attribute.
 _os_thread = real_local()
 
 
@@ -87,7 +87,7 @@ def _own_token() -> tuple[int, _Token]:
 
 
 def attributes(self: object, everybodys: Attributes) -> dict[str, Any]:
-    """The attributes of `self` for the running thread. Made, and `__init__` run, when it comes for the first time."""
+    """The attributes of `self` for the running thread. The first call in a thread makes them and runs `__init__`."""
     mine = everybodys.get(get_ident() if _on_os_thread() else current().ident)
     if mine is None:
         mine = everybodys.enter()
@@ -119,7 +119,7 @@ _object_delete: Callable[[object, str], None] = object.__delattr__ if accelerato
 
 @double
 class LocalOps:
-    """What happens at every access to an attribute. See `local`, which is the whole."""
+    """What every access to an attribute does. `local` adds the rest."""
 
     __slots__ = ("__weakref__", "_local_attributes")
 
@@ -162,8 +162,8 @@ class local(LocalOps):
     """Attributes per green thread. Interface and rules of `threading.local`.
 
     A subclass's `__init__` runs again, with the same arguments, in every thread that touches the object; `__slots__` of
-    a subclass are shared between threads. The values are freed when their thread ends or the object dies. Foreign
-    greenlets have their own, too. Thread-safety: complete.
+    a subclass are shared between threads. The values are freed when their thread ends or the object is freed. Foreign
+    greenlets, and OS threads, have their own, too. Thread-safety: complete.
     """
 
     __slots__ = ()
@@ -174,10 +174,10 @@ class local(LocalOps):
         self = object.__new__(cls)
         everybodys = Attributes(args, kwargs)
         _object_set(self, "_local_attributes", everybodys)
-        # `type.__call__` runs `__init__` for the maker: the first look-up must not run it again.
+        # `type.__call__` runs `__init__` in the thread that makes the object: the first look-up must not run it again.
         everybodys.enter()
         return self
 
 
-# The slot, past `__getattribute__`.
+# Reads the slot without `__getattribute__`.
 _attributes_of: Callable[[LocalOps], Attributes] = LocalOps.__dict__["_local_attributes"].__get__

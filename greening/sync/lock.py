@@ -1,11 +1,11 @@
 """Lock and RLock with the interface of `_thread`'s, between green threads, hubs and plain OS threads alike.
 
-Taking a free lock is one atomic step on every OS thread: a real lock inside a Lock (or the accelerator's cell) is its
-state, and an RLock's owner is the state. Waiters queue up beside it; a release hands the lock to the first of them
-without opening it (FIFO, no barging).
+To take a free lock is one atomic step for all OS threads: the state of a Lock is a real lock inside it (or the
+accelerator's cell), and the state of an RLock is its owner. Waiters are in a parking lot. A release hands the lock to
+the first of them without opening it (FIFO, no barging).
 
-Law: an RLock's owner passes in the step that hands the lock over. A finaliser that interrupts the old owner or the new
-one, and takes the lock again, finds itself the owner, or waits behind a task that runs.
+Law: the step that hands an RLock over also sets its new owner. A finaliser that interrupts the old owner or the new
+one, and takes the lock, finds itself the owner, or waits for a task that can run.
 """
 
 from collections.abc import Callable
@@ -27,12 +27,12 @@ from greening.errors import GreeningError
 if TYPE_CHECKING:
     from _thread import LockType as RealLock
 
-# The longest timeout `_thread.lock.acquire` takes, in seconds: more is an OverflowError there, so it is here.
+# Seconds: the longest timeout of `_thread.lock.acquire`. More is an OverflowError there, and so it is here.
 _TIMEOUT_MAX = 9223372036.0
 
 
 def check_timeout(blocking: bool, timeout: float) -> float | None:
-    """Seconds to wait, None for ever, by the rules of `_thread.lock.acquire`."""
+    """Seconds to wait (None: for ever), by the rules of `_thread.lock.acquire`."""
     seconds = stdlib_number(timeout)
     if seconds is None:
         raise TypeError(f"'{type(timeout).__name__}' object cannot be interpreted as an integer")
@@ -65,21 +65,21 @@ def acquire_uninterruptibly(acquire: Callable[[], object]) -> BaseException | No
             interruption = error
 
 
-# The state of a Lock. A step of C is atomic on every OS thread, and shorter than taking a real lock.
+# Makes the state of a Lock. A step of C is atomic for all OS threads, and shorter than taking a real lock.
 make_state = allocate_lock if accelerator is None else accelerator.Cell
 
 
 @double
 @uninterruptible
 class LockOps:
-    """What a Lock does when nothing has to wait. See `Lock`, which is the whole."""
+    """What a Lock does when no task has to wait. `Lock` adds the rest."""
 
     __slots__ = ("__weakref__", "_real", "_waiters")
 
     _real: "RealLock"
     _waiters: ParkingLot
 
-    # What Lock has.
+    # Defined by Lock.
     _acquire: Callable[[bool, float], bool]
     _hand_over: Callable[[], None]
 
@@ -92,7 +92,7 @@ class LockOps:
         Returns:
             True when it was taken.
         Raises:
-            ValueError, OverflowError: as the stdlib's.
+            TypeError, ValueError, OverflowError: as the stdlib's.
         """
         # `fairness_tick` without its frame, here and below: 13 % of the row `lock` in pure Python.
         if monotonic() >= SLICE.until:
@@ -118,7 +118,7 @@ class LockOps:
             self._hand_over()
             return
         self._real.release()
-        # A waiter may have queued up between the look and the release.
+        # A waiter may have entered between the check and the release.
         if self._waiters and self._real.acquire(False):
             self._hand_over()
 
@@ -147,7 +147,8 @@ class LockOps:
 class Lock(LockOps):
     """Mutual exclusion. Not owned: any thread may release it. Interface and errors of `threading.Lock`.
 
-    Thread-safety: complete. `release` never switches. Unlike with the stdlib's, waiters are served in order of arrival.
+    Thread-safety: complete. `release` never switches.
+    Difference from `threading.Lock`: waiters are served in order of arrival.
     """
 
     __slots__ = ()
@@ -164,11 +165,11 @@ class Lock(LockOps):
             return False
         waiters = self._waiters
         with guard:
-            # First enter, then try: `release` lets go and then looks for waiters, without the guard. In the other order
-            # another OS thread could do both of that between the two.
+            # First enter, then try: `release` opens the lock and then looks for waiters, without the guard. In the
+            # other order another OS thread could do both between our two steps.
             task = waiters.enter()
             if self._real.acquire(False):
-                # Any thread may release it meanwhile, and hand it to this task once more.
+                # Any thread may release it meanwhile, and hand it to this task again.
                 waiters.withdraw(task, self._pass_on)
                 return True
         return waiters.wait(task, seconds, self._pass_on) is not TIMED_OUT
@@ -179,7 +180,7 @@ class Lock(LockOps):
                 self._real.release()
 
     def _pass_on(self, value: object) -> None:
-        """A waiter was given the lock, and is interrupted."""
+        """A waiter that was given the lock is interrupted: release it."""
         self.release()
 
     def _at_fork_reinit(self) -> None:
@@ -190,12 +191,12 @@ class Lock(LockOps):
         return f"<{'locked' if self.locked() else 'unlocked'} {_kind(self)} object at {id(self):#x}>"
 
 
-# The owner, when greenlets are no more: the interpreter is being finalized, and finalisers go on using locks.
+# The owner when there are no greenlets any more: the interpreter is being finalized, but finalisers still use locks.
 _LAST: greenlet = cast("greenlet", object())
 
 
 def running() -> greenlet:
-    """The running greenlet; a stand-in while the interpreter is being finalized."""
+    """The running greenlet; `_LAST` when there are no greenlets any more."""
     try:
         return getcurrent()
     except RuntimeError:
@@ -205,7 +206,7 @@ def running() -> greenlet:
 @double
 @uninterruptible
 class RLockOps:
-    """What an RLock does when nothing has to wait. See `RLock`, which is the whole."""
+    """What an RLock does when no task has to wait. `RLock` adds the rest."""
 
     __slots__ = ("__weakref__", "_count", "_owner", "_waiters")
 
@@ -213,7 +214,7 @@ class RLockOps:
     _owner: greenlet | None
     _waiters: ParkingLot
 
-    # What RLock has.
+    # Defined by RLock.
     _acquire: Callable[[greenlet, bool, float], bool]
     _hand_over: Callable[[], None]
 
@@ -230,7 +231,7 @@ class RLockOps:
         if monotonic() >= SLICE.until:
             yield_if_used_up()
         if timeout == -1:
-            # One step for every OS thread, and for finalisers: no call in it.
+            # Atomic for all OS threads, and for finalisers: no call in it.
             if self._owner is None:
                 self._owner = me
                 self._count = 1
@@ -256,7 +257,7 @@ class RLockOps:
         elif self._waiters:
             self._hand_over()
         else:
-            # One step with the look: see `_acquire`.
+            # Atomic with the check for waiters: see `_acquire`.
             self._count = 0
             self._owner = None
 
@@ -270,7 +271,7 @@ class RLockOps:
             return True
         if monotonic() >= SLICE.until:
             yield_if_used_up()
-        if self._owner is None:  # one step, as in `acquire`
+        if self._owner is None:  # atomic, as in `acquire`
             self._owner = me
             self._count = 1
             return True
@@ -279,7 +280,7 @@ class RLockOps:
     def __exit__(self, *exc_info: object) -> None:
         self.release()
 
-    # What threading.Condition asks of a re-entrant lock
+    # What threading.Condition calls of a re-entrant lock
 
     def _is_owned(self) -> bool:
         return self._owner is running()
@@ -292,7 +293,7 @@ class RLockOps:
         return state
 
     def _acquire_restore(self, state: tuple[int, Any]) -> None:
-        # A waiter of a condition counts on having the lock again, even if it is killed a second time here.
+        # A waiter of a condition must have the lock again, even if it is killed a second time here.
         interruption = acquire_uninterruptibly(self.acquire)
         self._count, self._owner = state
         if interruption is not None:
@@ -303,7 +304,8 @@ class RLockOps:
 class RLock(RLockOps):
     """A lock that its owner may take again. Interface and errors of `threading.RLock`.
 
-    The owner is the greenlet. Thread-safety: complete; `release` never switches.
+    Thread-safety: complete. `release` never switches.
+    Difference from `threading.RLock`: the owner is a greenlet, and waiters are served in order of arrival.
     """
 
     __slots__ = ()
@@ -314,9 +316,9 @@ class RLock(RLockOps):
         self._waiters = ParkingLot()
 
     def _acquire(self, me: greenlet, blocking: bool, timeout: float) -> bool:
-        """Take it, in the name of `me`, the running greenlet."""
+        """Take it for `me`, the running greenlet."""
         seconds = check_timeout(blocking, timeout)
-        if self._owner is None:  # as above
+        if self._owner is None:  # atomic, as in `acquire`
             self._owner = me
             self._count = 1
             return True
@@ -345,7 +347,7 @@ class RLock(RLockOps):
                 resume(task)
 
     def _pass_on(self, value: object) -> None:
-        """A waiter was given the lock, and is interrupted."""
+        """A waiter that was given the lock is interrupted: release it."""
         self.release()
 
     def locked(self) -> bool:

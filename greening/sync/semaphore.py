@@ -1,4 +1,4 @@
-"""Semaphores: permits, handed out in order of arrival."""
+"""Semaphores: permits, given to tasks in order of arrival."""
 
 from collections.abc import Callable
 
@@ -14,14 +14,14 @@ from greening._originals import monotonic
 @double
 @uninterruptible
 class SemaphoreOps:
-    """What a semaphore does when nothing has to wait. See `Semaphore`, which is the whole."""
+    """What a semaphore does when no task has to wait. `Semaphore` adds the rest."""
 
     __slots__ = ("__weakref__", "_waiters", "counter")
 
     counter: int
     _waiters: ParkingLot
 
-    # What Semaphore has.
+    # Defined by Semaphore.
     _acquire: Callable[[bool, float | None], bool]
     _give_back: Callable[[], None]
 
@@ -39,28 +39,28 @@ class SemaphoreOps:
         # `fairness_tick` without its frame, here and below: 20 % of the row `semaphore` in pure Python.
         if monotonic() >= SLICE.until:
             yield_if_used_up()
-        # One step for every OS thread: no call in it.
+        # Atomic for all OS threads: no call in it.
         if self.counter > 0 and timeout is None:
             self.counter -= 1
             return True
         return self._acquire(blocking, timeout)
 
     def release(self) -> bool:
-        """Give a permit back: to the first waiter, if any. Never switches.
+        """Give a permit to the first waiter; if there is none, back. Never switches.
 
         Returns:
             True (eventlet's convention).
         """
         if self._waiters:
             self._give_back()
-        else:  # one step with the look
+        else:  # atomic with the check
             self.counter += 1
         return True
 
     def __enter__(self) -> None:
         if monotonic() >= SLICE.until:
             yield_if_used_up()
-        if self.counter > 0:  # one step, as in `acquire`
+        if self.counter > 0:  # atomic, as in `acquire`
             self.counter -= 1
         else:
             self._acquire(True, None)
@@ -74,10 +74,11 @@ class SemaphoreOps:
 
 @uninterruptible
 class Semaphore(SemaphoreOps):
-    """A number of permits. eventlet's interface; usable across hubs and OS threads.
+    """A number of permits, with eventlet's interface.
 
-    Difference from `threading.Semaphore`: waiters are served first come, first served, and a permit that is released
-    while tasks wait is handed to the first of them, never left for a passer-by to take.
+    Thread-safety: complete. `release` never switches.
+    Difference from `threading.Semaphore`: waiters are served in order of arrival. A permit that is released while tasks
+    wait goes to the first of them: no other task can take it first.
 
     Args:
         value: permits at the start.
@@ -120,8 +121,8 @@ class Semaphore(SemaphoreOps):
             return False
         waiters = self._waiters
         with guard:
-            # First enter, then look: `release` looks for waiters without the guard. Two may do so meanwhile: one adds a
-            # permit, the other, which sees a waiter, hands one to it.
+            # First enter, then check: `release` looks for waiters without the guard. Two OS threads may release
+            # meanwhile: one adds a permit, the other sees this waiter and gives it one.
             task = waiters.enter()
             if self.counter > 0:
                 self.counter -= 1
@@ -135,7 +136,7 @@ class Semaphore(SemaphoreOps):
                 self.counter += 1
 
     def _pass_on(self, value: object) -> None:
-        """A waiter was given a permit, and is interrupted."""
+        """A waiter that was given a permit is interrupted: pass the permit on."""
         self._give_back()
 
     def __repr__(self) -> str:
@@ -144,7 +145,7 @@ class Semaphore(SemaphoreOps):
 
 @uninterruptible
 class BoundedSemaphore(Semaphore):
-    """A semaphore that refuses more releases than there were acquires: an extra one is a bug of the caller's."""
+    """A semaphore that refuses more releases than there were acquires: an extra one is the caller's bug."""
 
     __slots__ = ("_limit",)
 
