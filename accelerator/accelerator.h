@@ -3,11 +3,11 @@
    Laws:
    - The limited API only (one library for every CPython from 3.11 on). greenlet is reached through its capsule, whose
      functions need nothing of the full API.
-   - Every function here is the double of a Python one, which is the reference, and does the frequent case only:
-     whatever is unusual is handed to the Python one, so that rules and errors stand in one place.
-   - The GIL is what makes a step atomic. It is kept during system calls that cannot wait (MSG_DONTWAIT): they take less
-     than handing it over and getting it back, and a busy thread would keep it for five milliseconds.
-   - Nothing big on the C stack: greenlet copies the stack of a greenlet that is suspended.
+   - Every function here is the double of a Python one, its twin, which is the reference. It does the frequent case and
+     leaves everything else to its twin, so that rules and errors are written once.
+   - The GIL makes a step atomic. It is kept during system calls that cannot wait (MSG_DONTWAIT): they take less than
+     handing it over and getting it back, and a busy thread would keep it for five milliseconds.
+   - Nothing big is on the C stack: greenlet copies the stack of a suspended greenlet.
 */
 #ifndef GREENING_ACCELERATOR_H
 #define GREENING_ACCELERATOR_H
@@ -18,7 +18,7 @@
 
 #include "docs.h"
 
-/* Headers from 3.12 on return these without counting, which 3.11, where they are not immortal, does not survive. */
+/* Headers from 3.12 on return these without counting a reference. In 3.11 they are not immortal, and would be freed. */
 #undef Py_RETURN_NONE
 #undef Py_RETURN_TRUE
 #undef Py_RETURN_FALSE
@@ -49,7 +49,7 @@ typedef struct {
 
 typedef struct {
     PyObject_HEAD
-    PyObject **items; /* a ring; its capacity is a power of two */
+    PyObject **items; /* circular; the capacity is a power of two */
     Py_ssize_t first, length, capacity;
 } Ring;
 
@@ -59,8 +59,8 @@ typedef struct {
     Py_ssize_t switches_left, runner_refs;
     unsigned long awake_ident;
     unsigned long long round_end;      /* in ticks */
-    unsigned long long slice_end;      /* of what runs now; in ticks */
-    unsigned long long looked_up, used_then, unused; /* the processor's time of the OS thread: see fairness.c */
+    unsigned long long slice_end;      /* of the running task; in ticks */
+    unsigned long long looked_up, used_then, unused; /* the CPU time of the OS thread: see fairness.c */
     char timed, resting;
     PyObject *dict, *weakrefs;
 } Hub;
@@ -73,15 +73,15 @@ typedef struct {
 } Registration;
 
 extern PyTypeObject *TaskType, *ThreadType, *RingType, *HubType, *RegistrationType, *LotType;
-/* The class of each that was asked for last: a subclass, and to find that out takes as long as all the rest of a call. */
+/* The subclass of each that IS has found last: to find out that it is one takes as long as all the rest of a call. */
 extern PyTypeObject *TaskType_seen, *HubType_seen, *RegistrationType_seen, *LotType_seen;
 
-/* The states of a task: small integers, which CPython keeps one of each. */
+/* The states of a task: small integers, of which CPython has one object each. */
 extern PyObject *RUNNING, *PARKED, *READY, *DEAD;
 extern PyObject *ZERO;       /* 0 */
 extern PyObject *EMPTY;      /* "" */
 extern PyObject *SWITCHED;   /* what a switch without arguments returns: the empty tuple */
-extern PyObject *TIMED_OUT;  /* what a park returns when its deadline came first; told by Python */
+extern PyObject *TIMED_OUT;  /* what a park returns when its deadline came first; set by Python */
 
 #define SET(field, new)                \
     do {                               \
@@ -90,7 +90,7 @@ extern PyObject *TIMED_OUT;  /* what a park returns when its deadline came first
         Py_XDECREF(old_);              \
     } while (0)
 
-/* `dealloc` of an object with members, which `clear` lets go of. With a list of weak references, or without. */
+/* `dealloc` of an object whose members `clear` frees. With a list of weak references, or without. */
 #define DEFINE_DEALLOC_WITH(name, Object, clear, before)                  \
     static void name(Object *self)                                        \
     {                                                                     \
@@ -112,7 +112,7 @@ extern PyObject *TIMED_OUT;  /* what a park returns when its deadline came first
 #define FAST(function) (PyCFunction)(void (*)(void))function, METH_FASTCALL
 
 #define TYPE(object) Py_TYPE((PyObject *)(object))
-/* NULL is of no type: a member may be, of what the garbage collector has cleared or a user's class has not filled. */
+/* NULL is of no type. A member is NULL when the garbage collector has cleared it or a user's class has not set it. */
 #define IS(object, type) \
     ((object) != NULL && (TYPE(object) == type##_seen || is_of((PyObject *)(object), type, &type##_seen)))
 
@@ -130,21 +130,21 @@ NAMES(DECLARE)
 #undef DECLARE
 
 /* module.c */
-/* A Python function or method that a double hands its rare cases to. Keep it static: it is looked up once. */
+/* A Python function or method to which a double leaves its rare cases. Keep it static: it is looked up once. */
 typedef struct {
     PyObject *function;
-    unsigned told; /* which telling it is of */
+    unsigned told; /* `tellings` when it was looked up */
 } Twin;
 PyObject *twin_of(Twin *twin, const char *owner, const char *name); /* borrowed; NULL with an error. owner: a class, or NULL */
 int is_of(PyObject *object, PyTypeObject *type, PyTypeObject **seen); /* see IS */
 PyObject *running_greenlet(void);          /* new reference */
 int is_greenlet(PyObject *object);
-PyObject *told(PyObject *function);        /* borrowed; NULL with an error: Python has not told us this function */
+PyObject *told(PyObject *function);        /* borrowed; NULL with an error: Python has not set this function */
 PyObject *missing(const char *member);     /* NULL, with an AttributeError: it was deleted */
 PyObject *resume_greenlet(PyObject *resume);
 int is_greenlet_class(PyTypeObject *type);
 PyObject *learn_runner(PyObject *module, PyObject *runner);
-Task *running_task(void);                  /* new reference; NULL without an error: the engine does not know it */
+Task *running_task(void);                  /* new reference; NULL without an error: the greenlet has no task */
 
 /* ring.c */
 int ring_append(Ring *ring, PyObject *item);
@@ -160,10 +160,10 @@ PyObject *task_new(PyTypeObject *type, PyObject *args, PyObject *kwargs);
 int task_traverse(Task *self, visitproc visit, void *arg);
 int task_clear(Task *self);
 
-/* lot.c: under the GIL each is one step on every OS thread. -1: error. */
+/* lot.c: under the GIL each is atomic for all OS threads. -1: error. */
 Lot *lot_new(void);
 int lot_append(Lot *lot, PyObject *task);
-int lot_leave(Lot *lot, PyObject *task);   /* 1: it was in there */
+int lot_leave(Lot *lot, PyObject *task);   /* 1: it was in the lot */
 Task *lot_choose(Lot *lot, PyObject *value);  /* new reference; NULL without an error: none waits */
 int lot_unpark(Lot *lot, PyObject *value);    /* 1: a task was resumed, 0: none waits */
 int lot_unpark_all(Lot *lot, PyObject *value);
@@ -180,13 +180,13 @@ void guard_take_back(Py_ssize_t depth);
 /* fairness.c */
 extern unsigned long long round_ticks, slice_ticks;
 unsigned long long ticks(void);
-int fairness_tick(void);                           /* a call that may wait is about to be tried. -1: error */
+int fairness_tick(void);                           /* before a call that may wait is tried. -1: error */
 void start_slice(Hub *hub, unsigned long long now);
 void calibrate(void);
 void note_processor_time(Hub *hub, unsigned long long now);
 
 /* thread.c */
-extern PyTypeObject *thread_class;         /* GreenThread; told by Python */
+extern PyTypeObject *thread_class;         /* GreenThread; set by Python */
 PyObject *thread_execute(PyObject *thread, PyObject *unused);
 
 int add_tasks(PyObject *module);

@@ -1,17 +1,17 @@
-/* Fairness (greening/_core/fairness.py): one budget of time and tries for every call that may wait and has not to.
+/* Fairness (greening/_core/fairness.py): one budget of time and tries for all calls that may wait.
 
-   Time is counted in ticks of the processor's counter, which is read in 8 ns; the clock of the system takes 25, and a
-   lock is taken in 250. Where there is no such counter a tick is a nanosecond. */
+   Time is counted in ticks of the processor's counter. To read it takes 8 ns, to read the system's clock 25, to take
+   a lock 250. Where there is no such counter a tick is a nanosecond. */
 #include "accelerator.h"
 #include <time.h>
 
-/* So many slices after its beginning one is over in any case: a call may have waited without the processor's help. */
+/* Slices after which a slice is over, whatever CPU time it used: a call may have blocked. */
 enum { LONG_AGO = 50 };
 
-/* So many slices of time that was not used let others run in any case: calls that really block use no processor. */
+/* Slices of time without the processor, in all, after which others run in any case: calls that block use no CPU. */
 enum { UNUSED = 10 };
 
-/* Before this there is no need to look whether a slice is over, in whichever OS thread: a wrong answer costs one look at
+/* Ticks: before this no check is needed whether a slice is over. If it is another OS thread's, that costs one look at
    the hub's own. */
 static unsigned long long until;
 unsigned long long round_ticks, slice_ticks;
@@ -20,7 +20,7 @@ static double ticks_per_nanosecond = 2.5;
 
 static double round_seconds = 0.001, slice_seconds = 0.001;
 static long tries, all_tries = 1024;
-static PyObject *let_others_run; /* told by Python */
+static PyObject *let_others_run; /* set by Python */
 
 static unsigned long long
 nanoseconds(clockid_t clock)
@@ -44,7 +44,7 @@ ticks(void)
 #endif
 }
 
-/* How many ticks a second has: a guess at first, measured as soon as some time has passed. Called once a round. */
+/* Set how many ticks a second has: a guess at first, measured after 5 ms. Called once a round. */
 void
 calibrate(void)
 {
@@ -85,7 +85,7 @@ look_up(Hub *hub, unsigned long long now)
     hub->used_then = nanoseconds(CLOCK_THREAD_CPUTIME_ID);
 }
 
-/* A round begins at `now`: 200 ns at most once a millisecond. */
+/* A round begins at `now`: read the CPU time, at most once a millisecond. That takes 200 ns. */
 void
 note_processor_time(Hub *hub, unsigned long long now)
 {
@@ -93,14 +93,14 @@ note_processor_time(Hub *hub, unsigned long long now)
         look_up(hub, now);
 }
 
-/* What runs from `now` on has a slice of its own. */
+/* The running task begins a new slice at `now`. */
 void
 start_slice(Hub *hub, unsigned long long now)
 {
-    hub->slice_end = hub->timed ? now + slice_ticks : ~0ULL; /* a clock of a test's own does not tell when one is over */
+    hub->slice_end = hub->timed ? now + slice_ticks : ~0ULL; /* with a test's own clock it is never over */
 }
 
-/* Whether the slice is over, and was spent here, and not waiting for the processor, on a busy machine. */
+/* Whether the slice is over and this OS thread used it, rather than waited for the processor of a busy machine. */
 static int
 is_used_up(Hub *hub, unsigned long long now)
 {
@@ -121,13 +121,13 @@ is_used_up(Hub *hub, unsigned long long now)
     return 0;
 }
 
-/* `until` has passed: whether the slice of what runs here goes on. It notes for how long. */
+/* `until` has passed: whether the slice of the running task goes on. If so, set `until` to its end. */
 static int
 goes_on(unsigned long long now)
 {
     Task *task = running_task();
     Hub *hub = task != NULL && IS(task->hub, HubType) ? (Hub *)task->hub : NULL;
-    Py_XDECREF((PyObject *)task); /* it runs, and so lives, and its hub */
+    Py_XDECREF((PyObject *)task); /* it runs, so it and its hub live */
     if (hub == NULL || is_used_up(hub, now))
         return 0;
     until = hub->slice_end < now + slice_ticks ? hub->slice_end : now + slice_ticks;

@@ -1,5 +1,5 @@
-/* A look at epoll without the GIL, in such a way that another OS thread that waits for the GIL gets it: the double of
-   EpollPoller.wait, and of greening/_core/gil.py, which has the reasons. */
+/* A look at epoll without the GIL, so that an OS thread that waits for the GIL gets it: the double of EpollPoller.wait,
+   and of greening/_core/gil.py, which has the reasons. */
 #include "accelerator.h"
 
 #ifdef __linux__
@@ -8,18 +8,18 @@
 #include <sys/epoll.h>
 #include <time.h>
 
-/* Events fetched by one system call, and seconds: the same as in greening/_core/poller.py. */
+/* Events per system call, and seconds: the same as in greening/_core/poller.py. */
 enum { BATCH = 512 };
 static const double PRECISE = 0.020, LONGEST = 1e6;
 
-/* Nanoseconds: the same as in greening/_core/gil.py. Here only the release is timed, not a whole call of Python's, so
-   that less makes the difference between a release for which no thread waits (50 to 100) and one that wakes a thread (1,000 and more). */
+/* Nanoseconds, except SHARE: as in greening/_core/gil.py, except SIGNAL. Here only the release is timed, not a whole
+   Python call: 50 to 100 when no thread waits, 1,000 and more when it wakes a thread. */
 enum { SIGNAL = 300, STAY_AWAY = 30000, SHARE = 5, KEEP_LEAST = 50000, KEEP_MOST = 1000000 };
 
-/* Read and written with the GIL only. One for all hubs: it is about the GIL, of which there is one. */
-static long long usual = -1; /* how long a release takes that wakes no thread */
+/* For all hubs, since there is one GIL. Read and written with the GIL only. */
+static long long usual = -1; /* nanoseconds of a release that wakes no thread */
 static long long keep_until;
-static int in_a_row; /* releases that woke a thread, without one between them that woke none */
+static int in_a_row; /* consecutive releases that woke a thread */
 
 static long long
 now(void)
@@ -42,7 +42,7 @@ learn_usual(void)
     }
 }
 
-/* epoll_wait(2) for up to `seconds`, below zero for ever. Waits below PRECISE are measured in nanoseconds. */
+/* epoll_wait(2) for up to `seconds`; below zero: for ever. Waits below PRECISE have nanosecond precision. */
 static int
 wait_events(int fd, struct epoll_event *events, double seconds)
 {
@@ -53,13 +53,13 @@ wait_events(int fd, struct epoll_event *events, double seconds)
             return -1;
         seconds = 0;
     }
-    /* Rounded up: a hub that came back too early would go round once more for nothing. */
+    /* Rounded up: a hub that woke too early would make a turn for nothing. */
     int limit = seconds < 0 ? -1 : (int)((seconds > LONGEST ? LONGEST : seconds) * 1e3 + 0.999999);
     return epoll_wait(fd, events, BATCH, limit);
 }
 
-/* The woken thread is to have the GIL before we want it back. At first stay on the CPU: where every CPU is busy, one that
-   is given up may be gone for milliseconds. A thread that goes on waiting may need this very CPU. */
+/* Let the woken thread have the GIL before we want it back. At first stay on the CPU: where every CPU is busy, one that
+   is given up may be lost for milliseconds. If threads go on waiting, sleep: they may need this very CPU. */
 static void
 stay_away(long long gone)
 {
@@ -71,7 +71,7 @@ stay_away(long long gone)
         ;
 }
 
-/* The same, with the GIL given away meanwhile. */
+/* wait_events, with the GIL released meanwhile. */
 static int
 wait_without_gil(int fd, struct epoll_event *events, double seconds)
 {
@@ -141,7 +141,7 @@ wait_epoll(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t count)
     PyObject *list = listed_events((int)fd, args[1] != Py_None && !(seconds > 0) ? 0.0 : seconds);
     if (list != NULL || PyErr_Occurred())
         return list;
-    /* The handler may raise. Otherwise nothing has happened, and the hub looks how long it still has to wait. */
+    /* The handler may raise. Otherwise nothing has happened, and the hub computes anew how long to wait. */
     return PyErr_CheckSignals() < 0 ? NULL : PyList_New(0);
 }
 

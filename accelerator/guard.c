@@ -1,8 +1,8 @@
 /* Guard: critical steps (greening/_core/critical.py): an RLock that costs two stores when no other OS thread has it, and
    a garbage collector that rests.
 
-   Under the GIL looking at the count and setting it is one step. An OS thread that finds another one inside waits at the
-   gate, without the GIL; the one that leaves opens the gate once if any waits. */
+   Under the GIL it is atomic to check the count and set it. An OS thread that finds another one inside waits for the
+   gate, without the GIL. A thread that leaves opens the gate once if any thread waits. */
 #include "accelerator.h"
 #include <pythread.h>
 
@@ -10,13 +10,13 @@ typedef struct {
     PyObject_HEAD
     unsigned long owner;
     Py_ssize_t count, waiting;
-    PyThread_type_lock gate; /* closed, but for a moment */
+    PyThread_type_lock gate; /* closed, except for moments */
 } Guard;
 
-/* The engine's one. */
+/* The engine's only guard. */
 static Guard *the_guard;
 
-/* How many have the collector rest, and whether it is to be switched on again. */
+/* How many critical steps and hubs let the collector rest, and whether the last one switches it on again. */
 static Py_ssize_t resting;
 static int was_enabled;
 
@@ -91,7 +91,7 @@ let_go(Guard *self)
         return;
     wake_collector();
     if (self->waiting > 0) {
-        /* Open it once. It may be open already, for an OS thread that has not got the GIL yet. */
+        /* Open it once. It may be open already, for an OS thread that does not have the GIL yet. */
         PyThread_acquire_lock(self->gate, NOWAIT_LOCK);
         PyThread_release_lock(self->gate);
     }
@@ -154,7 +154,7 @@ take_back(Guard *Py_UNUSED(self), PyObject *depth)
     Py_RETURN_NONE;
 }
 
-/* In the child of a fork: the threads that had it, or waited, are not here. The old gate may be in any state. */
+/* In the child of a fork: the OS threads that held it, or waited, are not here. The old gate may be in any state. */
 static PyObject *
 at_fork(Guard *self, PyObject *Py_UNUSED(unused))
 {

@@ -1,4 +1,4 @@
-/* The hub's members, its rounds, and the switch to the task that is next (greening/_core/switching.py). */
+/* The hub's members, its rounds, and the switch to the next task (greening/_core/switching.py). */
 #include "accelerator.h"
 
 PyTypeObject *HubType;
@@ -72,7 +72,7 @@ hub_dealloc(Hub *self)
     Py_DECREF(type);
 }
 
-/* A runner for a task that has none: an idle one. 1: given, 0: there is none, -1: error. */
+/* Give a task without a runner an idle one. 1: given, 0: none is idle, or the task is dead, -1: error. */
 static int
 give_runner(Hub *hub, Task *task)
 {
@@ -81,7 +81,7 @@ give_runner(Hub *hub, Task *task)
         return 0;
     PyObject *runner = Py_NewRef(PyList_GetItem(hub->idle, idle - 1));
     PyObject *resume = NULL;
-    /* Its context it takes for itself: it is suspended without a Python frame, and greenlet takes that for running. */
+    /* The runner sets its context itself: it is suspended without a Python frame, and greenlet takes it for running. */
     if (PyList_SetSlice(hub->idle, idle - 1, idle, NULL) == 0 &&
         PyObject_SetAttr(runner, N__greening_task, (PyObject *)task) == 0)
         resume = PyObject_GetAttr(runner, N_resume);
@@ -93,7 +93,7 @@ give_runner(Hub *hub, Task *task)
     return 1;
 }
 
-/* Hub.turn_begins: whether the round goes on, by the count and by the time. If so, what runs next has a slice of its own. */
+/* Hub.turn_begins: whether the round goes on, by count and by time. If so, the next task begins a new slice. */
 static int
 turn_begins(Hub *hub)
 {

@@ -1,4 +1,4 @@
-/* `local` (greening/sync/local.py): an attribute that is there, in a thread that has been here before. */
+/* `local` (greening/sync/local.py): access to an attribute that the running thread has already. */
 #include "accelerator.h"
 
 typedef struct {
@@ -7,7 +7,7 @@ typedef struct {
     PyObject *weakrefs;
 } Local;
 
-/* For when something is missing. */
+/* For what is missing: the twins. */
 static Twin slow_get, slow_set, slow_delete;
 
 static PyTypeObject *LocalType;
@@ -26,7 +26,7 @@ mine(Local *self)
     PyObject *found = NULL;
     if (task->ident != NULL && task->ident != ZERO)
         found = PyDict_GetItemWithError(self->attributes, task->ident);
-    Py_DECREF((PyObject *)task); /* it runs, and so lives */
+    Py_DECREF((PyObject *)task); /* it runs, so it lives */
     if (found == NULL)
         PyErr_Clear();
     return found != NULL && PyDict_CheckExact(found) ? Py_NewRef(found) : NULL;
@@ -60,7 +60,7 @@ set(PyObject *self, PyObject *name, PyObject *value)
     } else {
         PyObject *here = mine((Local *)self);
         if (here != NULL) {
-            int is_there = PyDict_Contains(here, name); /* `__dict__` never is */
+            int is_there = PyDict_Contains(here, name); /* `__dict__` is never there */
             int result = is_there > 0 ? PyDict_SetItem(here, name, value) : 0;
             Py_DECREF(here);
             if (is_there > 0)

@@ -1,9 +1,9 @@
-/* The lock family: what is done when no task has to wait. Waiting is Python's (greening/sync/lock.py, semaphore.py). */
+/* Lock and RLock when no task has to wait. The twin waits (greening/sync/lock.py). */
 #include "accelerator.h"
 
 static PyTypeObject *CellType, *LockType, *RLockType;
 
-/* Cell: the state of a lock. Under the GIL its methods are single steps on every OS thread. */
+/* Cell: the state of a lock. Under the GIL its methods are atomic for all OS threads. */
 
 typedef struct {
     PyObject_HEAD
@@ -64,11 +64,11 @@ static PyType_Spec cell_spec = {"greening._accelerator.Cell", sizeof(Cell), 0, P
 
 typedef struct {
     PyObject_HEAD
-    PyObject *real, *waiters; /* a Cell, or an adopted real lock; a lot */
+    PyObject *real, *waiters; /* a Cell, or a real lock; a lot */
     PyObject *weakrefs;
 } Lock;
 
-/* The state, if it is one of ours. */
+/* The state, if it is a Cell. */
 static Cell *
 cell_of(Lock *lock)
 {
@@ -81,7 +81,7 @@ call_acquire(PyObject *lock, PyObject *blocking, PyObject *timeout)
     return PyObject_CallMethodObjArgs(lock, N__acquire, blocking, timeout, NULL);
 }
 
-/* A method of a state that is not ours. AttributeError: there is none, since a subclass has not called our `__init__`. */
+/* Call a method of a state that is no Cell. AttributeError: there is none, a subclass has not called `__init__`. */
 static PyObject *
 call_real(Lock *lock, PyObject *method)
 {
@@ -93,7 +93,7 @@ call_real(Lock *lock, PyObject *method)
 
 static PyObject *MINUS_ONE;
 
-/* Whether a task waits. A lot that a user's class has taken away counts as one: Python has the error. */
+/* Whether a task waits. If a user's class has removed the lot, the answer is yes: Python then has the error. */
 static int
 has_waiters(PyObject *waiters)
 {
@@ -233,7 +233,7 @@ rlock_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwa
     return (PyObject *)self;
 }
 
-/* The running greenlet, which runs, and so lives: borrowed. NULL without an error: there are no greenlets any more. */
+/* The running greenlet, borrowed: it runs, so it lives. NULL without an error: there are no greenlets any more. */
 static PyObject *
 me_(void)
 {
@@ -244,7 +244,7 @@ me_(void)
     return me;
 }
 
-/* A method of the Python twin, for what is rare: the interpreter ends, or the lock is taken. */
+/* Call a method of the twin: the interpreter ends, or the lock is taken. */
 static PyObject *
 call_twin(Twin *twin, const char *method, RLock *self, PyObject *first, PyObject *second)
 {
@@ -255,7 +255,7 @@ call_twin(Twin *twin, const char *method, RLock *self, PyObject *first, PyObject
 
 static Twin slow_acquire, slow_release, slow_restore;
 
-/* `waits`: False is answered at once where it is not MINUS_ONE's time limit. */
+/* Take it if it is free or the caller's. To wait, and a timeout, are left to Python. `blocking`: True or False. */
 static PyObject *
 rlock_take(RLock *self, PyObject *blocking, PyObject *timeout)
 {
@@ -266,7 +266,7 @@ rlock_take(RLock *self, PyObject *blocking, PyObject *timeout)
         self->count++;
         Py_RETURN_TRUE;
     }
-    if (self->waiters == NULL) { /* a subclass has not called our `__init__` */
+    if (self->waiters == NULL) { /* a subclass has not called `RLock.__init__` */
         PyErr_SetString(PyExc_AttributeError, "_waiters");
         return NULL;
     }
@@ -300,7 +300,7 @@ rlock_acquire(RLock *self, PyObject *args, PyObject *kwargs)
     return waits < 0 ? NULL : rlock_take(self, waits ? Py_True : Py_False, timeout);
 }
 
-/* Hand it to the first that waits, in one step. 1: done, 0: Python has to do it, -1: error. */
+/* Hand it to the first waiter, or free it: atomic. 1: done, 0: Python has to do it, -1: error. */
 static int
 rlock_hand_over(RLock *self)
 {
@@ -359,7 +359,7 @@ rlock_is_owned(RLock *self, PyObject *Py_UNUSED(unused))
     return PyBool_FromLong(me == NULL ? self->count > 0 : self->owner == me);
 }
 
-/* What threading.Condition asks for */
+/* What threading.Condition calls */
 
 static PyObject *
 rlock_release_save(RLock *self, PyObject *Py_UNUSED(unused))
@@ -393,10 +393,10 @@ rlock_acquire_restore(RLock *self, PyObject *state)
         Py_RETURN_NONE;
     }
     if (!failed && (self->waiters == NULL || !PyObject_HasAttr((PyObject *)self, N__acquire))) {
-        PyErr_SetString(PyExc_AttributeError, "_acquire"); /* no RLock: Python would try to take it for ever */
+        PyErr_SetString(PyExc_AttributeError, "_acquire"); /* this is no RLock: Python would try to take it for ever */
         return NULL;
     }
-    /* It is taken, or this was interrupted: the lock is taken all the same, before the error is raised. */
+    /* It is taken, or this call was interrupted: Python takes the lock all the same, before the error is raised. */
     PyErr_Fetch(&type, &error, &trace);
     PyObject *done = call_twin(&slow_restore, "_acquire_restore", self, state, NULL);
     if (done == NULL || !failed) {

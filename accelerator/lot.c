@@ -1,9 +1,9 @@
-/* Lot: the queue of parked tasks (greening/_core/parking_lot.py). Under the GIL each of these is one step. */
+/* Lot: the queue of parked tasks (greening/_core/parking_lot.py). Under the GIL each function is atomic. */
 #include "accelerator.h"
 #include <string.h>
 
 PyTypeObject *LotType;
-/* Told by Python: ParkingLot, and what is rare (greening/_core/parking_lot.py). */
+/* Set by Python: ParkingLot, and the functions for rare cases (greening/_core/parking_lot.py). */
 static PyTypeObject *lot_class;
 static PyObject *deadline_in, *enter_oddly, *abandon;
 
@@ -43,7 +43,7 @@ insert_at(Lot *lot, Py_ssize_t index, PyObject *task)
     return 0;
 }
 
-/* Take the task at `index` out: the lot's reference is the caller's. */
+/* Take the task at `index` out, and give the lot's reference to the caller. */
 static PyObject *
 take_out(Lot *lot, Py_ssize_t index)
 {
@@ -212,7 +212,7 @@ enter(Lot *self, PyObject *const *args, Py_ssize_t count)
     return Py_NewRef(task);
 }
 
-/* The wait ends in an exception, which is set: out of the lot, and what the task was chosen for is passed on. */
+/* The wait ends in an exception, which is set: leave the lot, or pass on the value for which the task was chosen. */
 static void
 leave_and_pass_on(Lot *self, PyObject *task, PyObject *on_abandon)
 {
@@ -224,7 +224,7 @@ leave_and_pass_on(Lot *self, PyObject *task, PyObject *on_abandon)
         PyErr_Restore(type, error, trace);
         return;
     }
-    /* The error of what passes on is raised, with this one behind it. */
+    /* To pass on has failed: raise that error, with the first one as its context. */
     PyErr_NormalizeException(&type, &error, &trace);
     PyObject *new_type, *new_error, *new_trace;
     PyErr_Fetch(&new_type, &new_error, &new_trace);

@@ -53,9 +53,8 @@ missing(const char *member)
     return PyErr_Format(PyExc_AttributeError, "%s was deleted", member);
 }
 
-/* Call `resume`, the bound `switch` of a greenlet. What is held meanwhile is the method object, and not its greenlet (see
-   runner). Directly, since everything that is on the C stack now is copied at every switch, and kept as long as we are
-   parked. */
+/* Call `resume`, the bound `switch` of a greenlet. Meanwhile this holds the method object, and not its greenlet (see
+   runner). It calls greenlet directly: everything on the C stack is copied at every switch, and kept while parked. */
 PyObject *
 resume_greenlet(PyObject *resume)
 {
@@ -65,16 +64,16 @@ resume_greenlet(PyObject *resume)
     return PyObject_CallNoArgs(resume);
 }
 
-/* Where a runner keeps its task. A slot of a Python class has a fixed place, which is looked for once, in a runner whose
-   task is known (learn_runner); a type that has not been learnt is asked by name. */
+/* Where a runner keeps its task. A slot of a Python class has a fixed place, which learn_runner finds once, in a runner
+   whose task is known. For other types the attribute is looked up by name. */
 static PyTypeObject *runner_type;
 static Py_ssize_t task_offset;
 
-/* learn_runner(runner): it has a task. Returns whether the place has been found. */
+/* learn_runner(runner): find the place, in a runner that has a task. Returns whether it was found. */
 PyObject *
 learn_runner(PyObject *Py_UNUSED(module), PyObject *runner)
 {
-    /* Of a class whose class is another, `__basicsize__` may be anything. */
+    /* A class with a metaclass may give any `__basicsize__`. */
     if (!is_greenlet_class(TYPE(runner)) || TYPE(TYPE(runner)) != &PyType_Type)
         return PyErr_Format(PyExc_TypeError, "a runner is needed, not %R", runner);
     PyObject *task = PyObject_GetAttr(runner, N__greening_task);
@@ -99,7 +98,7 @@ running_task(void)
 {
     PyObject *glet = running_greenlet();
     if (glet == NULL) {
-        PyErr_Clear(); /* greenlet's own end, while the interpreter is finalized */
+        PyErr_Clear(); /* there are no greenlets any more: the interpreter is being finalized */
         return NULL;
     }
     PyObject *task = NULL;
@@ -124,7 +123,7 @@ running_task(void)
     return (Task *)task;
 }
 
-/* What `double` was told: name -> class or function of Python. Told again when greening is imported again. */
+/* What `double` was given: name -> twin. It is given them again when greening is imported again. */
 static PyObject *twins;
 static unsigned tellings;
 
@@ -153,7 +152,7 @@ double_(PyObject *module, PyObject *twin)
     PyObject *home = name == NULL ? NULL : PyObject_GetAttrString(twin, "__module__");
     PyObject *compiled = home == NULL ? NULL : PyObject_GetAttr(module, name);
     if (compiled != NULL && PyCFunction_Check(compiled) && PyObject_SetAttrString(compiled, "__module__", home) < 0)
-        Py_CLEAR(compiled); /* pickle looks it up where its twin is defined */
+        Py_CLEAR(compiled); /* pickle looks it up in `__module__`, where its twin is defined */
     if (compiled != NULL && twins == NULL)
         twins = PyDict_New();
     if (compiled != NULL && (twins == NULL || PyDict_SetItem(twins, name, twin) < 0))
@@ -197,9 +196,9 @@ make_constants(void)
     return ZERO && RUNNING && PARKED && READY && DEAD && EMPTY && SWITCHED ? 0 : -1;
 }
 
-/* The types and constants are the process's and the main interpreter's. In two phases (PEP 489), because then every
-   interpreter that imports the module comes through here: with one phase, it would be handed what the first one has. An
-   import after the module was deleted from `sys.modules` is given the same types again: objects of theirs are about. */
+/* The types and constants belong to the process and its main interpreter. The module is initialized in two phases (PEP
+   489): so every interpreter that imports it comes through here. With one phase it would get what the first one has.
+   An import after the module was deleted from `sys.modules` gets the same types again: objects of them exist. */
 static int
 fill_module(PyObject *module)
 {

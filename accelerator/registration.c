@@ -3,9 +3,9 @@
 
 PyTypeObject *RegistrationType;
 
-/* Of poll(2) and epoll(7); the same numbers as in greening/_core/poller.py. */
+/* Events of poll(2) and epoll(7): the same numbers as in greening/_core/poller.py. */
 enum { IN = 0x001, PRI = 0x002, OUT = 0x004, ERR = 0x008, HUP = 0x010, NVAL = 0x020, RDHUP = 0x2000 };
-/* What wakes a reader. */
+/* Events that wake a reader. */
 enum { READ = IN | PRI | RDHUP | HUP | ERR | NVAL };
 
 static int
@@ -61,13 +61,13 @@ get_wanted(Registration *self, void *Py_UNUSED(closure))
     return PyLong_FromLong(wanted(self));
 }
 
-/* See to it that there is a lot. -1: error. */
+/* Make a lot if there is none. -1: error. */
 static int
 make_lot(PyObject **place)
 {
     if (IS(*place, LotType))
         return 0;
-    PyObject *made = (PyObject *)lot_new(); /* that may run a finaliser, which may come here, too: its lot is the one */
+    PyObject *made = (PyObject *)lot_new(); /* may run a finaliser, which may come here, too: its lot stays */
     if (made == NULL)
         return -1;
     if (!IS(*place, LotType))
@@ -87,7 +87,7 @@ take_news_of(Registration *self, long mask)
     return news;
 }
 
-/* Let `task` wait for events of `mask`; where `looks`, only if none has come. 1: it waits, 0: not, -1: error. */
+/* Let `task` wait for events of `mask`; with `looks` only if none has come. 1: it waits, 0: it does not, -1: error. */
 static int
 enter_lots(Registration *self, PyObject *task, long mask, int looks)
 {
@@ -161,7 +161,7 @@ take_news(Registration *self, PyObject *events)
     return PyBool_FromLong(take_news_of(self, mask));
 }
 
-/* Registry.dispatch for one event. 1: done, 0: the Python one has to do it, -1: error. */
+/* `dispatch` for one event of a registration. 1: done, 0: the twin has to do it, -1: error. */
 static int
 dispatch_one(Registration *reg, PyObject *event, long mask)
 {
@@ -181,10 +181,10 @@ dispatch_one(Registration *reg, PyObject *event, long mask)
         if (IS(reg->writers, LotType) && lot_unpark_all((Lot *)reg->writers, value) < 0)
             return -1;
     }
-    return reg->edge || !wanted(reg); /* a shot is spent: when it is wanted still, Python arms it again */
+    return reg->edge || !wanted(reg); /* one-shot: if tasks still wait, the twin arms it again */
 }
 
-/* Registry.dispatch for one event, whatever it is. -1: error. */
+/* `dispatch` for one event, of any kind. -1: error. */
 static int
 dispatch_event(PyObject *regs, PyObject *event, PyObject *registry)
 {
@@ -214,7 +214,7 @@ dispatch_event(PyObject *regs, PyObject *event, PyObject *registry)
     return result == NULL ? -1 : 0;
 }
 
-/* dispatch(registry, events). The Python twin is asked about events that are not of the frequent kind. */
+/* dispatch(registry, events). The twin handles the rare events. */
 static PyObject *
 dispatch(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t count)
 {
@@ -232,7 +232,7 @@ dispatch(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t count)
     }
     int failed = 0;
     for (Py_ssize_t i = 0; i < PyList_Size(events) && !failed; i++) {
-        PyObject *event = Py_NewRef(PyList_GetItem(events, i)); /* what is woken may run code that empties the list */
+        PyObject *event = Py_NewRef(PyList_GetItem(events, i)); /* code that runs meanwhile may empty the list */
         failed = dispatch_event(regs, event, registry) < 0;
         Py_DECREF(event);
     }

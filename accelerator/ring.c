@@ -27,7 +27,7 @@ grow(Ring *ring)
     return 0;
 }
 
-/* A ring that had to be large once gives its memory back when it is empty. */
+/* Items: an empty ring that has room for more frees its memory. */
 enum { KEEP = 1024 };
 
 static void
@@ -118,7 +118,7 @@ pop(Ring *self, PyObject *Py_UNUSED(unused))
     return item;
 }
 
-/* Take out the item at `index`: the ring's reference is the caller's. */
+/* Take out the item at `index`, and give the ring's reference to the caller. */
 static PyObject *
 take_out(Ring *self, Py_ssize_t index)
 {

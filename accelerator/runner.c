@@ -1,15 +1,15 @@
-/* The body of a runner (greening/_core/runner.py), without a Python frame of its own: what lies on the C stack is
-   copied at every switch, and kept while the runner is suspended. And the switch that lets everybody else run once. */
+/* The body of a runner (greening/_core/runner.py), without a Python frame of its own: the C stack is copied at every
+   switch, and kept while the runner is suspended. And `sleep(0)`, the switch that lets every runnable task run once. */
 #include "accelerator.h"
 #include <greenlet/greenlet.h>
 #include <signal.h>
 #include <unistd.h>
 
-/* Told by Python: the end of a forked child. */
+/* Set by Python: the function that ends a forked child. */
 static PyObject *end_of_child;
 static Py_ssize_t max_idle;
 
-/* The context of the task that an idle runner has been given becomes its own. -1: error. */
+/* Set the runner's context to that of the task that it was given while it was idle. -1: error. */
 static int
 take_context(PyObject *runner)
 {
@@ -23,14 +23,14 @@ take_context(PyObject *runner)
     return taken;
 }
 
-/* Whether anything still knows the runner: by reference, by weak reference, by an attribute. */
+/* Whether anything still refers to the runner: by reference, by weak reference, by an attribute. */
 static int
 is_known(PyObject *runner, Hub *hub)
 {
     PyGreenlet *glet = (PyGreenlet *)runner;
     Py_ssize_t references = Py_REFCNT(runner);
     if (hub->runner_refs < 0) {
-        hub->runner_refs = references; /* this one is there to be counted */
+        hub->runner_refs = references; /* this runner exists to be counted */
         return 1;
     }
     return references > hub->runner_refs || glet->weakreflist != NULL ||
@@ -61,13 +61,13 @@ run_task(PyObject *runner, Hub *hub)
         Py_DECREF(failure);
     }
     Py_XDECREF(done);
-    /* What this frees may run finalisers. They find no task here, and one that blocks makes the runner a task. */
-    Py_XDECREF(task);
-    /* Not PyObject_DelAttr: 3.13 has made a function of it, which older ones lack. */
+    Py_XDECREF(task); /* the runner still has it */
+    /* To free the task may run finalisers. They find no task here; one that waits gets a task of its own.
+       Not PyObject_DelAttr: it is a function from 3.13 on, which older versions lack. */
     return done == NULL ? -1 : PyObject_SetAttr(runner, N__greening_task, NULL);
 }
 
-/* Whether it has not been given a task yet. */
+/* Whether it has no task yet. */
 static int
 is_idle(PyObject *runner, Hub *hub)
 {
@@ -78,9 +78,10 @@ is_idle(PyObject *runner, Hub *hub)
     return task == hub->task;
 }
 
-/* Up to 3.13 an OS thread that asks for the GIL while the interpreter ends is ended by pthread_exit(3), which unwinds its
-   stack: the frames of greenlet, which called `run`, would need the GIL for that. The thread waits here instead, for ever,
-   as in 3.14. (greening/_core/finalization.py stops those that wait. This is for those that compute, or come late.) */
+/* Up to 3.13 CPython ends an OS thread that asks for the GIL while the interpreter ends, by pthread_exit(3). That
+   unwinds the stack, and greenlet's frames, which called `run`, would need the GIL for it. So the thread waits here for
+   ever, as in 3.14. (greening/_core/finalization.py stops threads that wait. This is for those that compute, or come
+   late.) */
 static void
 stop_unwinding(int *returns)
 {
@@ -136,7 +137,7 @@ run(PyObject *self, PyObject *Py_UNUSED(unused))
         PyObject *came = hub_switch(hub);
         Py_XDECREF(came);
         while (came != NULL && is_idle(self, hub)) {
-            /* Nothing was switched to, or the result of a foreign greenlet came up here. */
+            /* Nothing was switched, or a foreign greenlet has ended and its result came up here. */
             came = resume_greenlet(hub->enter);
             Py_XDECREF(came);
         }
@@ -176,7 +177,7 @@ run_of(PyObject *Py_UNUSED(module), PyObject *args)
     return PyDescr_NewMethod((PyTypeObject *)type, &run_method);
 }
 
-/* What `sleep` does with more than 0 seconds, or with arguments that it has to judge. */
+/* Call the twin of `sleep`: for more than 0 seconds, or for arguments that must be checked. */
 static PyObject *
 call_slow_sleep(PyObject *const *args, Py_ssize_t count, PyObject *names)
 {

@@ -1,4 +1,4 @@
-/* Semaphores: what is done when no task has to wait. Waiting is Python's (greening/sync/semaphore.py). */
+/* Semaphores when no task has to wait. The twin waits (greening/sync/semaphore.py). */
 #include "accelerator.h"
 
 typedef struct {

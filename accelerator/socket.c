@@ -1,26 +1,26 @@
-/* recv, recv_into, send and sendall of sockets: the call that can be answered at once, and the read that has to wait.
+/* recv, recv_into, send and sendall of sockets: the call that need not wait, and the read that has to.
 
-   Each is a method of `_socket.socket`, as the interpreter's own are, and is given the Python function that it doubles:
-   whatever is not a plain call of the frequent kind goes there. */
+   Each is a method of `_socket.socket`, as the interpreter's own are. It knows the Python function that it doubles, and
+   calls it for everything but the frequent case. */
 #include "accelerator.h"
 #include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
 
-/* Up to here a read goes through a buffer of ours, and makes an object of just the right size. */
+/* Bytes: a read of up to so many goes through one common buffer, and makes an object of just the right size. */
 enum { ROOM = 65536 };
-/* From here on the GIL is given away for the call. */
+/* Bytes: a call for so many or more releases the GIL. */
 enum { LONG_CALL = 262144 };
 
 static char room[ROOM];
 
-/* Told by Python: see `double_socket_methods`. The methods are there only when all of it is. */
+/* Set by Python: see `double_socket_methods`. There are no methods until all of these are set. */
 static PyTypeObject *socket_type;
 static PyObject *schedule_recheck, *get_fileno, *get_timeout, *timeouts;
 static PyObject *slow_recv, *slow_recv_into, *slow_send, *slow_sendall, *send_rest, *sendall_rest;
 
-/* The descriptor is the first member of the interpreter's socket object. CPython does not promise that: it is looked
-   at once, and where it should not hold, or not any more, `fileno()` is called. */
+/* The descriptor is the first member of the interpreter's socket object. CPython does not promise that: it is checked
+   once, and where it does not hold, `fileno()` is called. */
 static enum { UNKNOWN, HOLDS, HOLDS_NOT } first_member_is_fd;
 
 static int
@@ -39,7 +39,7 @@ fd_of(PyObject *sock)
     return fd;
 }
 
-/* The registration of a socket with its hub, if it is armed and this socket's; borrowed from `regs`, or NULL. */
+/* The registration of a socket with a hub, borrowed from `regs`. NULL: there is none, or it is another socket's. */
 static Registration *
 registration_of(Hub *hub, PyObject *sock, int fd)
 {
@@ -56,13 +56,13 @@ registration_of(Hub *hub, PyObject *sock, int fd)
     if (IS_NONE(reg->owner) || !PyWeakref_CheckRef(reg->owner))
         return NULL;
     PyObject *owner = PyObject_CallNoArgs(reg->owner);
-    Py_XDECREF(owner); /* it lives: it is the caller's, or it is not the one */
+    Py_XDECREF(owner); /* it is `sock`, which the caller holds, or it is only compared */
     if (owner == NULL)
         PyErr_Clear();
     return owner == sock ? reg : NULL;
 }
 
-/* One recv(2) that cannot wait. -2: it would have to (errno is EAGAIN), -1: error. */
+/* One recv(2) that cannot wait. -2: there is nothing to read (EAGAIN), -1: error. */
 static Py_ssize_t
 receive(int fd, void *buffer, size_t size)
 {
@@ -88,8 +88,8 @@ receive(int fd, void *buffer, size_t size)
     }
 }
 
-/* The absolute time at which an operation that begins now has to end: a new reference. NULL without an error: ask
-   Python. See greening/net/retry.py, deadline_of. */
+/* The deadline of an operation that begins now: a new reference. NULL without an error: Python has to do it. See
+   greening/net/retry.py, deadline_of. */
 static PyObject *
 deadline_of(Hub *hub, PyObject *sock, int fd)
 {
@@ -150,7 +150,7 @@ wait_readable(Task *task, Registration *reg, PyObject *deadline)
     return events == NULL ? -1 : 1;
 }
 
-/* A read parks without having tried: have it looked at again. -1: error. See greening/_core/recheck.py. */
+/* A read parks without trying: schedule a recheck. -1: error. See greening/_core/recheck.py. */
 static int
 recheck(Hub *hub, Registration *reg)
 {
@@ -161,8 +161,7 @@ recheck(Hub *hub, Registration *reg)
     return done == NULL ? -1 : 0;
 }
 
-/* The same into an object that is made for it: none is held while the caller is parked, of which there may be
-   thousands. */
+/* `receive` into a new object. It is made for each try: thousands of parked callers need not hold one each. */
 static Py_ssize_t
 receive_bytes(int fd, PyObject **made, size_t size)
 {
@@ -175,8 +174,8 @@ receive_bytes(int fd, PyObject **made, size_t size)
     return got;
 }
 
-/* What recv and recv_into have in common: read into `buffer`, or without one into `*made`, which is there when
-   something was read. -3: Python has to do it, -1: error. */
+/* What recv and recv_into have in common: read into `buffer`, or without one into `*made`, which is set unless this
+   fails. -3: Python has to do it, -1: error. */
 static Py_ssize_t
 read_into(PyObject *sock, void *buffer, size_t size, PyObject **made)
 {
@@ -195,7 +194,7 @@ read_into(PyObject *sock, void *buffer, size_t size, PyObject **made)
     Hub *hub = (Hub *)task->hub;
     Registration *reg = registration_of(hub, sock, fd);
     if (reg == NULL || !reg->drained) {
-        Py_XINCREF((PyObject *)reg); /* others may run now, and free it */
+        Py_XINCREF((PyObject *)reg); /* other tasks may run now, and free it */
         int spent = fairness_tick();
         if (reg != NULL) {
             reg->read_news = 0;
@@ -211,7 +210,7 @@ read_into(PyObject *sock, void *buffer, size_t size, PyObject **made)
         }
         got = buffer != NULL ? receive(fd, buffer, size) : receive_bytes(fd, made, size);
         if (got != -2) {
-            /* A short read has said that there is nothing more: see Registration.drained. */
+            /* After a short read there is nothing more: see Registration.drained. */
             if (got >= 0 && (size_t)got < size && (reg = registration_of(hub, sock, fd)) != NULL && reg->stream &&
                 !reg->read_news)
                 reg->drained = 1;
@@ -263,7 +262,7 @@ call(PyObject *function, PyObject *self, PyObject *const *args, Py_ssize_t count
     return result;
 }
 
-/* The size that a plain call asks for; 0: it is not one. */
+/* The size as an exact positive integer; 0: it is none, and Python has to check it. */
 static Py_ssize_t
 plain_size(PyObject *number)
 {
@@ -349,7 +348,7 @@ send_now(PyObject *sock, PyObject *data, Py_ssize_t *length)
         }
     } while (sent < 0 && errno == EINTR && PyErr_CheckSignals() == 0);
     if (sent < 0 && PyErr_Occurred())
-        sent = -1; /* of a signal handler */
+        sent = -1; /* the error of a signal handler */
     else if (sent < 0) {
         sent = errno == EAGAIN || errno == EWOULDBLOCK ? -3 : -1;
         if (sent == -1)
@@ -427,7 +426,7 @@ await_data(PyObject *Py_UNUSED(module), PyObject *sock)
     return answer < 0 ? NULL : PyLong_FromLong(2 * answer);
 }
 
-/* Whether it is `_socket.socket` or a class under it, whose objects alone the methods may look into. 0: with an error. */
+/* Whether it is `_socket.socket` or a subclass: the methods read members of such objects. 0: with an error. */
 static int
 is_socket_type(PyObject *type)
 {
@@ -441,7 +440,7 @@ is_socket_type(PyObject *type)
     return is > 0;
 }
 
-/* double_socket_methods(socket type, functions): the methods, by name. `functions` has what they need of Python. */
+/* double_socket_methods(socket type, functions): the methods, by name. `functions` has the Python that they call. */
 static PyObject *
 double_socket_methods(PyObject *Py_UNUSED(module), PyObject *args)
 {

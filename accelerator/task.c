@@ -1,4 +1,4 @@
-/* Tasks: their members, and the two things that are done with them all the time: park and wake. */
+/* Tasks: their members, and what they do all the time: park and wake. */
 #include "accelerator.h"
 #include <pythread.h>
 
@@ -67,7 +67,7 @@ DEFINE_DEALLOC_WEAK(task_dealloc, Task, task_clear, weakrefs)
 static int
 set_alarm(Task *task, PyObject *deadline)
 {
-    /* Task._set_alarm. The frequent case: the task's timer is due earlier, and will be set again when it fires. */
+    /* Task._set_alarm. The frequent case: the task's timer is due earlier, and is set again when it fires. */
     double when = PyFloat_AsDouble(deadline);
     if (when == -1.0 && PyErr_Occurred())
         return -1;
@@ -103,10 +103,10 @@ set_alarm(Task *task, PyObject *deadline)
     return 0;
 }
 
-/* Told by Python: see greening/_core/asyncio_state.py. Without `busy_loop` the slots are left alone. */
+/* Set by Python: see greening/_core/asyncio_state.py. Without `busy_loop` asyncio's state is left alone. */
 static PyObject *busy_loop, *save_slots_of, *restore_slots_to;
 
-/* Nothing of a park may stay behind; the error that is set stays set. */
+/* Undo a park: Task.cancel_park. The error that is set stays set. */
 static void
 cancel_park(Task *task)
 {
@@ -119,7 +119,7 @@ cancel_park(Task *task)
     PyErr_Restore(type, value, trace);
 }
 
-/* What asyncio keeps for the OS thread. NULL with an error; otherwise what `restore` needs, or None. */
+/* Save asyncio's state. NULL with an error; otherwise what `restore_slots` needs, or None. */
 static PyObject *
 save_slots(void)
 {
@@ -161,7 +161,7 @@ park_until(Task *task, PyObject *deadline)
     }
     Hub *hub = (Hub *)task->hub;
     if (!IS_NONE(task->error) && task->state == PARKED) {
-        /* Thrown while it let others run although it need not have waited. */
+        /* It came during `pass_turn`. */
         PyObject *error = Py_NewRef(task->error);
         cancel_park(task);
         PyErr_SetObject((PyObject *)Py_TYPE(error), error);
@@ -169,7 +169,7 @@ park_until(Task *task, PyObject *deadline)
         return NULL;
     }
     if (deadline != Py_None && !PyFloat_CheckExact(deadline)) {
-        /* It is compared with other times later, in the hub: there it may not run code of its class, or fail. */
+        /* The hub compares it with other times: that must not run code of its class, or fail. */
         double when = PyFloat_AsDouble(deadline);
         PyObject *exact = when == -1.0 && PyErr_Occurred() ? NULL : PyFloat_FromDouble(when);
         if (exact == NULL) {
@@ -192,8 +192,8 @@ park_until(Task *task, PyObject *deadline)
     Py_ssize_t depth = guard_give_away();
     PyObject *came = hub_switch(hub);
     while (came != NULL && came != SWITCHED) {
-        /* Not one of ours: a foreign greenlet has ended whose parent we are, and its result came up here. Or the next
-           task is held by a stand-in, and nothing was switched. */
+        /* A foreign greenlet, our child, has ended, and its result came up here. Or a stand-in holds the next task, and
+           nothing was switched. */
         Py_DECREF(came);
         came = hub_switch(hub);
     }
@@ -223,7 +223,7 @@ park_until(Task *task, PyObject *deadline)
     return value == NULL ? Py_NewRef(Py_None) : value;
 }
 
-/* The same for the running task, whatever its class: a foreign one parks in a way of its own. */
+/* Park the running task, whatever its class: one without `resume` (foreign, stand-in, blocking) has its own `park`. */
 PyObject *
 task_park_running(Task *task, PyObject *deadline)
 {
@@ -258,7 +258,7 @@ task_resume(Task *task)
     }
     if (hub->awake_ident == PyThread_get_thread_ident())
         return ring_append((Ring *)hub->ready, (PyObject *)task);
-    /* Until the other hub has been told, no finaliser may run here: it could wait for this very task. */
+    /* Until it is posted to the other hub, no finaliser may run here: it could wait for this very task. */
     rest_collector();
     PyObject *item = PyTuple_Pack(2, task, task->generation);
     PyObject *done = item == NULL ? NULL : PyObject_CallFunctionObjArgs(hub->post, item, NULL);

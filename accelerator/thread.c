@@ -3,7 +3,7 @@
 
 PyTypeObject *ThreadType;
 
-/* Told by Python: GreenThread, and contextvars.copy_context. */
+/* Set by Python: GreenThread, and contextvars.copy_context. */
 PyTypeObject *thread_class;
 static PyObject *copy_context;
 
@@ -134,7 +134,7 @@ static PyObject *
 settle(PyObject *thread, PyObject *Py_UNUSED(unused))
 {
     Thread *self = (Thread *)thread;
-    /* From here on there are no new waiters and links. What is let go of may have finalisers, which may park: the waiters
+    /* From here on there are no new waiters and links. To free objects may run finalisers, which may park: the waiters
        come first. */
     PyObject *func = self->func;
     self->func = Py_NewRef(Py_None);
@@ -209,12 +209,12 @@ thread_execute(PyObject *thread, PyObject *Py_UNUSED(unused))
     return PyObject_CallMethodObjArgs(thread, N__settle, NULL);
 }
 
-/* The lot of those that wait for its end, borrowed; made when there is none. NULL with an error. */
+/* The lot of the tasks that wait for its end, borrowed; made when there is none. NULL with an error. */
 static Lot *
 waiters_of(Thread *self)
 {
     if (!IS(self->waiters, LotType)) {
-        Lot *made = lot_new(); /* that may run the garbage collector, and a finaliser that waits for this very thread */
+        Lot *made = lot_new(); /* may run a finaliser that waits for this very thread: its lot stays */
         if (made == NULL)
             return NULL;
         if (!IS(self->waiters, LotType))
@@ -246,7 +246,7 @@ wait_for_end(Thread *self, Task *me)
     return woken == NULL ? -1 : 0;
 }
 
-/* What the Python `wait` does: time limits, failures, and whatever is odd. */
+/* Call the twin of `wait`: for timeouts, failures and rare cases. */
 static PyObject *
 wait_slowly(PyObject *thread, PyObject *args, PyObject *kwargs)
 {
@@ -266,7 +266,7 @@ wait_slowly(PyObject *thread, PyObject *args, PyObject *kwargs)
     return result;
 }
 
-/* GreenThread.wait, for a wait without a limit. */
+/* GreenThread.wait, without a timeout. */
 static PyObject *
 wait(PyObject *thread, PyObject *args, PyObject *kwargs)
 {
