@@ -96,6 +96,26 @@ def drop_timeout(fd: int) -> None:
     timeouts.pop(fd, None)
 
 
+def change_timeout(sock: Any, seconds: float | None) -> None:
+    """Change the timeout of an open socket that is not non-blocking, without the system calls of `set_timeout`.
+
+    Args:
+        seconds: above zero; None: no limit.
+    """
+    timeouts[_fileno(sock)] = (ref(sock), seconds)
+
+
+def timeout_changer(sock: Any, seconds: float | None) -> Callable[[], None]:
+    """`change_timeout` with these arguments, for a caller that does it before every operation: a third of the time."""
+    entry = (ref(sock), seconds)
+    fileno = sock.fileno
+
+    def change() -> None:
+        timeouts[fileno()] = entry
+
+    return change
+
+
 def timeout_of(sock: Any) -> float | None:
     """The timeout that the user sees, in seconds: None blocking, 0 non-blocking."""
     timeout = _raw_gettimeout(sock)

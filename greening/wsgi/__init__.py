@@ -4,6 +4,7 @@
 |---|---|
 | `server` | serve until killed, as eventlet's |
 | `Server` | the same as an object: start, stop, address |
+| `ServerSettings` | what either is told, by keyword |
 | `Limits` | bytes and seconds that a client may cost |
 | `HttpProtocol` | a connection |
 | `FileWrapper` | `wsgi.file_wrapper` |
@@ -17,10 +18,12 @@ from greening.wsgi.limits import Limits
 from greening.wsgi.log import COMBINED_FORMAT, DEFAULT_FORMAT
 from greening.wsgi.protocol import HttpProtocol
 from greening.wsgi.server import Server, server
+from greening.wsgi.settings import ServerSettings
 
 __all__ = [
     "server",
     "Server",
+    "ServerSettings",
     "Limits",
     "HttpProtocol",
     "FileWrapper",

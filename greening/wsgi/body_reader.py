@@ -2,9 +2,8 @@
 
 from collections.abc import Callable
 from typing import Any
-from weakref import ref
 
-from greening.net.retry import timeouts
+from greening.net.retry import change_timeout
 from greening.wsgi.errors import BadBody
 from greening.wsgi.limits import Limits
 from greening.wsgi.request_head import FORBIDDEN
@@ -70,7 +69,7 @@ class BodyReader:
         began = self._now()
         if limits.body_timeout is not None:
             left = limits.body_timeout + self._came / limits.body_rate - self._spent
-            timeouts[sock.fileno()] = (ref(sock), max(left, 1e-3))
+            change_timeout(sock, max(left, 1e-3))
         try:
             data: bytes = sock.recv(size)
         except TimeoutError:

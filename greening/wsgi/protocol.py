@@ -4,12 +4,11 @@ import traceback
 from socket import SHUT_RDWR, SHUT_WR
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
-from weakref import ref
 
 from greening._core.current import current
 from greening._core.fairness import fairness_tick
 from greening._originals import raw_socket
-from greening.net.retry import timeouts
+from greening.net.retry import change_timeout, timeout_changer
 from greening.timeout import Timeout
 from greening.wsgi.body import Input, offer
 from greening.wsgi.body_reader import BLOCK, BodyReader
@@ -44,7 +43,7 @@ class HttpProtocol:
         plain: bytes go to the descriptor as they are (no TLS).
     """
 
-    __slots__ = ("server", "sock", "address", "idle", "plain", "taken", "gone", "raw", "at", "_write_entry")
+    __slots__ = ("server", "sock", "address", "idle", "plain", "taken", "gone", "raw", "at", "_expect_write")
 
     def __init__(self, server: "Server", sock: Any, address: Any) -> None:
         self.server = server
@@ -62,10 +61,8 @@ class HttpProtocol:
         server, sock = self.server, self.sock
         limits = server.limits
         sock.settimeout(limits.head_timeout)
-        fd = sock.fileno()
-        weak = ref(sock)
-        self._write_entry = (weak, limits.write_timeout)
-        idle_entry = (weak, server.idle_timeout)
+        self._expect_write = timeout_changer(sock, limits.write_timeout)
+        expect_next_head = timeout_changer(sock, server.idle_timeout)
         recv, heads = sock.recv, server.heads
         try:
             while True:
@@ -85,7 +82,7 @@ class HttpProtocol:
                     break
                 fairness_tick()
                 head = None  # a connection that idles holds nothing of the past
-                timeouts[fd] = idle_entry
+                expect_next_head()
         except Refused as refused:
             self._refuse(refused)
         except _Gone:
@@ -241,7 +238,7 @@ class HttpProtocol:
 
     def _wait_at_most(self, seconds: float | None) -> None:
         """The next read's time limit. `settimeout` would be two system calls."""
-        timeouts[self.sock.fileno()] = (ref(self.sock), None if seconds is None else max(seconds, 1e-3))
+        change_timeout(self.sock, None if seconds is None else max(seconds, 1e-3))
 
     def _linger(self) -> None:
         """No more from us. Throw away what comes for a while: a reset would take the answer from the client."""
@@ -275,7 +272,7 @@ class HttpProtocol:
         if self.taken:
             return
         sock = self.sock
-        timeouts[sock.fileno()] = self._write_entry
+        self._expect_write()
         try:
             if len(data) <= _SLICE:
                 sock.sendall(data, flags)
@@ -289,7 +286,7 @@ class HttpProtocol:
 
     def send_file(self, file: Any, offset: int, count: int) -> int:
         """So many bytes of a file, fewer if it has not so many. Raises: OSError."""
-        timeouts[self.sock.fileno()] = self._write_entry
+        self._expect_write()
         try:
             sent: int = self.sock.sendfile(file, offset, count)
         except OSError:

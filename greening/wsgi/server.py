@@ -2,16 +2,17 @@
 
 import os
 import time
-from dataclasses import replace
+from inspect import Parameter, Signature, signature
 from typing import Any
 
 from greening.net.stream_server import StreamServer
 from greening.wsgi.environ import template
 from greening.wsgi.headers import Answer, compose
 from greening.wsgi.limits import Limits
-from greening.wsgi.log import DEFAULT_FORMAT, Entry, Log
+from greening.wsgi.log import DEFAULT_FORMAT, Log
 from greening.wsgi.protocol import HttpProtocol
 from greening.wsgi.request_head import Head
+from greening.wsgi.settings import ServerSettings
 
 # Applications repeat themselves: answers whose field lines have up to so many bytes are remembered, so many of them.
 _SHORT = 1024
@@ -27,62 +28,41 @@ class Server:
         server.stop(30)
 
     Args:
-        listener: bound and listening; closed by `stop`. app: PEP 3333.
-        ssl_context: TLS for every connection. Others: see `greening.wsgi.server`.
+        listener: bound and listening; closed by `stop`. TLS: of `wrap_ssl`, or with `ssl_context`.
+        app: PEP 3333.
+        settings: the fields of `ServerSettings`, as keywords.
+    Raises:
+        TypeError: no such setting. Others: as `ServerSettings`.
     Attributes:
         address: what the listener is bound to. closing: `stop` was called.
     Thread-safety: use it in one OS thread.
     """
 
-    def __init__(
-        self,
-        listener: Any,
-        app: Any,
-        *,
-        log: Any = None,
-        environ: dict[str, Any] | None = None,
-        max_size: int | None = None,
-        max_http_version: str | None = "HTTP/1.1",
-        protocol: type[HttpProtocol] = HttpProtocol,
-        minimum_chunk_size: int | None = None,
-        log_x_forwarded_for: bool = False,
-        custom_pool: Any = None,
-        keepalive: bool | float = True,
-        log_output: bool = True,
-        log_format: str = DEFAULT_FORMAT,
-        url_length_limit: int | None = None,
-        debug: bool = False,
-        socket_timeout: float | None = None,
-        capitalize_response_headers: bool = True,
-        limits: Limits | None = None,
-        ssl_context: Any = None,
-    ) -> None:
-        if max_http_version not in ("HTTP/1.1", "HTTP/1.0", None):
-            raise ValueError(f"not a version of HTTP: {max_http_version!r}")
-        log_format % Entry(("", 0), False, {}, "", 0, 0, 0.0)  # a mistake in it is to be known now
+    def __init__(self, listener: Any, app: Any, **settings: Any) -> None:
+        given = ServerSettings(**settings)
         self.app = app
-        self.log = Log(log, log_output, debug)
-        self.log_format = log_format
-        self.log_x_forwarded_for = log_x_forwarded_for
-        self.debug = debug
-        self.one = max_http_version != "HTTP/1.0"
-        self.keepalive = bool(keepalive)
-        self.minimum_chunk_size = minimum_chunk_size or 0
-        self.capitalize = capitalize_response_headers
-        self.limits = _limits(limits or Limits(), url_length_limit, socket_timeout)
-        self.idle_timeout = self.limits.idle_timeout if isinstance(keepalive, bool) else keepalive
+        self.log = Log(given.log, given.log_output, given.debug)
+        self.log_format = given.log_format
+        self.log_x_forwarded_for = given.log_x_forwarded_for
+        self.debug = given.debug
+        self.one = given.max_http_version != "HTTP/1.0"
+        self.keepalive = bool(given.keepalive)
+        self.minimum_chunk_size = given.minimum_chunk_size or 0
+        self.capitalize = given.capitalize_response_headers
+        self.limits = given.effective_limits()
+        self.idle_timeout = given.idle_timeout(self.limits)
         self.address = listener.getsockname()
-        tls = ssl_context is not None or hasattr(listener, "do_handshake")
-        self.environ = template(self.address, tls, environ)
+        tls = given.ssl_context is not None or hasattr(listener, "do_handshake")
+        self.environ = template(self.address, tls, given.environ)
         self.closing = False
         self.heads: dict[bytes, Head] = {}
         self.answers: dict[tuple[Any, ...], Answer] = {}
         self.connections: set[HttpProtocol] = set()
-        self._protocol = protocol
+        self._protocol = given.protocol
         self._stamped = 0
         self._stamp = b""
-        pool = {"concurrency": max_size or 1024} if custom_pool is None else {"pool": custom_pool}
-        self._streams = StreamServer(listener, self._handle, ssl_context=ssl_context, **pool)
+        pool = {"concurrency": given.max_size or 1024} if given.custom_pool is None else {"pool": given.custom_pool}
+        self._streams = StreamServer(listener, self._handle, ssl_context=given.ssl_context, **pool)
 
     def start(self) -> None:
         """Accept connections, in green threads of their own. Returns at once."""
@@ -142,6 +122,15 @@ class Server:
         return (lines[0] if date else b"") + (lines[1] if name else b"")
 
 
+def _signature() -> Signature:
+    """That of `Server.__init__`, with the settings spelled out, for `help` and editors."""
+    first = [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in ("self", "listener", "app")]
+    return Signature([*first, *signature(ServerSettings).parameters.values()], return_annotation=None)
+
+
+Server.__init__.__signature__ = _signature()  # type: ignore[attr-defined]  # what inspect looks for first
+
+
 _DAYS = b"Mon Tue Wed Thu Fri Sat Sun".split()
 _MONTHS = b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 
@@ -158,16 +147,6 @@ def http_date(timestamp: float) -> bytes:
         minute,
         second,
     )
-
-
-def _limits(limits: Limits, target: int | None, timeout: float | None) -> Limits:
-    """eventlet's arguments, as limits."""
-    changes: dict[str, Any] = {}
-    if target is not None:
-        changes["target"] = target
-    if timeout is not None:
-        changes |= {"body_timeout": timeout, "write_timeout": timeout}
-    return replace(limits, **changes) if changes else limits
 
 
 # `greening.wsgi.server`: eventlet's function.
@@ -199,34 +178,40 @@ def server(
     """Serve a WSGI application until the green thread that is in here is killed, or interrupted, or the server stopped.
 
     Args:
-        sock: a listening socket; closed at the end. With TLS (`wrap_ssl`), or `ssl_context` for it.
+        sock: a listening socket; closed at the end. TLS: of `wrap_ssl`, or with `ssl_context`.
         site: the application.
-        log: a `logging.Logger` or a file; None: standard error.
-        environ: added to the environ of every request.
-        max_size: connections at once, 1,024 by default; further ones wait in the backlog.
-        max_http_version: "HTTP/1.0": never answer in HTTP/1.1.
-        protocol: a subclass of `HttpProtocol`.
-        server_event: a greening.Event that is sent the `Server`, which can be stopped by whoever gets it.
-        minimum_chunk_size: gather an iterable's pieces until there are so many bytes, against PEP 3333; a request may
-            say so by `environ["eventlet.minimum_write_chunk_size"]`.
-        log_x_forwarded_for: believe that field, and name its addresses in the log.
-        custom_pool: a `GreenPool` for the connections; `max_size` does not matter then.
-        keepalive: False: one request for each connection; a number: seconds to wait for the next one.
-        log_output: False: no line for each request. Errors are told all the same.
-        log_format: for `%`, with client_ip, client_port, date_time, request_line, status_code, body_length,
-            wall_seconds, referer, user_agent.
-        url_length_limit: bytes of a request's target, 8,192 by default; more is 414.
-        debug: tracebacks to clients, and a log line for each client that was refused.
-        socket_timeout: seconds for a body to come and for a response to be taken, in place of those of `limits`.
-        capitalize_response_headers: `content-type` is sent as `Content-Type`.
+        server_event: a greening.Event that is sent the `Server`; what waits for it can stop the server.
+        others: see `ServerSettings`.
     Raises:
-        OSError: accept failed for good.
+        OSError: accept failed for good. Others: as `ServerSettings`.
     Difference from eventlet: PEP 3333 before speed (`minimum_chunk_size`), and safe first (`debug`,
         `log_x_forwarded_for`, time limits); SERVER_PROTOCOL is the request's.
     """
-    settings = dict(locals())
-    del settings["server_event"]
-    serving = Server(settings.pop("sock"), settings.pop("site"), **settings)
+    serving = Server(
+        sock,
+        site,
+        log=log,
+        environ=environ,
+        max_size=max_size,
+        max_http_version=max_http_version,
+        protocol=protocol,
+        minimum_chunk_size=minimum_chunk_size,
+        log_x_forwarded_for=log_x_forwarded_for,
+        custom_pool=custom_pool,
+        keepalive=keepalive,
+        log_output=log_output,
+        log_format=log_format,
+        url_length_limit=url_length_limit,
+        debug=debug,
+        socket_timeout=socket_timeout,
+        capitalize_response_headers=capitalize_response_headers,
+        limits=limits,
+        ssl_context=ssl_context,
+    )
+    _serve(serving, server_event)
+
+
+def _serve(serving: Server, server_event: Any) -> None:
     if server_event is not None:
         server_event.send(serving)
     try:

@@ -1,0 +1,75 @@
+"""What can be said about a server, in one place for `Server` and for eventlet's function `server`."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from greening.wsgi.limits import Limits
+from greening.wsgi.log import DEFAULT_FORMAT, Entry
+from greening.wsgi.protocol import HttpProtocol
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerSettings:
+    """The settings of a server, with eventlet's names. `Server` and `server` take each of them as a keyword.
+
+    Args:
+        log: a `logging.Logger` or a file; None: standard error.
+        environ: added to the environ of every request.
+        max_size: connections at once, 1,024 by default; further ones wait in the backlog.
+        max_http_version: "HTTP/1.0": never answer in HTTP/1.1.
+        protocol: a subclass of `HttpProtocol`.
+        minimum_chunk_size: bytes; an iterable's pieces are gathered until there are so many, against PEP 3333. A
+            request may say so by `environ["eventlet.minimum_write_chunk_size"]`.
+        log_x_forwarded_for: believe that field, and name its addresses in the log.
+        custom_pool: a `GreenPool` for the connections; `max_size` does not matter then.
+        keepalive: False: one request for each connection; a number: seconds to wait for the next one.
+        log_output: False: no line for each request. Errors are told all the same.
+        log_format: for `%`, with client_ip, client_port, date_time, request_line, status_code, body_length,
+            wall_seconds, referer, user_agent.
+        url_length_limit: bytes of a request's target, 8,192 by default; more is 414.
+        debug: tracebacks to clients, and a log line for each client that was refused.
+        socket_timeout: seconds for a body to come and for a response to be taken, in place of those of `limits`.
+        capitalize_response_headers: `content-type` is sent as `Content-Type`.
+        limits: bytes and seconds that a client may cost.
+        ssl_context: TLS for every connection.
+    Raises:
+        ValueError: `max_http_version` is none, or a limit is too low. KeyError, TypeError, ValueError: `log_format`
+            names what there is not, or is malformed.
+    """
+
+    log: Any = None
+    environ: dict[str, Any] | None = None
+    max_size: int | None = None
+    max_http_version: str | None = "HTTP/1.1"
+    protocol: type[HttpProtocol] = HttpProtocol
+    minimum_chunk_size: int | None = None
+    log_x_forwarded_for: bool = False
+    custom_pool: Any = None
+    keepalive: bool | float = True
+    log_output: bool = True
+    log_format: str = DEFAULT_FORMAT
+    url_length_limit: int | None = None
+    debug: bool = False
+    socket_timeout: float | None = None
+    capitalize_response_headers: bool = True
+    limits: Limits | None = None
+    ssl_context: Any = None
+
+    def __post_init__(self) -> None:
+        if self.max_http_version not in ("HTTP/1.1", "HTTP/1.0", None):
+            raise ValueError(f"not a version of HTTP: {self.max_http_version!r}")
+        self.log_format % Entry(("", 0), False, {}, "", 0, 0, 0.0)  # a mistake in it is to be known now
+        self.effective_limits()
+
+    def effective_limits(self) -> Limits:
+        """`limits`, changed by eventlet's arguments."""
+        changes: dict[str, Any] = {}
+        if self.url_length_limit is not None:
+            changes["target"] = self.url_length_limit
+        if self.socket_timeout is not None:
+            changes |= {"body_timeout": self.socket_timeout, "write_timeout": self.socket_timeout}
+        return replace(self.limits or Limits(), **changes)
+
+    def idle_timeout(self, limits: Limits) -> float | None:
+        """Seconds for the first byte of the next request; None: no limit."""
+        return limits.idle_timeout if isinstance(self.keepalive, bool) else self.keepalive
