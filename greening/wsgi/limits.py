@@ -10,8 +10,8 @@ class Limits:
     Attributes:
         head_timeout: for a request's head as a whole, from its first byte; for the first one, from the accept.
         idle_timeout: for the first byte of the next request on a kept connection.
-        body_timeout: what the server waits for a request's body in all, not counting the application's own time; it
-            grows by a second for every `body_rate` bytes that came.
+        body_timeout: what the server waits for a request's body in all, not counting the application's own time.
+        body_rate: bytes; each time so many have come, the body gets a second more.
         write_timeout: for the client to take anything of a response (64 KiB of it, at most, count as one thing).
         linger_timeout: how long a connection that is closed in the middle of a request goes on throwing away what
             comes, so that the client gets to read the answer.

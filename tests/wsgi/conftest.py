@@ -1,18 +1,21 @@
 """A server in this process, and a client that speaks raw bytes to it over a real socket."""
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from greening._core.waiting import sleep
 from greening.net.convenience import connect, listen
 from greening.net.socket import GreenSocket
+from greening.testing import fake_time, settle
 from greening.timeout import Timeout
 from greening.wsgi.server import Server
+from tests.wsgi.command import APP, Command
 
 
 def echo(environ: dict[str, Any], start_response: Any) -> list[bytes]:
@@ -59,13 +62,13 @@ class Client:
 
     def until(self, mark: bytes) -> bytes:
         while mark not in self.data:
-            assert self._more(), f"the connection ended before {mark!r}; there was {self.bytes!r}"
+            assert self._more(), f"the connection ended before {mark!r}; there was {self.data!r}"
         found, _, self.data = self.data.partition(mark)
         return found + mark
 
     def exactly(self, size: int) -> bytes:
         while len(self.data) < size:
-            assert self._more(), f"the connection ended {size - len(self.bytes)} bytes too early"
+            assert self._more(), f"the connection ended {size - len(self.data)} bytes too early"
         found, self.data = self.data[:size], self.data[size:]
         return found
 
@@ -156,6 +159,16 @@ Serve = Callable[..., Running]
 
 
 @pytest.fixture
+def jumping() -> Iterator[None]:
+    """Time that jumps when everything waits: sleeps and deadlines take the order that they say, and no time.
+
+    Name it in front of `serve`. Bytes that are on their way between two sockets get the 5 ms of `patience`.
+    """
+    with fake_time(patience=0.005):
+        yield
+
+
+@pytest.fixture
 def serve() -> Iterator[Serve]:
     """Start a server for an application, with settings of `Server`; it is stopped after the test."""
     running: list[Running] = []
@@ -168,4 +181,24 @@ def serve() -> Iterator[Serve]:
     yield start
     for one in running:
         one.stop()
-    sleep(0)
+    settle()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "site1.py").write_text(APP)
+    os.mkfifo(tmp_path / "go")
+    return tmp_path
+
+
+@pytest.fixture
+def start(folder: Path) -> Iterator[Callable[..., Command]]:
+    running: list[Command] = []
+
+    def start(*arguments: str, bind: str = "127.0.0.1:0", **options: Any) -> Command:
+        running.append(Command(folder, "--bind", bind, *arguments, **options))
+        return running[-1]
+
+    yield start
+    for command in running:
+        command.close()

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from greening._core.waiting import sleep
 from greening.sync.event import Event
+from greening.timeout import Timeout
 from greening.wsgi.limits import Limits
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -114,103 +114,6 @@ def test_less_than_content_length_ends_the_connection(serve: Any) -> None:
         client.until(b"\r\n\r\n")
         assert len(client.rest()) < 5
         assert "shorter than its Content-Length" in running.log.getvalue()
-
-
-BAD_HEADERS = [
-    ("X", "a\r\nInjected: b"),
-    ("X", "a\nb"),
-    ("X", "a\rb"),
-    ("X", "a\x00b"),
-    ("X", "a\x1bb"),
-    ("X", "a\x7fb"),
-    ("X", "\u20ac"),
-    ("X", b"a"),
-    ("X", 1),
-    ("X", None),
-    ("X:", "a"),
-    ("X ", "a"),
-    ("", "a"),
-    ("X\r\nInjected", "a"),
-    ("\xe9", "a"),
-    (b"X", "a"),
-    ("Content-Length", "5, 5"),
-    ("Content-Length", "-1"),
-    ("Content-Length", "+1"),
-    ("Content-Length", ""),
-    ("X",),
-    ("X", "a", "b"),
-    ["X", "a"],
-    "X",
-]
-
-
-@pytest.mark.parametrize("header", BAD_HEADERS)
-def test_headers_that_cannot_be_sent(serve: Any, header: Any) -> None:
-    running = serve(answering("200 OK", [("A", "b"), header], [b"hello"]))
-    client = running.connect()
-    client.send(GET)
-    said = client.rest()
-    assert said.startswith(b"HTTP/1.1 500 ") and b"njected" not in said
-    assert "Traceback" in running.log.getvalue()
-
-
-@pytest.mark.parametrize(
-    "status",
-    ["", "200\r\nX: y", "200 OK\nX: y", "200 \x00", "20 OK", "2000 OK", "OK", "200OK", "099 X", "100 Continue", "101 X",
-     "199 X", b"200 OK", 200, None, "200 \u20ac"],
-)  # fmt: skip
-def test_statuses_that_cannot_be_sent(serve: Any, status: Any) -> None:
-    running = serve(answering(status, [], [b"hello"]))
-    client = running.connect()
-    client.send(GET)
-    assert client.rest().startswith(b"HTTP/1.1 500 ")
-    assert "Traceback" in running.log.getvalue()
-
-
-def test_statuses(serve: Any) -> None:
-    for status, line in (("200", b"200 "), ("299 \xe9 !", b"299 \xe9 !"), ("999 X", b"999 X"), ("404 ", b"404 ")):
-        client = serve(answering(status, [], [])).connect()
-        client.send(GET)
-        assert client.until(b"\r\n") == b"HTTP/1.1 " + line + b"\r\n"
-
-
-def test_two_lengths_are_an_error(serve: Any) -> None:
-    app = answering("200 OK", [("Content-Length", "5"), ("content-length", "5")], [b"hello"])
-    assert serve(app).connect().get().status == 500
-
-
-def test_the_names_of_headers_are_capitalized(serve: Any) -> None:
-    app = answering("200 OK", [("x-FOO-bar", "aB"), ("ETag", "1")], [])
-    for capitalize, names in ((True, (b"X-Foo-Bar: aB", b"Etag: 1")), (False, (b"x-FOO-bar: aB", b"ETag: 1"))):
-        client = serve(app, capitalize_response_headers=capitalize).connect()
-        client.send(GET)
-        head = client.until(b"\r\n\r\n")
-        assert all(b"\r\n" + name + b"\r\n" in head for name in names)
-
-
-def test_an_application_may_have_its_own_date_and_server(serve: Any) -> None:
-    for own, given in ((("Date", "now"), "server"), (("Server", "mine"), "date")):
-        fields = serve(answering("200 OK", [own], [])).connect().get().fields
-        assert fields[own[0].lower()] == own[1] and given in fields
-    both = serve(answering("200 OK", [("Date", "now"), ("Server", "mine")], [])).connect().get().fields
-    assert (both["date"], both["server"]) == ("now", "mine")
-
-
-def test_connections_are_the_server_s_business(serve: Any) -> None:
-    headers = [
-        ("Transfer-Encoding", "chunked"),
-        ("Keep-Alive", "1"),
-        ("Upgrade", "x"),
-        ("Connection", "keep-alive, upgrade"),
-    ]
-    client = serve(answering("200 OK", headers, [b"5\r\nhello\r\n0\r\n\r\n"])).connect()
-    for _ in range(2):
-        answer = client.ask(GET)
-        assert answer.fields.keys() == {"date", "server", "content-length"}
-        assert answer.body == b"5\r\nhello\r\n0\r\n\r\n"
-    client = serve(answering("200 OK", [("connection", "Close")], [b"x"])).connect()
-    assert client.ask(GET).fields["connection"] == "close"
-    assert client.is_closed
 
 
 def test_write(serve: Any) -> None:
@@ -345,12 +248,15 @@ class Closing:
     def __init__(self, parts: Any) -> None:
         self.parts = iter(parts)
         self.closed = 0
+        self.was_closed: Event = Event()
 
     def __iter__(self) -> Any:
         return self.parts
 
     def close(self) -> None:
         self.closed += 1
+        if self.closed == 1:
+            self.was_closed.send()
 
 
 def fails() -> Any:
@@ -379,21 +285,21 @@ def test_an_iterable_is_closed_when_the_client_is_gone(serve: Any) -> None:
     client.send(GET)
     client.until(b"xxx")
     client.close()
-    while not body.closed:
-        sleep(0.001)
+    with Timeout(20):
+        body.was_closed.wait()
     assert "Traceback" not in running.log.getvalue()
 
 
-def test_a_client_that_takes_nothing_is_cut_off(serve: Any) -> None:
+def test_a_client_that_takes_nothing_is_cut_off(jumping: None, serve: Any) -> None:
     def forever() -> Any:
         while True:
             yield b"x" * 65536
 
     body = Closing(forever())
-    client = serve(answering("200 OK", [], body), limits=Limits(write_timeout=0.05)).connect()
+    client = serve(answering("200 OK", [], body), limits=Limits(write_timeout=5)).connect()
     client.send(GET)
-    while not body.closed:
-        sleep(0.001)
+    with Timeout(20):
+        body.was_closed.wait()
 
 
 def test_an_error_in_close_is_told(serve: Any) -> None:

@@ -10,13 +10,11 @@ from greenlet import GreenletExit
 
 import greening.wsgi
 from greening._core.greenthread import kill, spawn
-from greening._core.waiting import sleep
 from greening.net.convenience import connect, listen
 from greening.pool.greenpool import GreenPool
 from greening.sync.event import Event
+from greening.testing import settle
 from greening.timeout import Timeout
-from greening.wsgi.environ import template
-from greening.wsgi.limits import Limits
 from greening.wsgi.server import Server, http_date
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -63,11 +61,13 @@ def test_stop_closes_connections_that_wait_for_their_next_request(serve: Any) ->
 
 
 def test_stop_kills_what_does_not_end(serve: Any) -> None:
-    seen = []
+    seen: list[str] = []
+    entered: Event = Event()
 
     def app(environ: Any, start_response: Any) -> Any:
+        entered.send()
         try:
-            sleep(60)
+            Event().wait()
         except GreenletExit:
             seen.append("killed")
             raise
@@ -76,8 +76,7 @@ def test_stop_kills_what_does_not_end(serve: Any) -> None:
     running = serve(app)
     client = running.connect()
     client.send(GET)
-    while not running.server.connections or next(iter(running.server.connections)).idle:
-        sleep(0.001)
+    entered.wait()
     with Timeout(5):
         running.server.stop(0.01)
     assert seen == ["killed"]
@@ -156,7 +155,7 @@ def test_the_function_returns_when_its_server_is_stopped() -> None:
     told: Event = Event()
     serving = spawn(greening.wsgi.server, listener, hello, log_output=False, server_event=told)
     server = told.wait()
-    sleep(0)
+    settle()  # it accepts
     with Timeout(5):
         server.stop()
         serving.wait()
@@ -167,53 +166,10 @@ def test_no_more_connections_than_max_size(serve: Any) -> None:
     first, second, third = (running.connect() for _ in range(3))
     assert first.get().status == second.get().status == 200
     third.send(GET)
-    sleep(0.02)
+    settle()
     assert len(running.server.connections) == 2
     first.close()
     assert third.answer().status == 200
-
-
-def test_an_environ_of_one_s_own(serve: Any) -> None:
-    told = serve(environ={"SCRIPT_NAME": "/mounted", "wsgi.url_scheme": "https", "mine": "x"}).accepts(GET)
-    assert (told["SCRIPT_NAME"], told["wsgi.url_scheme"], told["mine"]) == ("/mounted", "https", "x")
-
-
-def test_every_environ_has_what_pep_3333_asks_for(serve: Any) -> None:
-    seen = []
-
-    def app(environ: Any, start_response: Any) -> Any:
-        seen.append(environ)
-        return hello(environ, start_response)
-
-    running = serve(app)
-    client = running.connect()
-    client.get()
-    environ = seen[0]
-    assert environ["wsgi.version"] == (1, 0)
-    assert environ["wsgi.multithread"] is True
-    assert environ["wsgi.multiprocess"] is environ["wsgi.run_once"] is False
-    assert environ["wsgi.input_terminated"] is True
-    assert environ["SERVER_PORT"] == str(running.address[1])
-    assert environ["REMOTE_PORT"] == str(client.sock.getsockname()[1])
-    assert environ["SERVER_PROTOCOL"] == "HTTP/1.1"
-    assert environ["wsgi.input"] is environ["eventlet.input"]
-    assert template(("h", 1), True, None)["HTTPS"] == "on"
-
-
-def test_socket_timeout_is_for_bodies_and_responses(serve: Any) -> None:
-    server = serve(hello, socket_timeout=3, limits=Limits(head_timeout=2)).server
-    assert (server.limits.body_timeout, server.limits.write_timeout, server.limits.head_timeout) == (3, 3, 2)
-
-
-@pytest.mark.parametrize("bad", [{"head": 0}, {"body_timeout": -1}, {"fields": 0}, {"linger_timeout": -1}])
-def test_limits_that_are_none(bad: Any) -> None:
-    with pytest.raises(ValueError):
-        Limits(**bad)
-
-
-def test_versions_that_are_none() -> None:
-    with listen(("127.0.0.1", 0)) as listener, pytest.raises(ValueError):
-        Server(listener, hello, max_http_version="HTTP/2")
 
 
 def test_dates() -> None:

@@ -1,4 +1,4 @@
-"""`wsgi.file_wrapper`: files by sendfile(2), and everything else by reading."""
+"""The environ of a request, and `wsgi.file_wrapper`: files by sendfile(2), everything else by reading."""
 
 import io
 import os
@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from greening.wsgi import response as response_module
-from greening.wsgi.environ import FileWrapper, extent
+from greening.wsgi.environ import FileWrapper, extent, template
 
 CONTENT = os.urandom(1 << 20)
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 @pytest.fixture
@@ -128,3 +129,31 @@ def test_a_file_is_not_read_into_the_process(serve: Any, path: Path, monkeypatch
     monkeypatch.setattr(FileWrapper, "__iter__", None)
     assert serve(giving(lambda: path.open("rb"))).connect().get().body == CONTENT
     assert response_module.FileWrapper is FileWrapper
+
+
+def test_an_environ_of_one_s_own(serve: Any) -> None:
+    told = serve(environ={"SCRIPT_NAME": "/mounted", "wsgi.url_scheme": "https", "mine": "x"}).accepts(GET)
+    assert (told["SCRIPT_NAME"], told["wsgi.url_scheme"], told["mine"]) == ("/mounted", "https", "x")
+
+
+def test_every_environ_has_what_pep_3333_asks_for(serve: Any) -> None:
+    seen = []
+
+    def app(environ: Any, start_response: Any) -> Any:
+        seen.append(environ)
+        start_response("204 No Content", [])
+        return []
+
+    running = serve(app)
+    client = running.connect()
+    client.get()
+    environ = seen[0]
+    assert environ["wsgi.version"] == (1, 0)
+    assert environ["wsgi.multithread"] is True
+    assert environ["wsgi.multiprocess"] is environ["wsgi.run_once"] is False
+    assert environ["wsgi.input_terminated"] is True
+    assert environ["SERVER_PORT"] == str(running.address[1])
+    assert environ["REMOTE_PORT"] == str(client.sock.getsockname()[1])
+    assert environ["SERVER_PROTOCOL"] == "HTTP/1.1"
+    assert environ["wsgi.input"] is environ["eventlet.input"]
+    assert template(("h", 1), True, None)["HTTPS"] == "on"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from greening._core.waiting import sleep
+from greening.testing import settle
 from greening.wsgi.errors import BadBody
 from greening.wsgi.limits import Limits
 
@@ -96,7 +96,7 @@ def test_100_continue_is_left_out_when_the_body_is_there(serve: Any) -> None:
 def test_no_100_continue_for_http_1_0(serve: Any) -> None:
     client = serve().connect()
     client.send(b"POST / HTTP/1.0\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
-    sleep(0.01)
+    settle()
     client.send(b"hello")
     assert client.answer().told["body"] == "hello"
 
@@ -153,36 +153,3 @@ def test_errors_of_reading_are_told_as_such(serve: Any) -> None:
     assert client.answer().body == b"all the same"
     assert client.is_closed
     assert seen == [(BadBody, 400)] * 2
-
-
-def test_a_slow_body_is_cut_off(serve: Any) -> None:
-    client = serve(limits=Limits(body_timeout=0.1, body_rate=1000)).connect()
-    client.send(POST + b"Content-Length: 1000000\r\n\r\n")
-    for _ in range(20):
-        client.send(b"x")
-        sleep(0.01)
-    assert b" 408 " in client.rest()
-
-
-def test_a_body_that_comes_steadily_may_take_long(serve: Any) -> None:
-    client = serve(limits=Limits(body_timeout=0.1, body_rate=100)).connect()
-    client.send(POST + b"Content-Length: 100\r\n\r\n")
-    for _ in range(20):
-        client.send(b"x" * 5)
-        sleep(0.01)
-    assert client.answer().told["body"] == "x" * 100
-
-
-def test_the_application_takes_its_time(serve: Any) -> None:
-    def app(environ: Any, start_response: Any) -> list[bytes]:
-        body = environ["wsgi.input"].read(1)
-        sleep(0.2)
-        body += environ["wsgi.input"].read()
-        start_response("200 OK", [])
-        return [body]
-
-    client = serve(app, limits=Limits(body_timeout=0.1)).connect()
-    client.send(POST + b"Content-Length: 2\r\n\r\nx")
-    sleep(0.15)
-    client.send(b"y")
-    assert client.answer().body == b"xy"

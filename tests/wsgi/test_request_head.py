@@ -1,4 +1,4 @@
-"""Which heads are let in. Every case is bytes over a real socket."""
+"""Which heads are let in, and what they say about the body. Every case is bytes over a real socket."""
 
 from typing import Any
 
@@ -8,6 +8,8 @@ from greening.wsgi import request_head as head_module
 
 HOST = b"Host: a\r\n"
 GET = b"GET / HTTP/1.1\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: a\r\n"
+SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 @pytest.mark.parametrize(
@@ -326,3 +328,83 @@ def test_expectations(serve: Any) -> None:
     running.refuses(GET + HOST + b"Expect: 200-ok\r\n\r\n", 417)
     running.accepts(GET + HOST + b"Expect: 100-Continue\r\n\r\n")
     running.accepts(b"GET / HTTP/1.0\r\nExpect: 200-ok\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        b"Content-Length: 5\r\nContent-Length: 5\r\n",
+        b"Content-Length: 5\r\nContent-Length: 6\r\n",
+        b"Content-Length: 5\r\ncontent-length: 5\r\n",
+        b"Content-Length: 5, 5\r\n",
+        b"Content-Length: 5,\r\n",
+        b"Content-Length:\r\n",
+        b"Content-Length: \r\n",
+        b"Content-Length: +5\r\n",
+        b"Content-Length: -5\r\n",
+        b"Content-Length: -0\r\n",
+        b"Content-Length: 0x5\r\n",
+        b"Content-Length: 5_0\r\n",
+        b"Content-Length: 5 0\r\n",
+        b"Content-Length: 5.0\r\n",
+        b"Content-Length: five\r\n",
+        b"Content-Length: \xb2\r\n",
+        b"Content-Length: \xd9\xa4\r\n",
+        b"Content-Length: 5\x0b\r\n",
+        b"Content-Length: 5\xa0\r\n",
+        b"Content-Length : 5\r\n",
+        b"Content-Length: 9223372036854775808\r\n",
+        b"Content-Length: " + b"9" * 5000 + b"\r\n",
+    ],
+)
+def test_content_lengths_that_are_none(serve: Any, fields: bytes) -> None:
+    serve().refuses(POST + fields + b"\r\nhello" + SMUGGLED)
+
+
+@pytest.mark.parametrize("value", [b"5", b"005", b" 5 ", b"\t5\t"])
+def test_content_lengths(serve: Any, value: bytes) -> None:
+    assert serve().accepts(POST + b"content-LENGTH:" + value + b"\r\n\r\nhello")["body"] == "hello"
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        (b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", 400),
+        (b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", 400),
+        (b"Content-Length: 5\r\nTransfer-Encoding: identity\r\n", 400),
+        (b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", 400),
+        (b"Transfer-Encoding: chunked, chunked\r\n", 400),
+        (b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", 400),
+        (b"Transfer-Encoding: chunked, gzip\r\n", 400),
+        (b"Transfer-Encoding: gzip\r\n", 501),
+        (b"Transfer-Encoding: identity\r\n", 501),
+        (b"Transfer-Encoding: gzip, chunked\r\n", 501),
+        (b"Transfer-Encoding: , chunked\r\n", 501),
+        (b"Transfer-Encoding: chunked,\r\n", 400),
+        (b"Transfer-Encoding: chunked;a=b\r\n", 400),
+        (b"Transfer-Encoding: xchunked\r\n", 501),
+        (b"Transfer-Encoding: chunkedchunked\r\n", 501),
+        (b"Transfer-Encoding:\r\n", 400),
+        (b'Transfer-Encoding: "chunked"\r\n', 400),
+        (b"Transfer-Encoding: \x0bchunked\r\n", 400),
+        (b"Transfer-Encoding: \x85chunked\r\n", 400),
+        (b"Transfer-Encoding: chun\xe2\x84\xaaed\r\n", 400),
+        (b"Transfer-Encoding:\r\n chunked\r\n", 400),
+        (b"Transfer-Encoding : chunked\r\n", 400),
+    ],
+)
+def test_transfer_encodings_that_are_none(serve: Any, fields: bytes, status: int) -> None:
+    client = serve().connect()
+    client.send(POST + fields + b"\r\n5\r\nhello\r\n0\r\n\r\n" + SMUGGLED)
+    assert client.answer().status in {status, 400, 501}
+    assert client.is_closed
+
+
+def test_http_1_0_has_no_transfer_encoding(serve: Any) -> None:
+    serve().refuses(b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + SMUGGLED)
+
+
+@pytest.mark.parametrize("value", [b"chunked", b"Chunked", b"\tCHUNKED \t"])
+def test_chunked(serve: Any, value: bytes) -> None:
+    data = POST + b"Transfer-Encoding:" + value + b"\r\n\r\n"
+    assert serve().accepts(data + b"5\r\nhello\r\n0\r\n\r\n")["body"] == "hello"

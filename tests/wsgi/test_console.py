@@ -1,0 +1,186 @@
+"""What the command writes: access lines, and everything else."""
+
+import http.client
+import io
+import os
+import re
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from greening._core.greenthread import spawn
+from greening.testing import Fake, settle, wait_until_parked
+from greening.wsgi.console import DELAY, Output, descriptor_of, say
+from tests.wsgi.command import Start
+
+
+@pytest.mark.slow
+def test_access_lines_go_to_standard_output_in_the_combined_format(start: Start) -> None:
+    command = start("site1:app").listening()
+    size = len(repr(command.get("/some/where?x=1")))
+    command.signal(signal.SIGINT)
+    status, output = command.end()
+    assert status == 0
+    date = r"\[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\]"
+    assert re.fullmatch(rf'127\.0\.0\.1 - - {date} "GET /some/where\?x=1 HTTP/1\.1" 200 {size} "-" "me"\n', output)
+    assert "GET" not in command.errors
+
+
+@pytest.mark.slow
+def test_no_access_log(start: Start) -> None:
+    command = start("--no-access-log", "site1:app").listening()
+    command.get()
+    command.signal(signal.SIGTERM)
+    assert command.end() == (0, "")
+
+
+@pytest.mark.slow
+def test_serves_on_when_nobody_reads_its_standard_output(start: Start) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = start("site1:app", stdout=writer)
+    os.close(writer)
+    command.listening().get()
+    command.until("no more access lines: standard output: Broken pipe")
+    command.get()
+    command.signal(signal.SIGTERM)
+    assert command.process.wait() == 0
+
+
+@pytest.mark.slow
+def test_serves_on_when_nobody_reads_its_standard_error(start: Start) -> None:
+    command = start("site1:app", env={"QUIET": "1"}).listening()
+    assert command.process.stderr is not None
+    command.process.stderr.close()
+    pid = command.get()["pid"]
+    os.kill(pid, signal.SIGKILL)
+    now = pid
+    while now == pid:
+        with suppress(ConnectionResetError, http.client.BadStatusLine):  # taken by the one that is dying
+            now = command.get()["pid"]
+    command.signal(signal.SIGTERM)
+    assert command.process.wait() == 0
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    """Reader and writer; the reader does not block."""
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    os.set_blocking(reader, False)
+    yield reader, writer
+    for end in (reader, writer):
+        with suppress(OSError):
+            os.close(end)
+
+
+def written(reader: int) -> bytes:
+    with suppress(BlockingIOError):
+        return os.read(reader, 1 << 20)
+    return b""
+
+
+def test_access_lines_are_gathered_and_written_a_little_later(fake: Fake[Any], pipe: tuple[int, int]) -> None:
+    reader, writer = pipe
+    output = Output(descriptor=writer)
+    output.access("one")
+    output.access("two \u20ac \ud800")
+    settle()
+    assert written(reader) == b""
+    fake.clock.advance(DELAY)
+    settle()
+    assert written(reader) == "one\ntwo \u20ac \\ud800\n".encode()
+    output.access("three")
+    fake.clock.advance(DELAY)
+    settle()
+    assert written(reader) == b"three\n"
+
+
+def test_lines_are_written_whole_in_pieces_that_a_pipe_takes_at_once(
+    fake: Fake[Any], pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces: list[bytes] = []
+    monkeypatch.setattr("greening.wsgi.console._write", lambda descriptor, data: pieces.append(data))
+    output = Output(descriptor=pipe[1])
+    lines = [f"{number:0100}" for number in range(100)] + ["x" * 5000, "end"]
+    for line in lines:
+        output.access(line)
+    output.flush()
+    assert b"".join(pieces).decode().splitlines() == lines
+    assert all(piece.endswith(b"\n") and (len(piece) <= 4096 or piece == b"x" * 5000 + b"\n") for piece in pieces)
+
+
+def test_lines_beyond_a_number_are_written_by_the_request_that_has_one_more(
+    fake: Fake[Any], pipe: tuple[int, int]
+) -> None:
+    output = Output(descriptor=pipe[1])
+    for _ in range(10_001):
+        output.access("")
+    assert written(pipe[0]) == b"\n" * 10_001
+
+
+def test_without_a_descriptor_nothing_is_written(fake: Fake[Any]) -> None:
+    output = Output(descriptor=None)
+    assert not output.output
+    output.access("lost")
+    output.flush()
+
+
+def test_a_reader_that_is_gone_ends_the_access_lines_and_is_told_once(
+    fake: Fake[Any], pipe: tuple[int, int], capfd: pytest.CaptureFixture[str]
+) -> None:
+    os.close(pipe[0])
+    output = Output(descriptor=pipe[1])
+    for _ in range(2):
+        output.access("x")
+        output.flush()
+    assert not output.output
+    assert capfd.readouterr().err == "greening.wsgi: no more access lines: standard output: Broken pipe\n"
+
+
+def test_errors_go_to_standard_error_unless_that_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    output = Output(debug=True)
+    output.error("wrong")
+    output.debug("refused")
+    output.info("started: the supervisor says that")
+    assert stream.getvalue() == "wrong\nrefused\n"
+    stream.close()
+    output.error("wrong")
+    output.debug("refused")
+
+
+def test_what_is_said_goes_past_the_stream_to_its_descriptor(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    say("one \ud800")
+    assert capfd.readouterr().err == "greening.wsgi: one \\ud800\n"
+    for stream in (None, io.StringIO()):
+        monkeypatch.setattr(sys, "stderr", stream)
+        assert descriptor_of(stream) is None
+        say("nowhere")
+    assert capfd.readouterr().err == ""
+
+
+def test_standard_error_that_nobody_reads_is_no_reason_to_fail(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.close(pipe[0])
+    with os.fdopen(os.dup(pipe[1]), "w") as stream:
+        monkeypatch.setattr(sys, "stderr", stream)
+        say("lost")
+
+
+def test_a_flush_waits_for_the_one_that_writes(fake: Fake[Any], pipe: tuple[int, int]) -> None:
+    output = Output(descriptor=pipe[1])
+    output.access("x")
+    with output._writing:
+        flushing = spawn(output.flush)
+        wait_until_parked(flushing)
+        assert written(pipe[0]) == b""
+    flushing.wait()
+    assert written(pipe[0]) == b"x\n"

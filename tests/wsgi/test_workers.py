@@ -1,0 +1,121 @@
+"""The supervisor: how it ends, replaces workers, and reloads, with real processes."""
+
+import os
+import re
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.wsgi.command import APP, Start, change, let_go
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("send", ["SIGTERM", "SIGINT", "terminal"])
+def test_a_signal_lets_what_is_in_flight_finish(start: Start, folder: Path, send: str) -> None:
+    command = start("--workers", "2", "site1:app").listening()
+    held = command.ask("/hold")
+    command.until("holding")
+    if send == "terminal":  # Ctrl-C: everybody gets it
+        os.killpg(command.process.pid, signal.SIGINT)
+    else:
+        command.signal(getattr(signal, send))
+    command.refuses()
+    let_go(folder)
+    assert held.answer()["version"] == 1
+    assert command.end()[0] == 0
+
+
+@pytest.mark.slow
+def test_a_second_signal_ends_it_at_once(start: Start) -> None:
+    command = start("site1:app").listening()
+    held = command.ask("/hold")
+    command.until("holding")
+    command.signal(signal.SIGTERM)
+    command.until("another signal ends it at once")
+    command.signal(signal.SIGTERM)
+    assert held.data() == b""
+    assert command.end()[0] == 0
+
+
+@pytest.mark.slow
+def test_a_worker_that_does_not_end_is_killed(start: Start, folder: Path) -> None:
+    change(folder, APP.replace('open("go").close()', "while True: pass"))
+    command = start("--graceful-timeout", "0", "site1:app").listening()
+    held = command.ask("/hold")
+    command.until("holding")
+    command.signal(signal.SIGTERM)
+    command.until("does not end; killed")
+    with suppress(ConnectionResetError):
+        assert held.data() == b""
+    assert command.end()[0] == 0
+
+
+@pytest.mark.slow
+def test_ends_while_the_application_is_being_loaded(start: Start, folder: Path) -> None:
+    change(folder, "import sys\nprint('loading', file=sys.stderr, flush=True)\nopen('go')\n")
+    command = start("site1:app")
+    command.until("loading")
+    command.signal(signal.SIGTERM)
+    assert command.end()[0] == 0
+
+
+@pytest.mark.slow
+def test_dead_workers_are_replaced(start: Start) -> None:
+    command = start("--workers", "2", "site1:app").listening()
+    command.until("loaded")
+    seen = set()
+    for _ in range(3):
+        told = command.get()
+        assert told["multiprocess"]
+        assert told["pid"] not in seen
+        seen.add(told["pid"])
+        os.kill(told["pid"], signal.SIGKILL)
+        command.until(f"worker {told['pid']} was killed by SIGKILL")
+        command.until("loaded")
+    command.signal(signal.SIGTERM)
+    assert command.end()[0] == 0
+
+
+@pytest.mark.slow
+def test_gives_up_when_no_worker_ever_starts(start: Start, folder: Path) -> None:
+    change(folder, "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
+    command = start("--workers", "3", "site1:app")
+    assert command.end() == (1, "")
+    deaths = re.findall("was killed by SIGKILL before it could serve anything", command.errors)
+    assert len(deaths) == 5
+    assert command.errors.endswith("no worker could be started; giving up\n")
+
+
+@pytest.mark.slow
+def test_sighup_brings_new_workers_and_lets_the_old_ones_finish(start: Start, folder: Path) -> None:
+    command = start("--workers", "2", "site1:app").listening()
+    command.until("loaded")
+    held = command.ask("/hold")
+    command.until("holding")
+    change(folder, APP.replace('"version": 1', '"version": 2'))
+    command.signal(signal.SIGHUP)
+    command.until("reloaded")
+    command.until("loaded")
+    let_go(folder)
+    assert held.answer()["version"] == 1
+    command.signal(signal.SIGTERM)
+    assert command.end()[0] == 0
+
+
+@pytest.mark.slow
+def test_an_application_that_cannot_be_loaded_again_leaves_the_old_workers(start: Start, folder: Path) -> None:
+    command = start("--workers", "2", "site1:app").listening()
+    command.until("loaded")
+    change(folder, "import nowhere_to_be_found\n")
+    command.signal(signal.SIGHUP)
+    command.until("not reloaded: the old workers go on")
+    assert command.get()["version"] == 1
+    assert "No module named 'nowhere_to_be_found'" in command.errors
+    change(folder, APP.replace('"version": 1', '"version": 2'))
+    command.signal(signal.SIGHUP)
+    command.until("reloaded")
+    command.until("loaded")
+    command.signal(signal.SIGTERM)
+    assert command.end()[0] == 0
