@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from greening._core.waiting import sleep
 from greening.net.convenience import connect, listen
+from greening.testing import settle
 from greening.timeout import Timeout
 from greening.websocket.application import WebSocketWSGI
 from greening.wsgi.server import Server
@@ -129,4 +129,4 @@ def serve() -> Iterator[Serve]:
     yield start
     for one in running:
         one.stop()
-    sleep(0)
+    settle()

@@ -10,10 +10,10 @@ import pytest
 import trustme
 
 from greening._core.greenthread import kill, spawn
-from greening._core.waiting import sleep
 from greening.net import convenience
 from greening.net.convenience import listen
 from greening.sync.event import Event
+from greening.testing import wait_until_parked
 from greening.timeout import Timeout
 from greening.websocket.application import WebSocketWSGI
 from greening.websocket.client import connect
@@ -223,17 +223,9 @@ def test_over_a_socket_of_ones_own(tmp_path: Path) -> None:
     server.stop(5)
 
 
-def test_without_wsproto_the_extra_is_named(run_program: Any) -> None:
-    done = run_program(
-        "import sys\nsys.modules['wsproto'] = None\ntry:\n    import greening.websocket\n"
-        "except ImportError as error:\n    print(error)\n"
-    )
-    assert "pip install greening-toolkit[websocket]" in done.stdout
-
-
 def test_loops_run_on_while_a_connection_waits(serve: Any) -> None:
     with connect(serve().url) as ws:
         waiting = spawn(ws.wait)
-        sleep(0.01)
+        wait_until_parked(waiting)
         ws.send("x")
         assert waiting.wait() == "x"

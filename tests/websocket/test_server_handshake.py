@@ -4,10 +4,8 @@ from typing import Any
 
 import pytest
 
-from greening.websocket import deflate
-from greening.websocket.application import WebSocketWSGI
 from greening.websocket.client import connect
-from greening.websocket.headers import accept_of, extensions
+from greening.websocket.headers import accept_of
 from tests.websocket.wire import ACCEPT, KEY, handshake
 
 
@@ -82,70 +80,6 @@ def test_the_first_subprotocol_of_the_client_that_is_supported_is_taken(serve: A
         assert (ws.protocol, ws.wait()) == ("one", "one")
 
 
-@pytest.mark.parametrize(
-    ("offered", "answer"),
-    [
-        ("permessage-deflate", "permessage-deflate; server_max_window_bits=12"),
-        (
-            "permessage-deflate; client_max_window_bits",
-            "permessage-deflate; server_max_window_bits=12; client_max_window_bits=12",
-        ),
-        (
-            'permessage-deflate; server_max_window_bits="10"; client_max_window_bits=15; server_no_context_takeover',
-            "permessage-deflate; server_max_window_bits=10; client_max_window_bits=12; server_no_context_takeover",
-        ),
-        (
-            "x-other, permessage-deflate; unknown, permessage-deflate; client_no_context_takeover",
-            "permessage-deflate; server_max_window_bits=12; client_no_context_takeover",
-        ),
-        ("permessage-deflate; server_max_window_bits=8", None),
-        ("permessage-deflate; server_max_window_bits=16", None),
-        ("permessage-deflate; server_max_window_bits", None),
-        ("permessage-deflate; server_max_window_bits=010", None),
-        ("permessage-deflate; server_no_context_takeover=1", None),
-        ("permessage-deflate; client_no_context_takeover; client_no_context_takeover", None),
-        ("x-webkit-deflate-frame", None),
-    ],
-)
-def test_the_first_offer_of_compression_that_can_be_met_is_taken(serve: Any, offered: str, answer: str | None) -> None:
-    _, fields = serve().raw().ask(handshake(f"Sec-WebSocket-Extensions: {offered}"))
-    assert fields.get("sec-websocket-extensions") == answer
-
-
-def test_a_server_may_not_want_to_compress(serve: Any) -> None:
-    _, fields = serve(compression=False).raw().ask(handshake("Sec-WebSocket-Extensions: permessage-deflate"))
-    assert "sec-websocket-extensions" not in fields
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        "x-other",
-        "permessage-deflate, permessage-deflate",
-        "permessage-deflate; unknown",
-        "permessage-deflate; server_max_window_bits",
-        "permessage-deflate; client_max_window_bits=8",
-    ],
-)
-def test_a_client_takes_no_other_extensions_than_it_offered(answer: str) -> None:
-    with pytest.raises(ValueError):
-        deflate.conclude(extensions(answer))
-
-
 def test_a_request_with_a_body_cannot_be_upgraded(serve: Any) -> None:
     status, _ = serve().raw().ask(handshake("Content-Length: 1") + b"x")
     assert status == 400
-
-
-def test_configured_is_a_decorator_too() -> None:
-    @WebSocketWSGI.configured(supported_protocols=["a"], max_frame_length=5)
-    def decorated(ws: Any) -> None: ...
-
-    direct = WebSocketWSGI.configured(print, ["a"], None, False)
-    assert isinstance(decorated, WebSocketWSGI) and isinstance(direct, WebSocketWSGI)
-    assert (decorated.supported_protocols, decorated.settings.max_frame_length) == (["a"], 5)
-    assert direct.handler is print
-    limited = WebSocketWSGI(print, 7)
-    assert (limited.max_frame_length, limited.settings.message_limit) == (7, 7)
-    limited.max_frame_length = 9
-    assert limited.settings.message_limit == 9
