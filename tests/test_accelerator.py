@@ -16,6 +16,7 @@ from greening._compiled import accelerator
 from greening._core.current import get_hub
 from greening._core.task import Task
 from greening.net.socket import GreenSocket
+from greening.testing import wait_until_parked
 
 compiled = pytest.mark.skipif(accelerator is None, reason="runs without the accelerator")
 
@@ -39,7 +40,7 @@ def fail() -> None:
 
 def kill() -> None:
     thread = greening.spawn(greening.Event().wait)
-    greening.sleep(0)
+    wait_until_parked(thread)
     thread.kill()
     with pytest.raises(greening.GreenletExit):
         thread.wait()
@@ -51,7 +52,7 @@ def lock() -> None:
     held = greening.Lock()
     held.acquire()
     waiter = greening.spawn(held.acquire)
-    greening.sleep(0)
+    wait_until_parked(waiter)
     held.release()
     assert waiter.wait() and not held.acquire(timeout=0.0)
 
@@ -61,7 +62,7 @@ def semaphore() -> None:
     with permits:
         assert permits.acquire() and not permits.acquire(False)
         waiter = greening.spawn(permits.acquire)
-        greening.sleep(0)
+        wait_until_parked(waiter)
         assert permits.balance == -1
         assert permits.release() and waiter.wait()
         permits.release()
@@ -83,7 +84,7 @@ def echo() -> None:
     a, b = socket.socketpair()
     with GreenSocket(fileno=a.detach()) as one, GreenSocket(fileno=b.detach()) as other:
         reader = greening.spawn(other.recv, 100)
-        greening.sleep(0)
+        wait_until_parked(reader)
         one.sendall(b"x" * 100)
         assert len(reader.wait()) == 100
         buffer = bytearray(10)
@@ -210,7 +211,7 @@ def test_whoever_waits_for_much_holds_no_memory_for_it() -> None:
         with GreenSocket(fileno=a.detach()) as one, GreenSocket(fileno=b.detach()) as other:
             before = allocated()
             reader = greening.spawn(other.recv, 10_000_000)
-            greening.sleep(0)
+            wait_until_parked(reader)
             assert allocated() - before < 1_000_000
             one.sendall(b"x" * 100_000)
             assert reader.wait() == b"x" * 100_000

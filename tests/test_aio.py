@@ -12,6 +12,7 @@ import pytest
 import greening
 from greening import aio
 from greening.interop.guest import arrive, depart
+from greening.testing import settle, wait_until_parked
 
 
 @pytest.fixture(autouse=True)
@@ -163,14 +164,20 @@ def test_a_loop_that_waits_in_c_awaits_green_threads(monkeypatch) -> None:
     async def main() -> None:
         for _ in range(2):
             assert await asyncio.wait_for(aio.green(lambda: greening.sleep(0.001) or 5), 10) == 5
-        task = asyncio.ensure_future(aio.green(greening.Event().wait))
-        await asyncio.sleep(0.001)
+        started: greening.Event = greening.Event()
+
+        def block() -> None:
+            started.send(True)
+            greening.Event().wait()
+
+        task = asyncio.ensure_future(aio.green(block))
+        await aio.green(started.wait, 5)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
 
     asyncio.run(main())
-    greening.sleep(0)
+    settle()
 
 
 def test_a_loop_that_waits_in_c_inside_another_one_is_told_that_it_cannot_await_green_threads(monkeypatch) -> None:
@@ -287,7 +294,7 @@ def test_whoever_waits_when_the_loop_is_killed_is_told_and_the_next_gets_a_new_l
 
     loop = aio.get_loop()
     thread = greening.spawn(waiter)
-    greening.sleep(0)
+    wait_until_parked(thread)
     assert aio.run(_double(1), 5) == 2
     aio._thread.shared.thread.kill()
     thread.wait(5)
@@ -315,13 +322,13 @@ def test_whoever_comes_while_the_loop_is_stopping_does_not_wait_for_ever() -> No
             aio.run(awaitable)
 
     first = greening.spawn(waiter, hold_up())
-    greening.sleep(0)
+    wait_until_parked(first)
     aio.run(_double(1), 5)
     loop = aio.get_loop()
     loop.call_soon_threadsafe(loop.stop)
     assert stopping.wait(5)
     late = greening.spawn(waiter, forever())
-    greening.sleep(0)
+    wait_until_parked(late)
     coming.send(True)
     first.wait(5)
     late.wait(5)
