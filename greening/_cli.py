@@ -331,7 +331,7 @@ def _hide_scaffold() -> None:
         while trace is not None and trace.tb_frame.f_code.co_filename in _SCAFFOLD:
             trace = trace.tb_next
         if isinstance(error, KeyboardInterrupt):
-            trace = _without_ours(trace)  # where the hub was when somebody lost patience is of no interest
+            trace = _without_ours(trace)  # where the hub was at Ctrl-C is of no interest
         error.__traceback__ = sys.last_traceback = trace
         return theirs(kind, error, trace)
 

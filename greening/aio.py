@@ -5,8 +5,8 @@
     await greening.aio.green(func, *args)    from a coroutine: run blocking code in a green thread
 
 Coroutines that come over the bridge run on one shared loop per OS thread, in a green thread of its own that starts with
-the first of them. Whoever is killed or cancelled on one side ends the other: a killed green thread cancels the task it
-waits for, a cancelled coroutine kills the green thread it waits for. Nothing needs to be patched.
+the first of them. A killed green thread cancels the task that it waits for; a cancelled coroutine kills the green
+thread that it waits for. Nothing needs to be patched.
 """
 
 import asyncio
@@ -62,7 +62,7 @@ class _Call(Generic[T]):
         self.done = Event()
         self.task: asyncio.Task[T] | None = None
         self.begun = self.given_up = False
-        # What must not get into the task, which would raise it again in the loop and end that for everybody.
+        # What must not get into the task, which would raise it again in the loop and end that for all tasks.
         self.fatal: BaseException | None = None
 
     async def body(self) -> T:
@@ -105,7 +105,7 @@ class _Shared:
         call.done.send(True)
 
     def give_up(self, call: _Call[Any]) -> None:
-        """Cancel the task. An error that it ends with all the same is reported by asyncio, since nobody asks for it."""
+        """Cancel the task. An error that it ends with all the same is reported by asyncio: it is never asked for."""
         call.given_up = True
         if not self.loop.is_closed():
             self.loop.call_soon_threadsafe(self._cancel, call)
@@ -124,10 +124,10 @@ def _serve(runner: asyncio.Runner, loop: asyncio.AbstractEventLoop, calls: set[_
                     loop.run_forever()
                     break
                 except (KeyboardInterrupt, SystemExit) as error:
-                    # A task nobody waits for has raised it. It is for the main greenlet; the other tasks go on.
+                    # A task that is not waited for has raised it. It is for the main greenlet; the other tasks go on.
                     get_hub().raise_in_main(error)
     finally:
-        for call in tuple(calls):  # who came when the loop was about to end: it has not begun
+        for call in tuple(calls):  # one that came when the loop was about to end has not begun
             if not call.begun:
                 _discard(call.awaitable)
             call.done.send(exc=asyncio.CancelledError())
@@ -162,7 +162,7 @@ def run(coroutine: Awaitable[T], timeout: float | None = None) -> T:
     Returns:
         What it returned.
     Raises:
-        what it raised; TimeoutError: the time ran out; asyncio.CancelledError: it was cancelled, or the loop stopped;
+        What it raised; TimeoutError: the time ran out; asyncio.CancelledError: it was cancelled, or the loop stopped;
         RuntimeError: called from a coroutine, which has `await` for that.
         When the wait itself is ended (a kill, a Timeout) the coroutine is cancelled, and not waited for.
     Thread-safety: each OS thread has a loop of its own.
@@ -195,10 +195,10 @@ async def green(func: Callable[..., T], *args: Any, **kwargs: Any) -> T:
 
     The green thread gets a copy of the coroutine's context. When the coroutine is cancelled the green thread is killed;
     an error that it ends with then is reported. A loop whose selector has not been patched becomes cooperative here; in
-    a loop that waits in C (uvloop's), green threads run as long as somebody awaits one.
+    a loop that waits in C (uvloop's), green threads run as long as a coroutine awaits one.
 
     Raises:
-        what `func` raised (for StopIteration, which no coroutine can raise, RuntimeError);
+        What `func` raised (for StopIteration, which no coroutine can raise, RuntimeError);
         asyncio.CancelledError: it was killed from elsewhere;
         RuntimeError: the loop waits in C, and another one that does is suspended in this OS thread.
     """

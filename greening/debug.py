@@ -69,7 +69,7 @@ def audit() -> list[Finding]:
     """
     if not LEDGER.placed:
         return []
-    gc.collect()  # what nobody refers to any more is nobody's problem
+    gc.collect()  # what nothing refers to any more is no problem
     return sorted({*_names(), *_methods(), *_locks(), *_instances(), *_standard_input(), *_modules()})
 
 

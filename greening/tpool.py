@@ -26,7 +26,7 @@ def setup() -> None:
 
 
 def __getattr__(name: str) -> Any:
-    if name == "Proxy":  # not before somebody asks: it brings wrapt, which brings 170 modules
+    if name == "Proxy":  # not before it is asked for: it brings wrapt, which brings 170 modules
         value = globals()[name] = import_module("greening.threads.proxy").Proxy
         return value
     raise AttributeError(f"module 'greening.tpool' has no attribute {name!r}")

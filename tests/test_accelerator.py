@@ -200,7 +200,7 @@ def test_a_re_entrant_lock_that_was_not_initialised_does_not_work(method: str) -
 
 
 @pytest.mark.slow
-def test_whoever_waits_for_much_holds_no_memory_for_it() -> None:
+def test_a_reader_that_waits_for_much_holds_no_memory_for_it() -> None:
     def allocated() -> int:
         gc.collect()
         return tracemalloc.get_traced_memory()[0]

@@ -263,7 +263,7 @@ def test_system_exit_of_a_coroutine_goes_to_the_caller_and_the_loop_lives_on() -
     assert aio.get_loop() is loop
 
 
-def test_keyboard_interrupt_of_a_task_nobody_waits_for_goes_to_the_main_greenlet_and_the_loop_lives_on() -> None:
+def test_keyboard_interrupt_of_a_task_that_is_not_waited_for_goes_to_the_main_greenlet_and_the_loop_lives_on() -> None:
     tasks = []
 
     async def interrupt() -> None:
@@ -279,7 +279,7 @@ def test_keyboard_interrupt_of_a_task_nobody_waits_for_goes_to_the_main_greenlet
     assert isinstance(tasks[0].exception(), KeyboardInterrupt)
 
 
-def test_whoever_waits_when_the_loop_is_killed_is_told_and_the_next_gets_a_new_loop() -> None:
+def test_a_thread_that_waits_when_the_loop_is_killed_is_told_and_the_next_gets_a_new_loop() -> None:
     ended = []
 
     async def forever() -> None:
@@ -304,7 +304,7 @@ def test_whoever_waits_when_the_loop_is_killed_is_told_and_the_next_gets_a_new_l
     assert aio.get_loop() is not loop
 
 
-def test_whoever_comes_while_the_loop_is_stopping_does_not_wait_for_ever() -> None:
+def test_a_thread_that_comes_while_the_loop_is_stopping_does_not_wait_for_ever() -> None:
     stopping, coming = greening.Event(), greening.Event()
 
     async def hold_up() -> None:

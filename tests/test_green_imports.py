@@ -31,7 +31,7 @@ assert parse is urllib.parse
 assert http.client is client is request.http.client
 assert client.socket is socket is green.socket is sys.modules["greening.green.socket"]
 assert path is os.path
-assert green.math is math, "C modules that do not block are everybody's"
+assert green.math is math, "C modules that do not block are shared"
 assert green.queue.Queue is not __import__("queue").Queue
 
 for name in ("no_such_module", "socket.nope", "urllib.nope", "_"):
@@ -74,7 +74,7 @@ assert {n for n, m in modules.items() if sys.modules.get(n) is not m} == set()
 """)
 
 
-def test_exceptions_and_constants_are_everybodys(run_program) -> None:
+def test_exceptions_and_constants_are_those_of_the_process(run_program) -> None:
     run_program("""
 from greening.green import socket, queue, subprocess, ssl, signal, threading, selectors
 from greening.green.concurrent import futures

@@ -317,7 +317,7 @@ assert driver.Driver.query.__name__ == "query"
 
 
 def test_the_start_is_quick(run_program) -> None:
-    """An order of magnitude above what it takes; so that nobody lets a heavy import slip in unseen."""
+    """An order of magnitude above what it takes: no heavy import slips in unseen."""
     done = run_program("""
 import sys, time
 start = time.perf_counter()

@@ -11,7 +11,7 @@ QUICK = settings(max_examples=40, deadline=None)
 
 @QUICK
 @given(STEPS, st.sampled_from([None, 0, 1, 3]))
-def test_every_item_is_got_once_or_still_in_somebodys_hand(steps, size) -> None:
+def test_every_item_is_got_once_or_still_in_a_threads_hand(steps, size) -> None:
     queue, got, put = greening.LightQueue(size), [], []
     threads = []
 
@@ -22,13 +22,13 @@ def test_every_item_is_got_once_or_still_in_somebodys_hand(steps, size) -> None:
         queue.put(item)
         put.append(item)
 
-    for number, (what, whom) in enumerate(steps):
+    for number, (what, which) in enumerate(steps):
         if what == 0:
             threads.append(greening.spawn(putter, number))
         elif what == 1:
             threads.append(greening.spawn(getter))
         elif what == 2 and threads:
-            threads[whom % len(threads)].kill()
+            threads[which % len(threads)].kill()
         else:
             greening.sleep(0)
     greening.sleep(0)
@@ -54,11 +54,11 @@ def test_every_permit_comes_back(steps, permits) -> None:
             for _ in range(turns):
                 greening.sleep(0)
 
-    for what, whom in steps:
+    for what, which in steps:
         if what <= 1:
-            threads.append(greening.spawn(use, whom % 4))
+            threads.append(greening.spawn(use, which % 4))
         elif what == 2 and threads:
-            threads[whom % len(threads)].kill()
+            threads[which % len(threads)].kill()
         else:
             greening.sleep(0)
     for thread in threads:
@@ -79,7 +79,7 @@ def test_a_condition_leaves_its_lock_free_and_loses_no_notification(steps) -> No
             taken.append(tokens.pop())
 
     given_out = 0
-    for what, whom in steps:
+    for what, which in steps:
         if what == 0:
             threads.append(greening.spawn(take))
         elif what == 1:
@@ -88,13 +88,13 @@ def test_a_condition_leaves_its_lock_free_and_loses_no_notification(steps) -> No
                 given_out += 1
                 condition.notify()
         elif what == 2 and threads:
-            threads[whom % len(threads)].kill()
+            threads[which % len(threads)].kill()
         else:
             greening.sleep(0)
     for _ in range(3):
         greening.sleep(0)
     waiting = [thread for thread in threads if thread]
-    assert not (waiting and tokens), "somebody waits although there is a token"
+    assert not (waiting and tokens), "a thread waits although there is a token"
     for thread in threads:
         thread.kill()
     assert condition.acquire(False)
@@ -113,11 +113,11 @@ def test_a_pool_never_exceeds_its_size_and_gets_every_place_back(steps, size) ->
         for _ in range(turns):
             greening.sleep(0)
 
-    for what, whom in steps:
+    for what, which in steps:
         if what <= 1:
-            threads.append(pool.spawn(work, whom % 4))
+            threads.append(pool.spawn(work, which % 4))
         elif what == 2 and threads:
-            threads[whom % len(threads)].kill()
+            threads[which % len(threads)].kill()
         else:
             with greening.Timeout(0, False):
                 pool.spawn_n(work, 1)

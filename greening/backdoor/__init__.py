@@ -7,12 +7,12 @@
 
 That client has line editing and a history; nc and telnet do, too.
 
-Facts: who reaches the prompt owns the process; TCP on loopback is reached by every user of the machine, a Unix socket
-by those whom the permissions of its file let. `sys.stdout`, `sys.stderr`, `sys.stdin` and `sys.displayhook` belong to
-the whole process.
+Facts: a client that reaches the prompt owns the process. TCP on loopback is reached by every user of the machine, a
+Unix socket by the users that the permissions of its file let. `sys.stdout`, `sys.stderr`, `sys.stdin` and
+`sys.displayhook` belong to the whole process.
 Decisions: anything but loopback and Unix sockets must be asked for. While there are prompts, those four are stand-ins
-that ask which green thread wants them: a prompt's own gets its connection, all others get what was there before. What
-a command prints in green threads or OS threads that it starts is therefore not the prompt's.
+that ask which green thread wants them: a prompt's own gets its connection, all others get what was there before.
+Consequence: what a command prints in green threads or OS threads that it starts is not the prompt's.
 """
 
 from greening.backdoor.server import backdoor, backdoor_server

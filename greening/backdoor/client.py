@@ -17,7 +17,7 @@ def talk(address: str) -> None:
     Args:
         address: HOST:PORT, or the path of a Unix socket.
     Raises:
-        OSError: nobody can be reached there, or the connection broke.
+        OSError: there is no connection, or it broke. ValueError: the port is no number.
     """
     host, colon, port = address.rpartition(":")
     if colon and "/" not in address:

@@ -38,7 +38,7 @@ class Prompt(InteractiveConsole):
         super().__init__(names)
         self._connection = connection
         if connection.family != AF_UNIX:
-            connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)  # answers and prompts are small, and somebody waits
+            connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)  # answers and prompts are small, and must not wait
         self._lines = connection.makefile("rb")
         self._address = address
         self._names = _Names(self.locals)

@@ -1,4 +1,4 @@
-"""Who gets a prompt."""
+"""Which connections get a prompt."""
 
 import ipaddress
 import logging
@@ -18,7 +18,7 @@ def backdoor_server(sock: Any, locals: dict[str, Any] | None = None, *, allow_re
     Args:
         sock: as `greening.listen` makes it, on loopback or a Unix socket. It is closed at the end; prompts go on.
         locals: the names that all prompts share, also those that they define. None: each has its own.
-        allow_remote: any other address is fine. There is no password: who can connect can do anything.
+        allow_remote: any other address is fine. There is no password: a client that can connect can do anything.
     Raises:
         ValueError: others than this machine could connect. OSError: accept failed for good, e.g. `sock` was closed.
     Thread-safety: commands run in the OS thread that calls this, between its other green threads; one that blocks

@@ -73,7 +73,7 @@ def _prompt() -> Owner | None:
 
 
 class _Stream:
-    """Stands for one of the process's standard streams. Somebody may keep it for ever: it needs no prompt to work."""
+    """Stands for one of the process's standard streams. It may be kept for ever: it needs no prompt to work."""
 
     def __init__(self, name: str, real: Any) -> None:
         self._name = name
@@ -116,6 +116,7 @@ class _Display:
 
 
 def attach(prompt: Owner) -> None:
+    """From now on the streams of the running green thread are the prompt's."""
     with guard:
         _prompts[current()] = prompt
         for name in prompt.streams:
@@ -126,13 +127,14 @@ def attach(prompt: Owner) -> None:
 
 
 def detach(prompt: Owner) -> None:
+    """Undo `attach`, in the same green thread. The last one gives the process's own streams back."""
     with guard:
         del _prompts[current()]
         if _prompts:
             return
         for name in prompt.streams:
             stream = getattr(sys, name)
-            if isinstance(stream, _Stream):  # somebody may have put one of his own there
+            if isinstance(stream, _Stream):  # it may have been replaced meanwhile
                 setattr(sys, name, stream.real)
         if isinstance(sys.displayhook, _Display):
             sys.displayhook = sys.displayhook.real

@@ -36,11 +36,9 @@ from greening.sync.event import Event
 from greening.sync.semaphore import Semaphore
 from greening.timeout import Timeout
 
-# All in seconds.
+# Seconds.
 _BEAT = 1.0  # between signs of life, at most
-_LINGER = (
-    2.0  # a stopping worker still answers on connections that were told they would be kept alive; gthread's number
-)
+_LINGER = 2.0  # for requests on connections that were told they are kept alive, in a stopping worker; as gthread's
 _LAST_WORDS = 1.0  # for what was killed
 
 
@@ -55,7 +53,7 @@ class GreeningWorker(AsyncWorker):  # type: ignore[misc]  # gunicorn is untyped
         # In the arbiter. Nothing of the engine may be made here: it would be the arbiter's.
         self._alive = True
         self._stopping: Event | None = None
-        self._drained: Event | None = None  # there is one once nobody accepts any more
+        self._drained: Event | None = None  # there is one once no more connections are accepted
         self._tls: ssl.SSLContext | None = None
         super().__init__(*args, **kwargs)
 
@@ -226,15 +224,15 @@ class _Bound:
 class _Reading:
     """While a connection waits for a request: a silent Timeout, known to the worker."""
 
-    def __init__(self, everybodys: dict[Task, Timeout], seconds: float) -> None:
-        self._everybodys = everybodys
+    def __init__(self, readers: dict[Task, Timeout], seconds: float) -> None:
+        self._readers = readers
         self._timeout = Timeout(seconds, False)
 
     def __enter__(self) -> None:
-        self._everybodys[current()] = self._timeout
+        self._readers[current()] = self._timeout
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        del self._everybodys[current()]
+        del self._readers[current()]
         return self._timeout.__exit__(kind, value, trace)

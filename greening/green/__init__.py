@@ -1,6 +1,6 @@
 """Green imports: `from greening.green import socket`, `import greening.green.urllib.request`, any pure-Python module.
 
-What you get is a private copy that cooperates, while everybody else in the process keeps the blocking module; see
+What you get is a private copy that cooperates, while the rest of the process keeps the blocking module; see
 `greening.import_patched`. In a process that `greening.monkey_patch()` has made green already you get the process's own
 modules of the standard library: they are green.
 
@@ -44,7 +44,7 @@ class _Loader:
         green = green_space(CATALOGUE).import_copy(name)
         _put(alias, green)
         if not hasattr(green, "__path__"):
-            # `os.path` is not found by looking into a package `os`: whoever made it has put it into sys.modules.
+            # `os.path` is not found by looking into a package `os`: `os` itself has put it into sys.modules.
             for inner in [key for key in sys.modules if key.startswith(name + ".")]:
                 _put(PREFIX + inner, sys.modules[inner])
 

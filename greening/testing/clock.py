@@ -4,7 +4,7 @@ import math
 
 
 class FakeClock:
-    """Monotonic time that stands still until somebody moves it. Pass it where the engine wants a clock.
+    """Monotonic time that stands still until it is moved. Pass it where the engine wants a clock.
 
         with fake_hub() as fake:
             ...

@@ -45,7 +45,7 @@ def fake_hub(clock: FakeClock | None = None, *, edge: bool = True) -> Iterator[F
     whatever other OS threads and signal handlers there are. Green threads that are left at the end are killed.
 
     Args:
-        clock: None: one that jumps by itself when everybody waits.
+        clock: None: one that jumps by itself when every green thread waits.
         edge: False: the poller behaves like poll(2) instead of epoll(7).
     Thread-safety: affects the calling OS thread only.
     """
@@ -57,7 +57,7 @@ def fake_hub(clock: FakeClock | None = None, *, edge: bool = True) -> Iterator[F
 
 @contextmanager
 def fake_time(clock: FakeClock | None = None, *, patience: float = 0.0) -> Iterator[Fake[JumpingPoller]]:
-    """Like `fake_hub`, with real descriptors: sockets work, and timers do not keep anybody waiting.
+    """Like `fake_hub`, with real descriptors: sockets work, and timers keep nothing waiting.
 
     Args:
         patience: real seconds that descriptors and other OS threads are given before time jumps to the next deadline.
@@ -110,7 +110,7 @@ def unfinished(hub: Hub) -> list[Task]:
 
 
 def settle() -> None:
-    """Let the others run until nobody is runnable, no timer is due and no event is unseen. Time does not pass."""
+    """Let the others run until none is runnable, no timer is due and no event is unseen. Time does not pass."""
     hub = current().hub
     while True:
         hub.switches_left = 0  # by way of the hub: it looks at descriptors and timers

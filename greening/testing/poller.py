@@ -7,7 +7,7 @@ from greening.testing.clock import FakeClock
 
 
 class NothingWillHappen(RuntimeError):
-    """The hub wants to sleep, and nobody is left who could wake it: the test has not said what happens next.
+    """The hub wants to sleep, and nothing is left that could wake it: the test has not said what happens next.
 
     Raised in the main greenlet of the fake hub.
     """
@@ -17,7 +17,7 @@ def pass_the_time(clock: FakeClock, timeout: float) -> None:
     """The hub has nothing to do for `timeout` seconds: jump over them, or complain."""
     if not clock.autojump:
         raise NothingWillHappen(
-            f"everybody waits, the next timer is due in {timeout} s, and the clock stands still: "
+            f"every green thread waits, the next timer is due in {timeout} s, and the clock stands still: "
             "advance() it before parking, or make it FakeClock(autojump=True)"
         )
     clock.advance(timeout)
@@ -81,7 +81,7 @@ class FakePoller:
                 self.armed[fd] = ONESHOT
         if not events and timeout != 0:
             if timeout is None or timeout == math.inf:
-                raise NothingWillHappen("everybody waits, no timer is set, and the test has fired no event")
+                raise NothingWillHappen("every green thread waits, no timer is set, and the test has fired no event")
             pass_the_time(self.clock, timeout)
         return events
 

@@ -66,7 +66,7 @@ class WebSocketWSGI:
         """One with settings, or, without a handler, a decorator that makes one.
 
         Args:
-            support_legacy_versions: without effect: what came before RFC 6455 is spoken by nobody any more.
+            support_legacy_versions: without effect: no client speaks what came before RFC 6455 any more.
             settings: the others of the class.
         """
 
@@ -77,12 +77,12 @@ class WebSocketWSGI:
 
     @property
     def max_frame_length(self) -> int:
-        """Of later connections. It can be set."""
+        """Bytes of one frame, on later connections. It can be set."""
         return self.settings.max_frame_length
 
     @max_frame_length.setter
-    def max_frame_length(self, data: int) -> None:
-        self.settings = replace(self.settings, max_frame_length=data)
+    def max_frame_length(self, limit: int) -> None:
+        self.settings = replace(self.settings, max_frame_length=limit)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
         """WSGI."""
@@ -125,7 +125,7 @@ class WebSocketWSGI:
 
 
 def at_once(sock: Any) -> None:
-    """Small messages do not wait for company. A Unix socket has no such option, and no need of it."""
+    """Have small messages sent at once. A Unix socket has no such option, and does not need it."""
     try:
         sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
     except OSError:
@@ -139,7 +139,7 @@ def _refuse(start_response: Any, status: str, why: str, *headers: tuple[str, str
     return [body]
 
 
-# Taking a connection out of the hands of the HTTP server that has it.
+# Taking a connection over from the HTTP server that has it.
 
 
 def take(environ: dict[str, Any]) -> Any:

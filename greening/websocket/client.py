@@ -53,6 +53,8 @@ def connect(
     Raises:
         HandshakeError: the server said something else. OSError: there is no connection, TimeoutError among it.
         ssl.SSLError: TLS failed. ValueError: a faulty URL, or a field that cannot be sent.
+    Returns:
+        The open connection.
     Thread-safety: yes; see `WebSocket` for what is returned.
     """
     settings = Settings(max_frame_length, max_message_length, compression, close_timeout)
@@ -105,7 +107,7 @@ def _split(url: str) -> SplitResult:
         raise ValueError(f"not a ws:// or wss:// URL: {url!r}")
     if parts.fragment:
         raise ValueError(f"a WebSocket URL has no fragment: {url!r}")
-    if not url.isascii() or any(byte <= " " for byte in url):
+    if not url.isascii() or any(character <= " " for character in url):
         raise ValueError(f"a URL in which something is not percent-encoded: {url!r}")
     _port(parts)
     return parts

@@ -27,7 +27,7 @@ class Answer:
         return ", ".join(value for key, value in self.headers if key.lower() == name)
 
     def wrong(self, why: str) -> HandshakeError:
-        """To be raised."""
+        """The error to raise: this answer is no yes."""
         return HandshakeError(why, self.status, self.headers, self.rest)
 
 

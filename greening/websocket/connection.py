@@ -27,8 +27,8 @@ class WebSocket:
         for message in ws:      # the same as ws.wait() until it returns None
             ws.send(message)
 
-    Pings are answered while somebody waits for a message; nothing is read while nobody does. As a context manager it
-    is closed at the end.
+    Pings are answered while a green thread waits for a message; nothing is read while none does. As a context manager
+    it is closed at the end.
 
     Attributes:
         path: of the request, without the query. origin: its Origin field, or None. protocol: the subprotocol that was
@@ -79,14 +79,16 @@ class WebSocket:
         self._ended = False  # nothing more comes in
         self._failed = False  # because of what the peer sent
         self._answer: tuple[int | None, str] | None = None  # what our close frame says, if the peer was first
-        self._closing = False  # nobody wants messages any more
+        self._closing = False  # messages are not wanted any more
         self._cut = False  # the connection underneath is done with
 
     def wait(self) -> Message | None:
-        """The next message: str for text, bytes for binary. None: the connection is closed, see `close_code`.
+        """Park until the next message has come.
 
         A green thread that is killed in it, or runs into a `Timeout`, takes no message with it.
 
+        Returns:
+            str for text, bytes for binary. None: the connection is closed, see `close_code`.
         Raises:
             TimeoutError: the socket has a time limit of its own, and it ran out.
         """
@@ -110,7 +112,7 @@ class WebSocket:
     def send(self, message: Message | bytearray | memoryview) -> None:
         """Send one message: text for a str, binary for anything else. Parks while the peer does not take it.
 
-        A green thread that is killed in it, or runs into a `Timeout`, has sent nothing if others were still at it; a
+        A green thread that is killed in it, or runs into a `Timeout`, has sent nothing if others were still sending. A
         message that was begun is finished, at the latest in front of the next one.
 
         Raises:
@@ -122,7 +124,7 @@ class WebSocket:
         self._emit(self._message_frame, message)
 
     def ping(self, payload: bytes = b"") -> None:
-        """Ask the peer for a sign of life. Its answer is read, and dropped, by whoever waits for a message.
+        """Ask the peer for a sign of life. Its answer is read, and dropped, by the next `wait`.
 
         Raises:
             ConnectionClosedError: as `send`. ValueError: more than 125 bytes.
@@ -163,7 +165,7 @@ class WebSocket:
         return f"<WebSocket {'to' if self._client else 'from'} {self.path or '/'} {state}>"
 
     def finish(self, error: BaseException | None) -> None:
-        """`close`, as befits the end of who used the connection: 1011 for an error; 1001, in a hurry, when killed."""
+        """`close` with the code for how the caller ended: 1011 for an error; 1001, in a hurry, when killed."""
         if error is None:
             self._close(1000, "", self._close_timeout)
         elif isinstance(error, (Exception, Timeout)):
@@ -207,7 +209,7 @@ class WebSocket:
         except OSError:
             pass  # what came in is still to be read; its end will show
 
-    # Inwards. Whoever calls has `_reading`.
+    # Inwards. The caller holds `_reading`.
 
     def _fill(self) -> None:
         """Read some bytes, or note that there are no more."""
@@ -273,7 +275,7 @@ class WebSocket:
         self._answer_close(None if code == CloseReason.NO_STATUS_RCVD else code, reason)
 
     def _answer_close(self, code: int | None, reason: str) -> None:
-        """Say it, unless others send what the peer does not take."""
+        """Answer the peer's close, unless others are sending what the peer does not take."""
         self._answer = code, reason
         with Timeout(self._close_timeout, False):
             self._say_close(code, reason)
@@ -339,7 +341,7 @@ class WebSocket:
 
 
 def check_close(code: int, reason: str) -> None:
-    """Raises: ValueError: not what one may say in a close frame."""
+    """Raises: ValueError: not a code or a reason for a close frame."""
     if not (code in (1000, 1001, 1002, 1003) or 1007 <= code <= 1014 or 3000 <= code <= 4999):
         raise ValueError(f"not a code to close with: {code}")
     if len(reason.encode()) > _MAX_CONTROL - 2:

@@ -6,9 +6,9 @@ from greening.errors import GreeningError
 
 
 class ConnectionClosedError(GreeningError, BrokenPipeError):
-    """`send` or `ping` on a connection that is closed, or closing, from whichever side. Its errno is EPIPE.
+    """`send` or `ping` on a connection that is closed, or closing, from either side. Its errno is EPIPE.
 
-    You do not get it from `wait`, which returns None then.
+    `wait` does not raise it: it returns None then.
 
     Attributes:
         code, reason: how it was closed, as `WebSocket.close_code` and `close_reason`.

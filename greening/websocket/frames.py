@@ -1,8 +1,8 @@
 """Bytes to messages and back.
 
-Most messages are one frame that comes whole, and whoever sends many sends such. Fact: wsproto takes 40 us for one of
-them. Decision: these are taken and made here; wsproto gets everything else - fragments, control frames, what comes in
-pieces, what is wrong in any way - and decides about it.
+Facts: most messages are one frame that comes whole. wsproto takes 40 us for one of them.
+Decision: these are taken and made here. wsproto gets everything else - fragments, control frames, what comes in pieces,
+what is wrong in any way - and decides about it.
 """
 
 from collections.abc import Iterable
@@ -145,5 +145,5 @@ class Frames:
             head = _LONGEST_HEAD(first, bit | 127, size)
         if not bit:
             return head + raw
-        key = urandom(4)  # 5.3: nobody may foresee it
+        key = urandom(4)  # 5.3: it must not be predictable
         return b"".join((head, key, masked(raw, key)))

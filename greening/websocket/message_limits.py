@@ -12,7 +12,7 @@ from greening.websocket.deflate import Agreement
 
 # What a connection may cost.
 
-DEFAULT_MAX_FRAME_LENGTH = 8 << 20
+DEFAULT_MAX_FRAME_LENGTH = 8 << 20  # bytes
 
 
 @dataclass(frozen=True)

@@ -38,10 +38,12 @@ class Accepted:
 def examine(
     environ: dict[str, Any], supported: Collection[str], checker: OriginChecker | None, compression: bool
 ) -> Accepted:
-    """Args: supported: subprotocols; the client's first one among them is taken.
+    """Accept a request, and say with what.
 
+    Args:
+        supported: subprotocols; the client's first one among them is taken. checker: None: any origin is welcome.
     Raises:
-        Refused.
+        Refused: it is no handshake, or its origin is not welcome.
     """
     key = _key(environ)
     origin: str | None = environ.get("HTTP_ORIGIN")

@@ -1,8 +1,8 @@
 """The way out: frames of several green threads, one after the other, each of them whole.
 
-Whoever is killed, or times out, before it is its turn has sent nothing. Once a frame is begun it is finished,
-though perhaps by the next one who sends, or who waits for a message: half a frame would end the connection, and the
-compression of later messages builds on it.
+A sender that is killed, or times out, before it is its turn has sent nothing. A frame that was begun is finished,
+perhaps by the next sender, or by a green thread that waits for a message: half a frame would end the connection, and
+the compression of later messages builds on it.
 """
 
 from collections import deque
@@ -14,7 +14,7 @@ from greening._core.poller import OUT
 from greening.net.retry import deadline_of, wait_socket
 from greening.sync.lock import Lock
 
-# A peer that asks faster than it listens gets answers to its latest questions (RFC 6455 5.5.3).
+# Frames. A peer that asks faster than it listens gets answers to its latest questions (RFC 6455 5.5.3).
 _MAX_PONGS = 64
 
 
@@ -22,7 +22,7 @@ class FrameWriter:
     """Sends frames on a socket.
 
     Attributes:
-        pongs: frames that go out as soon as nobody else is sending.
+        pongs: frames that go out as soon as no other frame is being sent.
     """
 
     __slots__ = ("pongs", "_sock", "_tls", "_lock", "_rest")
@@ -48,7 +48,7 @@ class FrameWriter:
                 self._write(self.pongs.popleft())
 
     def flush(self) -> None:
-        """Finish what was begun, and send the pongs, unless somebody else is at it.
+        """Finish what was begun, and send the pongs, unless a sender is at it.
 
         Raises:
             OSError: as `send`.

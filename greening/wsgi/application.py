@@ -51,7 +51,7 @@ def load(spec: str) -> Any:
     """Import the module and return the application. The current folder is looked in first.
 
     Raises:
-        Unloadable: see there.
+        Unloadable: the module or the name is missing, the application fails while it is loaded, or is none.
     """
     module_name, expression = split(spec)
     here = os.getcwd()

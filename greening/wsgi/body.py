@@ -66,7 +66,7 @@ class Input:
         return self._continue is not None
 
     def too_much(self, limit: int) -> bool:
-        """More than `limit` bytes are known to be left: nobody will read them to keep the connection."""
+        """More than `limit` bytes are known to be left: they will not be read to keep the connection."""
         return self._left > limit
 
     def _more(self, size: int) -> bytes:
@@ -178,14 +178,14 @@ class Input:
         self._extra = b"".join(field_line(name, value, capitalize_response_headers) for name, value in headers)
 
 
-# The connection in the environ, for those who speak another protocol on it: WebSocket.
+# The connection in the environ, for applications that speak another protocol on it: WebSocket.
 
 
 def offer(take: Callable[[], Any], environ: dict[str, Any], body: Input) -> None:
-    """Put the connection where websocket libraries look for it. Whoever uses it there has taken it over.
+    """Put the connection where websocket libraries look for it. An application that uses it has taken it over.
 
-    It is offered to a request only that asks for another protocol and behind whose head nothing has come: there is
-    nothing to give back.
+    It is offered to a request only that asks for another protocol, and behind whose head nothing has come: no bytes
+    have to be given back.
     """
     environ["greening.upgrade"] = take
     environ["werkzeug.socket"] = environ["gunicorn.socket"] = Offered(take)
@@ -193,7 +193,7 @@ def offer(take: Callable[[], Any], environ: dict[str, Any], body: Input) -> None
 
 
 class Offered:
-    """Stands for a connection's socket until somebody asks anything of it, and takes the connection over by that."""
+    """Stands for a connection's socket. The first attribute that is asked for takes the connection over."""
 
     __slots__ = ("_take",)
 

@@ -1,4 +1,4 @@
-"""What comes in on a connection behind a head: bytes that were read with it, then those of the socket."""
+"""The bytes behind a head: first those that were read with it, then those of the socket."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,8 +15,8 @@ class BodyReader:
     """Reads a body for its decoder, and keeps the time for it.
 
     Args:
-        sock: cooperative; it has got a timeout. now: the hub's clock.
-        bytes, at: what was read already begins there.
+        sock: cooperative, with a timeout. now: the hub's clock.
+        raw: bytes that were read already. at: where the body begins in them.
     """
 
     __slots__ = ("sock", "limits", "_now", "raw", "at", "_spent", "_came")
@@ -46,7 +46,7 @@ class BodyReader:
         return data
 
     def line(self, limit: int) -> bytes:
-        """Up to the next line's end, which is taken, not given. Raises: BadBody, also for more than `limit`."""
+        """The next line, without its end. Raises: BadBody, also for more than `limit` bytes."""
         seen = 0
         while True:
             end = self.raw.find(b"\r\n", self.at + max(0, seen - 1))
@@ -64,7 +64,7 @@ class BodyReader:
             self.raw += self._receive(BLOCK)
 
     def _receive(self, size: int) -> bytes:
-        """From the socket. The time for the whole body is what `limits` gives it, and more for what has come."""
+        """Read from the socket, within what is left of the time for the whole body."""
         limits, sock = self.limits, self.sock
         began = self._now()
         if limits.body_timeout is not None:

@@ -17,11 +17,11 @@ _QUOTED: Final = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*+"'
 _EXTENSION: Final = rb"%s;%s%s(?:%s=%s(?:%s|%s))?+" % (_BLANKS, _BLANKS, TOKEN, _BLANKS, _BLANKS, TOKEN, _QUOTED)
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,16}+)(?:%s)*+" % _EXTENSION)
 _TRAILER = re.compile(FIELD_LINES)
-# These would say how the message ends, or whom it is for, when that is long decided: RFC 9110 6.5.1.
+# These say how the message ends, or which host it is for, when that is long decided: RFC 9110 6.5.1.
 _NEVER = {b"content-length", b"transfer-encoding", b"host"}
 
 _MAX_SIZE = 2**63 - 1
-# What small chunks may cost above what they bring: 16 bytes for each chunk and as much as its data are free.
+# Bytes of framing that small chunks may cost above what they bring. 16 for each chunk and as many as its data are free.
 _MAX_WASTE = 16384
 
 

@@ -1,7 +1,7 @@
 """`python -m greening.wsgi`: serve a WSGI application from the command line. See `HELP`.
 
-Who listens, and with which certificate, is settled here, before any process is forked: what is wrong with that is known
-at once. The rest is done by the supervisor (`workers`) and its workers (`worker`).
+The listening socket and the certificate are settled here, before any process is forked: a mistake in them is known at
+once. The rest is done by the supervisor (`workers`) and its workers (`worker`).
 """
 
 import argparse
@@ -150,7 +150,7 @@ def _context(options: argparse.Namespace) -> ssl.SSLContext | None:
 
 
 def _check_certificate(options: argparse.Namespace) -> None:
-    """Raises SystemExit when there is something wrong with it."""
+    """Raises: SystemExit: there is something wrong with it."""
     for file in filter(None, (options.certfile, options.keyfile)):
         try:
             with open(file, "rb"):
@@ -168,7 +168,7 @@ def _check_certificate(options: argparse.Namespace) -> None:
 
 
 def _listen(bind: str) -> Any:
-    """Raises SystemExit when that is impossible."""
+    """Raises: SystemExit: that is impossible."""
     try:
         if bind.startswith("unix:"):
             return _listen_unix(bind.removeprefix("unix:"))
@@ -194,7 +194,7 @@ def _listen_unix(path: str) -> Any:
 
 
 def _is_stale(path: str) -> bool:
-    """It is a socket that nobody listens on any more: whoever made it was killed."""
+    """It is a socket that no process listens on any more: the one that made it was killed."""
     if not stat.S_ISSOCK(os.stat(path).st_mode):
         return False
     with socket.socket(socket.AF_UNIX) as probe:

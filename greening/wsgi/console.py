@@ -1,6 +1,6 @@
 """What the command says: access lines on standard output, everything else on standard error.
 
-Facts: a write for each line costs more than the line; a reader of standard output that rests would stop the writer.
+Facts: a write for each line costs more than the line. A reader of standard output that pauses would stop the writer.
 Decision: access lines are gathered for a tenth of a second, and written in whole lines by a green thread, in pieces
 that a pipe takes at once, so that those of several processes do not mix. What SIGKILL finds gathered is lost.
 """
@@ -13,13 +13,13 @@ from greening._core.greenthread import spawn_after
 from greening.sync.lock import Lock
 from greening.wsgi.log import Log
 
-DELAY = 0.1  # seconds
-_FULL = 10_000  # lines; then whoever has one more waits until they are written
-_PIECE = 4096  # bytes: PIPE_BUF
+DELAY = 0.1  # seconds that lines are gathered
+_FULL = 10_000  # lines: the request that has one more waits until they are written
+_PIECE = 4096  # bytes: PIPE_BUF, what a pipe takes at once
 
 
 def say(text: str) -> None:
-    """A line on standard error, as everything that is not an access line. When nobody reads that, life goes on."""
+    """Write a line on standard error, as everything that is not an access line. A reader that is gone is no error."""
     descriptor = descriptor_of(sys.stderr)
     if descriptor is not None:
         try:
@@ -68,7 +68,7 @@ class Output(Log):
         try:
             super().error(line)
         except (OSError, ValueError):
-            pass  # nobody reads it, or the application has closed it: no reason to break a connection
+            pass  # its reader is gone, or the application has closed it: no reason to break a connection
 
     def debug(self, line: str) -> None:
         """A client was refused, or went away: the same."""
@@ -78,7 +78,7 @@ class Output(Log):
             pass
 
     def flush(self) -> None:
-        """Write what was gathered. Parks while the reader rests."""
+        """Write what was gathered. Parks while the reader pauses."""
         with self._writing:
             lines, self._lines = self._lines, []
             if self._descriptor is None or not lines:

@@ -22,8 +22,8 @@ class Taker:
         self.feed = httptools.HttpRequestParser(self).feed_data
 
 
-# Parsers that stand before the beginning of a message. In use is one at a time, mostly: only a finaliser that the
-# garbage collector runs in the midst of a head, and that blocks, lets a second head in.
+# Parsers that stand before the beginning of a message. Mostly one at a time is in use: a second head is read meanwhile
+# only when a finaliser, run by the garbage collector in the midst of a head, blocks.
 _idle: list[Taker] = []
 _MAX_IDLE = 8
 

@@ -39,7 +39,7 @@ class Log:
         target: a `logging.Logger` (anything with `info` and `debug`), or a file with `write`; None: `sys.stderr`, as it
             is at the moment of writing.
         output: False: no access lines, and no word about starting and stopping; errors are told all the same.
-        debug: say what is only of interest to whoever looks for a fault, too.
+        debug: say what is of interest only to the search for a fault, too.
     """
 
     def __init__(self, target: Any = None, output: bool = True, debug: bool = False) -> None:

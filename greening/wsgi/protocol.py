@@ -1,4 +1,4 @@
-"""One connection: heads in, responses out, one after the other, until somebody has had enough."""
+"""One connection: heads in, responses out, one after the other, until either side ends it."""
 
 import traceback
 from socket import SHUT_RDWR, SHUT_WR
@@ -21,12 +21,10 @@ from greening.wsgi.response import Response
 if TYPE_CHECKING:
     from greening.wsgi.server import Server
 
-_SLICE = 65536  # of a response, that one write timeout is for
+_SLICE = 65536  # bytes of a response that one write timeout is for
 
-
-# Clients repeat themselves: heads of up to so many bytes are remembered, so many of them, by what they were read as.
-_SHORT = 1024
-_REMEMBERED = 128
+_SHORT = 1024  # bytes: heads up to here are remembered by their bytes, since clients repeat themselves
+_REMEMBERED = 128  # heads
 
 _shutdown = raw_socket.shutdown
 
@@ -39,7 +37,7 @@ class HttpProtocol:
     """A client's connection, served by `run` in a green thread of its own.
 
     Attributes:
-        idle: between two requests: nobody loses anything when it is closed.
+        idle: between two requests: nothing is lost when it is closed.
         plain: bytes go to the descriptor as they are (no TLS).
     """
 
@@ -92,10 +90,10 @@ class HttpProtocol:
         self._farewell()
 
     def _read_head(self) -> Head:
-        """From the bytes that are there, and more if it takes more.
+        """The next head, from the bytes that are there, and more if it takes more.
 
         Raises:
-            Refused; _Gone: the client went away before it was complete.
+            Refused: it is no head. _Gone: the client went away before it was complete.
         """
         raw, at = self.raw, self.at
         server = self.server
@@ -118,7 +116,7 @@ class HttpProtocol:
         return head
 
     def _serve(self, head: Head) -> bool:
-        """One request. True: the connection may go on."""
+        """Serve one request. True: the connection may go on."""
         server = self.server
         body = Input()
         if head.length:
@@ -192,7 +190,7 @@ class HttpProtocol:
             self._answer(status, text, response.bodyless)
 
     def _refuse(self, refused: Refused) -> None:
-        """Answer a request that is none, and read no other."""
+        """Answer what is no request, and read no other."""
         self.server.log.debug(f"{self._who()}: {refused}")
         self._answer(refused.status, "", False)
         self._linger()
@@ -241,7 +239,7 @@ class HttpProtocol:
         change_timeout(self.sock, None if seconds is None else max(seconds, 1e-3))
 
     def _linger(self) -> None:
-        """No more from us. Throw away what comes for a while: a reset would take the answer from the client."""
+        """Send no more, and throw away what comes for a while: a reset would take the answer from the client."""
         now = current().hub.now
         end = now() + self.server.limits.linger_timeout
         try:
@@ -255,7 +253,7 @@ class HttpProtocol:
             pass
 
     def _farewell(self) -> None:
-        """TLS's own end of what we send: without it, a body that ends with the connection might have been cut off."""
+        """Send TLS's own end: without it, a body that ends with the connection might have been cut off."""
         if self.plain or self.gone or self.taken:
             return
         try:
@@ -264,7 +262,7 @@ class HttpProtocol:
             pass
 
     def send(self, data: bytes, flags: int = 0) -> None:
-        """Send all of it, unless the connection is somebody else's.
+        """Send all of it, unless the connection was taken over.
 
         Raises:
             OSError: the client is gone, or takes nothing.
@@ -285,7 +283,7 @@ class HttpProtocol:
             raise
 
     def send_file(self, file: Any, offset: int, count: int) -> int:
-        """So many bytes of a file, fewer if it has not so many. Raises: OSError."""
+        """Send `count` bytes of a file, fewer if it has fewer. Returns how many. Raises: OSError."""
         self._expect_write()
         try:
             sent: int = self.sock.sendfile(file, offset, count)
@@ -295,20 +293,20 @@ class HttpProtocol:
         return sent
 
     def take(self) -> Any:
-        """The socket; it is the caller's from now on, and has no timeout. It is closed when the application returns."""
+        """The socket. It is the caller's from now on, without a timeout, and is closed when the application returns."""
         if not self.taken:
             self.taken = True
             self.sock.settimeout(None)
         return self.sock
 
     def set_idle(self) -> None:
-        """eventlet's: what happens on this connection need not be waited for when the server stops."""
+        """eventlet's: a server that stops does not wait for this connection."""
         self.idle = True
 
     def hang_up(self) -> None:
-        """End the connection, whoever waits for something on it. Its green thread closes it."""
+        """End the connection, also while a green thread waits for something on it. Its own green thread closes it."""
         try:
-            # Below TLS, too: `SSLSocket.shutdown` would take the session from under whoever reads.
+            # Below TLS, too: `SSLSocket.shutdown` would take the session from under a reader.
             _shutdown(self.sock, SHUT_RDWR)
         except OSError:
             pass

@@ -43,8 +43,8 @@ _SECRET = {"HTTP_AUTHORIZATION", "HTTP_PROXY_AUTHORIZATION", "HTTP_COOKIE"}
 
 CHUNKED: Final = -1
 
-_KNOWN = 512  # entries of each memory below: more names than anybody sends
-_LONG = 64  # a longer name is not remembered
+_KNOWN = 512  # entries of each memory below: more names than honest clients send
+_LONG = 64  # characters: a longer name is not remembered
 _names: dict[bytes, tuple[str, str]] = {}
 _hosts: set[str] = set()
 _methods: dict[bytes, str] = {}
@@ -80,7 +80,7 @@ def read_head(data: bytes, limits: Limits) -> Head:
     """Understand a whole head.
 
     Args:
-        bytes: from its first byte (a line's end before it is let pass) to the empty line, inclusive.
+        data: from its first byte (a line's end before it is let pass) to the empty line, inclusive.
     Raises:
         Refused.
     """
@@ -201,7 +201,7 @@ def _route(head: Head, target: bytes) -> None:
 
 
 def _check_host(host: str) -> None:
-    """RFC 9112 3.2, RFC 9110 7.2. An empty one names nobody who could be meant.
+    """Check and remember a host: RFC 9112 3.2, RFC 9110 7.2. An empty one names no host.
 
     Raises:
         Refused.
@@ -250,7 +250,7 @@ def _frame(head: Head) -> bool:
     if connection is not None:
         options = {option.strip(" \t") for option in connection.lower().split(",")}
         head.keep = "close" not in options and (head.minor == 1 or "keep-alive" in options)
-        # To h2c we say no, as to everything that we do not know; those who ask for it in every first request go on.
+        # h2c is declined, as all that is unknown; clients that ask for it in every first request go on.
         other = fields.get("HTTP_UPGRADE", "h2c").lower()
         head.upgrade = "upgrade" in options and head.minor == 1 and head.length == 0 and other != "h2c"
     if head.method == "CONNECT":
@@ -275,9 +275,10 @@ def check_partial(data: bytearray, start: int, limits: Limits) -> None:
     """Refuse a head that is not complete, and never can be.
 
     Args:
-        bytes: what there is of it. start: up to where it was looked at before.
+        data: what there is of it. start: up to where it was looked at before.
     Raises:
-        Refused. Time: linear in what is new, and the request line.
+        Refused.
+    Time: linear in what is new, and the request line.
     """
     if FORBIDDEN.search(data, max(0, start - 1)):
         raise Refused(400, "control characters in the head")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # What is answered to these depends on them.
 _SPECIAL = {"HEAD", "CONNECT"}
-_WHOLE = 262144  # up to here the parts of a body are joined to its head
+_WHOLE = 262144  # bytes: up to here the parts of a body are joined to its head
 
 
 class Response:
@@ -22,7 +22,7 @@ class Response:
 
     Attributes:
         sent: the head is on its way. keep: the connection may go on afterwards. count: bytes of body that were sent.
-        over: the next request has the connection, or nobody; nothing more may be written here.
+        over: the request has ended; nothing more may be written here.
     """
 
     status = 0
@@ -154,9 +154,9 @@ class Response:
         """Send what the application returned.
 
         Args:
-            minimum: pieces are gathered until there is so much of them.
+            minimum: bytes; pieces are gathered until there are so many.
         Raises:
-            what iterating raises, and what `write` does.
+            What iterating raises, and what `write` does.
         """
         if (type(result) is list or type(result) is tuple) and not self.sent:
             if len(result) == 1:

@@ -14,9 +14,8 @@ from greening.wsgi.protocol import HttpProtocol
 from greening.wsgi.request_head import Head
 from greening.wsgi.settings import ServerSettings
 
-# Applications repeat themselves: answers whose field lines have up to so many bytes are remembered, so many of them.
-_SHORT = 1024
-_REMEMBERED = 256
+_SHORT = 1024  # bytes: answers whose field lines are no longer are remembered, since applications repeat themselves
+_REMEMBERED = 256  # answers
 
 
 class Server:
@@ -73,14 +72,18 @@ class Server:
         """Accept no more, finish what is under way, and return when all connections are closed.
 
         Args:
-            timeout: seconds; then what still runs is killed. None: however long it takes.
+            timeout: seconds from now; then what still runs is killed. None: however long it takes.
         """
         self._close_idle()
         self._streams.stop(timeout)
         self.log.info(f"({os.getpid()}) wsgi exited")
 
     def serve_forever(self) -> None:
-        """`start`, and wait until somebody calls `stop`."""
+        """`start`, and park until `stop` is called.
+
+        Raises:
+            OSError: accept failed for good.
+        """
         self.log.info(f"({os.getpid()}) wsgi starting up on {self.address}")
         self._streams.serve_forever()
 
@@ -100,7 +103,7 @@ class Server:
             self.connections.discard(connection)
 
     def learn_answer(self, status: str, headers: list[tuple[str, str]], head: Head) -> Answer:
-        """`compose`, and remember it, for what is no secret and not too long. Raises: as `compose`."""
+        """`compose`, and remember the answer unless it is long or holds a secret. Raises: as `compose`."""
         answer = compose(status, headers, head, self.capitalize)
         if len(answer[2]) <= _SHORT and answer[0] != 101 and b"\r\nset-cookie:" not in b"\r\n" + answer[2].lower():
             if len(self.answers) >= _REMEMBERED:
@@ -117,7 +120,7 @@ class Server:
         return self._stamp
 
     def partial_stamp(self, date: bool, name: bool) -> bytes:
-        """One of the two, or none: the application has the others."""
+        """Date, Server, or neither, as field lines: the application has the others."""
         lines = self.date_header().splitlines(keepends=True)
         return (lines[0] if date else b"") + (lines[1] if name else b"")
 
@@ -136,7 +139,7 @@ _MONTHS = b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 
 
 def http_date(timestamp: float) -> bytes:
-    """RFC 9110 5.6.7, whatever the locale."""
+    """A time, in seconds since the epoch, as RFC 9110 5.6.7 writes it, whatever the locale."""
     year, month, day, hour, minute, second, weekday, *_ = time.gmtime(timestamp)
     return b"%b, %02d %b %04d %02d:%02d:%02d GMT" % (
         _DAYS[weekday],
@@ -175,7 +178,7 @@ def server(
     limits: Limits | None = None,
     ssl_context: Any = None,
 ) -> None:
-    """Serve a WSGI application until the green thread that is in here is killed, or interrupted, or the server stopped.
+    """Serve a WSGI application until the calling green thread is killed or interrupted, or the server is stopped.
 
     Args:
         sock: a listening socket; closed at the end. TLS: of `wrap_ssl`, or with `ssl_context`.

@@ -27,9 +27,9 @@ STOP, QUIT = b"s", b"q"
 READY, FAILED, CHANGED = b"r", b"f", b"c"
 
 LOAD_FAILED = 4  # exit status
-_WATCH_INTERVAL = 0.5  # seconds
-_DRAIN = 0.3  # seconds
-_LAST_SECONDS = 5  # for the end of the interpreter when nobody is left who would kill it
+_WATCH_INTERVAL = 0.5  # seconds between two looks at the application's files
+_DRAIN = 0.3  # seconds for requests that are on their way when a worker is to end
+_LAST_SECONDS = 5  # seconds for the end of the interpreter, when no supervisor is left that would kill it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +74,7 @@ class _Worker:
         self._server: Server | None = None
 
     def wait_for_change(self, files: tuple[str, ...]) -> None:
-        """The application cannot be loaded. With `--reload`, watch it until somebody comes with a newer one."""
+        """Tell that the application cannot be loaded. With `--reload`, watch it until the supervisor says STOP."""
         self._tell(FAILED)
         if self._settings.reload:
             spawn(self._obey)
@@ -112,7 +112,7 @@ class _Worker:
         try:
             server.serve_forever()
         except OSError as error:
-            if not self._told.ready():  # else it was us who closed the listener
+            if not self._told.ready():  # else this worker closed the listener itself
                 say(f"worker {os.getpid()} cannot accept: {error.strerror}")
                 return True
         finally:

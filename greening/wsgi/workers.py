@@ -25,11 +25,11 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
 # Seconds.
 QUICK = 5.0  # a worker that dies younger than this makes the next one wait
-_FIRST_DELAY, _LAST_DELAY = 0.1, 10.0
-_MARGIN = 2.0  # what a worker has to end in, after the graceful timeout
+_FIRST_DELAY, _LAST_DELAY = 0.1, 10.0  # of that wait; it doubles in between
+_MARGIN = 2.0  # for a worker to end in, after the graceful timeout
 _AT_ONCE = 1.0  # the same after the second signal
 
-_ATTEMPTS = 5  # until it gives up, when no worker has ever got ready
+_ATTEMPTS = 5  # deaths until it gives up, when no worker has ever got ready
 
 
 class _Worker:
@@ -262,7 +262,7 @@ class Supervisor:
     # Deaths
 
     def _bury(self) -> None:
-        """Take note of all children that are dead; as the first process of a container it has those of others, too."""
+        """Take note of all children that are dead. The first process of a container has those of others, too."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)

@@ -111,7 +111,7 @@ def test_a_client_that_vanishes_ends_its_prompt_only(server: Any) -> None:
     assert not printed.ready()
 
 
-def test_a_command_that_waits_stops_nobody_else(server: Any) -> None:
+def test_a_command_that_waits_stops_no_other_prompt(server: Any) -> None:
     event = Event()
     opened = server({"event": event})
     first, second = opened(), opened()

@@ -149,7 +149,7 @@ class TestEchoServer:
     def test_many_clients_side_by_side(self):
         with running("echo_server.py", "127.0.0.1:0") as (process, address), contextlib.ExitStack() as stack:
             clients = [stack.enter_context(connect(address)) for _ in range(10)]
-            for number, client in reversed(list(enumerate(clients))):  # nobody waits for one who came earlier
+            for number, client in reversed(list(enumerate(clients))):  # no client waits for an earlier one
                 client.sendall(f"hello {number}\nand".encode())
                 assert client.recv(100) == f"hello {number}\n".encode()
             for client in clients:
@@ -299,7 +299,7 @@ class TestProxy:
             assert "reset" in complaint(process)
             assert interrupt(process) == ("stopped\n", "")
 
-    def test_nobody_there(self):
+    def test_no_server_there(self):
         with socket.create_server(("127.0.0.1", 0)) as gone:
             address = gone.getsockname()
         with running("proxy.py", *to(address)) as (process, proxy):

@@ -22,7 +22,7 @@ pytest.importorskip("gunicorn")
 pytestmark = pytest.mark.slow  # every one starts processes
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-SECONDS = 20  # for anything that one waits for
+SECONDS = 20  # for anything that is waited for
 
 APPLICATION = '''
 import hashlib, os, sys, threading, time
@@ -62,7 +62,7 @@ def meet(environ):
 
 
 def slow(environ):
-    """Says so, and waits for somebody to write into a FIFO."""
+    """Says so, and waits for what is written into a FIFO."""
     print("SLOW", file=sys.stderr, flush=True)
     with open(environ["QUERY_STRING"]) as fifo:
         return fifo.read().encode()
@@ -85,8 +85,8 @@ def file(environ):
 def upgrade(environ):
     sock = environ["gunicorn.socket"]
     sock.sendall(b"HTTP/1.1 101 Switching Protocols\\r\\nConnection: upgrade\\r\\nUpgrade: echo\\r\\n\\r\\n")
-    while bytes := sock.recv(100):
-        sock.sendall(bytes)
+    while data := sock.recv(100):
+        sock.sendall(data)
     raise StopIteration
 
 
@@ -282,7 +282,7 @@ def test_a_full_worker_leaves_connections_to_its_siblings(gunicorn: Any, fifo: P
     os.mkfifo(other)
     second = Background(server, f"/slow?{other}")
     server.expect("SLOW")
-    third = Background(server, "/patched")  # nobody has a place
+    third = Background(server, "/patched")  # no worker has a place
     fifo.write_text("done")
     assert first.result() == b"done"
     assert third.result() == b"1"
@@ -367,7 +367,7 @@ def test_what_outlives_the_graceful_timeout_is_closed(gunicorn: Any, fifo: Path)
     assert "Error handling request" not in server.seen
 
 
-def test_a_quick_stop_waits_for_nobody(gunicorn: Any, fifo: Path) -> None:
+def test_a_quick_stop_does_not_wait(gunicorn: Any, fifo: Path) -> None:
     server = gunicorn()
     request = Background(server, f"/slow?{fifo}")
     server.expect("SLOW")
@@ -456,7 +456,7 @@ def test_workers_end_with_their_arbiter(gunicorn: Any) -> None:
     server.signal(signal.SIGKILL)
     server.expect("Parent changed")
     server.expect("Worker exiting")
-    server.rest()  # ends when nobody has the pipe any more
+    server.rest()  # ends when no process has the pipe any more
 
 
 def test_log_files_are_opened_again(gunicorn: Any, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_a_handler_whose_client_has_gone_is_no_error(serve: Any) -> None:
     def handler(ws: Any) -> None:
         try:
             ws.wait()
-            ws.send("anybody there?")
+            ws.send("still there?")
         finally:
             ended.send()
 

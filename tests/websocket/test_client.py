@@ -132,14 +132,14 @@ def test_a_server_that_says_nothing_is_given_up() -> None:
             connect(f"ws://127.0.0.1:{listener.getsockname()[1]}", timeout=0.05)
 
 
-def test_nobody_there_is_an_oserror() -> None:
+def test_a_server_that_is_not_there_is_an_oserror() -> None:
     with listen(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(ConnectionRefusedError):
         connect(f"ws://127.0.0.1:{port}")
 
 
-def test_who_is_killed_while_it_connects_leaves_nothing_open() -> None:
+def test_a_client_that_is_killed_while_it_connects_leaves_nothing_open() -> None:
     with listen(("127.0.0.1", 0)) as listener:
         connecting = spawn(connect, f"ws://127.0.0.1:{listener.getsockname()[1]}")
         sock, _ = listener.accept()
@@ -207,7 +207,7 @@ def test_both_directions_at_once_over_tls(serve: Any, contexts: Any) -> None:
         sending.wait()
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused(serve: Any, contexts: Any) -> None:
+def test_a_certificate_of_an_unknown_authority_is_refused(serve: Any, contexts: Any) -> None:
     running = serve(server={"ssl_context": contexts()[0]})
     with pytest.raises(ssl.SSLCertVerificationError):
         connect(running.url)
@@ -217,7 +217,7 @@ def test_over_a_socket_of_ones_own(tmp_path: Path) -> None:
     path = str(tmp_path / "socket")
     server = Server(listen(path, AF_UNIX), WebSocketWSGI(lambda ws: ws.send(ws.wait())), log_output=False)
     server.start()
-    with connect("ws://whoever/", sock=convenience.connect(path, AF_UNIX)) as ws:
+    with connect("ws://a/", sock=convenience.connect(path, AF_UNIX)) as ws:
         ws.send("x")
         assert ws.wait() == "x"
     server.stop(5)

@@ -129,7 +129,7 @@ def test_a_time_limit_of_the_socket_loses_nothing(serve: Any) -> None:
     silent.send()
 
 
-def test_who_waits_or_sends_is_let_go_when_another_closes_and_the_peer_does_nothing(serve: Any) -> None:
+def test_waiters_and_senders_are_let_go_when_another_closes_and_the_peer_does_nothing(serve: Any) -> None:
     ended = Event()
 
     def handler(ws: Any) -> None:
@@ -171,7 +171,7 @@ def test_codes_that_may_not_be_sent_are_mistakes(serve: Any, code: int) -> None:
         assert ws.wait() == "x"
 
 
-def test_pings_are_answered_while_somebody_waits(serve: Any) -> None:
+def test_pings_are_answered_while_a_thread_waits(serve: Any) -> None:
     client = serve().open()
     client.send(frame(FIN | PING, b"abc"))
     assert client.frame() == (FIN | PONG, b"abc")
@@ -200,7 +200,7 @@ def test_messages_of_many_green_threads_stay_whole(serve: Any) -> None:
             assert sorted(ws.wait() or b"" for _ in messages) == messages
 
 
-def test_messages_are_shared_among_those_who_wait(serve: Any) -> None:
+def test_messages_are_shared_among_the_threads_that_wait(serve: Any) -> None:
     client_count = 4
     with connect(serve().url) as ws:
         waiting = [spawn(ws.wait) for _ in range(client_count)]
@@ -211,7 +211,7 @@ def test_messages_are_shared_among_those_who_wait(serve: Any) -> None:
         assert sorted(thread.wait() for thread in waiting) == ["0", "1", "2", "3"]
 
 
-def test_who_is_killed_while_it_waits_takes_no_message_along(serve: Any) -> None:
+def test_a_thread_that_is_killed_while_it_waits_takes_no_message_along(serve: Any) -> None:
     with connect(serve().url) as ws:
         for _ in range(3):
             waiting = spawn(ws.wait)

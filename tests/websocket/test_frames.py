@@ -33,8 +33,8 @@ def test_fragments_are_one_message_and_pings_between_them_are_answered(serve: An
 
 def test_bytes_may_come_one_by_one(serve: Any) -> None:
     client = serve().open(DEFLATE)
-    chunk = frame(RSV1 | TEXT, deflated(b"one " * 50)[:9]) + frame(FIN, deflated(b"one " * 50)[9:])
-    for byte in chunk + frame(FIN | BINARY, b"x" * 200):
+    data = frame(RSV1 | TEXT, deflated(b"one " * 50)[:9]) + frame(FIN, deflated(b"one " * 50)[9:])
+    for byte in data + frame(FIN | BINARY, b"x" * 200):
         client.send(bytes([byte]))
     first, payload = client.frame()
     assert first == FIN | RSV1 | TEXT
@@ -96,16 +96,16 @@ def test_violations_of_the_protocol_are_answered_with_1002(serve: Any, what: str
 
 
 @pytest.mark.parametrize(
-    "chunk",
+    "data",
     [
         frame(FIN | RSV1 | PING),
         frame(FIN | RSV2 | TEXT, b"x"),
         frame(RSV1 | TEXT, deflated(b"x")) + frame(FIN | RSV1, b""),
     ],
 )
-def test_reserved_bits_that_compression_does_not_use_are_violations(serve: Any, chunk: bytes) -> None:
+def test_reserved_bits_that_compression_does_not_use_are_violations(serve: Any, data: bytes) -> None:
     client = serve().open(DEFLATE)
-    client.send(chunk)
+    client.send(data)
     assert client.closed_with == 1002
 
 
@@ -159,11 +159,11 @@ def test_short_and_long_ways_through_the_code_keep_the_order(serve: Any) -> None
     parts = frame(TEXT, b"pa") + frame(FIN | PING, b"?") + frame(FIN, b"rts")
     packed = frame(FIN | RSV1 | TEXT, deflated(b"packed"))
     expected = [b"whole", b"?", b"parts", b"whole", b"packed", b"whole", b"?", b"parts"]
-    chunk = whole + parts + whole + packed + whole + parts
-    for size in (1, 2, 3, 7, 50, len(chunk)):
+    data = whole + parts + whole + packed + whole + parts
+    for size in (1, 2, 3, 7, 50, len(data)):
         client = serve().open(DEFLATE + "; client_no_context_takeover")
-        for at in range(0, len(chunk), size):
-            client.send(chunk[at : at + size])
+        for at in range(0, len(data), size):
+            client.send(data[at : at + size])
         assert [client.frame()[1] for _ in expected] == expected
 
 

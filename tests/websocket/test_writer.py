@@ -37,7 +37,7 @@ def test_a_message_whose_sender_is_killed_midway_is_finished_by_the_next_one(ser
     assert client.frame() == (FIN | TEXT, b"next")
 
 
-def test_who_is_killed_while_others_send_has_sent_nothing(serve: Any) -> None:
+def test_a_sender_that_is_killed_while_others_send_has_sent_nothing(serve: Any) -> None:
     gone: Event = Event()
 
     def handler(ws: Any) -> None:

@@ -61,7 +61,7 @@ class Command:
             text=True,
             start_new_session=True,
         )
-        # Who waits in vain for a line fails then, and says what there was.
+        # A test that waits in vain for a line fails then, and says what there was.
         self.patience = threading.Timer(PATIENCE, self.kill)
         self.patience.daemon = True
         self.patience.start()
@@ -101,7 +101,7 @@ class Command:
         return self.ask(path).answer()
 
     def refuses(self) -> None:
-        """Wait until nobody listens any more."""
+        """Wait until no process listens any more."""
         while True:
             try:
                 self.connect().close()

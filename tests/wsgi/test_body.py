@@ -120,7 +120,7 @@ def test_100_continue_may_have_fields(serve: Any) -> None:
 
 @pytest.mark.parametrize("late", [False, True])
 def test_a_body_that_was_waited_for_and_not_read_ends_the_connection(serve: Any, late: bool) -> None:
-    """Nobody knows whether it will come. Read after the response has begun, it is not asked for any more."""
+    """It may never come. Read after the response has begun, it is not asked for any more."""
 
     def app(environ: Any, start_response: Any) -> Any:
         start_response("200 OK", [])

@@ -91,7 +91,7 @@ def test_chunks_that_are_none(serve: Any, data: bytes) -> None:
 
 
 @pytest.mark.parametrize("data", BAD_CHUNKS)
-def test_a_bad_body_that_nobody_reads_ends_the_connection(serve: Any, data: bytes) -> None:
+def test_a_bad_body_that_is_not_read_ends_the_connection(serve: Any, data: bytes) -> None:
     seen = []
 
     def app(environ: Any, start_response: Any) -> list[bytes]:

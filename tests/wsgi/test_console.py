@@ -39,7 +39,7 @@ def test_no_access_log(start: Start) -> None:
 
 
 @pytest.mark.slow
-def test_serves_on_when_nobody_reads_its_standard_output(start: Start) -> None:
+def test_serves_on_when_its_standard_output_is_not_read(start: Start) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     command = start("site1:app", stdout=writer)
@@ -52,7 +52,7 @@ def test_serves_on_when_nobody_reads_its_standard_output(start: Start) -> None:
 
 
 @pytest.mark.slow
-def test_serves_on_when_nobody_reads_its_standard_error(start: Start) -> None:
+def test_serves_on_when_its_standard_error_is_not_read(start: Start) -> None:
     command = start("site1:app", env={"QUIET": "1"}).listening()
     assert command.process.stderr is not None
     command.process.stderr.close()
@@ -166,7 +166,7 @@ def test_what_is_said_goes_past_the_stream_to_its_descriptor(
     assert capfd.readouterr().err == ""
 
 
-def test_standard_error_that_nobody_reads_is_no_reason_to_fail(
+def test_standard_error_that_is_not_read_is_no_reason_to_fail(
     pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     os.close(pipe[0])

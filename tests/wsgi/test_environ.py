@@ -117,7 +117,7 @@ def test_a_pipe_is_read(serve: Any) -> None:
     assert serve(giving(make)).connect().get().body == b"hello"
 
 
-def test_files_of_clients_who_read_slowly(serve: Any, path: Path) -> None:
+def test_files_of_clients_that_read_slowly(serve: Any, path: Path) -> None:
     """sendfile(2) fills the socket, waits, and goes on where it was."""
     client = serve(giving(lambda: path.open("rb"))).connect()
     for _ in range(8):

@@ -1,4 +1,4 @@
-"""Applications and clients as people have them."""
+"""Well-known applications and clients."""
 
 import shutil
 from pathlib import Path
@@ -55,22 +55,22 @@ def test_flask(serve: Any, tmp_path: Path) -> None:
 
     client = serve(app).connect()
     form_data = b"a=1&b=%C3%A9"
-    chunk = b"POST /form HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n"
-    assert client.ask(chunk + b"Content-Length: %d\r\n\r\n%b" % (len(form_data), form_data)).told["form"] == {
+    head = b"POST /form HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+    assert client.ask(head + b"Content-Length: %d\r\n\r\n%b" % (len(form_data), form_data)).told["form"] == {
         "a": "1",
         "b": "é",
     }
     parts = b'--x\r\nContent-Disposition: form-data; name="f"; filename="g"\r\n\r\n' + b"y" * 70000 + b"\r\n--x--\r\n"
-    chunk = b"POST /form HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=x\r\n"
-    assert client.ask(chunk + b"Content-Length: %d\r\n\r\n%b" % (len(parts), parts)).told["files"] == {"f": 70000}
-    chunk = b"POST /raw HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
-    assert client.ask(chunk).body == b"abc"
+    head = b"POST /form HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+    assert client.ask(head + b"Content-Length: %d\r\n\r\n%b" % (len(parts), parts)).told["files"] == {"f": 70000}
+    head = b"POST /raw HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+    assert client.ask(head).body == b"abc"
     assert client.get("/file").body == b"x" * 100000
     assert client.get("/stream").body == b"01234"
     assert client.get("/url/%C3%A9/x?y").body.decode() == "http://a/url/é/x?y é/x"
     assert client.get("/nothing").status == 404
     bad = serve(app).connect()
-    assert bad.ask(chunk.replace(b"3\r\n", b"x\r\n")).status == 400
+    assert bad.ask(head.replace(b"3\r\n", b"x\r\n")).status == 400
     assert bad.is_closed
 
 

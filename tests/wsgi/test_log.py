@@ -51,7 +51,7 @@ def test_forwarded_addresses_are_believed_only_when_asked(serve: Any) -> None:
         assert running.log.getvalue().splitlines()[-1] == expected
 
 
-def test_refusals_are_told_to_who_debugs(serve: Any) -> None:
+def test_refusals_are_told_to_a_log_for_debugging(serve: Any) -> None:
     running = serve(debug=True)
     running.refuses(b"GET / HTTP/1.1\r\n\r\n")
     assert "no Host" in running.log.getvalue()

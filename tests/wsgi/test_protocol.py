@@ -327,7 +327,7 @@ def test_an_unread_body_is_not_taken_for_a_request(serve: Any) -> None:
     assert seen == ["/", "/", "/next"]
 
 
-def test_a_long_body_that_nobody_reads_ends_the_connection_after_the_answer(serve: Any) -> None:
+def test_a_long_body_that_is_not_read_ends_the_connection_after_the_answer(serve: Any) -> None:
     def app(environ: Any, start_response: Any) -> list[bytes]:
         start_response("200 OK", [])
         return [b"ok"]

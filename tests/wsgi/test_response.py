@@ -322,7 +322,7 @@ def test_big_bodies(serve: Any) -> None:
             assert client.ask(GET).body == (body if given == [body] else body + body)
 
 
-def test_a_write_of_a_past_request_reaches_nobody(serve: Any) -> None:
+def test_a_write_of_a_past_request_is_not_sent(serve: Any) -> None:
     """The connection has gone on: what is written late would be part of another response."""
     kept = []
 

@@ -17,7 +17,7 @@ def test_a_signal_lets_what_is_in_flight_finish(start: Start, folder: Path, send
     command = start("--workers", "2", "site1:app").listening()
     held = command.ask("/hold")
     command.until("holding")
-    if send == "terminal":  # Ctrl-C: everybody gets it
+    if send == "terminal":  # Ctrl-C: every process gets it
         os.killpg(command.process.pid, signal.SIGINT)
     else:
         command.signal(getattr(signal, send))
