@@ -1,6 +1,4 @@
-"""Instruments: `audit()` lists what stayed blocking in spite of `monkey_patch()`, and what to do about it; `info()`
-tells what is running.
-"""
+"""Instruments: `audit()` lists what stayed blocking in spite of `monkey_patch()`, `info()` tells what is running."""
 
 import gc
 import sys
@@ -28,7 +26,9 @@ from greening.threads.adopt_local import is_adopted_class
 def info() -> dict[str, str]:
     """What is running: versions, the accelerator ("running", or why it does not), the poller, the patched flags.
 
-    The calling OS thread gets a hub, if it has none. Thread-safe.
+    The calling OS thread gets a hub, if it has none.
+
+    Thread-safety: call it in any OS thread.
     """
     return {
         "python": sys.version,
@@ -63,9 +63,13 @@ class Finding(NamedTuple):
 def audit() -> list[Finding]:
     """What `monkey_patch()` could not reach, most of it because it had been imported or made before.
 
-    Collects garbage and looks through the whole heap, which takes from milliseconds to seconds; runs no foreign code
+    Collects garbage and looks through the whole heap, which takes from milliseconds to seconds. It runs no foreign code
     but the finalisers of garbage. Local variables of running functions and what only C extensions hold are not seen.
-    Modules that are patched are left out: what they keep, they keep on purpose. Empty when nothing is patched.
+    Modules that are patched are left out: what they keep, they keep on purpose.
+
+    Returns:
+        The findings, sorted; none when nothing is patched.
+    Thread-safety: call it in any OS thread.
     """
     if not LEDGER.placed:
         return []

@@ -1,7 +1,7 @@
 """Patching by hand: `monkey_patch`, `unpatch`, and what belongs to them.
 
-Here, and only here, the patcher (which knows how) meets the catalogue (which says what). Some imports are inside
-functions: green copies are a machinery of their own that a program which simply patches does not need.
+Only here the patcher, which knows how, meets the catalogue, which says what. Some imports are inside functions: a
+program that only patches does not need the machinery of green copies.
 """
 
 import sys
@@ -34,8 +34,7 @@ def monkey_patch(**flags: object) -> None:
     Raises:
         TypeError: an unknown flag.
         PatchError: something could not be patched; what this call had done has been undone.
-
-    May be called from any OS thread.
+    Thread-safety: call it in any OS thread.
     """
     chosen = _apply.choose(CATALOGUE, flags)
     _apply.apply(CATALOGUE, chosen, LEDGER)

@@ -64,7 +64,11 @@ class Server:
         self._streams = StreamServer(listener, self._handle, ssl_context=given.ssl_context, **pool)
 
     def start(self) -> None:
-        """Accept connections, in green threads of their own. Returns at once."""
+        """Accept connections, each in a green thread of its own. Returns at once.
+
+        Raises:
+            RuntimeError: the server was stopped.
+        """
         self._streams.start()
         self.log.info(f"({os.getpid()}) wsgi starting up on {self.address}")
 

@@ -1,7 +1,7 @@
 """One worker process of `python -m greening.wsgi`: patched, with the application, serving until it is told to end.
 
 It and its supervisor hold the ends of a pair of sockets. Told to it: STOP, QUIT; told by it: READY, FAILED, CHANGED.
-When the other end is gone, the supervisor is dead, whatever killed it, and the worker finishes what it is at and ends.
+When the other end is closed, the supervisor is dead, and the worker finishes what is in flight and ends.
 """
 
 import os

@@ -2,11 +2,15 @@
 
 import io
 import os
+import struct
 from pathlib import Path
+from socket import SO_LINGER, SOL_SOCKET
 from typing import Any
 
 import pytest
 
+from greening.sync.event import Event
+from greening.testing import settle
 from greening.wsgi import response as response_module
 from greening.wsgi.environ import FileWrapper, extent, template
 
@@ -157,3 +161,29 @@ def test_every_environ_has_what_pep_3333_asks_for(serve: Any) -> None:
     assert environ["SERVER_PROTOCOL"] == "HTTP/1.1"
     assert environ["wsgi.input"] is environ["eventlet.input"]
     assert template(("h", 1), True, None)["HTTPS"] == "on"
+
+
+def test_a_device_is_not_for_sendfile() -> None:
+    with open("/dev/zero", "rb", buffering=0) as device:
+        assert extent(FileWrapper(device)) is None
+
+
+def test_a_client_that_is_gone_ends_a_file(serve: Any, path: Path) -> None:
+    entered: Event = Event()
+    gone: Event = Event()
+
+    def make() -> Any:
+        entered.send()
+        gone.wait()
+        return path.open("rb")
+
+    running = serve(giving(make), debug=True)
+    client = running.connect()
+    client.send(GET)
+    entered.wait()
+    client.sock.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+    gone.send()
+    settle()
+    assert not running.server.connections
+    assert "Traceback" not in running.log.getvalue()

@@ -339,3 +339,18 @@ def test_a_long_body_that_is_not_read_ends_the_connection_after_the_answer(serve
     answer = client.answer()
     assert (answer.status, answer.body, answer.fields["connection"]) == (200, b"ok", "close")
     assert client.is_closed
+
+
+def test_what_is_sent_on_a_connection_that_was_taken_over_is_dropped(serve: Any) -> None:
+    """The bytes on it are the application's own from then on."""
+
+    def app(environ: Any, start_response: Any) -> Any:
+        write = start_response("200 OK", [])
+        sock = environ["greening.upgrade"]()
+        write(b"dropped")
+        sock.sendall(b"mine")
+        return [b"dropped, too"]
+
+    client = serve(app).connect()
+    client.send(UPGRADE)
+    assert client.rest() == b"mine"

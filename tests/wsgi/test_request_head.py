@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from greening.wsgi import request_head as head_module
+from greening.wsgi.limits import Limits
+from greening.wsgi.request_head import read_head
 
 HOST = b"Host: a\r\n"
 GET = b"GET / HTTP/1.1\r\n"
@@ -415,3 +417,12 @@ def test_http_1_0_has_no_transfer_encoding(serve: Any) -> None:
 def test_chunked(serve: Any, value: bytes) -> None:
     data = POST + b"Transfer-Encoding:" + value + b"\r\n\r\n"
     assert serve().accepts(data + b"5\r\nhello\r\n0\r\n\r\n")["body"] == "hello"
+
+
+def test_only_so_many_hosts_are_remembered() -> None:
+    for number in range(1100):
+        host = f"host{number}"
+        head = read_head(b"GET / HTTP/1.1\r\nHost: %b\r\n\r\n" % host.encode(), Limits())
+        assert head.environ["HTTP_HOST"] == host
+        assert host in head_module._hosts
+        assert len(head_module._hosts) <= 512
