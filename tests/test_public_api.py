@@ -1,6 +1,7 @@
 """The names that users rely on exist at the top of greening, are listed, and say what they do."""
 
 import inspect
+from importlib import import_module
 
 import pytest
 
@@ -66,3 +67,13 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 def documented(value: object) -> bool:
     return bool((inspect.getdoc(value) or "").strip())
+
+
+@pytest.mark.parametrize("package", ["wsgi", "websocket", "backdoor", "testing", "tpool"])
+def test_every_name_that_a_package_lists_exists_and_is_documented(package: str) -> None:
+    module = import_module(f"greening.{package}")
+    assert documented(module)
+    assert len(module.__all__) == len(set(module.__all__))
+    texts = {name for name in module.__all__ if isinstance(getattr(module, name), str)}
+    assert [name for name in module.__all__ if name not in texts and not documented(getattr(module, name))] == []
+    assert [name for name in texts if f"`{name}`" not in (module.__doc__ or "")] == []
