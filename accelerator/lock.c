@@ -1,4 +1,4 @@
-/* Lock and RLock when no task has to wait. The twin waits (greening/sync/lock.py). */
+/* Lock and RLock when no task has to wait. To wait is left to Python (greening/sync/lock.py). */
 #include "accelerator.h"
 
 static PyTypeObject *CellType, *LockType, *RLockType;

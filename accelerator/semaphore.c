@@ -1,4 +1,4 @@
-/* Semaphores when no task has to wait. The twin waits (greening/sync/semaphore.py). */
+/* Semaphores when no task has to wait. To wait is left to Python (greening/sync/semaphore.py). */
 #include "accelerator.h"
 
 typedef struct {

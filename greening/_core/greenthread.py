@@ -205,7 +205,7 @@ def _throw_here(thread: Task, error: BaseException) -> bool:
             except ValueError:  # it is still in the inbox: make that post stale
                 thread.generation += 1
     elif thread.state == RUNNING:
-        # Suspended by a switch that is not ours (a foreign greenlet, a signal handler).
+        # Suspended by a foreign switch (a foreign greenlet, a signal handler).
         ready.appendleft(DeliveryTask(hub, thread, error))
         return True
     else:

@@ -10,7 +10,7 @@ Facts:
 - Private anonymous memory that is only read stays one shared page of zeros (mmap(2)). It costs address space alone.
 
 Decision: idents are addresses in memory that is reserved for them and never given back. The system can put no thread of
-its own there, so no pthread_t ever equals an ident of ours. A child of fork inherits the memory and goes on counting.
+its own there, so no pthread_t ever equals such an ident. A child of fork inherits the memory and goes on counting.
 
 Where the system refuses the memory (RLIMIT_AS), idents are odd numbers: unique, too, since records are aligned, but a
 crash if they reach the C library.

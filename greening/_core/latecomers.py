@@ -35,7 +35,7 @@ class Latecomers:
         self.waiting = waiting
 
     def timers_first(self, ready: Any, events: int, timers: int) -> None:
-        """`ready` ends with tasks that descriptors woke, then tasks that timers woke, so many each: swap the two."""
+        """`ready` ends with `events` tasks that descriptors woke, then `timers` tasks that timers woke: swap both."""
         ready.rotate(timers)
         due = [ready.popleft() for _ in range(timers)]
         ready.rotate(events)
