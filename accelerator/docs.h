@@ -75,8 +75,8 @@
     "\n" \
     "Have `func(*args, **kwargs)` run concurrently. It starts when the caller next lets others run.\n" \
     "\n" \
-    "Green threads start in the order of spawning. It runs in a copy of the caller's `contextvars` context. Its exception\n" \
-    "is reported, and `wait` raises it again.\n" \
+    "Green threads start in the order of spawning. `func` runs in a copy of the caller's `contextvars` context. Its\n" \
+    "exception is reported, and `wait` raises it again.\n" \
     "\n" \
     "Args:\n" \
     "    func: what to run, with the arguments that follow.\n" \

@@ -243,8 +243,8 @@ def getcurrent() -> Task:
 def spawn(func: Callable[..., T], /, *args: Any, **kwargs: Any) -> GreenThread[T]:
     """Have `func(*args, **kwargs)` run concurrently. It starts when the caller next lets others run.
 
-    Green threads start in the order of spawning. It runs in a copy of the caller's `contextvars` context. Its exception
-    is reported, and `wait` raises it again.
+    Green threads start in the order of spawning. `func` runs in a copy of the caller's `contextvars` context. Its
+    exception is reported, and `wait` raises it again.
 
     Args:
         func: what to run, with the arguments that follow.
