@@ -293,7 +293,7 @@ def spawn_after(seconds: float, func: Callable[..., T], /, *args: Any, **kwargs:
     """Like `spawn`, but the function starts later. `cancel()` prevents the start.
 
     Args:
-        seconds: relative. 0 or less: it starts as soon as the hub looks at its timers.
+        seconds: relative. 0 or less: it starts when the caller next yields, as with `spawn`.
         func: what to run, with the arguments that follow.
     Raises:
         TypeError: `func` is not callable, or `seconds` is not a real number. ValueError: it is nan.
@@ -301,7 +301,10 @@ def spawn_after(seconds: float, func: Callable[..., T], /, *args: Any, **kwargs:
     if not callable(func):
         raise TypeError(f"a callable is needed, not {func!r}")
     hub = get_hub()
-    deadline = deadline_after(hub.now(), seconds)
+    now = hub.now()
+    deadline = deadline_after(now, seconds)
+    if deadline <= now:
+        return spawn(func, *args, **kwargs)
     thread = GreenThread(hub, func, args, kwargs)
     thread._start_timer = hub.call_at(deadline, _start, thread)
     return thread
@@ -320,14 +323,10 @@ def spawn_after_local(seconds: float, func: Callable[..., T], /, *args: Any, **k
     if not callable(func):
         raise TypeError(f"a callable is needed, not {func!r}")
     creator = current()
-    hub = creator.hub
-    deadline = deadline_after(hub.now(), seconds)
-    thread = GreenThread(hub, func, args, kwargs)
-    thread._start_timer = hub.call_at(deadline, _start_local, thread, creator)
-    return thread
 
+    def unless_ended() -> T:
+        if isinstance(creator, GreenThread) and creator.dead:
+            raise GreenletExit
+        return func(*args, **kwargs)
 
-def _start_local(thread: GreenThread[Any], creator: Task) -> None:
-    _start(thread)
-    if isinstance(creator, GreenThread) and creator.dead:
-        cancel_unstarted(thread, GreenletExit())
+    return spawn_after(seconds, unless_ended)

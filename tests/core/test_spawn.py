@@ -401,6 +401,18 @@ def test_spawn_after_starts_when_the_time_has_come(fake: Fake[FakePoller]) -> No
     assert started == [start + 1, start + 2]
 
 
+@pytest.mark.parametrize("later", [spawn_after, spawn_after_local])
+@pytest.mark.parametrize("seconds", [0, -1])
+def test_without_a_delay_it_has_started_after_the_next_sleep_of_zero(later: Any, seconds: float) -> None:
+    started: list[int] = []
+    threads = [spawn(started.append, 1), later(seconds, started.append, 2), spawn(started.append, 3)]
+    assert started == []
+    sleep(0)
+    assert started == [1, 2, 3]
+    for thread in threads:
+        thread.wait()
+
+
 def test_cancel_prevents_the_start(fake: Fake[FakePoller]) -> None:
     thread = spawn_after(2, fail, AssertionError("started"))
     thread.cancel()
