@@ -6,7 +6,7 @@ keys the element is exchanged. The rest stays and is reported by the audit.
 """
 
 from collections import OrderedDict, defaultdict, deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Protocol
 
 # How deep tuples in tuples are followed.
@@ -29,10 +29,10 @@ class Place(Protocol):
 
 
 class Search(Protocol):
-    """Every place that refers to an object for which `predicate` is true, of exactly these types."""
+    """Every place that refers to an object for which `predicate` is true, of exactly these types; none in `ignore`."""
 
     def __call__(
-        self, predicate: Callable[[object], bool], kinds: Collection[type] = ()
+        self, predicate: Callable[[object], bool], kinds: Collection[type] = (), ignore: Iterable[object] = ()
     ) -> "list[Any]":  # of Place; a list is invariant
         ...
 
@@ -88,7 +88,7 @@ class Replacer:
             and not (self._may_keep is not None and self._may_keep(place.owner))
         ]
 
-    def _put(self, orders: list[tuple[Any, Any]], depth: int = 0) -> None:
+    def _put(self, orders: list[tuple[Any, Any]], depth: int = 0, ours: tuple[object, ...] = ()) -> None:
         tuples: dict[int, tuple[tuple[Any, ...], dict[int, Any]]] = {}
         for place, new in orders:
             container = place.container
@@ -104,9 +104,11 @@ class Replacer:
             key: tuple.__new__(type(container), (news.get(id(value), value) for value in tuple.__iter__(container)))
             for key, (container, news) in tuples.items()
         }
-        places = self._search(lambda thing: id(thing) in remade, {type(container) for container, _ in tuples.values()})
-        ours = {id(tuples), *map(id, tuples.values())}
-        self._put([(p, remade[id(p.value)]) for p in places if id(p.container) not in ours], depth + 1)
+        # A place refers to its container: the search would take that for ours, when only local variables have it.
+        ours = (*ours, tuples, *tuples.values(), *(place for place, _ in orders))
+        kinds = {type(container) for container, _ in tuples.values()}
+        places = self._search(lambda thing: id(thing) in remade, kinds, ours)
+        self._put([(place, remade[id(place.value)]) for place in places], depth + 1, ours)
 
 
 def _put_inside(container: Any, old: object, new: object) -> None:

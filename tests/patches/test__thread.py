@@ -2,8 +2,6 @@
 
 import pytest
 
-from greening.threads import handle
-
 
 @pytest.mark.slow
 def test_threads_of_the_lowest_level_are_green_and_their_locks_let_others_run(run_program) -> None:
@@ -40,18 +38,3 @@ tpool.execute(int)
 assert _thread._count() == before
 """
     )
-
-
-def test_a_joinable_thread_may_end_before_its_starter_goes_on(monkeypatch) -> None:
-    # A plain OS thread starts it in the hub of the main thread, which is not going to wait for the starter.
-    start = handle._start
-
-    def start_and_wait(thread) -> int:
-        ident = start(thread)
-        thread.wait(5)
-        return ident
-
-    monkeypatch.setattr(handle, "_start", start_and_wait)
-    done = handle.start_joinable_thread(lambda: None)
-    done.join(5)
-    assert done.is_done()
