@@ -102,16 +102,19 @@ def _referrers(things: list[object]) -> Iterator[object]:
 def _kept(containers: list[object], ours: Collection[int]) -> set[int]:
     """Those containers that belong, through whatever other containers, to modules that keep things on purpose."""
     holders_of: dict[int, list[object]] = {}
+    notes: set[int] = set()  # the lists in it: one that had another in it would not be freed
     frontier = containers
     for _ in range(_MAX_CLIMB):
         wanted = {id(container) for container in frontier} - holders_of.keys()
         above: list[object] = []
         for referrer in _referrers(frontier) if wanted else ():
-            if id(referrer) in ours or referrer is containers or referrer is above:
+            if id(referrer) in ours or id(referrer) in notes or referrer is containers or referrer is above:
                 continue
             for part in parts_of(referrer):
                 if id(part) in wanted:
-                    holders_of.setdefault(id(part), []).append(referrer)
+                    noted = holders_of.setdefault(id(part), [])
+                    notes.add(id(noted))
+                    noted.append(referrer)
             if type(referrer) in _ANYBODYS:
                 above.append(referrer)
         frontier = above

@@ -1,6 +1,7 @@
 """Finding who holds an object, and replacing it there."""
 
 import gc
+import weakref
 
 import pytest
 
@@ -174,3 +175,22 @@ for _ in range(3):
     assert [holder.where for holder in holders(lambda value: value is marker)] == ["__main__.marker"]
 gc.collect()
 """)
+
+
+def test_a_search_keeps_nothing_alive() -> None:
+    class Thing:
+        pass
+
+    thing = Thing()
+    alive = weakref.ref(thing)
+    places = [[(thing,)], {"x": (thing,)}]
+    enabled = gc.isenabled()
+    gc.disable()  # what was found is freed at once: a later search would find it in what waits to be freed
+    try:
+        found = holders(lambda value: type(value) is Thing, (Thing,))
+        assert len(found) == 2
+        del found, thing, places
+        assert alive() is None
+    finally:
+        if enabled:
+            gc.enable()
