@@ -10,7 +10,7 @@ from types import FrameType, FunctionType
 from typing import cast
 
 from greening.patcher.binding import anonymous, is_part, module_name, places
-from greening.patcher.introspect import is_class, is_kept, is_module, module_dict, parts_of
+from greening.patcher.introspect import instance_dict, is_class, is_kept, is_module, module_dict, parts_of
 
 
 class Paths:
@@ -76,5 +76,10 @@ def _steps(chain: list[object]) -> str:
                 break
             position += 1
             container, inner = inner, chain[position]
-        text += next((place.label for place in places(container, whole, {id(inner): inner})), "")
+        wanted = {id(inner): inner}
+        found = next(places(container, whole, wanted), None)
+        if found is None and (namespace := instance_dict(container)) is not None:
+            # The walk saw the value itself: the dictionary in between was made when an earlier path was asked for.
+            found = next(places(namespace, container, wanted), None)
+        text += "" if found is None else found.label
     return text

@@ -54,6 +54,7 @@ def test_nothing_is_patched_nothing_is_found() -> None:
     assert audit() == []
 
 
+@pytest.mark.slow
 def test_what_was_made_or_captured_before(run_program, tmp_path) -> None:
     (tmp_path / "late.py").write_text(LATE)
     run_program("""
@@ -93,6 +94,7 @@ assert audit() == []
 """)
 
 
+@pytest.mark.slow
 def test_a_program_that_patches_first_has_nothing_to_fear(run_program) -> None:
     run_program("""
 import greening
@@ -136,6 +138,7 @@ assert audit() == []
 """)
 
 
+@pytest.mark.slow
 def test_standard_input_that_a_thread_reads_already_is_named(run_program) -> None:
     run_program("""
 import os, sys, threading, time

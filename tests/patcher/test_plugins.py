@@ -1,0 +1,90 @@
+"""Patches that installed packages bring along."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from greening.errors import PatchError
+from greening.patcher.plugins import entry_points, register
+
+Install = Callable[[str], None]
+
+
+@pytest.fixture
+def install(fakes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """Installs a distribution with these entry points; no other is found."""
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+
+    def install(text: str, name: str = "plugin-1.0.dist-info") -> None:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "entry_points.txt").write_text(text)
+
+    yield install
+    sys.modules.pop("plugin_of_a_test", None)
+
+
+HOOKS = """
+class patches:
+    def query(module): module.query = "green"
+"""
+
+
+def test_a_module_that_is_imported_already_is_patched_at_once(fakes: Any, install: Install) -> None:
+    module = fakes.module("victim")
+    fakes.file("plugin_of_a_test", HOOKS)
+    install("[greening.patches]\nvictim = plugin_of_a_test:patches.query\n")
+    register(fakes.ledger)
+    assert module.query == "green"
+
+
+def test_a_plugin_is_loaded_when_its_module_is_imported(fakes: Any, install: Install) -> None:
+    fakes.file("plugin_of_a_test", HOOKS)
+    install("[greening.patches]\nvictim = plugin_of_a_test:patches.query\n")
+    register(fakes.ledger)
+    assert "plugin_of_a_test" not in sys.modules
+    assert fakes.module("victim").query == "green"
+
+
+def test_plugins_are_registered_once_and_no_more_after_unapply(fakes: Any, install: Install) -> None:
+    fakes.file("plugin_of_a_test", HOOKS)
+    install("[greening.patches]\nvictim = plugin_of_a_test:patches.query\n")
+    register(fakes.ledger)
+    register(fakes.ledger)
+    assert len(fakes.ledger.changes.steps) == 1
+    fakes.unapply()
+    assert not hasattr(fakes.module("victim"), "query")
+
+
+@pytest.mark.parametrize("value", ["plugin_of_a_test:missing", "no_such_plugin:patches", "no_such_plugin"])
+def test_a_plugin_that_cannot_be_loaded_is_a_patch_error(fakes: Any, install: Install, value: str) -> None:
+    fakes.module("victim")
+    fakes.file("plugin_of_a_test", HOOKS)
+    install(f"[greening.patches]\nvictim = {value}\n")
+    with pytest.raises(PatchError, match=f"the plugin '{value}' for 'victim' cannot be loaded"):
+        register(fakes.ledger)
+
+
+def test_only_lines_of_the_group_are_read(install: Install) -> None:
+    install(
+        "[console_scripts]\nother = a:b\n"
+        "[greening.patches]\n# comment = a:b\n; comment = a:b\nfirst = a:b [extra]\nno value\n\n second=c:d\n"
+        "[more]\nthird = e:f\n"
+    )
+    assert list(entry_points()) == [("first", "a:b"), ("second", "c:d")]
+
+
+def test_distributions_of_every_folder_are_found_once(
+    install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install("[greening.patches]\none = a:b\n", "one.dist-info")
+    install("[greening.patches]\ntwo = a:b\n", "two.egg-info")
+    install("[greening.patches]\nthree = a:b\n", "three.other")
+    (tmp_path / "empty.dist-info").mkdir()
+    monkeypatch.setattr(sys, "path", [str(tmp_path), str(tmp_path / "none"), str(tmp_path)])
+    assert sorted(name for name, _ in entry_points()) == ["one", "two"]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [""])
+    assert sorted(name for name, _ in entry_points()) == ["one", "two"]
