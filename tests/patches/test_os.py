@@ -16,6 +16,7 @@ from greening._core.current import get_hub
 from greening._core.greenthread import GreenThread, kill, spawn
 from greening._core.waiting import sleep
 from greening.patches.os import PATCH
+from greening.testing import wait_until_parked
 
 green: dict[str, Any] = dict(PATCH.replaces)
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -200,8 +201,7 @@ def test_opening_a_fifo_waits_for_the_other_end(tmp_path: Path) -> None:
     path = tmp_path / "fifo"
     os.mkfifo(path)
     opener = spawn(green["open"], path, os.O_RDONLY)
-    sleep(0.005)
-    assert opener
+    wait_until_parked(opener)
     writer = green["open"](str(path), os.O_WRONLY)
     reader = opener.wait(5)
     assert stat.S_ISFIFO(os.fstat(reader).st_mode)
@@ -216,7 +216,7 @@ def test_who_gives_up_opening_a_fifo_leaves_no_descriptor(tmp_path: Path) -> Non
     path = tmp_path / "fifo"
     os.mkfifo(path)
     opener = spawn(green["open"], path, os.O_RDONLY)
-    sleep(0.005)
+    wait_until_parked(opener)
     before = len(os.listdir("/proc/self/fd"))
     kill(opener)
     # Both ends in one, which waits for nobody: the open of the killed one may not have begun.

@@ -69,6 +69,7 @@ def test_greenlets_that_ask_who_they_are_leave_nothing_behind(run_program) -> No
         + """
 import gc
 import greenlet
+from greening.testing import settle
 
 local = threading.local()
 idents, ended = set(), []
@@ -99,7 +100,7 @@ def run(times):
     threads = [each.switch() for each in suspended]
     assert all(thread.is_alive() for thread in threads)
     del suspended[:]
-    greening.sleep(0.001)  # the hub knows the greenlet that it has switched to last
+    settle()  # the hub knows the greenlet that it has switched to last
     gc.collect()
     assert not any(thread.is_alive() for thread in threads)
 

@@ -17,6 +17,7 @@ import threading
 import time
 
 from greening import tpool
+from greening.testing import wait_until_parked
 
 
 def hold(lock, taken, seconds: float) -> None:
@@ -144,7 +145,7 @@ def order_and_ends_of_waits(context) -> None:
     for _ in range(20):
         lock.acquire()
         waiter = greening.spawn(lock.acquire)
-        greening.sleep(0.002)
+        wait_until_parked(waiter)
         waiter.kill()
         lock.release()
         assert lock.acquire(False)
@@ -152,7 +153,7 @@ def order_and_ends_of_waits(context) -> None:
     # One that has been chosen, and is killed before it runs, passes the lock on.
     lock.acquire()
     first, second = greening.spawn(lock.acquire), greening.spawn(lock.acquire)
-    greening.sleep(0.002)
+    wait_until_parked(second)
     lock.release()
     first.kill()
     assert second.wait() is True
@@ -274,7 +275,7 @@ def a_child_of_a_fork_has_no_waiters(context) -> None:
     lock = context.Lock()
     lock.acquire()
     waiter = greening.spawn(lock.acquire)
-    greening.sleep(0.002)
+    wait_until_parked(waiter)
     pid = os.fork()
     if not pid:
         lock.release()  # a permit is everybody's: the parent's waiter gets it

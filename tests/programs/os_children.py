@@ -8,6 +8,8 @@ import os
 import signal
 import time
 
+from greening.testing import wait_until_parked
+
 ticks = 0
 
 
@@ -87,7 +89,7 @@ if not pid:
     os._exit(9)
 for target in (pid, -1):
     waiter = greening.spawn(os.waitpid, target, 0)
-    time.sleep(0.005)
+    wait_until_parked(waiter)
     waiter.kill()
 os.write(writer, b"x")
 assert os.waitpid(pid, 0) == (pid, 9 << 8)

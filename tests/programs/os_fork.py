@@ -14,6 +14,8 @@ import sys
 import threading
 import time
 
+from greening.testing import wait_until_parked
+
 warnings.simplefilter("error")  # among them: "This process is multi-threaded, use of fork() may lead to deadlocks"
 
 
@@ -86,7 +88,7 @@ def half_an_import() -> None:
 
 
 others.append(greening.spawn(half_an_import))
-time.sleep(0.001)
+wait_until_parked(others[-1])
 pid = os.fork()
 if not pid:
     os._exit(0 if sys.modules["half done"] is os else 1)

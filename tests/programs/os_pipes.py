@@ -13,6 +13,8 @@ import sys
 import threading
 import time
 
+from greening.testing import settle, wait_until_parked
+
 assert early.os is os
 
 
@@ -68,9 +70,9 @@ with os.fdopen(reader, "rb") as source:
     readers = [threading.Thread(target=lambda: lines.append(source.readline())) for _ in range(2)]
     for each in readers:
         each.start()
-    time.sleep(0.001)
+        wait_until_parked(each)
     os.write(writer, b"one\n")
-    time.sleep(0.001)
+    settle()
     os.write(writer, b"two\n")
     for each in readers:
         each.join()

@@ -24,7 +24,8 @@ assert signal.getsignal(signal.SIGALRM) is handler
 assert signal.getsignal(signal.SIGUSR1) is signal.SIG_IGN
 assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 signal.setitimer(signal.ITIMER_REAL, 0.02)
-time.sleep(0.1)
+while not calls:
+    time.sleep(0.001)
 assert calls == ["late"]
 
 signal.signal(signal.SIGUSR2, print)

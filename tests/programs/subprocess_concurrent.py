@@ -13,6 +13,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from greening.testing import wait_until_parked
+
 PYTHON = sys.executable
 ticks = 0
 
@@ -104,11 +106,11 @@ raw.stdout.close()
 sleeper = subprocess.Popen(["sleep", "10"], stdout=subprocess.PIPE)
 assert sleeper.stdout
 reading = greening.spawn(sleeper.stdout.read)
-time.sleep(0.001)
+wait_until_parked(reading)
 reading.kill()
 assert sleeper.poll() is None
 reading = greening.spawn(sleeper.stdout.read)
-time.sleep(0.001)
+wait_until_parked(reading)
 sleeper.kill()
 assert reading.wait() == b""
 assert sleeper.wait() == -signal.SIGKILL

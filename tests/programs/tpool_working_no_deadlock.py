@@ -1,7 +1,8 @@
 """A native thread at work may still wake us, also when nobody waits for what it does."""
 
-from greening import Event, GreenletExit, sleep, spawn
+from greening import Event, GreenletExit, spawn
 from greening._originals import time_sleep
+from greening.testing import wait_until_parked
 from greening.threads.native import execute
 
 done = Event()
@@ -20,6 +21,6 @@ def wait_in_vain() -> None:
 
 
 waiter = spawn(wait_in_vain)
-sleep(0.01)
+wait_until_parked(waiter)
 waiter.kill()
 print(done.wait())
