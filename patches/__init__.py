@@ -1,6 +1,6 @@
 """What is patched, in order: one line per module of the stdlib, each with a file of its own beside this one.
 
-The flags are eventlet's. A module that nobody has imported is patched when somebody does.
+The flags are eventlet's. A module that is not imported yet is patched when it is.
 """
 
 from greening.patcher.spec import Entry

@@ -1,7 +1,7 @@
 """_interpreters (3.13 and later): code that runs in another interpreter of the process.
 
-What blocks here: `exec`, `call`, `run_func` and `run_string` run that code in the calling OS thread, which is that of
-all its green threads; and what runs there is not patched, so that it really blocks.
+What blocks here: `exec`, `call`, `run_func` and `run_string` run that code in the calling OS thread, and so hold up all
+its green threads. The code is not patched: it really blocks.
 What we replace: those. The code runs in a native thread, and the caller parks. `concurrent.interpreters` and
 `InterpreterPoolExecutor` (3.14 and later) are made of them.
 What stays: making and destroying interpreters, which does not wait.
@@ -26,7 +26,7 @@ _pool = NativePool(1000)
 
 
 def _under_name(name: str, real: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """What runs there may ask for its thread's name, and so may the administrator (3.14 and later)."""
+    """Run it under the thread's name, for which the code and tools like top(1) may ask (3.14 and later)."""
     before = REAL["_get_name"]()
     REAL["set_name"](name)
     try:

@@ -18,7 +18,7 @@ from greening.threads.semlock import SemLock, adopt
 
 
 def _block(real: Any, seconds: float | None) -> bool:
-    # Here and not in the engine's rooms: a handler that interrupts those is put off until they have done.
+    # Here and not in the engine's rooms: a signal handler that interrupts those is put off until they have done.
     return bool(real.acquire(True, seconds))
 
 
@@ -37,7 +37,7 @@ def _after(undo: Undo) -> None:
 
 
 def _may_go_back(green: SemLock) -> bool:
-    return not green._count()  # the real one does not know who has it
+    return not green._count()  # the real one does not know which thread has it
 
 
 PATCH = Patch(

@@ -1,4 +1,4 @@
-"""`_thread`: locks, thread identity, the starting of threads. Everything that has to do with threads stands on it.
+"""`_thread`: locks, thread identity, the starting of threads. All other thread modules are built on it.
 
 Names are replaced where this Python version has them. `get_native_id`, `exit`, `error`, `stack_size` (of OS threads),
 `_excepthook` and the rest stay: they are right for green threads as well. What differs between versions:
@@ -88,7 +88,7 @@ def interrupt_main(signum: int = _signal.SIGINT, /) -> None:
     hub = get_hub() if native_ident() == identity.main_os_thread() else None
     in_green_thread = hub is not None and current() is not hub.main
     if in_green_thread and signum == _signal.SIGINT and getsignal(signum) is _signal.default_int_handler:
-        # It would be raised where we are. Other handlers: see patches/signal.
+        # The C function would raise it in this green thread. Other handlers: see patches/signal.
         hub.raise_in_main(KeyboardInterrupt())  # type: ignore[union-attr]  # not None, see above
     else:
         native_interrupt_main(signum)  # type: ignore[arg-type]  # any number, for the error
@@ -98,7 +98,7 @@ def interrupt_main(signum: int = _signal.SIGINT, /) -> None:
 
 
 def set_name(name: str) -> None:
-    """Name the thread for the system. A green thread, which the system does not know, keeps its name to itself."""
+    """Name the thread for the system. The system does not know a green thread: its name stays in the process."""
     task = current()
     if isinstance(task, handle.StartedThread):
         if not isinstance(name, str):
@@ -125,9 +125,9 @@ def _shutdown() -> None:
 
 
 def _adopt_import_locks(undo: Undo) -> None:
-    """Imports that are under way go on under green locks; others are waiting for them, or soon will be.
+    """Imports that are under way go on under green locks: other tasks wait for them, or soon will.
 
-    The owner of a module's lock is noted by its ident, which is the same before and after.
+    The owner of a module's lock is noted by its ident, which patching does not change.
     """
     for reference in list(vars(_bootstrap)["_module_locks"].values()):
         module_lock = reference()
@@ -163,7 +163,7 @@ _GREEN: dict[str, object] = {
 }
 for _green in _GREEN.values():
     if not isinstance(_green, type):
-        _green.__module__ = "_thread"  # `threading.__all__` and whoever else asks where a name is from
+        _green.__module__ = "_thread"  # `threading.__all__`, for one, goes by it
 
 PATCH = Patch(
     target="_thread",

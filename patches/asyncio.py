@@ -1,17 +1,20 @@
 """asyncio: loops live beside green threads, each in its own, and beside each other.
 
 What blocks here: the selector, which is cooperative by the patches of `select` and `selectors`; nothing else.
-What we replace: the debug mode's question "is this the loop's thread?", whose answer was "no" in greenlets that a
-coroutine has started (SQLAlchemy's bridge), since they are threads of their own to `threading`. And `run_forever`: a
-kill, or a Timeout from around the loop, which hits a task that blocks in a green call and is not caught there, ends the
-loop, as KeyboardInterrupt does; asyncio would keep it as that task's result, and the green thread could not be killed.
-What we add: a loop that always has something to do, and so never waits, lets green threads run all the same. And while
-the greenlet that runs a loop is parked, the OS thread's slots for "the running loop" and "the current task", the hooks
-for asynchronous generators and the depth of origin tracking (debug mode) are empty, so that another green thread can
-run a loop of its own, and code that asks "am I in a coroutine?" gets the right answer.
+What we replace:
+- The debug mode's question "is this the loop's thread?". Its answer was "no" in greenlets that a coroutine has started
+  (SQLAlchemy's bridge), since they are threads of their own to `threading`.
+- `run_forever`. A kill, or a Timeout from around the loop, may hit a task that blocks in a green call. If the task does
+  not catch it, it ends the loop, as KeyboardInterrupt does. asyncio would keep it as that task's result, and the green
+  thread could not be killed.
+What we add:
+- A loop that always has something to do, and so never waits, lets green threads run all the same.
+- While the greenlet that runs a loop is parked, the OS thread's slots for "the running loop" and "the current task",
+  the hooks for asynchronous generators and the depth of origin tracking (debug mode) are empty. So another green thread
+  can run a loop of its own, and code that asks "am I in a coroutine?" gets the right answer.
 
 Sources: asyncio.events._set_running_loop and asyncio.tasks._enter_task, _leave_task (3.12: _swap_current_task), which
-asyncio documents for those who implement loops and tasks; sys.set_asyncgen_hooks and
+asyncio documents for implementors of loops and tasks; sys.set_asyncgen_hooks and
 sys.set_coroutine_origin_tracking_depth.
 """
 
@@ -41,7 +44,7 @@ State = tuple[Any, Any, Any, int]
 
 
 def _leave_and_enter(loop: Any, task: Any) -> Any:
-    """Make `task`, or nobody, the current task of the running loop; return who was it. One of the two is None."""
+    """Make `task` (None: no task) the current task of the running loop; return the one before. One of them is None."""
     before = tasks.current_task(loop)
     if before is not None:
         tasks._leave_task(loop, before)
@@ -57,7 +60,7 @@ _swap_task = getattr(tasks, "_swap_current_task", _leave_and_enter)
 def _save(loop: Any) -> State:
     if GUESTS and (guest := GUESTS.get(loop)) is not None:
         guest.awake()
-    # Asked first: with nobody to take out, 3.12's own raises KeyError (in its first releases).
+    # Asked first: without a current task, 3.12's own raises KeyError (in its first releases).
     task = _swap_task(loop, None) if tasks.current_task(loop) is not None else None
     hooks = _get_hooks()
     if hooks[0] is not None or hooks[1] is not None:
@@ -85,7 +88,12 @@ def _restore(state: State) -> None:
 
 
 class _Run:
-    """One `run_forever`. began: in seconds of the hubs' clock. fatal: what it is to raise when the loop has stopped."""
+    """One `run_forever`.
+
+    Attributes:
+        began: seconds of the hubs' clock.
+        fatal: raised when the loop has stopped, or None.
+    """
 
     __slots__ = ("began", "fatal")
 
@@ -106,7 +114,7 @@ _runs: dict[Any, _Run] = {}
 
 
 def _watch(loop: Any, task: Any, error: BaseException) -> None:
-    """`error` is about to be raised in a blocking call of `task`: end the loop, too, if the task ends with it."""
+    """Before `error` is raised in a blocking call of `task`: have the loop end, too, if the task ends with it."""
     run = _runs.get(loop)
     if run is None or not run.is_meant(error):
         return
@@ -119,7 +127,7 @@ def _watch(loop: Any, task: Any, error: BaseException) -> None:
     task.add_done_callback(ended)
 
 
-# Who wants the slots looked after: the patch, until it is taken back, and greening.aio, from its first use on.
+# The parts that want the slots looked after: the patch, until it is taken back; greening.aio, from its first use on.
 _users: set[str] = set()
 
 
@@ -141,7 +149,7 @@ def _uninstall() -> None:
 
 
 def ending(real_run: Callable[[Any], None]) -> Callable[[Any], None]:
-    """A loop class's `run_forever` that raises what one of its tasks ended with, if that was meant for all of it."""
+    """A `run_forever` that raises what one of its tasks ended with, if that was meant for the whole loop."""
 
     @wraps(real_run)
     def run_forever(self: Any) -> None:

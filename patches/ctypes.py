@@ -39,7 +39,7 @@ class _SetAsyncExc:
         if thread is None:
             return self._real(ident, error)
         what = _value_of(error)
-        if what is None:  # takes back what has not been raised yet; here it has
+        if what is None:  # it takes back an exception that is not raised yet; here it is already
             return 1
         exception = normalize_exception((what,))
         if number == get_ident():

@@ -130,7 +130,7 @@ def fcntl(_: Any, fd: Any, cmd: int, arg: Any = 0, /) -> Any:
 
 
 def _number(fd: Any) -> int | None:
-    """The number of a descriptor; None: it is none, and the real call knows why."""
+    """The number of a descriptor; None: it is none, and the real call says why."""
     if type(fd) is int:
         return fd
     fileno = getattr(fd, "fileno", None)
@@ -139,7 +139,7 @@ def _number(fd: Any) -> int | None:
 
 
 def _type_of(operation: object) -> int | None:
-    """The type of lock that an operation of `flock` asks for; None: it asks for none, and the real call knows why."""
+    """The type of lock that an operation of `flock` asks for; None: it asks for none, and the real call says why."""
     try:
         return TYPES.get(index(operation) & ~_NB)  # type: ignore[arg-type]  # that is the question
     except TypeError:

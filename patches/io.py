@@ -2,9 +2,9 @@
 
 What blocks here: opening a FIFO, until the other end is opened, too; reads and writes of pipes, FIFOs, sockets and
 terminals, by descriptor or by path; `input` and the interpreter's prompt.
-Fact: only stat(2) tells a FIFO from a file, and costs about a quarter of what opening a file costs.
-Decision: it is asked where other green threads would stand still, and nowhere else. What has been opened is asked
-whether it can be sought (see fileclass).
+Fact: only stat(2) tells a FIFO from a file, and it costs about a quarter of what opening a file costs.
+Decision: stat(2) is called only where other green threads would be held up. An opened file is asked whether it is
+seekable (see fileclass).
 What stays: files on disk, and `open_code`.
 """
 

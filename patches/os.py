@@ -1,8 +1,8 @@
 """os: reads and writes of descriptors, waits for children, closing.
 
 What blocks here: read(2) and write(2) of pipes, terminals, sockets and eventfds; the wait(2) family; sendfile(2) and
-splice(2); opening a FIFO; lockf(3); system(3). What we replace: those, and what ends a descriptor, which must wake
-whoever waits for it.
+splice(2); opening a FIFO; lockf(3); system(3).
+What we replace: those, and the calls that close a descriptor, which must wake the tasks that wait for it.
 What stays: everything about files on disk; `fork` and `posix_spawn` (in the child of a fork the engine starts afresh
 by itself); `popen` and `spawn*`, which are made of the above.
 """
@@ -95,10 +95,10 @@ def _make_close() -> Callable[[Any, int], None]:
     real, going_down = _real_close, sys.is_finalizing
 
     def close(_: Any, fd: int) -> None:
-        """Close a file descriptor. Whoever waits for it gets OSError (EBADF)."""
+        """Close a file descriptor. A task that waits for it gets OSError (EBADF)."""
         if not going_down() and type(fd) is int:
             if _is_engines(fd):
-                # Nobody was given this number: somebody sweeps. To him it is not open.
+                # The program was never given this number: it closes a whole range. For it the number is not open.
                 raise OSError(errno.EBADF, strerror(errno.EBADF))
             forget_fd(fd)
         real(fd)

@@ -1,8 +1,8 @@
 """`queue`: a green SimpleQueue. `Queue`, `LifoQueue` and `PriorityQueue` are the stdlib's, on locks of `threading`.
 
 Law of `SimpleQueue`: `put` may be called at any moment in any thread, also by a finaliser or a signal handler that
-interrupts another call of the same queue. So nothing here is a step of several that must not be interrupted: a
-consumer first says that it waits and then looks again, and whoever puts an item looks for waiters afterwards.
+interrupts another call of the same queue. So no method relies on running uninterrupted: a consumer first says that it
+waits and then looks again; `put` first adds its item and then looks for waiters.
 """
 
 import queue
@@ -127,7 +127,7 @@ def _seconds(timeout: float) -> float:
 
 
 class _AdoptedQueue(SimpleQueue):
-    """In the place of a real SimpleQueue that exists already, and that native threads may wait at: it has the items."""
+    """In the place of a real SimpleQueue, which keeps the items: native threads may wait for them."""
 
     __slots__ = ("_real",)
     __module__ = "_queue"
@@ -146,7 +146,7 @@ class _AdoptedQueue(SimpleQueue):
         self._real.put(item)
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
-        """See `SimpleQueue.get`. The real queue tells no hub when something comes: this looks again and again."""
+        """See `SimpleQueue.get`. The real queue tells no hub when an item comes: this polls it."""
         seconds = _seconds(timeout) if block and timeout is not None else None
         look = Backoff(seconds)
         while True:

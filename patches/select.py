@@ -49,7 +49,7 @@ def _green_for(real: Any) -> Any:
     return _ADOPT[type(real)](real)
 
 
-# Nobody has made such an object who has none of these, and looking for one takes as long as all the rest.
+# A program without any of these has made no such object, and looking for one takes as long as all the rest.
 _USERS = ("socket", "selectors", "threading")
 
 
@@ -57,7 +57,7 @@ def _after(undo: Undo) -> None:
     if sys.modules.keys().isdisjoint(_USERS):
         return
     exchange = Replacer(holders, _green_for, (polls.Poll, polls.Epoll), _is_selector)
-    undo.add(partial(exchange.back, _always))  # the real one knows whatever has been registered since
+    undo.add(partial(exchange.back, _always))  # the real one has what was registered since
     exchange.run(tuple(_ADOPT))
 
 

@@ -1,9 +1,9 @@
 """selectors: the `select` of every selector class, on the class itself.
 
 What blocks here: `select.select`, `poll.poll`, `epoll.poll`, which the classes captured when the module was imported.
-What we replace: `select` (and `close` of EpollSelector, which must wake who waits). The real poll and epoll objects
-stay inside, so that registering costs what it did, and selectors that were made before the patch - an event loop's,
-say - are cooperative, too.
+What we replace: `select` (and `close` of EpollSelector, which must wake its waiters). The real poll and epoll objects
+stay inside. So registering costs what it did, and selectors that were made before the patch - an event loop's, say -
+are cooperative, too.
 What stays: the classes, `DefaultSelector`, the rules of keys and maps.
 """
 
@@ -72,7 +72,7 @@ def _bind(module: ModuleType) -> Patch:
         close = module.EpollSelector.close
 
         def _epoll_close(self: Any) -> None:
-            """Close the selector. Whoever is in `select` gets the ValueError of a closed one."""
+            """Close the selector. A task that waits in `select` gets the ValueError of a closed one."""
             real = self._selector
             if not real.closed:
                 forget_fd(real.fileno())

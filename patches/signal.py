@@ -3,7 +3,7 @@
 Facts:
 - CPython runs a handler in the main OS thread between two instructions of whatever runs there: the main greenlet, a
   green thread, the hub, or the engine in the middle of something.
-- The hub may not block. Between EAGAIN and the park that follows nobody else may run, or an edge is lost.
+- The hub may not block. Between EAGAIN and the park that follows no other task may run, or an edge is lost.
 - Handlers belong to the main thread: they see its ident, and what they raise is raised there.
 
 Decisions: a handler runs
@@ -12,9 +12,9 @@ Decisions: a handler runs
   ends; then the interrupted one goes on;
 - in a green thread of its own as soon as the hub can start it, when it interrupts the hub or the engine.
 That green thread has the main thread's identity, and what it raises is raised in the main greenlet.
-`default_int_handler` is a handler like any other: Ctrl-C belongs to the main greenlet, as it does to the main thread,
-and not to whichever green thread happens to run, where `threading` would take it for that thread's own failure. The
-main greenlet runs next, however busy the interrupted thread is.
+`default_int_handler` is a handler like any other: Ctrl-C belongs to the main greenlet, as it does to the main thread.
+It does not belong to the green thread that happens to run, where `threading` would take it for that thread's own
+failure. The main greenlet runs next, however busy the interrupted thread is.
 
 A mask that a green thread sets for itself does not make the others deaf: see threads/sigmask.
 
@@ -56,9 +56,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 # The stdlib's own functions: they make enumerations of numbers, differently in each version.
 _set_handler = _stdlib.signal
 _get_handler = _stdlib.getsignal
+_set_wakeup_fd = _stdlib.set_wakeup_fd
 # Seconds from which on `sigtimedwait` raises OverflowError: 2**63 nanoseconds.
 _TOO_LONG = 9223372036.0
-_set_wakeup_fd = _stdlib.set_wakeup_fd
 
 
 def _of_stdlib(func: F) -> F:
@@ -88,7 +88,7 @@ class _Handler:
         if task is hub.task or (task is not None and task.state != RUNNING) or is_uninterruptible(frame):
             main = hub.main.greenlet
             if task is hub.task and main is not None:
-                frame = main.gr_frame  # where the main thread is: nobody wants to see the hub
+                frame = main.gr_frame  # where the main thread is: the hub is of no interest
             thread = _HandlerThread(hub, self.handler, (signum, frame), {})
             hub.post(lambda: hub.ready.appendleft(thread))
         elif isinstance(task, GreenThread) and task is not hub.main:
@@ -179,7 +179,7 @@ def getsignal(signalnum: int) -> Any:
 
 
 def _wrap_existing(undo: Undo) -> None:
-    # Only the main OS thread may set handlers. Patched from elsewhere, those that exist stay as they are: they may
+    # Only the main OS thread may set handlers. When another one patches, existing handlers stay as they are: they may
     # not block.
     undo.add(_unwrap_all)
     _set_each(lambda handler: _Handler(handler) if _needs_wrapping(handler) else handler)
@@ -225,7 +225,7 @@ def pthread_kill(thread_id: int, signalnum: int, /) -> None:
 
 
 def _os_thread_of(ident: int) -> int:
-    """The OS thread of a green thread, which the system knows nothing of. ProcessLookupError: it has ended."""
+    """The OS thread of a green thread, which the system does not know. ProcessLookupError: it has ended."""
     for hub in tuple(hubs):
         for task in (hub.main, *hub.tasks(), *tuple(hub.ready)):
             if task.known_ident == ident:

@@ -1,7 +1,7 @@
 """socket: every blocking method of `socket.socket`, and the look-up functions.
 
 What blocks here: reads, writes, `accept`, `connect` (socket(7)), and the resolver (getaddrinfo(3), getnameinfo(3)).
-What we replace: those methods, on the class itself, so that its identity, its sub-classes and the sockets that exist
+What we replace: those methods, on the class itself, so that its identity, its subclasses and the sockets that exist
 already stay what they are; the look-ups, which go to native threads; the default timeout, which the C level must not
 know.
 What we replace for the files of `makefile`: the Buffered classes in the `io` that this module sees, so that several

@@ -39,15 +39,14 @@ def _wait_of(module: ModuleType) -> Callable[[Any, float | None], Any]:
         in_time = True
         fairness_tick()
         while self.returncode is None:
-            # The lock may be a real one, and its owner a green thread that lets others run in waitpid: it is not waited
-            # for.
+            # Not waited for: the lock may be a real one, and its owner a green thread that parks in waitpid.
             if not self._waitpid_lock.acquire(False):
                 if not hubless():
                     yield_now()
                 continue
             try:
                 if self.returncode is not None:
-                    break  # somebody else was quicker
+                    break  # another task was quicker
                 pid, status = self._try_wait(_WNOHANG)
                 if pid == self.pid:
                     self._handle_exitstatus(status)

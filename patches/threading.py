@@ -148,7 +148,7 @@ def _start_joinable_thread(
 
 
 def _excepthook_maker(module: ModuleType) -> Callable[[], object]:
-    """`_make_invoke_excepthook` of this copy of `threading`: being killed is no error that anybody must hear of."""
+    """`_make_invoke_excepthook` of this copy of `threading`: the hook is not called for a thread that was killed."""
     make: Callable[[], Callable[[object], object]] = module._make_invoke_excepthook
 
     def _make_invoke_excepthook() -> object:
@@ -166,7 +166,7 @@ def _invoke_unless_killed(invoke: Callable[[object], object], thread: object) ->
 
 
 def _as_method(func: F, name: str) -> F:
-    """Name it as the method of `threading` that it is: a class is whose its functions are."""
+    """Name it as the method of `threading` that it is: a class is known by the module of its functions."""
     func.__module__ = "threading"
     func.__qualname__ = name
     func.__name__ = name.rpartition(".")[2]
@@ -229,8 +229,8 @@ def _init_dummy(self: Any, task: Task, threads: Any) -> None:
         task.at_end = partial(_forget_dummy, threads, self._ident, end)
 
 
-# Before 3.12.2, `threading` keeps dummies for ever, alive, and who looks for one may do so after its thread ended. Here
-# the last one is kept.
+# Before 3.12.2, `threading` keeps dummies for ever, alive, and a program may look for one after its thread has ended.
+# Here the last one is kept.
 _kept_dummies: list[int] = []
 
 
@@ -250,7 +250,7 @@ _HANDLE_NAMES = ("_handle", "_os_thread_handle")
 
 
 def _green_for(real: Any) -> Any:
-    """The green one for a real lock or local. It knows the real one, unless nobody else can be using that."""
+    """The green one for a real lock or local. It keeps the real one, unless no other code can be using that."""
     if type(real) is real_local:
         return adopt_local(green._AdoptedLocal, real)
     if type(real) is RealLock:
@@ -261,7 +261,7 @@ def _green_for(real: Any) -> Any:
 
 
 def _may_go_back(made: Any) -> bool:
-    # What an adopted one knows, the real one knows as well; except which of its OS thread's green threads has an RLock.
+    # The real one knows all that an adopted one knows, except which green thread of its OS thread owns an RLock.
     return not isinstance(made, locks.RLock) or not made.in_use()
 
 
@@ -276,7 +276,7 @@ def _adopt_classes(undo: Undo) -> None:
 
 
 def _adopt_handles(undo: Undo) -> None:
-    """Threads that run already can be joined without blocking the hub; those that were only made will be green."""
+    """Threads that run already can be joined without blocking the hub. Those that are not started yet will be green."""
     for thread in {*threading.enumerate(), *threading._dangling}:  # type: ignore[attr-defined]  # not in typeshed
         for name in _HANDLE_NAMES:
             real = vars(thread).get(name)
@@ -292,7 +292,7 @@ def _return_handle(thread: threading.Thread, name: str, real: object, new: Handl
 
 
 def _return_names(names: Collection[str]) -> None:
-    """Where `threading` was imported green, these names were never anything else."""
+    """Give back the names that `threading` has had green since its import."""
     for name, source in _NAMES.items():
         if name in names and getattr(threading, name, None) is _REPLACES.get(name, _native):
             setattr(threading, name, green.REAL[source])

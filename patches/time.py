@@ -22,7 +22,7 @@ _home = ModuleSelf("time")
 
 @_home.builtin
 def sleep(_: Any, seconds: float, /) -> None:
-    """Let others run for at least `seconds`. 0: let everybody who is runnable now run once.
+    """Let others run for at least `seconds`. 0: let every task that is runnable now run once.
 
     Raises:
         TypeError, ValueError, OverflowError: as the real one.

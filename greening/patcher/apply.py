@@ -1,13 +1,13 @@
 """`apply`: the single writer. It switches flags on, all or nothing; `unapply` takes everything back.
 
-Two steps, because importing takes import locks and those must never be waited for while our lock is held:
+Two steps, because importing takes import locks, and no task may wait for those while it holds our lock:
 
 1. Load, without the lock: the patch files of every wanted target that is imported. They import more of the stdlib, so
    this goes on until nothing new turns up.
-2. Place, with the lock: names, methods, removals and `after` of each patch in the order of the catalogue; then names
-   that other modules had captured before (`rebind`, `bound`).
+2. Place, with the lock: names, methods, removals and `after` of each patch in the order of the catalogue. Then names
+   and bound methods that were captured before (`rebind`, `stale_methods`).
 
-Targets that nobody has imported yet are patched when somebody does (`deferred`).
+Targets that are not imported yet are patched when they are (`deferred`).
 """
 
 import importlib
@@ -31,7 +31,8 @@ Recorder = Callable[[str, str, object, object], None]
 def choose(catalogue: Sequence[Entry], switches: Mapping[str, object]) -> frozenset[str]:
     """The flags that `monkey_patch(**switches)` means.
 
-    No True among them: everything except what is False. Any True: only those. `all` decides about the ones not named.
+    Without any True: everything except what is False. With a True: only those. `all` decides about flags that are not
+    named.
 
     Raises:
         TypeError: a flag that the catalogue does not know; the message has the known ones.
@@ -153,7 +154,7 @@ def place(patch: Patch, module: ModuleType, changes: Changes, record: Recorder) 
 
 
 def class_of(module: ModuleType, dotted: str) -> type:
-    """The class that a key of `Patch.methods` names, whatever stands in front of it.
+    """The class that a key of `Patch.methods` names, even if a wrapper has its name.
 
     Raises:
         PatchError: there is none.
@@ -200,7 +201,7 @@ def _modules(names: Iterable[str]) -> list[ModuleType]:
 
 
 def _place_imported(ledger: Ledger, entry: Entry, module: ModuleType) -> None:
-    """The hook of a target that is being imported: its code has just run."""
+    """Patch a target that is being imported: its code has just run."""
     with nothing_in_front([module, *_modules([*ledger.wanted])]):
         patch = load_patch(entry)
     changes = Changes()

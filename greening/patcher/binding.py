@@ -1,6 +1,6 @@
 """One place that refers to an object: what it is called, and how something else is put there.
 
-No foreign code runs: neither attribute access nor `repr` nor `==` (see `look`).
+No foreign code runs: neither attribute access nor `repr` nor `==` (see `introspect`).
 """
 
 import gc
@@ -32,7 +32,7 @@ from greening.patcher.introspect import (
 Write = Callable[[Any, Any, Any], object]
 Objects = dict[int, object]
 
-# What a class consists of refers to the class; that is no place where somebody keeps it.
+# The parts of a class refer to the class. They are no places where the program keeps it.
 _PARTS_OF_CLASSES = frozenset(
     {
         ClassMethodDescriptorType,
@@ -80,12 +80,12 @@ class Binding:
 
     @property
     def where(self) -> str:
-        """A path for people, from a module where one is found: "logging.root.handlers[0].lock". Slow: it searches."""
+        """A path for people, if possible from a module: "logging.root.handlers[0].lock". Slow: it searches."""
         return self.path_of(self.owner) + self.label
 
     @property
     def replaceable(self) -> bool:
-        """False for tuples, sets, partial objects and whatever else cannot be written to."""
+        """False for tuples, sets, partial objects and all else that cannot be written to."""
         return self._write is not None
 
     def replace(self, new: object) -> bool:
@@ -176,9 +176,8 @@ def _places_in_instance(container: object, wanted: Objects) -> Iterator[Binding]
     for name, slot, value in slots_of(container):
         if id(value) in direct:
             del direct[id(value)]
-            if not is_kept(
-                module_of(slot.__objclass__)
-            ):  # a green lock may pass for `_thread.lock`: what is in it stays
+            # A green lock may pass for `_thread.lock`: what is in it stays.
+            if not is_kept(module_of(slot.__objclass__)):
                 yield Binding(value, container, container, f".{name}", _set_slot, slot)
     if not direct:
         return

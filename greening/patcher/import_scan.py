@@ -1,7 +1,7 @@
 """What a module imports, found out without importing it.
 
 The code objects of a module say which names it imports (also inside functions) and which attributes it uses. That is
-enough to tell whether a module, or anything it imports in turn, would meet a module that has to be green.
+enough to tell whether a module, or anything that it imports in turn, uses a module that has to be green.
 Not seen: imports by computed names (`importlib.import_module(x)`), and what a module does to its `__path__`.
 """
 
@@ -22,7 +22,7 @@ class Facts(NamedTuple):
     """What the code of a module says.
 
     Attributes:
-        imports: absolute names; of `from a import b` both "a" and "a.b", for nobody knows which of them b is.
+        imports: absolute names; of `from a import b` both "a" and "a.b": b may be a name in a, or a module.
         names: every global, attribute and imported name that is used anywhere in it; "*" when it imports a star.
     """
 

@@ -1,7 +1,7 @@
 """Looking at foreign objects without running any of their code.
 
 `vars(x)`, `x.__dict__`, `isinstance(x, C)` and `getattr(x, name)` may all end in a property, a `__getattr__` or a
-`__class__` of somebody's proxy, and those open files, take locks and connect to servers. What is here goes through the
+`__class__` of a proxy, and those open files, take locks and connect to servers. The functions here go through the
 descriptors of the built-in types themselves.
 """
 
@@ -42,8 +42,8 @@ def module_dict(module: object) -> Namespace:
 def parts_of(thing: object) -> list[object]:
     """What an object refers to; of a module its dictionary only, not what the C code behind it keeps to itself.
 
-    gc.get_referents() hands out even that, and on CPython 3.12 `_asyncio` keeps iterators there that have been freed:
-    they are freed again when the answer goes, and the next garbage collection does not end.
+    gc.get_referents() returns even that. On CPython 3.12 `_asyncio` keeps iterators there that have been freed. They
+    are freed again with the answer, and the next garbage collection does not end.
     """
     return [module_dict(thing)] if type(thing) is ModuleType else gc.get_referents(thing)
 
@@ -61,7 +61,7 @@ def class_mro(owner: type) -> tuple[type, ...]:
 
 
 def instance_dict(value: object) -> Namespace | None:
-    """An object's dictionary, None where it has none. Makes the dictionary where the interpreter had spared it."""
+    """An object's dictionary, None where it has none. Makes a dictionary that the interpreter had not made yet."""
     if is_module(value):
         return module_dict(value)
     for owner in class_mro(type(value)):
@@ -89,8 +89,8 @@ def is_kept(name: object) -> bool:
 
 
 def is_made_by_keeper(owner: object) -> bool:
-    """True for a class of a module that keeps things on purpose, even if it passes for a class of another (as a green
-    lock passes for `_thread.lock`): its functions say where they are from."""
+    """True for a class of a module that keeps things on purpose, even if it passes for another's (as a green lock
+    passes for `_thread.lock`): its functions say where they are from."""
     namespace = class_dict(owner)
     return is_kept(namespace.get("__module__")) or any(
         type(value) is FunctionType and is_kept(value.__module__) for value in list(namespace.values())

@@ -1,15 +1,15 @@
 """Worlds of private module copies: green ones for green imports, untouched ones for `original()`.
 
-A world is a second meaning of `import`. A copy is the module's own code, executed again in a new module whose
-`__import__` asks the world first; so late imports inside functions are answered right too, for as long as the copy
-lives. `sys.modules` is only touched while a copy's code runs (`standin`). What `import x` means in a world:
+A world is a second meaning of `import`. A copy is the module's own code, executed again in a new module. The copy's
+`__import__` asks the world first, so late imports inside functions are answered right too, for as long as the copy
+lives. `sys.modules` is only touched while a copy's code runs (see `sys_modules`). What `import x` means in a world:
 
 1. A module of the catalogue: a copy with its patch (a green world) or without (a pristine one). C modules, and `os`
    because of its environment, are copied name by name, the others by execution.
 2. A module of the stdlib that does blocking I/O through those (COPIED): a copy. All others are shared with the process:
    there is one `logging`, one `enum`, one `email`.
-3. Anybody else's module: in a green world a copy if anything it imports is a copy (see `closure`), decided by whole
-   packages, so that a package is never half of each. C extensions are always shared.
+3. A third-party module: in a green world a copy if anything it imports is a copy (see `import_scan`). This is decided
+   for whole packages, so that a package is never half of each. C extensions are always shared.
 4. A module that is asked for by name (`import_copy`): a copy, together with its package.
 
 Exceptions and enumerations of stdlib copies are the originals, so that `except queue.Full` and `AddressFamily.AF_INET`
@@ -49,7 +49,7 @@ PACKAGES = frozenset(parent for name in COPIED for parent in parents_of(name))
 # A second `os` would have a second `environ`, of which the first learns nothing.
 COPIED_BY_NAME = frozenset({"os"})
 
-# Names that a patch may well replace in a module, but that in other modules mostly belong to files.
+# Names that a patch may replace in a module, but that in other modules mostly belong to files.
 COMMON_NAMES = frozenset("close open read readv wait write writev".split())
 
 
@@ -63,7 +63,7 @@ class ModuleSpace:
         self._ledger = ledger
         self._overrides: Mapping[str, ModuleType] = {}
         self._targets = {entry.target: entry for entry in catalogue}
-        self._named: set[str] = set()  # units that are copied because somebody asked for them
+        self._named: set[str] = set()  # units that are copied because they were asked for
         self._tainted: dict[str, bool] = {}  # third-party modules and units
         self._targets_from: ModuleSpace | None = None
         self._making: set[str] = set()  # copies that are not finished: others wait for them, as at any import
@@ -180,7 +180,7 @@ class ModuleSpace:
             return real_import(name)  # os.path; or the usual error: "... is not a package"
         spec = find_spec_of_others(name, path)
         if spec is None and sys.modules.get(name) is not None:
-            # Somebody has written `sys.modules["mine.vendored"] = sys.modules["vendored"]`.
+            # A program has set `sys.modules["mine.vendored"] = sys.modules["vendored"]`.
             module = real_import(name)
             return module if module.__name__ == name else self.load(module.__name__)
         if spec is None:
@@ -305,7 +305,7 @@ def green_space(catalogue: Sequence[Entry]) -> ModuleSpace:
 
 
 def pristine_space(catalogue: Sequence[Entry]) -> ModuleSpace:
-    """The process's world of modules that nobody has patched."""
+    """The process's world of modules that are not patched."""
     return _spaces.setdefault(False, ModuleSpace(catalogue, LEDGER, green=False))
 
 

@@ -1,8 +1,7 @@
 """What was changed and how it was before. Global: one ledger per process, `LEDGER`.
 
-`Changes` is the only thing in greening that writes into somebody else's module or class. It writes down what was
-there before it writes, so whoever holds it can take everything back: `apply` when a call fails half way, `unpatch()` at
-the end.
+`Changes` is the only thing in greening that writes into someone else's module or class. Before it writes, it notes what
+was there. So everything can be taken back: by `apply` when a call fails half way, by `unpatch()` at the end.
 """
 
 from collections.abc import Callable
@@ -30,8 +29,8 @@ BEHIND = " behind a wrapper"
 class Changes:
     """The changes of one call, oldest first.
 
-    Every method writes only where the value differs, so doing a thing twice is doing it once. Taking back leaves alone
-    what somebody else has put there since: it is no longer ours.
+    Every method writes only where the value differs, so doing a thing twice is doing it once. A value that other code
+    has put there since is not taken back: it is no longer ours.
     """
 
     __slots__ = ("steps",)
@@ -48,7 +47,7 @@ class Changes:
         return before
 
     def set_attribute(self, owner: type, name: str, value: object) -> object:
-        """Put `value` on a class; return what the class itself had there, or ABSENT where it had inherited or nothing.
+        """Put `value` on a class; return what the class itself had there, or ABSENT (inherited, or nothing).
 
         Raises:
             TypeError: a class that takes no attributes (made in C).

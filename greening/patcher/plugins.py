@@ -6,9 +6,9 @@
 means: when psycopg2 is imported (now, if it is already) call `my_package.green.patch_psycopg2(psycopg2)`. A hook for
 `wrapt.when_imported` has the same form, and `wrapt.wrap_function_wrapper` serves inside one: greening depends on wrapt.
 
-`importlib.metadata` is not asked: importing it takes 70-110 ms, and it parses everything. Looking for the group's name
-in the entry_points.txt files on `sys.path` takes about 25 us per installed distribution. Distributions inside zip files
-are not found.
+Not by `importlib.metadata`: importing it takes 70-110 ms, and it parses everything. Looking for the group's name in the
+entry_points.txt files on `sys.path` takes about 25 us per installed distribution. Distributions inside zip files are
+not found.
 """
 
 import importlib

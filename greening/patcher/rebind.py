@@ -1,9 +1,9 @@
 """Late patching: names that other modules captured before the patch are pointed at the green objects too.
 
 `from time import sleep` copies a reference; patching `time` does not reach it. One pass over the modules in
-`sys.modules` finds what can be rebound without touching anybody's data: module globals, default arguments of functions
-and attributes of classes that the module defines, factories of dataclasses among them; in the stdlib also what is in
-tables of classes. It compares identities, so no foreign code runs. What sits deeper (instances, containers, closures,
+`sys.modules` finds what can be rebound without touching the program's data: module globals, default arguments of
+functions, and attributes of classes that the module defines, factories of dataclasses among them; in the stdlib also
+tables in classes. It compares identities, so no foreign code runs. What sits deeper (instances, containers, closures,
 slots) is left to `references` and reported by `greening.debug.audit()`.
 """
 
@@ -19,7 +19,7 @@ from greening.patcher.ledger import ABSENT, Changes
 Replaced = Mapping[str, Mapping[str, tuple[object, object]]]
 Greens = dict[int, tuple[object, object]]
 
-# Found everywhere, and hardly ever meant.
+# Originals that are not rebound: they are found everywhere, and hardly ever meant.
 _commonplace = frozenset(map(id, vars(builtins).values())) - {id(open)}
 
 
@@ -58,8 +58,8 @@ def greens_of(replaced: Replaced) -> Greens:
 
 
 def is_anothers(value: object, target: str) -> bool:
-    """True for what a patched module took from another module written in Python, which still has it: only the patched
-    module was to have something else (`subprocess` a selector of its own)."""
+    """True for what a patched module took from another module written in Python, which still has it. Only the patched
+    module is to have something else (`subprocess` a selector of its own)."""
     home = getattr(value, "__module__", None)
     module = sys.modules.get(home) if type(home) is str and home != target else None
     if module is None or not is_module(module):

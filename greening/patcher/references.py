@@ -1,8 +1,8 @@
-"""Who holds this object? One look at the whole heap, for what `rebind` cannot reach.
+"""Every place that holds an object. One look at the whole heap, for what `rebind` cannot reach.
 
 The garbage collector is asked, in a few sweeps at the speed of C: everything that any container refers to, then the
-containers of what matched, then the owners of those. No foreign code runs (see `look`). Not seen: local variables of
-running functions, and what only C extensions hold.
+containers of what matched, then the owners of those. No foreign code runs (see `introspect`). Not seen: local variables
+of running functions, and what only C extensions hold.
 """
 
 import functools
@@ -17,8 +17,9 @@ from greening.patcher.naming import Paths
 
 _METHODS = frozenset({BuiltinMethodType, MethodType})
 
-# Containers that say nothing about whose they are: that is as their own holders are.
-_ANYBODYS = frozenset({dict, tuple, list, set, frozenset, CellType, functools.partial, *_METHODS})
+# Containers that do not say to which module they belong: their own holders do.
+_UNOWNED = frozenset({dict, tuple, list, set, frozenset, CellType, functools.partial, *_METHODS})
+# Levels of containers in containers that are climbed.
 _MAX_CLIMB = 5
 
 
@@ -27,8 +28,8 @@ def holders(
 ) -> list[Binding]:
     """Every place in the process that refers to an object for which `predicate` is true.
 
-    Places inside greening itself, importlib and debuggers (`look.KEEPERS`) are left out. Thread-safety: a picture of
-    one moment; what other OS threads do meanwhile may be missed.
+    Places inside greening itself, importlib and debuggers (`introspect.KEEPERS`) are left out. Thread-safety: a picture
+    of one moment; what other OS threads do meanwhile may be missed.
 
     Args:
         predicate: is asked about every object that the garbage collector knows of. It must not run foreign code:
@@ -70,8 +71,8 @@ def _referents(things: list[object]) -> list[object]:
 def _holders_of(wanted: Objects, ours: Collection[int]) -> list[Binding]:
     containers = [container for container in _referrers(list(wanted.values())) if id(container) not in ours]
     owners = owners_of(containers)
-    nobodys = [c for c in containers if type(c) in _ANYBODYS and id(c) not in owners]
-    kept = _kept(nobodys, ours)
+    unowned = [c for c in containers if type(c) in _UNOWNED and id(c) not in owners]
+    kept = _kept(unowned, ours)
     found: dict[tuple[int, object], Binding] = {}
     for container in containers:
         if id(container) in kept:
@@ -100,7 +101,7 @@ def _referrers(things: list[object]) -> Iterator[object]:
 
 
 def _kept(containers: list[object], ours: Collection[int]) -> set[int]:
-    """Those containers that belong, through whatever other containers, to modules that keep things on purpose."""
+    """Those containers that belong, by way of other containers, to modules that keep things on purpose."""
     holders_of: dict[int, list[object]] = {}
     notes: set[int] = set()  # the lists in it: one that had another in it would not be freed
     frontier = containers
@@ -115,7 +116,7 @@ def _kept(containers: list[object], ours: Collection[int]) -> set[int]:
                     noted = holders_of.setdefault(id(part), [])
                     notes.add(id(noted))
                     noted.append(referrer)
-            if type(referrer) in _ANYBODYS:
+            if type(referrer) in _UNOWNED:
                 above.append(referrer)
         frontier = above
     return {id(container) for container in containers if _is_kept(container, holders_of)}
@@ -131,7 +132,7 @@ def _is_kept(container: object, holders_of: dict[int, list[object]]) -> bool:
             continue
         seen.add(id(current))
         for holder in holders_of.get(id(current), ()):
-            if type(holder) in _ANYBODYS:
+            if type(holder) in _UNOWNED:
                 todo.append(holder)
             elif not is_kept(module_name(holder)):
                 return False

@@ -11,10 +11,10 @@ NOTHING: Mapping[str, Mapping[str, object]] = MappingProxyType({})
 
 
 class Undo:
-    """Where an `after` hook says how what it did is taken back.
+    """An `after` hook adds here the callbacks that take back what it did.
 
-    The callbacks run in reverse order, at `unpatch()` or when something later in the same call fails. They take no
-    argument, may be called from any thread, and must leave alone what somebody else changed in the meantime.
+    They run in reverse order, at `unpatch()` or when something later in the same call fails. They take no argument, may
+    be called from any thread, and must leave alone what other code has changed in the meantime.
     """
 
     __slots__ = ("_steps",)
@@ -39,8 +39,8 @@ class Patch(NamedTuple):
             the class itself; what the class merely inherited is inherited again after `unpatch()`. Values go into the
             class as they are: wrap in staticmethod, classmethod or property here.
         removes: module attributes that have no green meaning. Absent ones are ignored.
-        after: runs once all names are in place; registers its own undo callbacks. It runs under the patcher's lock:
-            it imports nothing.
+        after: runs once all names are in place; registers its own undo callbacks. It runs under the patcher's lock and
+            must not import.
         bind: for patches that need objects of the module they are applied to. Called with the module - the real one, or
             the private copy that a green import makes - it returns the Patch for that very module. Without it a copy
             gets `replaces`, `methods` and `removes`, but not `after`, which may reach into the whole process.

@@ -1,7 +1,8 @@
 """Late patching: bound methods that were taken off an object before its class was patched.
 
-`receive = sock.recv` keeps the method that the class had at that moment. What can be written to is given the method
-that the class has now; partial objects, tuples and the like are left to `greening.debug.audit()`. No foreign code runs.
+`receive = sock.recv` keeps the method that the class had at that moment. A place that can be written to is given the
+method that the class has now. Partial objects, tuples and the like are left to `greening.debug.audit()`. No foreign
+code runs.
 """
 
 import sys
@@ -25,14 +26,14 @@ class StaleMethod:
 
     Args:
         replaced: the ledger's record.
-        targets: the modules whose classes count; they are imported.
+        targets: the modules with the classes that count; they are imported.
     """
 
     def __init__(self, replaced: Replaced, targets: Collection[str]) -> None:
         # By identity of the class: name -> today's method; by identity of an old function: class -> today's method.
         self._methods: dict[int, dict[str, Method]] = {}
         self._functions: dict[int, dict[int, Method]] = {}
-        self._old: list[object] = []  # so that no other function gets an identity of theirs
+        self._old: list[object] = []  # kept alive, so that no other function gets an identity of theirs
         for target in targets:
             for dotted, (before, after) in replaced.get(target, {}).items():
                 path, _, name = dotted.rpartition(".")

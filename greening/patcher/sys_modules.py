@@ -2,8 +2,8 @@
 
 It has to stand there: `IntEnum._convert_` (in the bodies of socket, ssl and signal), dataclasses, attrs and modules
 that replace themselves look up `sys.modules[__name__]`, and `_convert_` even writes into what it finds. The real
-modules come back whenever a real import runs in between (`outside`), so that no shared module ever binds a copy. What
-is left is another OS thread that looks the module up at that very moment. Global, because `sys.modules` is.
+modules come back while a real import runs in between (`outside`), so that no shared module ever binds a copy. One risk
+is left: another OS thread that looks the module up at that very moment finds the copy. Global, as `sys.modules` is.
 """
 
 import importlib

@@ -1,7 +1,7 @@
 """What it takes to execute the code of `threading` a second time in one process.
 
 Up to Python 3.12 its body makes the main thread's end known by `_thread._set_sentinel()`. Called again, that would make
-the running OS thread forget the lock that whoever joins it waits for; so the body gets an ordinary lock instead.
+the running OS thread forget the lock that its joiners wait for. So the body gets an ordinary lock instead.
 
 At exit the interpreter calls the `_shutdown` of the `threading` in `sys.modules`, which knows only its own threads; a
 copy's non-daemon threads are waited for all the same, through `atexit`.
@@ -35,10 +35,10 @@ def quiet(name: str, load: Callable[[str], Any]) -> Iterator[None]:
 
 
 def finish(copy: ModuleType, load: Callable[[str], Any]) -> None:
-    """Complete a copy of `threading` whose body has run; any other module is left alone."""
+    """Complete a copy of `threading` after its body has run. Any other module is left alone."""
     if copy.__name__ != "threading":
         return
     if sys.version_info < (3, 13):
         vars(copy)[_SENTINEL] = vars(load("_thread"))[_SENTINEL]
-    # By name, when the time has come: the patch of the copy may replace it.
+    # Looked up at exit: the patch of the copy may replace it.
     atexit.register(lambda: vars(copy)["_shutdown"]())

@@ -1,12 +1,12 @@
 """Classes and functions of a module that something else stands in front of.
 
-Facts: a profiler, a tracer or a proxy library that was there first has put a function, a `functools.partial`, a proxy,
-a mock or a class of its own under the name of a class (`threading.Condition`, `socket.socket`, `subprocess.Popen`). The
-class is still what everything is made of, and what our methods belong on; a subclass inherits them.
+Facts: a profiler, a tracer or a proxy library that came first has put a function, a `functools.partial`, a proxy, a
+mock or a class of its own under the name of a class (`threading.Condition`, `socket.socket`, `subprocess.Popen`). All
+instances are still made of the class behind it, and our methods belong on that; a subclass inherits them.
 Decision: a class is found by what it says of itself and by where its functions live, not by its name in the module.
-While a patch is loaded and placed, the module has its own classes; then what stood in front of them is put back.
-A function is replaced, wrapper and all. Other modules may have taken it before it was wrapped, and hold the function
-itself: it is looked for inside the wrapper, so that it is known wherever it is.
+While a patch is loaded and placed, the module has its own classes. Then what stood in front of them is put back.
+A function is replaced together with its wrapper. Other modules may have captured the function itself before it was
+wrapped. So it is looked for inside the wrapper, and is then known wherever it is.
 """
 
 import sys
@@ -25,7 +25,7 @@ _qualname: Callable[[type], str] = vars(type)["__qualname__"].__get__
 def nothing_in_front(modules: Collection[ModuleType]) -> Iterator[None]:
     """Have the names of these modules mean the classes that the modules defined.
 
-    Other OS threads see that, too, for so long. No foreign code runs.
+    Meanwhile other OS threads see that, too. No foreign code runs.
     """
     aside = [(namespace, name, namespace[name], own) for namespace, name, own in _covered(modules)]
     for namespace, name, _, own in aside:
@@ -114,13 +114,14 @@ def _home_of(kind: type, name: str) -> Namespace | None:
     return None
 
 
-# How far inside a wrapper a function is looked for: a wrapper of a wrapper of a wrapper.
+# Levels inside a wrapper at which a function is looked for: a wrapper of a wrapper of a wrapper.
 _DEPTH = 6
+# Objects at most that are looked at for that.
 _MOST = 500
 
 
 def function_behind(module: ModuleType, name: str, in_front: object) -> object | None:
-    """The function of the module that `in_front`, which has taken its name, calls; None where there is none to be seen.
+    """The function of the module that `in_front`, which has taken its name, calls; None where none is found.
 
     No foreign code runs.
     """

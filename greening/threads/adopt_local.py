@@ -1,9 +1,9 @@
 """Late patching: `threading.local` objects that exist already, and classes that were derived from the real one.
 
 Facts: a real local has one set of attributes per OS thread. What is in it belongs to the main greenlets, in which
-everything ran until now; green threads would see it, and overwrite each other's. A class cannot be given a base of
-another layout, but it can be given methods.
-Consequence: main greenlets go on with the real attributes, green threads have their own beside it. An object of a
+everything ran until now. Green threads would see it, and overwrite one another's values. A class cannot be given a base
+of another layout, but it can be given methods.
+Consequence: main greenlets go on with the real attributes, green threads have their own beside them. An object of a
 derived class that is made from now on does without the real ones.
 """
 
@@ -50,7 +50,7 @@ _original_of: Callable[[AdoptedLocal], Any] = _slot.__get__
 
 
 def adopt_local(kind: type[AdoptedLocal], real: Any) -> AdoptedLocal:
-    """The one that takes the place of `real`."""
+    """The green local that takes the place of `real`."""
     self = kind()
     _slot.__set__(self, real)
     return self
@@ -60,16 +60,16 @@ class _Beside:
     """What threads have beside a real local.
 
     Attributes:
-        real: main greenlets use the real attributes, which were there before.
-        everybodys: those of the others.
+        real: True: main greenlets use the real attributes, which were there before.
+        attributes: those of all other threads.
     """
 
-    __slots__ = ("everybodys", "owner", "real")
+    __slots__ = ("attributes", "owner", "real")
 
     def __init__(self, owner: Any, real: bool, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.owner = ref(owner, partial(_forget, id(owner)))
         self.real = real
-        self.everybodys = Attributes(args, kwargs)
+        self.attributes = Attributes(args, kwargs)
 
 
 _beside: dict[int, _Beside] = {}
@@ -87,11 +87,11 @@ def _attributes(self: Any) -> dict[str, Any] | None:
             return None
         if found is None:
             found = _beside[id(self)] = _Beside(self, True, *_arguments(self))
-    return attributes(self, found.everybodys)
+    return attributes(self, found.attributes)
 
 
 def _arguments(real: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """What a real local was made with. It tells the garbage collector: arguments, keywords if any, its own affairs."""
+    """What a real local was made with. The garbage collector sees: arguments, keywords if any, and more."""
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = {}
     for thing in gc.get_referents(real):
@@ -105,7 +105,7 @@ def _arguments(real: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
 def _new(cls: type, /, *args: Any, **kwargs: Any) -> Any:
     self = _real_new(cls, *args, **kwargs)
     made = _beside[id(self)] = _Beside(self, False, args, kwargs)
-    made.everybodys.enter()  # `type.__call__` runs `__init__`
+    made.attributes.enter()  # `type.__call__` runs `__init__`
     return self
 
 

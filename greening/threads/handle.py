@@ -31,10 +31,10 @@ from greening.threads.locks import BargingLock
 # All started threads that have not ended, from the start on.
 _live: "set[StartedThread]" = set()
 
-# Handles of threads that were not started here: those of threads that do not exist in a forked child are done there.
+# Handles of threads that were not started here. In a forked child they are done, except that of the forking thread.
 _made: "WeakSet[Handle]" = WeakSet()
 
-# 3.13 and later have an exception of its own for it.
+# Raised when a thread is started at interpreter shutdown. 3.13 and later have an exception of their own for that.
 _FinalizationError: type[RuntimeError] = getattr(builtins, "PythonFinalizationError", RuntimeError)
 
 
@@ -74,7 +74,7 @@ class StartedThread(GreenThread[Any]):
             _report_unraisable(failure, self._func)
 
     def _settle(self) -> None:
-        # Before anything that may park. Nobody whom this wakes runs before the rest is done, unless a finaliser parks.
+        # Before anything that may park. No task that this wakes runs before the rest is done, unless a finaliser parks.
         _live.discard(self)
         if self.at_end is not None:
             self.at_end()
@@ -106,7 +106,7 @@ def start_new_thread(
 def start_owned_thread(
     bootstrap: Callable[..., object], args: tuple[Any, ...], kind: type[StartedThread] = StartedThread
 ) -> int:
-    """`start_new_thread` for `threading`, whose `Thread` the bootstrap method belongs to."""
+    """`start_new_thread` for `threading`: the bootstrap method belongs to a `Thread`."""
     sys.audit("_thread.start_new_thread", bootstrap, args, None)
     thread = _make(bootstrap, args, {}, kind)
     thread.thread_object = getattr(bootstrap, "__self__", None)
@@ -139,7 +139,7 @@ def start_joinable_thread(
         thread.thread_object = getattr(function, "__self__", None)
     thread.handle = handle
     handle._daemon = bool(daemon)
-    handle._ident = thread.ident  # before it starts: in the hub of another OS thread it may end before we go on
+    handle._ident = thread.ident  # before it starts: in the hub of another OS thread it may end at once
     _start(thread)
     return handle
 
@@ -166,7 +166,7 @@ def _start(thread: StartedThread) -> int:
 
 
 def count() -> int:
-    """How many started threads run, green and native. `_thread._count`. Idle threads of ours are nobody's affair."""
+    """How many started threads run, green and native, without our idle ones. `_thread._count`."""
     return thread_count() - len(idle_natives) + len(_live)
 
 
@@ -259,7 +259,7 @@ class Handle:
 
 @uninterruptible
 class NativeHandle(Handle):
-    """The handle of an OS thread. `real` knows when it ends, but tells nobody: joining is looking again and again."""
+    """The handle of an OS thread. `real` knows when it has ended, but wakes no task: `join` polls it."""
 
     __slots__ = ("_real",)
 
@@ -284,7 +284,7 @@ class NativeHandle(Handle):
 
 
 def make_thread_handle(ident: int, /) -> Handle:
-    """A handle for a running thread that nobody started through `_thread`. `_thread._make_thread_handle`."""
+    """A handle for a running thread that was not started through `_thread`. `_thread._make_thread_handle`."""
     handle = Handle()
     handle._ident = ident
     _made.add(handle)

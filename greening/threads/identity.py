@@ -1,4 +1,4 @@
-"""Who am I: the identity of the running thread, green or native, and where a new thread is at home.
+"""The identity of the running thread, green or native, and the hub in which a new thread lives.
 
 The main greenlet of an OS thread is that OS thread: it keeps the native ident. So everything that was locked, imported
 or registered before patching stays right without being rewritten.
@@ -18,10 +18,10 @@ from greening._originals import get_ident as _native_ident
 
 
 class _Home:
-    """Process-wide: the hub of the main OS thread, and who is the main thread.
+    """Process-wide: the hub of the main OS thread, and which thread is the main thread.
 
     Attributes:
-        hub: runs the green threads that plain OS threads start; None until somebody patches in the main OS thread.
+        hub: runs the green threads that plain OS threads start; None until the main OS thread is patched.
         main_ident: ident of the main thread. A child of fork has the forking thread for it.
         main_os_thread: native ident of the OS thread in which Python runs signal handlers.
     """
@@ -49,7 +49,7 @@ def is_os_thread() -> bool:
     """True in the main greenlet of an OS thread, which is that OS thread."""
     try:
         return _getcurrent().parent is None
-    except RuntimeError:  # the interpreter is being finalized: nobody but its main thread is left
+    except RuntimeError:  # the interpreter is being finalized: only its main thread is left
         return True
 
 
@@ -67,7 +67,7 @@ def is_main_thread() -> bool:
     """True in the main thread, and in what runs on its behalf.
 
     On its behalf run its signal handlers, which are green threads with its ident; the hub of its OS thread; and foreign
-    greenlets that it switches to (SQLAlchemy runs its sessions in such), whose `parent` leads back to it.
+    greenlets that it switches to (SQLAlchemy runs its sessions in such): their `parent` leads back to it.
     """
     try:
         glet: greenlet | None = _getcurrent()
@@ -93,10 +93,10 @@ def settle_home() -> None:
 
 
 def home_hub() -> Hub:
-    """The hub in which a thread that the caller starts shall live.
+    """The hub of a thread that the caller starts.
 
-    A green thread's children live beside it. A plain OS thread has nothing that keeps a hub turning after its function
-    returned, so its children live with the main thread.
+    A green thread's children live in its own hub. A plain OS thread's hub stops when its function returns, so its
+    children live with the main thread.
     """
     task = current()
     hub = task.hub

@@ -1,9 +1,21 @@
 """Green locks that look like `_thread`'s, and green locks in the place of real ones that exist already.
 
-Facts: a real lock that is in use while the process is being patched may be released by somebody who knows only the real
-one: a `with` block that has begun, a native thread. And nobody tells a hub that a real lock has been released.
-Consequence: a green lock in the place of a real one keeps the real one as its state, so that both exclude each other,
-and whoever waits for it looks again from time to time.
+    class                                       stands for
+    lock, RLock                                 `_thread.lock` and `_thread.RLock`, and thereby those of `threading`
+    BargingLock                                 the lock that says that a thread has ended (up to 3.12)
+    AdoptedLock, AdoptedRLock                   a real lock that existed before patching
+    sync.lock: Lock, RLock                      nothing: greening's own, and the bases of the classes above
+    sync.condition: Condition                   nothing: greening's own
+    sync.semaphore: Semaphore                   nothing: greening's own; `threading.Semaphore` is the stdlib's code
+    threading.Condition                         itself: the stdlib's class, with the `wait` of patches/threading
+    sync.queue: LightQueue, Queue               nothing: greening's own; `queue.Queue` is the stdlib's code
+    patches/queue: SimpleQueue                  `queue.SimpleQueue`
+    threads/semlock: SemLock                    `_multiprocessing.SemLock`, between processes
+
+Facts: while the process is being patched, real locks are in use. The code that releases one may know only the real one:
+a `with` block that has begun, a native thread. A hub is not told that a real lock has been released.
+Consequence: a green lock in the place of a real one keeps the real one as its state, so that both exclude each other. A
+task that waits for it looks again from time to time.
 """
 
 import sys
@@ -27,7 +39,7 @@ class lock(GreenLock):
     __module__ = "_thread"
 
     def __init_subclass__(cls) -> None:
-        # Nobody can make a subclass of the C type. Those of ours say that they are it.
+        # The C type takes no subclasses. Those of ours say that they are it.
         if cls.__module__ != "_thread":
             raise TypeError("type '_thread.lock' is not an acceptable base type")
 
@@ -57,7 +69,7 @@ class RLock(GreenRLock):
 
 @uninterruptible
 class BargingLock(lock):
-    """A lock that a release really opens: its waiters are woken, and whoever comes first takes it.
+    """A lock that a release really opens: its waiters are woken, and the first that runs takes it.
 
     `threading` up to 3.12 joins a thread by taking and releasing a lock, and asserts that it is open then.
     """
@@ -128,12 +140,12 @@ class AdoptedLock(BargingLock):
 
 @uninterruptible
 class AdoptedRLock(RLock):
-    """In the place of a real RLock: whoever owns this one holds the real one as often.
+    """In the place of a real RLock: the owner of this one holds the real one as often.
 
-    The real one may be held by somebody who does not own this one: by code that took it before it was adopted, or that
-    knows only the real one (a `with` block that has begun, a C function that waits for it). Such code runs in the main
-    greenlet of its OS thread. So what this OS thread holds and nobody owns is its main greenlet's, and stays with the
-    real lock until it has let go of it altogether.
+    The real one may be held without this one being owned: by code that took it before it was adopted, or that knows
+    only the real one (a `with` block that has begun, a C function that waits for it). Such code runs in the main
+    greenlet of its OS thread. So when this OS thread holds the real lock and this one has no owner, the main greenlet
+    holds it, and goes on with the real lock until it has released it altogether.
     """
 
     __slots__ = ("_gate", "original")
@@ -142,7 +154,7 @@ class AdoptedRLock(RLock):
     def __init__(self, real: Any) -> None:
         super().__init__()
         self.original = real
-        # What green threads queue up for, before they look at the real one.
+        # Green threads queue up for it before they look at the real one.
         self._gate = GreenLock()
 
     def in_use(self) -> bool:

@@ -2,15 +2,17 @@
 
 A green thread hands its call to a worker and parks; the worker posts the outcome to the green thread's hub.
 
-Facts: a green thread cannot be stopped from waiting, a C call can; an OS thread that nobody needs still counts for
-`os.fork` (which warns of it from 3.12 on), at exit, and in the search for deadlocks.
-Consequence: who waits leaves at once when it is killed, and the outcome is dropped; workers are made when they are
-needed, leave after `IDLE_SECONDS` without work, and before a fork.
+Facts:
+- A waiting green thread can be interrupted; a C call that has begun cannot.
+- An idle OS thread still counts for `os.fork` (which warns of it from 3.12 on), at exit, and in the search for
+  deadlocks.
+Consequence: a caller that is killed leaves at once, and the outcome of its call is dropped. Workers are made when they
+are needed. They leave after `IDLE_SECONDS` without work, and before a fork.
 
 Laws:
-- `guard`, the engine's process-wide lock, protects the pool's books. Nobody parks, and no foreign code runs, under it.
-- A worker is on the idle list exactly while its native id is in `idle_natives`, and enters both *before* it posts the
-  outcome: when the hub hears of the outcome and finds everything else waiting, the books are right already.
+- `guard`, the engine's process-wide lock, protects the pool's books. Under it no task parks, and no foreign code runs.
+- A worker is on the idle list exactly while its native id is in `idle_natives`. It enters both *before* it posts the
+  outcome, so the books are right when the hub gets the outcome and finds everything else waiting.
 - Only the hub's own OS thread counts the external waits of the hub and touches a job's `settled`.
 """
 
@@ -45,9 +47,9 @@ from greening._originals import (
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# A worker without work leaves after this many seconds.
+# Seconds after which a worker without work leaves.
 IDLE_SECONDS = 5.0
-# How long exit, fork and killall wait for workers that were told to leave, in seconds. They need some 100 us.
+# Seconds that exit, fork and killall wait at most for workers that were told to leave. Those need some 100 us.
 _PATIENCE = 0.2
 
 
@@ -80,8 +82,8 @@ class _Job:
             # Without this frame, which refers to us.
             error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ is not None else None
             self.error = error
-        # `abandon` sets the flag and then drops the outcome, we store it and then look at the flag: whoever is second
-        # drops it, and never the hub, which must not run the finalisers of a result.
+        # `abandon` sets the flag and then drops the outcome; the worker stores the outcome and then looks at the flag.
+        # The second of the two drops it. The hub never does: it must not run the finalisers of a result.
         if self._abandoned:
             self.result = self.error = None
 
@@ -92,7 +94,7 @@ class _Job:
         self.waiter.unpark_all()
 
     def abandon(self) -> None:
-        """In the green thread that waited: it waits no longer, and what has not begun shall not."""
+        """In the green thread that waited: it waits no longer, and a call that has not begun never will."""
         self._abandoned = True
         self._call = self.result = self.error = None
 
@@ -108,7 +110,7 @@ class _Job:
 
 
 class _Worker:
-    """One OS thread. It waits for `wake_lock`, which is rung when `job` has been set; no job: it shall leave."""
+    """One OS thread. It waits for `wake_lock`, which is released after `job` is set. Without a job it leaves."""
 
     __slots__ = ("wake_lock", "job", "native_id")
 
@@ -132,9 +134,9 @@ class NativePool:
     """Up to `size` OS threads that run calls for green threads. All methods are thread-safe.
 
     Args:
-        size: threads at most; 0: every call is made on the spot, and blocks everybody.
-        block_signals: its threads have all signals blocked, so that none is delivered to a thread that nobody knows of.
-            For calls that start no child processes, which would inherit that.
+        size: threads at most; 0: every call is made on the spot, and blocks all green threads.
+        block_signals: its threads have all signals blocked, so that none is delivered to a thread that the program does
+            not know. For calls that start no child processes, which would inherit the mask.
     Raises:
         TypeError, ValueError: `size` is not a number of threads.
     """
@@ -142,7 +144,7 @@ class NativePool:
     def __init__(self, size: int, *, block_signals: bool = False) -> None:
         self._size = _checked(size)
         self._block_signals = block_signals
-        self._alive: set[_Worker] = set()  # who may still take a job
+        self._alive: set[_Worker] = set()  # those that may still take a job
         self._idle: list[_Worker] = []  # the one that became idle last is last: it is the next to work
         self._backlog: OrderedDict[_Job, None] = OrderedDict()
         _pools.append(self)
@@ -217,7 +219,7 @@ class NativePool:
 
     def _start(self, job: _Job) -> bool:
         # No thread is to be had when the interpreter shuts down (3.12+), or when the system has no more. The same call
-        # works in a program that is not patched; so it must here: the caller makes it on the spot if nobody else can.
+        # works in a program that is not patched. So the caller makes it on the spot if no worker can.
         worker = _Worker(job)
         self._alive.add(worker)
         try:
@@ -246,7 +248,7 @@ class NativePool:
         while job is not None:
             job.run()
             if getpid() != pid:
-                # The call has forked, and this is the child: it ends with its only OS thread, as without us.
+                # The call has forked, and this is the child. It ends with its only OS thread, as it would unpatched.
                 flush_streams()
                 return
             done, job = job, self._next(worker)
@@ -258,7 +260,7 @@ class NativePool:
     def _next(self, worker: _Worker) -> _Job | None:
         """The next job of the backlog; None: the worker is on the idle list, or shall leave."""
         with guard:
-            # What has been accepted is done, if by nobody else then by one who was told to leave.
+            # An accepted job is done, by a worker that was told to leave if there is no other.
             if self._backlog and (worker in self._alive or not self._alive):
                 return self._backlog.popitem(last=False)[0]
             if worker in self._alive:
@@ -290,7 +292,7 @@ class NativePool:
         """Have up to `size` threads from now on. Surplus ones leave as soon as they are idle.
 
         Raises:
-            TypeError, ValueError: that is not a number of threads.
+            TypeError, ValueError: `size` is not a number of threads.
         """
         size = _checked(size)
         with guard:

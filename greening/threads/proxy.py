@@ -1,7 +1,7 @@
 """`tpool.Proxy`: an object whose methods run in native threads. A file of its own, because `wrapt` is heavy.
 
-Calls, iteration, `with`, and item access go to a thread. What is asked often and answered from memory is answered on
-the spot: attributes, `len`, `bool`, `==`, `hash`, `repr`, `str`, arithmetic.
+Calls, iteration, `with`, and item access go to a thread. What is asked often and needs only memory is answered on the
+spot: attributes, `len`, `bool`, `==`, `hash`, `repr`, `str`, arithmetic.
 """
 
 import copy
@@ -22,10 +22,10 @@ Types = type | Collection[type]
 
 
 class Proxy(_AnyProxy):
-    """Stands for `obj`, whose methods may block: a call runs in a native thread, the calling green thread parks.
+    """Stands for an object with methods that may block: a call runs in a native thread, the calling green thread parks.
 
     It is an instance of the object's class for `isinstance`; the object itself is `__wrapped__`. A call with the
-    keyword `nonblocking=True` is made on the spot, without it. The object must not be one that depends on which
+    keyword `nonblocking=True`, which the method does not get, is made on the spot. The object must not depend on which
     thread uses it (`sqlite3` with `check_same_thread`), nor use green threads itself.
 
     Args:

@@ -1,18 +1,18 @@
 """Late patching: real locks (and other real things that block) that exist already, replaced wherever they are.
 
-What is replaced by what is the caller's affair; this file walks. Places that can be written to are given the green
-object; tuples are made anew and their holders are given the new one; in sets, deques, kinds of dictionaries and their
-keys the element is exchanged. The rest stays and is reported by the audit.
+The caller says what is replaced by what; this file walks. Places that can be written to are given the green object.
+Tuples are made anew, and their holders are given the new one. In sets, deques, kinds of dictionaries and their keys the
+element is exchanged. The rest stays and is reported by the audit.
 """
 
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Collection, Iterable
 from typing import Any, Protocol
 
-# How deep tuples in tuples are followed.
+# Levels of tuples in tuples that are followed.
 _MAX_DEPTH = 3
 
-# Dictionaries that are given another key; others may have ideas of their own.
+# Dictionaries that are given another key. Other kinds may do more when a key is set.
 _KEYED = frozenset({dict, OrderedDict, defaultdict})
 
 
@@ -112,7 +112,7 @@ class Replacer:
 
 
 def _put_inside(container: Any, old: object, new: object) -> None:
-    """Replacer an element of a container that has its elements inside."""
+    """Replace an element of a container that has its elements inside."""
     kind = type(container)
     if kind is set:
         if old in container:
@@ -130,7 +130,7 @@ def _put_inside(container: Any, old: object, new: object) -> None:
         if kind in _KEYED and any(key is old for key, _ in items):
             items = list(container.items())
             container.clear()
-            container.update((new if key is old else key, value) for key, value in items)  # everybody in their places
+            container.update((new if key is old else key, value) for key, value in items)  # in the same order
 
 
 def _anything(thing: object) -> bool:

@@ -1,14 +1,19 @@
 """Semaphores between processes: `_multiprocessing.SemLock`, waited for without holding up the process.
 
-Facts: a POSIX semaphore has no descriptor to wait for; sem_wait(3) can be left early by a signal or a time limit only;
-who sits in it takes the permit that comes, wanted or not. The C class tells threads apart by OS thread.
-Decisions: a real SemLock inside, which is never asked for ownership, is the state. Green threads of a process queue up
-beside it, and while there is a queue one native thread sits in the C call for all of them and hands what it gets to the
-first. A release in this process hands its permit straight to the first in the queue, and lets the other processes
-compete for it once in so many times. Where nothing else could run anyway - the usual worker process - the C call is
-made on the spot.
-A waiter that is killed or whose time is up leaves at once. If it was the last, the native thread finds out after
-`SIT_SECONDS` at most; a permit that comes to it meanwhile goes back as soon as it can run.
+Facts:
+- A POSIX semaphore has no descriptor to wait for.
+- sem_wait(3) can be left early by a signal or a time limit only. A thread inside takes the permit that comes, wanted or
+  not.
+- The C class tells threads apart by OS thread.
+Decisions:
+- The state is a real SemLock inside, which is never asked for ownership.
+- Green threads of a process queue up beside it. While there is a queue, one helper thread (a native one) is inside
+  sem_wait for all of them, and hands each permit that it gets to the first.
+- A release in this process hands its permit straight to the first in the queue. Once in so many times it lets the other
+  processes compete for it.
+- Where nothing else could run anyway - the usual worker process - the C call is made on the spot.
+- A waiter that is killed or timed out leaves at once. If it was the last, the helper thread notices after `SIT_SECONDS`
+  at most. A permit that comes to it meanwhile goes back as soon as it runs.
 """
 
 from collections.abc import Callable
@@ -32,9 +37,9 @@ from greening.threads.native import NativePool
 
 RECURSIVE_MUTEX, SEMAPHORE = 0, 1
 
-# How long the native thread sits in the C call before it looks whether anybody still waits, in seconds.
+# Poll interval (s): the helper thread leaves sem_wait so often to look whether a task still waits.
 SIT_SECONDS = 0.02
-# How often in a row a permit may be handed on inside this process while others may be waiting in theirs.
+# Times in a row that a permit may be handed on inside this process: other processes may be waiting for it.
 _MOST_HANDED_ON = 16
 
 _pool = NativePool(1000, block_signals=True)
@@ -79,10 +84,10 @@ class SemLock:
         self.name = name
         self.handle: int = real.handle
         self.maxvalue: int = real.maxvalue
-        self._owner = 0  # who took it last, as `get_ident` says
+        self._owner = 0  # ident of the thread that took it last
         self._count_here = 0  # permits of this process; how often its owner has taken a re-entrant one
         self._handed_on = 0
-        self._sat_for = False  # there is a native thread in the C call
+        self._sat_for = False  # the helper thread is inside sem_wait
         self._waiters = ParkingLot()
 
     @classmethod
@@ -106,7 +111,7 @@ class SemLock:
             self._count_here += 1
             return True
         fairness_tick()
-        # Whoever can wait does so behind those who wait already.
+        # A caller that may wait does so behind those that wait already.
         if not (block and self._waiters) and self._real.acquire(False, timeout):
             taken = True
         elif block:
@@ -119,7 +124,7 @@ class SemLock:
         return taken
 
     def release(self) -> None:
-        """Give the permit back: to the first who waits here, or to whichever process comes first.
+        """Give the permit back: to the first waiter of this process, or to the process that comes first.
 
         Raises:
             AssertionError: it is re-entrant, and the caller does not own it.
@@ -181,13 +186,14 @@ class SemLock:
         self._post()
 
     def _choose(self) -> bool:
-        self._owner = 0  # whoever is chosen says so when it runs
+        self._owner = 0  # the chosen task says so when it runs
         return self._waiters.unpark() is not None
 
     def _try_again(self) -> bool:
-        """The semaphore was found empty; but that may be the doing of a native thread whose waiters have left.
+        """Try again after the semaphore was found empty: the helper thread may hold a permit that no task waits for.
 
-        Not before that thread is gone is it known: this may block, for `SIT_SECONDS` after the last waiter was killed.
+        Only when that thread has left is the answer known. This may block, for `SIT_SECONDS` after the last waiter was
+        killed.
         """
         if not self._sat_for:
             return False
@@ -211,20 +217,20 @@ class SemLock:
             if not parks:
                 waiters.withdraw(task)
         if not parks:
-            # No thread is to be had, as when the interpreter shuts down: the others have to wait with us.
+            # No thread is to be had, as when the interpreter shuts down. The caller blocks, and all others with it.
             return self.block(self._real, seconds)
         with task.hub.external_wait():
             return waiters.wait(task, seconds, self._pass_on) is not TIMED_OUT
 
     def _have_sat_for(self, hub: Hub) -> bool:
-        """Under `guard`: see to it that a native thread is in the C call. False: that is impossible."""
+        """Under `guard`: start the helper thread if there is none. False: that is impossible."""
         if not self._sat_for:
             self._sat_for = _pool.launch(hub, self._sit)
             _sat_for.add(self)
         return self._sat_for
 
     def _sit(self) -> None:
-        """In a native thread: take permits for those who wait, as long as anybody does."""
+        """In the helper thread: take permits for the waiters, as long as there are any."""
         while True:
             with guard:
                 waiters = [task for task in self._waiters if task.state != DEAD]
@@ -248,7 +254,7 @@ class SemLock:
 
 
 def _may_block(waiters: ParkingLot) -> bool:
-    """True when nobody in this process could make use of the time."""
+    """True when no other task of this process could run meanwhile."""
     if waiters:
         return False
     if not has_hub():
@@ -258,7 +264,7 @@ def _may_block(waiters: ParkingLot) -> bool:
     return task is task.hub.main and task.state == RUNNING and is_alone(task.hub)
 
 
-# Those with a native thread in the C call, which a child does not inherit.
+# Those with a helper thread, which a child does not inherit.
 _sat_for: set[SemLock] = set()
 
 

@@ -1,12 +1,12 @@
 """Signal masks of green threads.
 
-Facts: threads block signals that are not for them, often all of them and for good, so that the main thread gets them;
-`multiprocessing` does. The system knows one mask per OS thread, and here the main thread shares its own with every
-green thread.
-Decision: a green thread's mask is in force until the hub runs next, so that what it does between blocking and
-unblocking is protected, and a child that it starts there inherits it. After that the OS thread has the mask of its
-main greenlet again; the green thread's is what it is told when it asks, and what the child of its `fork` gets. A signal
-that is sent to a green thread is one sent to its OS thread, blocked or not.
+Facts: threads block signals that are not for them, often all of them and for good, so that the main thread gets them
+(`multiprocessing` does). The system knows one mask per OS thread. The main thread shares its own with every green
+thread.
+Decision: a green thread's mask is in force until the hub runs next. So what the thread does between blocking and
+unblocking is protected, and a child that it starts there inherits the mask. After that the OS thread has the mask of
+its main greenlet again. The green thread is still told its own mask when it asks, and the child of its `fork` gets it.
+A signal that is sent to a green thread is sent to its OS thread, blocked or not.
 """
 
 import _signal
@@ -55,7 +55,7 @@ def change(how: int, mask: Iterable[int]) -> set[int] | None:
             if hub not in _displaced:
                 _displaced[hub] = main
                 hub.post(partial(_settle, hub))
-                hub.switches_left = 0  # the next who parks goes through the hub
+                hub.switches_left = 0  # the next task that parks goes through the hub
     return before
 
 

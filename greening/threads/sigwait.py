@@ -5,8 +5,8 @@ Facts:
 - A signal that is not blocked in some OS thread may be handled there instead.
 - A C call in another OS thread can be ended by a signal only.
 
-Consequence: the OS thread that waits has all signals blocked and is told to leave by a signal of our own; the OS
-thread whose green thread waits has the wanted signals blocked meanwhile, as it must anyway by POSIX.
+Consequence: the OS thread that waits has all signals blocked, and is told to leave by a signal of our own. Meanwhile
+the OS thread of the waiting green thread has the wanted signals blocked, as POSIX asks of it anyway.
 """
 
 import _signal
@@ -21,12 +21,12 @@ from greening.threads import sigmask
 from greening.threads.native import NativePool
 from greening.timeout import Timeout
 
-# Harmless, and ignored unless somebody wants it: Go interrupts its threads with it, too.
+# The signal that tells a listener to leave. It is ignored unless the program handles it; Go's runtime uses it alike.
 _LEAVE = _signal.SIGURG
 # siginfo.si_code of a signal that was sent to one OS thread.
 _SI_TKILL = -6
 
-# As many as there are signals.
+# Threads at most: as many as there are signals.
 _LISTENERS = NativePool(_signal.NSIG, block_signals=True)
 
 # (OS thread, signal) -> [how many wait for it, whether it is blocked because of them]
@@ -95,14 +95,14 @@ class _Listener:
                 self._taken = info
             elif not call:
                 in_vain.append(info.si_signo)
-            # A call that is not for us is for a listener that had this OS thread before, and left without hearing it.
+            # Otherwise the call was for a listener that had this OS thread before, and left without hearing it.
             if not self._left and self._taken is None:
                 return False
             self._thread = 0
             return True
 
     def leave(self) -> Any:
-        """In the green thread: it waits no longer. Returns the info of a signal that was taken just before."""
+        """In the green thread: stop waiting. Returns the info of a signal that was taken just before."""
         with guard:
             self._left = True
             if self._thread:
@@ -111,7 +111,7 @@ class _Listener:
 
 
 def _hold(wanted: frozenset[int]) -> None:
-    """Block these in this OS thread while somebody in it waits for them, or their handlers would take them."""
+    """Block these in this OS thread while one of its green threads waits for them: a handler would take them."""
     sigmask.settle()
     blocked = _signal.pthread_sigmask(_signal.SIG_BLOCK, wanted)
     for signum in wanted:
@@ -136,7 +136,7 @@ def _release(wanted: frozenset[int]) -> None:
 def is_awaited(thread: int, signum: int) -> bool:
     """Whether a green thread of that OS thread waits for the signal.
 
-    A signal that is sent to one OS thread is seen by that one only. Such a one must be sent to the process instead.
+    A signal that is sent to one OS thread is seen by that one only. An awaited one must be sent to the process instead.
     """
     return bool(_awaited) and (thread, signum) in _awaited
 

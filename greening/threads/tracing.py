@@ -1,8 +1,8 @@
 """Trace and profile functions of green threads: `threading.settrace` and `threading.setprofile`.
 
 Facts: the functions belong to an OS thread, not to a greenlet; `threading` sets them in the thread that begins.
-Consequence: without more, the main greenlet would be traced from then on. While there is a green thread that has
-functions of its own, the functions are exchanged at every switch from and to it; else switches are left alone.
+Consequence: without more, the main greenlet would be traced from then on. So while a green thread has functions of its
+own, the functions are exchanged at every switch from and to it. Otherwise switches are left alone.
 """
 
 import sys
@@ -35,7 +35,7 @@ class _Exchange:
         self.next_hook: Any = None
 
     def begin(self, glet: greenlet) -> None:
-        """The running greenlet shall have functions of its own; it begins with none."""
+        """Give the running greenlet functions of its own; it begins with none."""
         if not self.own:
             self.next_hook = gettrace()
             set_switch_hook(self._switched)
@@ -44,7 +44,7 @@ class _Exchange:
         _set(_NONE)
 
     def end(self, glet: greenlet) -> None:
-        """It is as the others again."""
+        """Give it the functions of the others again."""
         _set(self.others)
         del self.own[glet]
         if not self.own and gettrace() == self._switched:
@@ -76,7 +76,7 @@ _os_thread = real_local()
 
 
 class TracedThread(StartedThread):
-    """A started thread whose trace and profile functions are its own."""
+    """A started thread with trace and profile functions of its own."""
 
     __slots__ = ()
 
@@ -90,7 +90,7 @@ class TracedThread(StartedThread):
         super().execute()
 
     def _settle(self) -> None:
-        # Here, and not after it: a thread's functions do not see its end.
+        # Before the end, not after it: a thread's functions do not see its end.
         glet = getcurrent()
         if self.greenlet is glet:  # not killed before it began
             _os_thread.exchange.end(glet)
