@@ -25,7 +25,7 @@ class Fakes:
         self.made: list[str] = []
 
     def file(self, name: str, source: str = "") -> None:
-        """A module that nobody has imported yet; a package's is called "name.__init__"."""
+        """A module that is not imported yet; a package's is called "name.__init__"."""
         path = self.folder.joinpath(*name.split(".")).with_suffix(".py")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(textwrap.dedent(source))

@@ -1,4 +1,4 @@
-"""Post-import hooks: when they run, and that nobody can see them."""
+"""Post-import hooks: when they run, and that they cannot be seen."""
 
 import importlib
 import importlib.resources
@@ -70,7 +70,7 @@ def test_reload_and_reimport_are_patched_again(fakes) -> None:
     assert "green" not in (module.x, again.x, module.C().f(), again.C().f())
 
 
-def test_the_module_looks_as_if_nobody_had_watched(fakes) -> None:
+def test_the_module_looks_as_if_it_were_not_watched(fakes) -> None:
     fakes.file("victims.__init__", """
         import importlib.resources
         loader_inside = (type(__loader__).__name__, type(__spec__.loader).__name__)

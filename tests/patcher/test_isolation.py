@@ -258,7 +258,7 @@ def test_a_module_that_talks_about_itself_in_sys_modules(world, fakes) -> None:
 
 
 def test_a_shared_module_never_sees_a_copy(world, fakes) -> None:
-    # What a plugin system does, unseen by anybody who reads the imports.
+    # As a plugin system does it: a scan of the imports does not see it.
     fakes.file("victim_shared", "import importlib\nuser = importlib.import_module('victim_' + 'user')\n")
     fakes.file("victim_user", "from time import sleep\nimport victim_shared as shared\n")
     copy = world.import_copy("victim_user")

@@ -52,7 +52,7 @@ def test_globals_under_whatever_name(fakes, patch) -> None:
     patch()
     assert (user.sleep, user.nap, user.RealLock, user.builtin) == (green_sleep, green_sleep, GreenLock, green_builtin)
     assert user.call() == "green"
-    assert user.number is int, "an object that is everybody's is nobody's original"
+    assert user.number is int, "an object that is found everywhere is no original"
     fakes.unapply()
     assert {name: vars(user)[name] for name in originals} == originals
 
@@ -130,7 +130,7 @@ def test_tables_of_classes_of_the_stdlib(fakes, patch) -> None:
     theirs = fakes.module("victim_theirs", "from victim_user import Registry\n")
     user.Registry.__module__ = user.__name__
     patch()
-    assert theirs.Registry.table["lock"][0] is original, "data of somebody who may want it so"
+    assert theirs.Registry.table["lock"][0] is original, "data of a program that may want it so"
     fakes.unapply()
 
 

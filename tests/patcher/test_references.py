@@ -1,4 +1,4 @@
-"""Finding who holds an object, and replacing it there."""
+"""Finding the places that hold an object, and replacing it there."""
 
 import gc
 import weakref
@@ -146,7 +146,7 @@ def test_no_foreign_code_runs(fakes) -> None:
     assert list.__getitem__(module.listed, 0) == "new"
 
 
-def test_paths_of_things_that_nobody_holds() -> None:
+def test_paths_of_things_that_no_module_holds() -> None:
     paths = Paths()
     assert paths.of(object) == "builtins.object"
     assert paths.of(gc) == "gc"
@@ -155,7 +155,7 @@ def test_paths_of_things_that_nobody_holds() -> None:
 
 
 def test_what_c_code_keeps_behind_a_module_is_left_alone(run_program) -> None:
-    # CPython 3.12: `_asyncio` shows the garbage collector iterators that are free; who takes one frees it twice.
+    # CPython 3.12: `_asyncio` shows the garbage collector iterators that are free; taking one frees it twice.
     run_program("""
 import asyncio
 import gc

@@ -24,7 +24,7 @@ def test_others_run_while_code_in_another_interpreter_blocks(run_program) -> Non
         + """
 reads, writes = os.pipe()
 greening.spawn(os.write, writes, b"x")
-# It really blocks, until somebody here writes.
+# It really blocks, until a green thread here writes.
 assert _interpreters.exec(there, f"import os; assert os.read({reads}, 1) == b'x'") is None
 assert _interpreters.exec(there, "1 / 0").type.__name__ == "ZeroDivisionError"
 _interpreters.destroy(there)

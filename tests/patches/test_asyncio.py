@@ -62,7 +62,7 @@ def test_the_slots_come_back_when_a_park_raises() -> None:
         patch._uninstall()
 
 
-def test_the_engine_asks_nobody_until_asyncio_is_patched(run_program) -> None:
+def test_the_engine_asks_no_loop_until_asyncio_is_patched(run_program) -> None:
     run_program(
         "import greening\n"
         "from greening._core.asyncio_state import ASYNCIO\n"

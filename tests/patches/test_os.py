@@ -73,7 +73,7 @@ def test_vectors(ends: tuple[int, int]) -> None:
     assert buffer == b"abc"
 
 
-def test_closing_wakes_who_waits(ends: tuple[int, int]) -> None:
+def test_closing_wakes_the_tasks_that_wait(ends: tuple[int, int]) -> None:
     bad = (OSError, f"[Errno {errno.EBADF}] Bad file descriptor")
     thread = parked(outcome, green["read"], ends[0], 1)
     green["close"](ends[0])
@@ -212,14 +212,14 @@ def test_opening_a_fifo_waits_for_the_other_end(tmp_path: Path) -> None:
     assert caught.value.errno == errno.ENXIO
 
 
-def test_who_gives_up_opening_a_fifo_leaves_no_descriptor(tmp_path: Path) -> None:
+def test_a_killed_opener_of_a_fifo_leaves_no_descriptor(tmp_path: Path) -> None:
     path = tmp_path / "fifo"
     os.mkfifo(path)
     opener = spawn(green["open"], path, os.O_RDONLY)
     wait_until_parked(opener)
     before = len(os.listdir("/proc/self/fd"))
     kill(opener)
-    # Both ends in one, which waits for nobody: the open of the killed one may not have begun.
+    # Both ends in one, which waits for no other end: the open of the killed one may not have begun.
     os.close(os.open(path, os.O_RDWR))
     for _ in range(1000):
         if len(os.listdir("/proc/self/fd")) <= before:

@@ -1,4 +1,4 @@
-"""socket, patched in place: who everything is, what is older than the patch, signals, fork, and what nobody closes."""
+"""socket, patched in place: identities, what is older than the patch, signals, fork, and what is never closed."""
 
 import pytest
 

@@ -49,7 +49,7 @@ def test_wait_parks() -> None:
     assert waiter.wait(5) == 0 == process.wait() == process.returncode
 
 
-def test_everybody_who_waits_is_told() -> None:
+def test_all_that_wait_are_told() -> None:
     process = Popen([sys.executable, "-c", "raise SystemExit(3)"])
     waiters = [spawn(process.wait, timeout) for timeout in (None, 10, None, math.inf)]
     assert [waiter.wait(10) for waiter in waiters] == [3, 3, 3, 3]
@@ -77,7 +77,7 @@ def test_wait_times_out() -> None:
     assert process.wait(10) == -9
 
 
-def test_a_child_that_somebody_else_reaped() -> None:
+def test_a_child_that_was_reaped_elsewhere() -> None:
     process = Popen(["true"])
     assert subprocess.os.waitpid(process.pid, 0)[1] == 0  # type: ignore[attr-defined]  # the os that it sees
     assert process.wait() == 0

@@ -63,7 +63,7 @@ assert len(set(passed)) == 5
 
 
 @pytest.mark.slow
-def test_greenlets_that_ask_who_they_are_leave_nothing_behind(run_program) -> None:
+def test_greenlets_that_ask_for_their_thread_leave_nothing_behind(run_program) -> None:
     run_program(
         HEAD
         + """

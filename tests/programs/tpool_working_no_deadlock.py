@@ -2,13 +2,13 @@
 
 from greening import Event, GreenletExit, spawn
 from greening._originals import time_sleep
-from greening.testing import wait_until_parked
 from greening.threads.native import execute
 
-done = Event()
+begun, done = Event(), Event()
 
 
 def work() -> None:
+    begun.send(None)
     time_sleep(0.1)
     done.send("woken")
 
@@ -21,6 +21,6 @@ def wait_in_vain() -> None:
 
 
 waiter = spawn(wait_in_vain)
-wait_until_parked(waiter)
+begun.wait()
 waiter.kill()
 print(done.wait())

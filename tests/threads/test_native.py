@@ -1,4 +1,4 @@
-"""Calls in native threads: results, errors, who leaves early, and that nothing stays behind."""
+"""Calls in native threads: results, errors, callers that leave early, and that nothing stays behind."""
 
 import contextvars
 import gc
@@ -50,7 +50,7 @@ def test_the_exception_comes_with_its_traceback(pool: NativePool) -> None:
         pool.execute(call)
     names = [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
     assert names[-2:] == ["call", "deep"]
-    assert "run" not in names  # how it got there is nobody's business
+    assert "run" not in names  # the frames of the pool are left out
 
 
 @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GreenletExit(), StopIteration(1)])
@@ -123,7 +123,7 @@ def test_what_is_no_call_is_an_error_of_the_caller(pool: NativePool) -> None:
 def test_a_killed_waiter_leaves_at_once_and_the_outcome_is_dropped(
     pool: NativePool, capsys: pytest.CaptureFixture[str], new_gate: Any, drain: Any
 ) -> None:
-    for result in (object(), ValueError("nobody wants to know")):
+    for result in (object(), ValueError("dropped")):
         gate = new_gate(result)
         waiter = spawn(pool.execute, gate)
         gate.started.wait()

@@ -1,4 +1,4 @@
-"""How many native threads there are, who is idle, and what becomes of them: at exit, after a fork, in a deadlock."""
+"""How many native threads there are, which are idle, and how they end: at exit, after a fork, in a deadlock."""
 
 import signal
 from collections.abc import Callable
@@ -39,7 +39,7 @@ def test_no_more_threads_than_size_and_first_come_first_served(pool: NativePool,
     assert order[0] in (0, 1)  # two serve the queue
 
 
-def test_resize_upwards_serves_who_waits(pool: NativePool, new_gate: Any) -> None:
+def test_resize_upwards_serves_the_callers_that_wait(pool: NativePool, new_gate: Any) -> None:
     gate = new_gate()
     busy = [spawn(pool.execute, gate) for _ in range(2)]
     late = spawn(pool.execute, int, "7")
@@ -187,7 +187,7 @@ def test_a_working_thread_is_no_deadlock(run_program: Callable[..., Any]) -> Non
 
 @pytest.mark.slow
 @pytest.mark.parametrize("what", ["idle", "working", "green", "computing"])
-def test_exit_waits_for_nobody_and_says_nothing(run_program: Callable[..., Any], what: str) -> None:
+def test_exit_waits_for_no_thread_and_prints_nothing(run_program: Callable[..., Any], what: str) -> None:
     done = run_program("tpool_exit.py", what, timeout=10, python_args=("-X", "dev"))
     assert (done.stdout, done.stderr) == ("end of main\n", "")
 
