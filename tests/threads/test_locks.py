@@ -11,7 +11,7 @@ import pytest
 from greening._core.greenthread import spawn
 from greening._core.waiting import yield_now
 from greening._originals import RLock as RealRLock
-from greening._originals import allocate_lock
+from greening._originals import allocate_lock, start_new_thread
 from greening.testing import settle, wait_until_parked
 from greening.threads.locks import AdoptedLock, AdoptedRLock, BargingLock, RLock, lock
 
@@ -210,6 +210,20 @@ def test_a_green_owner_holds_the_real_lock_as_often() -> None:
         return [*seen, real._is_owned()]
 
     assert spawn(own).wait() == [True, True, False]
+    assert not made.locked()
+
+
+def test_a_real_lock_that_another_os_thread_holds_is_locked() -> None:
+    real = RealRLock()
+    made = AdoptedRLock(real)
+    taken, go = allocate_lock(), allocate_lock()
+    taken.acquire(), go.acquire()
+    start_new_thread(lambda: (real.acquire(), taken.release(), go.acquire(), real.release(), taken.release()), ())
+    taken.acquire()
+    assert made.locked() and not made._is_owned()
+    assert made.acquire(False) is False
+    go.release()
+    taken.acquire()
     assert not made.locked()
 
 

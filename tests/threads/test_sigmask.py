@@ -121,7 +121,6 @@ def test_the_child_of_a_fork_has_the_mask_of_the_thread_that_forked() -> None:
 
 def test_a_thread_that_ended_leaves_no_mask() -> None:
     thread = spawn(lambda: (change(BLOCK, {USR1}), yield_now()))
-    wait_until_ended = thread.wait
-    wait_until_ended()
-    del thread, wait_until_ended
+    thread.wait()
+    del thread
     assert not sigmask._masks

@@ -10,7 +10,7 @@ import pytest
 from greening._core.current import get_hub
 from greening._core.greenthread import spawn
 from greening._core.waiting import sleep
-from greening._originals import get_ident
+from greening._originals import get_ident, time_sleep
 from greening.testing import wait_until_parked
 from greening.threads import sigwait
 from greening.threads.native import wait_gone
@@ -85,6 +85,17 @@ def test_a_killed_waiter_leaves_and_the_signal_is_handled_again(handled: list[in
     assert waiter.dead
     assert not blocked()
     os.kill(ME, USR1)
+    assert handled == [USR1]
+
+
+def test_a_signal_that_was_taken_for_a_killed_waiter_is_sent_again(handled: list[int]) -> None:
+    waiter = spawn(wait_for, {USR1}, None)
+    wait_until_parked(waiter)
+    os.kill(ME, USR1)
+    while not sigwait._LISTENERS._idle:  # it has been taken; the hub has not run since
+        time_sleep(0.0005)
+    waiter.kill()
+    assert waiter.dead
     assert handled == [USR1]
 
 
