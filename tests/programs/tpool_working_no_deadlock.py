@@ -9,7 +9,7 @@ begun, done = Event(), Event()
 
 def work() -> None:
     begun.send(None)
-    time_sleep(0.1)
+    time_sleep(0.03)
     done.send("woken")
 
 
