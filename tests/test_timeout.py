@@ -225,6 +225,7 @@ def test_seconds_may_be_any_real_number(fake: Fake) -> None:
         (lambda: Timeout(), ""),
         (lambda: Timeout(1), "1 second"),
         (lambda: Timeout(2.5), "2.5 seconds"),
+        (lambda: Timeout(2, True), "2 seconds"),
         (lambda: Timeout(2, False), "2 seconds (silent)"),
         (lambda: Timeout(2, Slow("x")), "2 seconds (x)"),
     ],
@@ -419,6 +420,23 @@ def test_a_killed_thread_leaves_its_with_and_the_timeout_is_cancelled() -> None:
     with pytest.raises(GreenletExit):
         thread.wait()
     assert not timeouts[0].pending
+
+
+def test_one_that_has_fired_is_pending_no_more_and_may_be_started_without_cancel() -> None:
+    timeout = Timeout(1)
+    for _ in range(2):
+        with pytest.raises(Timeout):
+            sleep(5)
+        assert not timeout.pending
+        timeout.start()
+        assert timeout.pending
+    timeout.cancel()
+
+
+def test_it_is_a_base_exception_with_its_arguments() -> None:
+    timeout = Timeout(2, False)
+    timeout.cancel()
+    assert timeout.args == (2, False)
 
 
 # -- with_timeout ------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """GreenPool: no more than `size` at once, and never waiting for itself."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -515,3 +516,23 @@ def test_waitall_of_a_pool_by_a_worker_of_another_is_fine() -> None:
     pool, other = GreenPool(1), GreenPool(1)
     pool.spawn(sleep, 1)
     assert other.spawn(pool.waitall).wait() is None
+
+
+def test_waitall_of_an_idle_pool_lets_others_run_when_the_slice_is_over(spent: Callable[[], None]) -> None:
+    ran: list[int] = []
+    spawn(ran.append, 1)
+    spent()
+    GreenPool().waitall()
+    assert ran == [1]
+
+
+def test_waitall_is_woken_by_the_end_of_the_last_one_only() -> None:
+    pool, woken = GreenPool(2), list[int]()
+    quick, slow = pool.spawn(sleep, 1), pool.spawn(sleep, 5)
+    spawn(lambda: (pool.waitall(), woken.append(1)))
+    quick.wait()
+    settle()
+    assert (len(pool._idle), woken) == (1, [])
+    slow.wait()
+    settle()
+    assert (len(pool._idle), woken) == (0, [1])

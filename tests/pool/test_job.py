@@ -267,6 +267,36 @@ def test_jobs_that_wait_for_one_another_are_a_deadlock_that_is_seen() -> None:
         thread.kill()
 
 
+def test_a_job_in_a_lent_place_is_a_worker_and_waitall_waits_for_it() -> None:
+    pool, work = GreenPool(1), Work(5)
+    maps: list[Any] = []
+    victim = pool.spawn(lambda: (maps.append(pool.imap(work, [1])), next(maps[0])))
+    settle()
+    assert (work.now, pool.running(), len(pool.coroutines_running)) == (1, 1, 2)
+    victim.kill()
+    waiter = spawn(pool.waitall)
+    settle()
+    assert (work.now, waiter.dead) == (1, False)
+    waiter.wait()
+    assert (work.now, pool.running(), pool.free()) == (0, 0, 1)
+    assert list(maps[0]) == [1]
+
+
+def test_a_job_in_a_lent_place_that_is_killed_before_it_began_has_that_for_its_outcome() -> None:
+    pool, order = GreenPool(1), list[str]()
+
+    def worker() -> str:
+        error = error_of(lambda: next(pool.imap(order.append, ["called"])))
+        return type(error).__name__
+
+    thread = pool.spawn(worker)
+    while len(pool.coroutines_running) < 2:
+        sleep(0)
+    next(lent for lent in pool.coroutines_running if lent is not thread).kill()
+    assert thread.wait() == "GreenletExit"
+    assert order == []
+
+
 # -- A job alone -------------------------------------------------------------------------------------------------------
 
 

@@ -217,11 +217,14 @@ def test_a_timeout_around_wait_leaves_no_waiter_behind(make: Make) -> None:
 def test_a_limit_that_is_no_number_is_an_error_before_the_lock_is_given_up(make: Make) -> None:
     condition = make()
     with condition:
+        other = spawn(condition.acquire)
+        settle()
         with pytest.raises(TypeError):
             condition.wait("soon")  # type: ignore[arg-type]  # on purpose
         assert condition._is_owned()
-    assert condition.acquire(False)
-    condition.release()
+        settle()
+        assert not other.dead
+    assert other.wait() is True
 
 
 # -- How many are woken ------------------------------------------------------------------------------------------------

@@ -1,13 +1,16 @@
 """Queues: every item in exactly one hand, every waiter in order of arrival."""
 
+import gc
 import queue as stdlib
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
+from weakref import ref
 
 import pytest
 
 from greening._core.greenthread import spawn
+from greening._core.waiting import sleep
 from greening.errors import GreenletExit
 from greening.sync.queue import LifoQueue, LightQueue, PriorityQueue, Queue
 from greening.testing import Fake, settle
@@ -175,7 +178,7 @@ def test_a_queue_without_a_size_is_never_full(kind: Kind, maxsize: int | None) -
 @ALL
 def test_full_and_empty_are_the_exceptions_of_the_stdlib(kind: Kind) -> None:
     queue = kind(1)
-    assert queue.empty()
+    assert queue.empty() and not queue.full()
     with pytest.raises(stdlib.Empty):
         queue.get(block=False)
     queue.put(1)
@@ -261,15 +264,41 @@ def test_what_is_no_number_of_seconds_is_refused_by_join(timeout: Any, error: ty
 
 
 @ALL
-def test_a_limit_of_zero_is_an_attempt(kind: Kind, fake: Fake) -> None:
-    queue, before = kind(1), fake.clock.now()
+def test_a_limit_of_zero_is_an_attempt_that_never_switches(kind: Kind, fake: Fake) -> None:
+    queue, before, ran = kind(1), fake.clock.now(), list[int]()
+    spawn(ran.append, 1)
     queue.put(1, timeout=0)
     with pytest.raises(stdlib.Full):
         queue.put(2, timeout=0)
     assert queue.get(timeout=0) == 1
     with pytest.raises(stdlib.Empty):
         queue.get(timeout=0)
+    assert ran == []
     assert fake.clock.now() == before
+    settle()
+
+
+@ALL
+def test_put_and_get_let_others_run_when_the_slice_is_over_and_only_then(kind: Kind, spent: Callable[[], None]) -> None:
+    queue, ran = kind(1), list[int]()
+    for number, call in enumerate((lambda: queue.put_nowait(1), queue.get_nowait)):
+        spawn(ran.append, number)
+        spent()
+        call()
+        assert ran == list(range(number + 1))
+    spawn(ran.append, 2)
+    queue.put(1)
+    queue.get()
+    assert ran == [0, 1]
+    settle()
+
+
+def test_join_lets_others_run_when_the_slice_is_over(spent: Callable[[], None]) -> None:
+    ran: list[int] = []
+    spawn(ran.append, 1)
+    spent()
+    assert Queue[int]().join() is True
+    assert ran == [1]
 
 
 @ALL
@@ -487,6 +516,16 @@ def test_an_item_that_a_putter_waits_with_counts_until_it_is_refused() -> None:
     assert queue.unfinished_tasks == 1
 
 
+def test_an_item_is_a_task_even_if_its_putter_was_killed_when_it_was_in() -> None:
+    queue = Queue[int](1)
+    queue.put(1)
+    victim = spawn(queue.put, 2)
+    settle()
+    queue.get()  # the item of the victim is in, and the victim has not run
+    victim.kill()
+    assert queue.unfinished_tasks == 2
+
+
 def test_an_item_that_returns_from_a_killed_getter_is_still_one_task() -> None:
     queue = Queue[int]()
     victim = spawn(queue.get)
@@ -646,6 +685,36 @@ def test_a_putter_killed_when_it_was_told_of_the_shutdown_keeps_its_item(kind: K
     with pytest.raises(GreenletExit):
         victim.wait()
     assert drain(queue) == [1]
+
+
+def test_items_that_were_dealt_with_before_they_were_got_may_be_dropped() -> None:
+    queue = Queue[int]()
+    queue.put(1)
+    queue.task_done()
+    queue.shutdown(immediate=True)
+    assert (queue.qsize(), queue.unfinished_tasks) == (0, 0)
+
+
+@ALL
+@pytest.mark.parametrize("how", ["timeout", "kill", "shutdown"])
+def test_an_item_that_did_not_get_in_is_not_kept(kind: Kind, how: str) -> None:
+    class Item:
+        pass
+
+    item = Item()
+    watch, queue = ref(item), cast("LightQueue[Any]", kind(0))
+    putter = spawn(error_of, queue.put, item, True, 1)
+    del item
+    settle()
+    if how == "kill":
+        putter.kill()
+    elif how == "shutdown":
+        queue.shutdown()
+    sleep(2)
+    assert putter.dead
+    del putter
+    gc.collect()
+    assert watch() is None
 
 
 def test_a_join_ends_with_the_items_that_are_dealt_with_after_a_shutdown() -> None:

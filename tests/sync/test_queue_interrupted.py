@@ -262,17 +262,3 @@ def test_many_putters_some_of_which_give_up_or_are_killed_are_served_in_order(ki
     sleep(2)
     assert queue.putting() == 20
     assert [queue.get() for _ in range(20)] == [number for number in range(40) if number % 4 in (0, 3)]
-
-
-@ALL
-def test_a_try_lets_others_run_when_the_slice_is_over(kind: Kind, spent: Callable[[], None]) -> None:
-    queue, ran = kind(1), list[int]()
-    for number, turn in enumerate((lambda: queue.put(1), queue.get)):
-        spawn(ran.append, number)
-        turn()
-        assert len(ran) == number
-        settle()
-    spawn(ran.append, 2)
-    spent()
-    queue.put_nowait(1)
-    assert ran == [0, 1, 2]

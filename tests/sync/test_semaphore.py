@@ -280,6 +280,7 @@ def test_a_permit_that_is_there_is_taken_at_once_whatever_the_limit(
 ) -> None:
     semaphore, before = kind(1), fake.clock.now()
     assert semaphore.acquire(timeout=timeout) is True
+    assert semaphore.counter == 0
     assert fake.clock.now() == before
 
 
