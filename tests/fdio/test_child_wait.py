@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from greening._core.greenthread import kill, spawn
-from greening._core.waiting import sleep
 from greening.fdio import child_wait as child
+from greening.testing import wait_until_parked
 
 # The native threads that wait for children may be there while another one is made.
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
@@ -60,8 +60,7 @@ def start() -> Iterator[Start]:
 def test_waitpid_parks_until_the_child_has_ended(start: Start) -> None:
     one = start(3)
     thread = spawn(child.waitpid, one.pid, 0)
-    sleep(0.01)
-    assert thread
+    wait_until_parked(thread)
     one.end()
     assert thread.wait(5) == (one.pid, 3 << 8)
 
@@ -89,7 +88,7 @@ def test_without_pidfd(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     one = start(2)
     assert not child.wait_exit(one.pid, 0.01)
     thread = spawn(child.waitpid, one.pid, 0)
-    sleep(0)
+    wait_until_parked(thread)
     one.end()
     assert thread.wait(5) == (one.pid, 2 << 8)
 
@@ -107,7 +106,7 @@ def test_a_sandbox_that_forbids_pidfd(start: Start, monkeypatch: pytest.MonkeyPa
 def test_any_child(start: Start) -> None:
     one, two = start(1), start(2)
     thread = spawn(child.waitpid, -1, 0)
-    sleep(0.01)
+    wait_until_parked(thread)
     two.end()
     assert thread.wait(5) == (two.pid, 2 << 8)
     one.end()
@@ -117,7 +116,8 @@ def test_any_child(start: Start) -> None:
 def test_two_who_wait_for_any_child_get_one_each(start: Start) -> None:
     one, two = start(1), start(2)
     threads = [spawn(child.waitpid, -1, 0), spawn(child.wait4, -1, 0)]
-    sleep(0.01)
+    for thread in threads:
+        wait_until_parked(thread)
     one.end()
     two.end()
     assert {thread.wait(5)[:2] for thread in threads} == {(one.pid, 1 << 8), (two.pid, 2 << 8)}
@@ -126,7 +126,7 @@ def test_two_who_wait_for_any_child_get_one_each(start: Start) -> None:
 def test_a_waiter_that_is_killed_takes_no_child_with_it(start: Start) -> None:
     one = start(5)
     thread = spawn(child.waitpid, -1, 0)
-    sleep(0.01)
+    wait_until_parked(thread)
     kill(thread)
     one.end()
     assert child.waitpid(-1, 0) == (one.pid, 5 << 8)
@@ -135,7 +135,7 @@ def test_a_waiter_that_is_killed_takes_no_child_with_it(start: Start) -> None:
 def test_the_process_group(start: Start) -> None:
     one = start(6)
     thread = spawn(child.waitpid, 0, 0)
-    sleep(0.01)
+    wait_until_parked(thread)
     one.end()
     assert thread.wait(5) == (one.pid, 6 << 8)
     two = start(7)
@@ -146,7 +146,7 @@ def test_the_process_group(start: Start) -> None:
 def test_a_child_that_stops(start: Start) -> None:
     one = start()
     thread = spawn(child.waitpid, one.pid, os.WUNTRACED)
-    sleep(0.01)
+    wait_until_parked(thread)
     os.kill(one.pid, signal.SIGSTOP)
     assert os.WIFSTOPPED(thread.wait(5)[1])
     os.kill(one.pid, signal.SIGCONT)
@@ -157,7 +157,7 @@ def test_waitid(start: Start) -> None:
     one = start(8)
     assert child.waitid(os.P_PID, one.pid, os.WEXITED | os.WNOHANG) is None
     thread = spawn(child.waitid, os.P_PID, one.pid, os.WEXITED | os.WNOWAIT)
-    sleep(0)
+    wait_until_parked(thread)
     one.end()
     assert thread.wait(5).si_status == 8
     assert child.waitid(os.P_ALL, 0, os.WEXITED).si_status == 8
@@ -168,7 +168,7 @@ def test_waitid_of_a_pidfd(start: Start) -> None:
     fd = os.pidfd_open(one.pid)
     try:
         thread = spawn(child.waitid, os.P_PIDFD, fd, os.WEXITED)
-        sleep(0)
+        wait_until_parked(thread)
         one.end()
         assert thread.wait(5).si_status == 9
     finally:
@@ -204,16 +204,17 @@ def test_errors() -> None:
 def test_from_a_native_thread(start: Start) -> None:
     one, two = start(1), start(2)
     got: list[object] = []
+    timed_out = threading.Event()
 
     def wait() -> None:
         got.append(child.wait_exit(one.pid, 0.01))
+        timed_out.set()
         got.append(child.waitpid(one.pid, 0)[1])
         got.append(child.waitpid(-1, 0)[1])
 
     thread = threading.Thread(target=wait)
     thread.start()
-    while not got:
-        time.sleep(0.001)
+    timed_out.wait(5)
     one.end()
     two.end()
     thread.join(5)
@@ -224,7 +225,7 @@ def test_no_descriptor_is_left_behind(start: Start) -> None:
     one = start()
     before = os.listdir("/proc/self/fd")
     thread = spawn(child.waitpid, one.pid, 0)
-    sleep(0)
+    wait_until_parked(thread)
     kill(thread)
     child.wait_exit(one.pid, 0.001)
     assert os.listdir("/proc/self/fd") == before

@@ -19,6 +19,7 @@ from greening._core.greenthread import kill, spawn
 from greening._core.slices import TRIES
 from greening._core.waiting import forget_fd, sleep
 from greening.fdio import pipe
+from greening.testing import settle
 from tests.descriptors import parked
 
 ODD_READS: list[tuple[Any, Any]] = [(-1, 1), (99999, 1), (2**40, 1), ("0", 1), (1.0, 1), (None, 1)]
@@ -149,7 +150,7 @@ def test_a_stolen_read_waits_on(ends: tuple[int, int]) -> None:
     thread = parked(pipe.read, reader, 1)
     os.write(writer, b"a")
     assert os.read(reader, 1) == b"a"
-    sleep(0.01)
+    settle()
     assert thread
     os.write(writer, b"b")
     assert thread.wait(5) == b"b"

@@ -48,9 +48,9 @@ def test_a_green_thread_is_woken_by_a_coroutine() -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
         guest = arrive(loop)
-        event, done = greening.Event(), loop.create_future()
-        greening.spawn(lambda: done.set_result(event.wait()))
-        await asyncio.sleep(0.001)
+        event, begun, done = greening.Event(), loop.create_future(), loop.create_future()
+        greening.spawn(lambda: (begun.set_result(None), done.set_result(event.wait())))
+        await asyncio.wait_for(begun, 10)
         event.send("woken")
         assert await asyncio.wait_for(done, 10) == "woken"
         depart(guest)

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from greening._core.greenthread import spawn
-from greening._core.waiting import sleep
+from greening._core.waiting import sleep, wait_readable
 from greening.net.complete_io import send_rest, sendmsg_rest
 from greening.net.socket import GreenSocket
 from greening.net.stream import _sendall_rest
+from greening.testing import settle
 from greening.timeout import Timeout
 
 Pair = tuple[GreenSocket, GreenSocket]
@@ -85,7 +86,7 @@ def test_waitall_waits_for_all(read: Read, pair: Pair) -> None:
             sleep(0)
             assert not reader.dead
             other.send(part)
-            sleep(0.0005)
+            settle()
         assert reader.wait(5) == b"12345678"
         assert one.recv(10) == b"+"
 
@@ -96,7 +97,7 @@ def test_waitall_gives_what_came_before_the_end(read: Read, pair: Pair) -> None:
     reader = spawn(read, one, 8)
     sleep(0)
     other.send(b"12345")
-    sleep(0.0005)
+    settle()
     other.close()
     assert reader.wait(5) == b"12345"
     assert read(one, 8) == b""
@@ -108,7 +109,7 @@ def test_waitall_gives_what_came_before_an_error(read: Read, tcp: Pair) -> None:
     reader = spawn(read, server, 8)
     sleep(0)
     client.send(b"12345")
-    sleep(0.0005)
+    settle()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     client.close()
     assert reader.wait(5) == b"12345"
@@ -126,7 +127,7 @@ def test_with_a_timeout_waitall_gives_what_is_there(read: Read, pair: Pair) -> N
 def test_peeking_or_not_waiting_waitall_gives_what_is_there(extra: int, pair: Pair) -> None:
     one, other = pair
     other.send(b"123")
-    sleep(0.0005)
+    wait_readable(one.fileno())
     assert one.recv(8, ALL | extra) == b"123"
 
 
@@ -185,7 +186,7 @@ def registered(pair: Pair) -> None:
     sleep(0)
     pair[1].send(b"!")
     assert waiting.wait() == b"!"
-    sleep(0.001)
+    settle()
 
 
 def test_sendall_that_was_cut_short_with_room_left_does_not_wait_for_room(pair: Pair) -> None:

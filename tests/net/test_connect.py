@@ -19,6 +19,7 @@ from greening._originals import raw_socket
 from greening.errors import GreenletExit
 from greening.net import connect
 from greening.net.socket import GreenSocket
+from greening.testing import settle
 from greening.timeout import Timeout
 
 Pair = tuple[GreenSocket, GreenSocket]
@@ -158,7 +159,7 @@ def test_a_killed_connect_leaves_a_usable_process_behind(full: GreenSocket, keep
 def test_a_full_unix_backlog_is_waited_for(unix: GreenSocket, keep: Keep) -> None:
     clients = [keep(GreenSocket(socket.AF_UNIX)) for _ in range(3)]
     connecting = [spawn(client.connect, unix.getsockname()) for client in clients]
-    sleep(0.002)
+    settle()
     assert not all(thread.dead for thread in connecting)
     for _ in clients:
         keep(unix.accept()[0])

@@ -12,13 +12,13 @@ import pytest
 import trustme
 
 from greening._core.greenthread import spawn
-from greening._core.waiting import sleep
 from greening.errors import GreenletExit, StopServe
 from greening.net import accept, convenience
 from greening.net.convenience import connect, listen, serve
 from greening.net.socket import GreenSocket
 from greening.net.tls import GreenSSLSocket
 from greening.sync.event import Event
+from greening.testing import settle, wait_until_parked
 
 Keep = Callable[[Any], Any]
 
@@ -119,7 +119,7 @@ def test_every_connection_has_a_green_thread_of_its_own(here: GreenSocket, keep:
     serving.kill()
     for client in clients:
         client.close()
-    sleep(0.001)
+    settle()
 
 
 def test_a_handler_that_returns_closes_its_connection(here: GreenSocket) -> None:
@@ -147,7 +147,7 @@ def test_a_handlers_exception_is_that_of_serve(here: GreenSocket) -> None:
 def test_stop_serve_reaches_it_also_when_it_waits_for_a_place(here: GreenSocket, keep: Keep) -> None:
     serving = spawn(serve, here, echo, 1)
     first, second = (keep(connect(here.getsockname())) for _ in range(2))
-    sleep(0.001)
+    settle()
     first.sendall(b"stop")
     assert serving.wait(5) is None
     assert second.recv(1) == b""  # the one that waited is not forgotten
@@ -164,7 +164,7 @@ def test_no_more_handlers_than_asked_for(here: GreenSocket, keep: Keep) -> None:
 
     serving = spawn(serve, here, handle, 3)
     clients = [keep(connect(here.getsockname())) for _ in range(8)]
-    sleep(0.001)
+    settle()
     assert now[0] == 3
     gate.send()
     for client in clients:
@@ -179,7 +179,7 @@ def test_handlers_outlive_serve_and_what_they_raise_hits_nobody(
     reported: list[BaseException] = []
     monkeypatch.setattr(convenience, "report_unhandled", lambda error, thread: reported.append(error))
     survivors = [keep(connect(here.getsockname())) for _ in range(2)]
-    stopper = spawn(lambda: (sleep(0.001), ask(here, b"stop")))
+    stopper = spawn(lambda: (settle(), ask(here, b"stop")))
     serve(here, echo)  # in the main greenlet
     stopper.wait(5)
     survivors[0].sendall(b"fail")
@@ -188,7 +188,7 @@ def test_handlers_outlive_serve_and_what_they_raise_hits_nobody(
     assert survivors[1].recv(100) == b"still there"
     survivors[1].sendall(b"stop")
     assert survivors[1].recv(1) == b""
-    sleep(0)
+    settle()
     assert [str(error) for error in reported] == ["a handler's"]
 
 
@@ -206,7 +206,7 @@ def test_of_two_failing_handlers_one_ends_serve_and_one_is_reported(
     serving = spawn(serve, here, handle)
     serving.quiet = True
     clients = [keep(connect(here.getsockname())) for _ in range(2)]
-    sleep(0.001)
+    settle()
     gate.send()
     with pytest.raises(RuntimeError):
         serving.wait(5)
@@ -229,7 +229,7 @@ def test_a_killed_handler_ends_nothing_but_its_connection(here: GreenSocket, kee
 def test_closing_the_listener_ends_it(here: GreenSocket) -> None:
     serving = spawn(serve, here, echo)
     serving.quiet = True
-    sleep(0)
+    wait_until_parked(serving)
     here.close()
     with pytest.raises(OSError) as caught:
         serving.wait(5)
@@ -258,7 +258,7 @@ def test_passing_troubles_of_accept_are_survived(
     assert ask(here, b"alive") == b"alive"
     assert len(caplog.records) == (errno.EMFILE in errors)  # once for the episode
     serving.kill()
-    sleep(0.001)
+    settle()
 
 
 # serve, over TLS
@@ -287,4 +287,4 @@ def test_a_tls_client_is_served_while_others_are_silent_or_talk_nonsense(
     assert not serving.dead
     silent.close()
     serving.kill()
-    sleep(0.001)
+    settle()

@@ -7,7 +7,6 @@ import select
 import socket
 import struct
 import threading
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,6 +19,7 @@ from greening._core.waiting import sleep, wait_readable
 from greening._originals import raw_socket
 from greening.errors import GreenletExit
 from greening.net.socket import GreenSocket
+from greening.testing import fake_time, settle
 
 Pair = tuple[GreenSocket, GreenSocket]
 Keep = Callable[[Any], Any]
@@ -192,10 +192,9 @@ def test_two_readers_of_one_socket_take_turns(tcp: Pair) -> None:
     client, server = tcp
     readers = [spawn(server.recv, 1) for _ in range(3)]
     sleep(0)
-    for letter in (b"a", b"b", b"c"):
+    for reader, letter in zip(readers, (b"a", b"b", b"c"), strict=True):
         client.send(letter)
-        sleep(0.001)
-    assert [reader.wait(5) for reader in readers] == [b"a", b"b", b"c"]
+        assert reader.wait(5) == letter
 
 
 def test_one_reads_while_another_writes(tcp: Pair) -> None:
@@ -222,7 +221,7 @@ def test_after_a_short_read_the_next_one_parks_and_finds_what_comes(tcp: Pair) -
     for message in (b"a", b"b", b"c"):
         sleep(0)
         client.send(message)
-        sleep(0.001)
+        settle()
     assert reader.wait(5) == [b"a", b"b", b"c"]
 
 
@@ -362,19 +361,20 @@ def test_a_write_times_out(unix: Pair) -> None:
 
 def test_sendall_has_one_deadline_for_the_whole(unix: Pair) -> None:
     one, other = unix
-    one.settimeout(0.05)
+    one.settimeout(50)
 
     def trickle() -> None:
         while True:
-            sleep(0.01)
+            sleep(7)
             other.recv(4096)
 
-    reader = spawn(trickle)
-    started = time.monotonic()
-    with pytest.raises(TimeoutError):
-        one.sendall(bytes(1 << 24))
-    reader.kill()
-    assert time.monotonic() - started < 0.15
+    with fake_time() as fake:
+        reader = spawn(trickle)
+        started = fake.clock.now()
+        with pytest.raises(TimeoutError):
+            one.sendall(bytes(1 << 24))
+        reader.kill()
+        assert fake.clock.now() - started == 50
 
 
 @pytest.mark.parametrize(
@@ -663,12 +663,21 @@ def test_a_file_that_timed_out_cannot_be_read_any_more(tcp: Pair) -> None:
 def in_os_thread(function: Callable[[], Any]) -> Callable[[], Any]:
     """Start it; the result waits for it, and lets green threads run meanwhile."""
     results: list[Any] = []
-    thread = threading.Thread(target=lambda: results.append(function()))
+    ended = os.eventfd(0)
+
+    def run() -> None:
+        try:
+            results.append(function())
+        finally:
+            os.eventfd_write(ended, 1)
+
+    thread = threading.Thread(target=run)
     thread.start()
 
     def result() -> Any:
-        while thread.is_alive():
-            sleep(0.0005)
+        assert wait_readable(ended, 5)
+        os.close(ended)
+        thread.join(5)
         return results[0]
 
     return result
@@ -705,18 +714,19 @@ def test_one_socket_in_two_os_threads(tcp: Pair) -> None:
 
 def test_closing_wakes_the_readers_of_all_os_threads(tcp: Pair) -> None:
     _, server = tcp
-    parked = threading.Semaphore(0)
+    parked = os.eventfd(0)
 
     def read() -> int | None:
-        spawn(parked.release)
+        spawn(os.eventfd_write, parked, 1)  # runs as soon as the reader waits
         return error_of(server.recv, 1)
 
     results = [in_os_thread(read) for _ in range(2)]
     here = spawn(read)
-    sleep(0)
-    for _ in range(3):
-        while not parked.acquire(blocking=False):
-            sleep(0.0005)
+    count = 0
+    while count < 3:
+        assert wait_readable(parked, 5)
+        count += os.eventfd_read(parked)
+    os.close(parked)
     server.close()
     assert [result() for result in results] == [errno.EBADF] * 2
     assert here.wait(5) == errno.EBADF

@@ -10,7 +10,6 @@ import pytest
 import trustme
 
 from greening._core.greenthread import spawn
-from greening._core.waiting import sleep
 from greening.errors import GreenletExit, StopServe
 from greening.net import stream_server
 from greening.net.convenience import connect, listen
@@ -18,6 +17,7 @@ from greening.net.stream_server import StreamServer
 from greening.net.tls import GreenSSLSocket
 from greening.pool.greenpool import GreenPool
 from greening.sync.event import Event
+from greening.testing import wait_until_parked
 
 Keep = Callable[[Any], Any]
 HERE = ("127.0.0.1", 0)
@@ -62,10 +62,11 @@ def test_a_unix_socket_and_a_listener_of_the_callers(tmp_path: Path) -> None:
 
 
 def test_stop_waits_for_handlers(keep: Keep) -> None:
-    go_on = Event()
+    begun, go_on = Event(), Event()
     served: list[bytes] = []
 
     def handle(connection: Any, address: Any) -> None:
+        begun.send()
         go_on.wait()
         served.append(connection.recv(10))
 
@@ -73,10 +74,9 @@ def test_stop_waits_for_handlers(keep: Keep) -> None:
     server.start()
     client = keep(connect(server.address))
     client.sendall(b"in flight")
-    sleep(0.001)
+    begun.wait()
     stopping = spawn(server.stop)
-    sleep(0.001)
-    assert not stopping.dead
+    wait_until_parked(stopping)
     go_on.send()
     stopping.wait(5)
     assert served == [b"in flight"]
@@ -84,9 +84,11 @@ def test_stop_waits_for_handlers(keep: Keep) -> None:
 
 @pytest.mark.parametrize("timeout", [0, 0.002])
 def test_stop_kills_who_takes_too_long(timeout: float, keep: Keep) -> None:
+    begun = Event()
     ends: list[BaseException] = []
 
     def handle(connection: Any, address: Any) -> None:
+        begun.send()
         try:
             Event().wait()
         except BaseException as end:
@@ -96,7 +98,7 @@ def test_stop_kills_who_takes_too_long(timeout: float, keep: Keep) -> None:
     server = StreamServer(HERE, handle)
     server.start()
     client = keep(connect(server.address))
-    sleep(0.001)
+    begun.wait()
     server.stop(timeout)
     assert [type(end) for end in ends] == [GreenletExit]
     assert client.recv(1) == b""
@@ -131,7 +133,7 @@ def test_stop_serve_and_stop_in_a_handler_end_it(keep: Keep) -> None:
     for what in (b"stop", b"raise"):
         server = StreamServer(HERE, handle)
         serving = spawn(server.serve_forever)
-        sleep(0)
+        wait_until_parked(serving)
         assert ask(server.address, what) == b""
         serving.wait(5)
         assert server.closed
@@ -141,7 +143,7 @@ def test_serve_forever_raises_when_accept_fails_for_good(keep: Keep) -> None:
     server = StreamServer(HERE, echo)
     serving = spawn(server.serve_forever)
     serving.quiet = True
-    sleep(0.001)
+    wait_until_parked(serving)
     server.listener.close()
     with pytest.raises(OSError, match="Bad file descriptor"):
         serving.wait(5)

@@ -7,7 +7,6 @@ import socket
 import ssl
 import struct
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,6 +20,7 @@ from greening.errors import GreenletExit
 from greening.net import retry
 from greening.net.socket import GreenSocket
 from greening.net.tls import GreenSSLSocket
+from greening.testing import fake_time, settle
 from greening.timeout import Timeout
 
 Pair = tuple[GreenSocket, GreenSocket]
@@ -148,22 +148,23 @@ def test_a_silent_peer_does_not_hold_a_handshake_longer_than_the_timeout(
 
 def test_a_handshake_has_one_deadline_for_the_whole(client_context: ssl.SSLContext, tcp: Pair) -> None:
     client, server = tcp
-    client.settimeout(0.04)
+    client.settimeout(40)
 
     def trickle() -> None:
         # A record of 16 KiB, one byte at a time.
         server.recv(4096)
         server.sendall(b"\x16\x03\x03\x40\x00")
         while True:
-            sleep(0.005)
+            sleep(3)
             server.send(b"x")
 
-    thread = spawn(trickle)
-    started = time.monotonic()
-    with pytest.raises(TimeoutError):
-        client_of(client_context, client)
-    thread.kill()
-    assert time.monotonic() - started < 0.2
+    with fake_time() as fake:
+        thread = spawn(trickle)
+        started = fake.clock.now()
+        with pytest.raises(TimeoutError):
+            client_of(client_context, client)
+        thread.kill()
+        assert fake.clock.now() - started == 40
 
 
 def test_others_run_during_a_handshake(server_context: ssl.SSLContext, tcp: Pair) -> None:
@@ -300,7 +301,7 @@ def test_a_read_parks_until_something_comes(read: Callable[[Any], bytes], tls: T
     client, server = tls
     for message in (b"1", b"22"):
         reader = spawn(read, client)
-        sleep(0.001)
+        settle()
         assert not reader.dead
         server.sendall(message)
         assert reader.wait(5) == message
@@ -394,7 +395,7 @@ def test_two_readers_of_one_connection(tls: Tls) -> None:
     readers = [spawn(client.recv, 1) for _ in range(2)]
     sleep(0)
     server.sendall(b"a")
-    sleep(0.001)
+    settle()
     server.sendall(b"b")
     assert {reader.wait(5) for reader in readers} == {b"a", b"b"}
 
@@ -720,7 +721,7 @@ def settled(tls: Tls) -> Any:
     assert waiting.wait(5) == b"armed"
     server.send(b"here")
     assert wait_readable(client.fileno(), 5)
-    sleep(0.001)
+    settle()
     return client
 
 

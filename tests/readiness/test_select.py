@@ -18,9 +18,10 @@ from greening._builtin_method import ModuleSelf
 from greening._core.current import get_hub
 from greening._core.greenthread import kill, spawn
 from greening._core.slices import TRIES
-from greening._core.waiting import forget_fd, sleep
+from greening._core.waiting import forget_fd
 from greening.readiness import polls
 from greening.readiness import select as net
+from greening.testing import settle
 from tests.descriptors import parked
 
 IN, PRI, OUT = stdlib.POLLIN, stdlib.POLLPRI, stdlib.POLLOUT
@@ -113,7 +114,7 @@ def test_urgent_data_is_no_false_alarm_for_ever(monkeypatch: pytest.MonkeyPatch)
 
             monkeypatch.setattr(net, "_real_select", look)
             thread = parked(net.select, [b], [], [])
-            sleep(0.01)
+            settle()
             assert thread
             a.send(b"x")
             assert thread.wait(5) == ([b], [], [])
@@ -232,7 +233,7 @@ def test_poll_of_hang_ups_only(ends: tuple[int, int]) -> None:
     poll.register(reader, 0)
     thread = parked(poll.poll)
     os.write(writer, b"not asked for")
-    sleep(0.005)
+    settle()
     assert thread
     os.close(writer)
     assert thread.wait(5) == [(reader, stdlib.POLLHUP)]
@@ -377,6 +378,7 @@ def test_nobody_is_starved_by_what_is_always_ready(pair: Pair) -> None:
 def test_in_a_native_thread_without_a_hub(pair: Pair) -> None:
     a, b = pair
     got: list[object] = []
+    timed_out = threading.Event()
 
     def work() -> None:
         poll = polls.poll()
@@ -384,12 +386,12 @@ def test_in_a_native_thread_without_a_hub(pair: Pair) -> None:
         with polls.Epoll() as epoll:
             epoll.register(a.fileno(), IN)
             got.extend((net.select([a], [], [], 0.001), poll.poll(1), epoll.poll(0.001)))
+            timed_out.set()
             got.extend((net.select([a], [], []), poll.poll(), epoll.poll()))
 
     thread = threading.Thread(target=work)
     thread.start()
-    while len(got) < 3:
-        time.sleep(0.001)
+    timed_out.wait(5)
     b.send(b"x")
     thread.join(5)
     assert got == [([], [], []), [], [], ([a], [], []), [(a.fileno(), IN)], [(a.fileno(), IN)]]
