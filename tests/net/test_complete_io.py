@@ -13,7 +13,6 @@ from greening._core.greenthread import spawn
 from greening._core.waiting import sleep, wait_readable
 from greening.net.complete_io import send_rest, sendmsg_rest
 from greening.net.socket import GreenSocket
-from greening.net.stream import _sendall_rest
 from greening.testing import settle
 from greening.timeout import Timeout
 
@@ -187,13 +186,6 @@ def registered(pair: Pair) -> None:
     pair[1].send(b"!")
     assert waiting.wait() == b"!"
     settle()
-
-
-def test_sendall_that_was_cut_short_with_room_left_does_not_wait_for_room(pair: Pair) -> None:
-    registered(pair)
-    with Timeout(5):
-        _sendall_rest(pair[0], b"xabc", 1, 0)
-    assert pair[1].recv(10) == b"abc"
 
 
 def test_send_that_was_cut_short_with_room_left_does_not_wait_for_room(pair: Pair) -> None:

@@ -19,7 +19,6 @@ from greening._core.waiting import sleep, wait_readable
 from greening._originals import raw_socket
 from greening.errors import GreenletExit
 from greening.net.socket import GreenSocket
-from greening.testing import fake_time, settle
 
 Pair = tuple[GreenSocket, GreenSocket]
 Keep = Callable[[Any], Any]
@@ -215,16 +214,6 @@ def test_one_reads_while_another_writes(tcp: Pair) -> None:
 # Short reads, and what must not be concluded from them
 
 
-def test_after_a_short_read_the_next_one_parks_and_finds_what_comes(tcp: Pair) -> None:
-    client, server = tcp
-    reader = spawn(lambda: [server.recv(100) for _ in range(3)])
-    for message in (b"a", b"b", b"c"):
-        sleep(0)
-        client.send(message)
-        settle()
-    assert reader.wait(5) == [b"a", b"b", b"c"]
-
-
 @pytest.mark.parametrize("read", [recv, recv_into, recv_into_view, recvmsg])
 def test_after_a_short_read_a_read_of_nothing_is_at_once(read: Callable[[GreenSocket], bytes], tcp: Pair) -> None:
     client, server = tcp
@@ -243,32 +232,6 @@ def test_after_a_short_read_a_read_of_nothing_is_at_once(read: Callable[[GreenSo
         server.recv("4")  # type: ignore[arg-type]
 
 
-def test_after_a_short_read_the_end_is_seen(tcp: Pair) -> None:
-    client, server = tcp
-    reader = spawn(server.recv, 100)
-    sleep(0)
-    client.send(b"x")
-    client.close()
-    assert reader.wait(5) == b"x"
-    assert server.recv(100) == b""
-    assert server.recv(100) == b""
-
-
-def test_a_read_that_stops_at_urgent_data_does_not_count_as_short(tcp: Pair) -> None:
-    client, server = tcp
-    reader = spawn(server.recv, 1)
-    sleep(0)
-    client.send(b"0")
-    assert reader.wait(5) == b"0"
-    client.send(b"12")
-    client.send(b"!", socket.MSG_OOB)
-    client.send(b"34")
-    wait_readable(server.fileno())
-    assert server.recv(100) == b"12"
-    assert server.recv(1, socket.MSG_OOB) == b"!"
-    assert server.recv(100) == b"34"
-
-
 # Flags
 
 
@@ -284,22 +247,6 @@ def test_flags_that_mean_now_never_park(flag: str, udp: Pair) -> None:
     ):
         with pytest.raises(BlockingIOError):
             call()
-
-
-def test_peeking_takes_nothing(tcp: Pair) -> None:
-    client, server = tcp
-    reader = spawn(server.recv, 10, socket.MSG_PEEK)
-    sleep(0)
-    client.send(b"peek")
-    assert reader.wait(5) == b"peek"
-    assert server.recv(2, socket.MSG_PEEK) == b"pe"
-    assert server.recv(10) == b"peek"
-
-
-def test_flags_may_be_the_stdlibs_enumeration(tcp: Pair) -> None:
-    client, server = tcp
-    assert client.send(b"x", socket.MSG_NOSIGNAL) == 1
-    assert server.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b"x"
 
 
 # Writes
@@ -359,24 +306,6 @@ def test_a_write_times_out(unix: Pair) -> None:
         one.sendall(b"x", socket.MSG_DONTWAIT)
 
 
-def test_sendall_has_one_deadline_for_the_whole(unix: Pair) -> None:
-    one, other = unix
-    one.settimeout(50)
-
-    def trickle() -> None:
-        while True:
-            sleep(7)
-            other.recv(4096)
-
-    with fake_time() as fake:
-        reader = spawn(trickle)
-        started = fake.clock.now()
-        with pytest.raises(TimeoutError):
-            one.sendall(bytes(1 << 24))
-        reader.kill()
-        assert fake.clock.now() - started == 50
-
-
 @pytest.mark.parametrize(
     "data",
     [
@@ -405,12 +334,6 @@ def test_whatever_has_bytes_is_sent_whole(method: str, data: Any, tcp: Pair) -> 
     client.shutdown(socket.SHUT_WR)
     assert reader.wait(5) == chunk
     assert sent == (None if method == "sendall" else len(chunk))
-
-
-def test_strings_are_not_sent(tcp: Pair) -> None:
-    for method in (tcp[0].send, tcp[0].sendall):
-        with pytest.raises(TypeError, match="bytes-like"):
-            method("text")
 
 
 @pytest.mark.parametrize("data", [b"", b"datagram"])
