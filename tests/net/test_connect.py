@@ -19,7 +19,7 @@ from greening._originals import raw_socket
 from greening.errors import GreenletExit
 from greening.net import connect
 from greening.net.socket import GreenSocket
-from greening.testing import settle
+from greening.testing import settle, wait_until_parked
 from greening.timeout import Timeout
 
 Pair = tuple[GreenSocket, GreenSocket]
@@ -138,7 +138,7 @@ def test_the_mode_of_the_descriptor_survives(timeout: float | None, listener: Gr
 def test_closing_ends_a_connect(full: GreenSocket) -> None:
     client = GreenSocket()
     connecting = spawn(client.connect, full.getsockname())
-    sleep(0)
+    wait_until_parked(connecting)
     client.close()
     connecting.quiet = True
     with pytest.raises(OSError) as caught:
@@ -373,3 +373,37 @@ def test_a_connect_that_was_interrupted_when_it_had_succeeded_has_succeeded(
         keep(listener.accept()[0]).send(b"x")
         assert client.recv(1) == b"x"
     assert interruptions
+
+
+def test_a_non_blocking_connect_that_need_not_wait_is_done(keep: Keep, listener: GreenSocket) -> None:
+    datagrams = keep(GreenSocket(socket.AF_INET, socket.SOCK_DGRAM))
+    datagrams.setblocking(False)
+    datagrams.connect(listener.getsockname())
+    assert datagrams.getpeername() == listener.getsockname()
+
+
+def test_where_a_second_connect_tells_nothing_the_socket_is_asked(
+    unix: GreenSocket, keep: Keep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for families other than IPv4 and IPv6."""
+    real, answers = connect._raw_connect_ex, [errno.EINPROGRESS]
+
+    def begin(sock: Any, address: Any) -> int:
+        error = real(sock, address)
+        return answers.pop() if answers else error
+
+    monkeypatch.setattr(connect, "_raw_connect_ex", begin)
+    client = keep(GreenSocket(socket.AF_UNIX))
+    with Timeout(5):
+        client.connect(unix.getsockname())
+    assert not answers
+    fresh = keep(GreenSocket(socket.AF_UNIX))
+    assert connect._outcome(fresh, unix.getsockname()) == errno.EINPROGRESS  # a stale event: wait again
+
+
+def test_where_a_second_connect_tells_nothing_the_failure_is_that_of_the_socket(nobody: Any, keep: Keep) -> None:
+    sock = keep(GreenSocket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_UDP))
+    sock.connect(nobody)
+    sock.send(b"refused by ICMP")
+    assert select.select([sock], [], [], 5)[0]
+    assert connect._outcome(sock, nobody) == errno.ECONNREFUSED

@@ -278,3 +278,36 @@ def test_a_tls_client_is_served_while_others_are_silent_or_talk_nonsense(
     silent.close()
     serving.kill()
     settle()
+
+
+class Unclosable:
+    """A listener whose connections cannot be closed without an error."""
+
+    def __init__(self, listener: GreenSocket) -> None:
+        self.listener = listener
+
+    def accept(self) -> Any:
+        connection, address = self.listener.accept()
+        return UnclosableConnection(connection), address
+
+    def close(self) -> None:
+        self.listener.close()
+
+
+class UnclosableConnection:
+    def __init__(self, connection: GreenSocket) -> None:
+        self.recv, self.sendall = connection.recv, connection.sendall
+        self._connection = connection
+
+    def close(self) -> None:
+        self._connection.close()
+        raise OSError(errno.EIO, "cannot be closed")
+
+
+def test_a_connection_that_fails_to_close_is_over_all_the_same(here: GreenSocket) -> None:
+    serving = spawn(serve, Unclosable(here), lambda sock, address: sock.sendall(b"served"))
+    for _ in range(2):
+        assert ask(here, b"") == b"served"
+    assert not serving.dead
+    serving.kill()
+    settle()

@@ -12,7 +12,7 @@ import pytest
 
 from greening._core.current import get_hub
 from greening._core.greenthread import spawn, spawn_after
-from greening._core.poller import IN
+from greening._core.poller import IN, EpollPoller
 from greening._core.registry import Registration, Registry
 from greening._core.slices import TRIES
 from greening._core.waiting import sleep, wait_fd
@@ -20,6 +20,7 @@ from greening._originals import raw_socket
 from greening.errors import GreenletExit
 from greening.net import retry
 from greening.net.socket import GreenSocket
+from greening.testing import settle
 
 Pair = tuple[GreenSocket, GreenSocket]
 Keep = Callable[[Any], Any]
@@ -282,3 +283,25 @@ def test_a_descriptor_that_changes_hands_while_epoll_has_no_room_keeps_its_owner
         twin.detach()  # its waiters are told, for the number is the same
     with pytest.raises(OSError):
         reader.wait(5)
+
+
+def test_a_read_that_finds_its_data_taken_waits_on(tcp: Pair) -> None:
+    client, server = tcp
+    reader = spawn(server.recvfrom, 4)
+    for _ in range(2):
+        sleep(0)
+        client.send(b"take")
+        raw_socket.recv(server, 4, socket.MSG_DONTWAIT)
+        settle()
+        assert not reader.dead
+    client.send(b"kept")
+    assert reader.wait(5)[0] == b"kept"
+
+
+def test_what_else_the_poller_refuses_is_raised(tcp: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: EpollPoller, fd: int) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(EpollPoller, "arm_edge", refuse)
+    with pytest.raises(PermissionError):
+        tcp[1].recv(1)

@@ -157,3 +157,22 @@ def test_two_files_on_one_socket_never_stop_the_hub(tcp: Pair, file: BinaryIO, p
         assert [thread.wait(5) for thread in sending] == [300_000, len(DATA)]
     client.close()
     assert len(reader.wait(5)) == len(DATA) + 300_000
+
+
+def test_a_file_that_cannot_be_sought_is_not_put_anywhere(tcp: Pair, path: Path) -> None:
+    class Numbered:
+        """Has a descriptor and nothing else of a file."""
+
+        mode = "rb"
+
+        def fileno(self) -> int:
+            return fd
+
+    client, server = tcp
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        assert client.sendfile(Numbered(), 2, 5) == 5  # type: ignore[arg-type]  # that is the test
+        assert os.lseek(fd, 0, os.SEEK_CUR) == 0
+    finally:
+        os.close(fd)
+    assert server.recv(10) == DATA[2:7]

@@ -18,7 +18,10 @@ from greening._core.greenthread import spawn
 from greening._core.waiting import sleep, wait_readable
 from greening._originals import raw_socket
 from greening.errors import GreenletExit
-from greening.net.socket import GreenSocket
+from greening.net import socket as room
+from greening.net.retry import timeout_of
+from greening.net.socket import GreenSocket, getdefaulttimeout, give_back, setdefaulttimeout, take_over
+from greening.timeout import Timeout
 
 Pair = tuple[GreenSocket, GreenSocket]
 Keep = Callable[[Any], Any]
@@ -761,3 +764,64 @@ def test_warnings_are_errors_here() -> None:
     # Otherwise the tests above would not notice a socket that nobody closes.
     with pytest.raises(UserWarning):
         warnings.warn("an error", stacklevel=1)
+
+
+# Timeouts of the stdlib's class
+
+
+def test_the_default_timeout_is_kept_here_and_not_at_the_c_level(keep: Keep) -> None:
+    setdefaulttimeout(4)
+    try:
+        assert getdefaulttimeout() == 4
+        assert socket.getdefaulttimeout() is None
+        sock = keep(GreenSocket())
+        assert sock.gettimeout() == 4
+        assert raw_socket.gettimeout(sock) is None
+        assert keep(GreenSocket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)).gettimeout() == 0
+        for wrong in (-1, "4"):
+            with pytest.raises((TypeError, ValueError)):
+                setdefaulttimeout(wrong)  # type: ignore[arg-type]  # that is the test
+        assert getdefaulttimeout() == 4
+    finally:
+        setdefaulttimeout(None)
+    assert getdefaulttimeout() is None
+    assert keep(GreenSocket()).gettimeout() is None
+
+
+def test_timeouts_of_sockets_that_exist_are_taken_over_and_given_back(keep: Keep) -> None:
+    plain, hurried, untimed = (keep(socket.socket()) for _ in range(3))
+    mine = keep(GreenSocket())
+    plain.settimeout(5)
+    hurried.setblocking(False)
+    mine.settimeout(6)
+    socket.setdefaulttimeout(7)
+    take_over()
+    try:
+        assert (getdefaulttimeout(), socket.getdefaulttimeout()) == (7, None)
+        assert raw_socket.gettimeout(plain) is None  # the C level would wait by itself
+        assert not os.get_blocking(plain.fileno())
+        assert (timeout_of(plain), timeout_of(hurried), timeout_of(untimed)) == (5, 0, None)
+    finally:
+        give_back()
+        default = socket.getdefaulttimeout()
+        socket.setdefaulttimeout(None)
+    assert default == 7
+    assert (plain.gettimeout(), hurried.gettimeout(), untimed.gettimeout(), mine.gettimeout()) == (5, 0, None, 6)
+    assert raw_socket.gettimeout(mine) is None
+    assert getdefaulttimeout() is None
+
+
+def test_a_request_to_the_kernels_ciphers_waits_and_is_repeated(unix: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[Any] = []
+
+    def send(sock: Any, *args: Any, **kwargs: Any) -> int:
+        calls.append((args, kwargs))
+        if len(calls) == 1:
+            raise BlockingIOError(errno.EAGAIN, "full")
+        return 3
+
+    monkeypatch.setattr(room, "_sendmsg_afalg", send)
+    with Timeout(5):
+        sent = room.sendmsg_afalg(unix[0], [b"abc"], op=1, flags=socket.MSG_MORE)
+    assert sent == 3
+    assert calls == [(([b"abc"],), {"op": 1, "flags": socket.MSG_MORE | socket.MSG_DONTWAIT})] * 2

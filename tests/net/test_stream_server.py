@@ -1,5 +1,6 @@
 """StreamServer: start, stop, and what handlers and clients do to it."""
 
+import errno
 import socket
 import ssl
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from greening.net.stream_server import StreamServer
 from greening.net.tls import GreenSSLSocket
 from greening.pool.greenpool import GreenPool
 from greening.sync.event import Event
-from greening.testing import wait_until_parked
+from greening.testing import settle, wait_until_parked
 
 Keep = Callable[[Any], Any]
 HERE = ("127.0.0.1", 0)
@@ -202,3 +203,37 @@ def test_tls_with_its_handshake_in_the_connections_own_green_thread(
         client.sendall(b"hello")
         assert client.recv(10) == b"hello"
     server.stop(1)
+
+
+def test_closing_while_a_connection_waits_for_a_place_closes_that_too(keep: Keep) -> None:
+    server = StreamServer(HERE, echo, concurrency=1)
+    server.start()
+    first, second = keep(connect(server.address)), keep(connect(server.address))
+    first.sendall(b"1")
+    assert first.recv(1) == b"1"
+    settle()
+    server.close()
+    assert second.recv(1) == b""
+    first.sendall(b"2")  # and those that are served go on
+    assert first.recv(1) == b"2"
+    first.close()
+    server.stop()
+
+
+def test_a_connection_that_fails_to_close_is_over_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    reported: list[BaseException] = []
+    monkeypatch.setattr(stream_server, "report_unhandled", lambda error, thread: reported.append(error))
+
+    def handle(connection: Any, address: Any) -> None:
+        connection.sendall(b"served")
+        really, connection.close = connection.close, fail
+        really()
+
+    def fail() -> None:
+        raise OSError(errno.EIO, "cannot be closed")
+
+    server = StreamServer(HERE, handle)
+    server.start()
+    assert ask(server.address, b"") == b"served"
+    server.stop()
+    assert not reported

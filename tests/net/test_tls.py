@@ -18,6 +18,7 @@ from greening._core.waiting import sleep, wait_readable
 from greening._originals import raw_socket
 from greening.errors import GreenletExit
 from greening.net import retry
+from greening.net import tls as module
 from greening.net.socket import GreenSocket
 from greening.net.tls import GreenSSLSocket
 from greening.testing import fake_time, settle
@@ -738,3 +739,108 @@ def test_a_write_that_was_interrupted_is_repeated_without_waiting_for_room(tls: 
     with Timeout(5):
         client.sendall(b"written")
         assert tls[1].recv(10) == b"written"
+
+
+class Short(Interrupted):
+    """An SSL object that writes a part, as OpenSSL does where it is told that it may."""
+
+    def write(self, data: Any) -> Any:
+        return self.engine.write(bytes(data)[:3])
+
+
+def test_sendall_goes_on_where_a_write_was_cut_short(tls: Tls) -> None:
+    client, server = tls
+    client._sslobj = Short(client._sslobj, 0)
+    client.sendall(b"0123456789")
+    assert read_exactly(server, 10) == 10
+
+
+@pytest.mark.parametrize("timeout", [None, 0])
+def test_a_write_by_its_other_name(timeout: float | None, tls: Tls) -> None:
+    client, server = tls
+    client.settimeout(timeout)
+    assert client.write(b"by write") == 8
+    assert server.recv(10) == b"by write"
+    client._sslobj = Interrupted(client._sslobj, 2)
+    if timeout is None:
+        assert client.write(b"again") == 5
+        assert server.recv(10) == b"again"
+    else:
+        for call in (lambda: client.write(b"x"), lambda: client.send(b"x")):
+            with pytest.raises(ssl.SSLWantWriteError):
+                call()
+
+
+class Renegotiating(Interrupted):
+    """An SSL object whose read has to write first."""
+
+    def read(self, *args: Any) -> Any:
+        if self.times:
+            self.times -= 1
+            raise ssl.SSLWantWriteError(ssl.SSL_ERROR_WANT_WRITE, "renegotiation")
+        return self.engine.read(*args)
+
+
+def test_a_read_that_has_to_write_waits_for_room(tls: Tls) -> None:
+    client = settled(tls)
+    client._sslobj = Renegotiating(client._sslobj, 1)
+    with Timeout(5):
+        assert client.recv(10) == b"here"
+    client.settimeout(0)
+    client._sslobj = Renegotiating(client._sslobj, 1)
+    with pytest.raises(ssl.SSLWantWriteError):
+        client.recv(10)
+
+
+def test_what_is_not_tls_any_more_sends_plainly(tls: Tls) -> None:
+    client, server = tls
+    client._sslobj = server._sslobj = None
+    assert client.send(b"in the") == 6
+    client.sendall(b" clear")
+    assert server.recv(20) == b"in the clear"
+
+
+@pytest.mark.parametrize("answer", [1, 2, "timed out", "closed"])
+def test_a_look_into_the_socket_before_openssl_is_asked(answer: Any, tls: Tls, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the accelerator makes it cheap; here it is played."""
+    client = settled(tls)
+
+    def await_data(sock: Any) -> int:
+        looks.append(sock)
+        if answer == "timed out":
+            raise TimeoutError("timed out")
+        if answer == "closed":
+            raw_socket.close(client)
+        return 1 if answer == "closed" else int(answer)
+
+    looks: list[Any] = []
+    monkeypatch.setattr(module, "_await_data", await_data)
+    client.__dict__["_greening_waits"] = True
+    if isinstance(answer, int):
+        assert client.recv(4) == b"here"
+        assert client.__dict__["_greening_waits"] is (answer != 1)
+    elif answer == "closed":
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            client.recv(4)
+    else:
+        with pytest.raises(TimeoutError, match="The read operation timed out"):
+            client.recv(4)
+    assert looks == [client]
+
+
+def test_a_context_that_is_plain_shakes_hands_greenly_and_stays_as_it_was(
+    client_context: ssl.SSLContext, server_context: ssl.SSLContext, tcp: Pair, keep: Keep
+) -> None:
+    shaking = spawn(module.shake_hands, server_context, tcp[1], server_side=True)
+    client = keep(module.shake_hands(client_context, tcp[0], server_hostname="localhost"))
+    assert type(client) is type(keep(shaking.wait(5))) is GreenSSLSocket
+    assert client_context.sslsocket_class is server_context.sslsocket_class is ssl.SSLSocket
+
+
+def test_a_handshake_that_fails_closes_the_connection(server_context: ssl.SSLContext, tcp: Pair) -> None:
+    client, server = tcp
+    client.sendall(b"this is not a client hello")
+    with pytest.raises(ssl.SSLError):
+        module.shake_hands(server_context, server, server_side=True)
+    # An alert, and the end; a reset if the server has not read all.
+    assert error_of(lambda: client.recv(100) and client.recv(100)) in (None, errno.ECONNRESET)
