@@ -140,14 +140,16 @@ def would_block() -> bool:
 
 
 def _make_plain(buffer: _BufferedReader, raw: StdinFile) -> None:
+    if raw.reading:
+        return  # a call of a green thread is under way, and uses the methods until it ends
     for name in vars(GreenReader):
         vars(buffer).pop(name, None)
     try:
         under: object = buffer.raw
     except ValueError:  # detached
         return
-    if under is not raw or raw.closed or raw.reading:
-        return  # closed, or another's by now, or a green thread is still reading
+    if under is not raw or raw.closed:
+        return  # closed, or the buffer has another raw file by now
     raw.green = False
     raw.muted = True
     try:
