@@ -188,7 +188,7 @@ def test_a_file_that_was_opened_by_path_is_opened_again_if_it_may_wait(fifo: Pat
     keep = os.open(fifo, os.O_RDWR)
     none = (None, None, None)
     before = len(os.listdir("/proc/self/fd"))
-    plain = open(fifo, "rb")
+    plain = fifo.open("rb")
     with reopened(plain, fifo, "rb", 1, *none) as source:
         assert type(source) is GreenReader and type(source.raw) is GreenFileIO
         assert plain.closed
