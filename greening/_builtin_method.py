@@ -1,11 +1,11 @@
 """Python functions and classes that behave like the builtin ones they stand for.
 
-Facts: `class Job: pause = time.sleep` works because a builtin function is not bound when it is read from an instance;
-a Python function would be handed the instance as its first argument. A builtin function's `__self__` is its module.
-And `executor.submit(time.sleep, 1)` pickles it by name.
-Decision: a green stand-in is a bound method of an object that stands for the module. It binds no further, costs
-nothing to call (measured: 87 ns either way, a `staticmethod` 215), and is pickled as (module, name), so that the
-process that unpickles it gets what that name means there.
+Facts: `class Job: pause = time.sleep` works because a builtin function is not bound when it is read from an instance. A
+Python function would get the instance as its first argument. A builtin function's `__self__` is its module. A process
+pool's `submit(time.sleep, 1)` pickles the function by name.
+Decision: a green stand-in is a bound method of an object that stands for the module. It is not bound again, a call
+costs no more (measured: 87 ns either way, a `staticmethod` 215), and it is pickled as (module, name). The process that
+unpickles it gets what that name means there.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ R = TypeVar("R")
 
 
 def name_after(green: type, real: type) -> None:
-    """Have a class that stands for one written in C show the names of that one."""
+    """Give a class that stands for one written in C the names of that one."""
     green.__module__ = real.__module__
     green.__name__ = green.__qualname__ = real.__name__
 
@@ -30,11 +30,11 @@ class ModuleSelf:
         self._module = module
 
     def builtin(self, function: Callable[Concatenate[Any, P], R]) -> Callable[P, R]:
-        """Decorator: a function as a builtin of the module. Its first parameter is this object, of no interest."""
+        """Decorator: make a function a builtin of the module. Its first parameter is this object, which it ignores."""
         function.__module__ = self._module
         function.__qualname__ = function.__name__
         method = MethodType(function, self)
-        setattr(self, function.__name__, method)  # where an unpickled or copied reference looks for it
+        setattr(self, function.__name__, method)  # where a copied reference looks for it
         return cast(Callable[P, R], method)
 
     def __reduce__(self) -> tuple[Callable[[str], object], tuple[str]]:

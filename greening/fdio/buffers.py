@@ -11,7 +11,7 @@ Laws of the line:
 - `close` waits beside the line, until a moment comes at which nothing is under way and nothing waits. A thread that
   reads line after line thus comes to the end of the file first, as on real threads, where a `close` hardly ever gets
   the lock in the instant between two calls.
-- A call that meets itself gets CPython's RuntimeError: a signal handler that prints while its own thread prints.
+- A call that meets itself gets CPython's RuntimeError. Such is a signal handler that prints while its thread prints.
 """
 
 import io
@@ -46,7 +46,7 @@ class Line:
         """Park until it is the caller's turn, or return at once if the file has another line by now, or none.
 
         Args:
-            closing: wait until nothing else waits. The others are not held up meanwhile.
+            closing: True: wait until nothing else waits. Calls that come meanwhile are not held up.
         """
         lot = self._closers if closing else self._callers
         with guard:
@@ -56,7 +56,7 @@ class Line:
         lot.wait(task, None, None if closing else self.call_ended)
 
     def call_ended(self, value: object = None) -> None:
-        """It is the next caller's turn. `value` is what a caller was woken with that is interrupted."""
+        """Pass the turn on. `value`: what an interrupted caller had been woken with; not used."""
         with guard:
             if self._file._line is self and self._callers.unpark() is None:
                 self._file._line = None
@@ -80,7 +80,7 @@ def _is_inside(file: Any, frame: FrameType | None) -> bool:
 
 
 def _in_line(file: Any, closing: bool, method: Callable[..., Any], *args: Any) -> Any:
-    """`method(file, *args)` when its turn has come. The file has a line, or has just said that it is taken."""
+    """Call `method(file, *args)` when its turn has come. The file has a line, or has just said that it is taken."""
     if sys.is_finalizing() or _is_inside(file, sys._getframe(1).f_back):
         return method(file, *args)  # nothing else will run, or it meets itself: the error is right
     line: Line | None = file._line
@@ -118,7 +118,7 @@ def _named(call: Any, method: Callable[..., Any]) -> Any:
 
 
 def _in_turn(method: Callable[..., Any], closing: bool = False) -> Any:
-    """A method of a Buffered class, in line; `closing`: beside it."""
+    """Make a method of a Buffered class wait in line; `closing`: beside it."""
 
     def call(file: Any, *args: Any) -> Any:
         if file._line is None:
@@ -138,7 +138,7 @@ def _in_turn(method: Callable[..., Any], closing: bool = False) -> Any:
 
 
 def _fast(method: Callable[..., Any], *default: object) -> Any:
-    """`_in_turn` for a method that takes one argument, with `default` if it has one: the methods that loops call."""
+    """Do the same for a method that takes one argument, with `default` if it has one. Loops call these methods."""
 
     def call(file: Any, argument: Any, /) -> Any:
         if file._line is None:
@@ -159,12 +159,16 @@ def _fast(method: Callable[..., Any], *default: object) -> Any:
 
 
 def _shown(text: str, real: type) -> str:
-    """The `repr` that the C class gives, which names a class made in Python without its module."""
+    """Return the `repr` of the C class: for a class made in Python it lacks the name of the module."""
     return f"<{real.__module__}.{text[1:]}" if text.startswith(f"<{real.__name__} ") else text
 
 
 class GreenReader(_BufferedReader):
-    """`io.BufferedReader` that several green threads may use at once, in turn."""
+    """`io.BufferedReader` that several green threads may use at once, in turn.
+
+    Differences from the stdlib: a call that comes while another green thread is inside the file waits for its turn, and
+    does not fail with RuntimeError. `close` waits until nothing is under way.
+    """
 
     _line: Line | None = None
 
@@ -183,7 +187,7 @@ class GreenReader(_BufferedReader):
 
 
 class GreenWriter(_BufferedWriter):
-    """`io.BufferedWriter` that several green threads may use at once, in turn."""
+    """`io.BufferedWriter` that several green threads may use at once, in turn. Differences: as of GreenReader."""
 
     _line: Line | None = None
 
@@ -204,7 +208,7 @@ class GreenRWPair(_BufferedRWPair):
     """
 
     def __init__(self, reader: Any, writer: Any, buffer_size: int = io.DEFAULT_BUFFER_SIZE, /) -> None:
-        # The base has buffers of its own, written in C, and answers by them what needs no buffer. They stay empty.
+        # The base has buffers of its own, written in C. They stay empty, and it answers by them what needs no data.
         super().__init__(reader, writer, 1)
         self._reader = GreenReader(reader, buffer_size)
         self._writer = GreenWriter(writer, buffer_size)
@@ -255,7 +259,7 @@ name_after(GreenRWPair, _BufferedRWPair)
 
 
 def io_with(**others: object) -> ModuleType:
-    """What `io` is to mean inside one module of the stdlib: the same objects but for `others`."""
+    """Return what `io` is to mean inside one module of the stdlib: the same objects, except `others`."""
     module = ModuleType("io", io.__doc__)
     vars(module).update({name: value for name, value in vars(io).items() if not name.startswith("__")})
     vars(module).update(others)
@@ -263,5 +267,5 @@ def io_with(**others: object) -> ModuleType:
 
 
 def io_with_turns() -> ModuleType:
-    """`io` for a module that puts buffers on raw files of its own, which park: `socket`."""
+    """Return `io` for a module that puts buffers on raw files of its own which park: `socket`."""
     return io_with(BufferedReader=GreenReader, BufferedWriter=GreenWriter, BufferedRWPair=GreenRWPair)

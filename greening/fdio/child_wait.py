@@ -1,12 +1,12 @@
 """Waiting for child processes without polling, without SIGCHLD, and without taking another waiter's child.
 
-Facts: a descriptor from pidfd_open(2) polls readable when the process has ended, reaped or not. Nothing of the kind
+Facts: a descriptor from pidfd_open(2) polls readable when the process has ended, reaped or not. No such descriptor
 exists for "any child", for a process group, or for a child that stops. waitid(2) with WNOWAIT reports a change and
 leaves it there.
-Decision: one child is waited for through a pidfd. For the rest one native thread per kind of wait sits in
-waitid(WNOWAIT) and wakes whoever asked; the green thread then reaps with WNOHANG itself, and goes on waiting if
-somebody else was quicker. A green thread that is killed leaves at once; its native thread serves the next one who
-asks, or ends with the next change.
+Decision: one child is waited for through a pidfd. For the rest, one native thread for each kind of wait sits in
+waitid(WNOWAIT) and wakes the green threads that asked for it. Each of them then reaps with WNOHANG itself, and goes on
+waiting if another waiter was quicker. A green thread that is killed leaves at once. Its native thread serves the next
+one that asks, or ends with the next change.
 """
 
 import _signal
@@ -35,7 +35,7 @@ _WNOHANG = os.WNOHANG
 _INT_MAX = 2**31 - 1
 _P_PIDFD = getattr(os, "P_PIDFD", -1)
 
-# (idtype, id, options of waitid): who waits for it in this process. Guarded by `guard`.
+# The green threads of this process that wait, by (idtype, id, options) of waitid. Guarded by `guard`.
 _watched: dict[tuple[int, int, int], ParkingLot] = {}
 on_child(NET, _watched.clear)
 
@@ -44,10 +44,10 @@ def wait_exit(pid: int, timeout: float | None = None) -> bool:
     """Park until the child `pid` has ended. Its status stays to be collected with `waitpid`.
 
     Args:
-        timeout: seconds from now; None: no limit.
+        timeout: seconds, relative; None: no limit.
     Returns:
-        True: it has ended, or there is no such process: `waitpid` knows and will not wait. False: the time ran out.
-    From any green or native thread.
+        True: it has ended, or there is no such process; `waitpid` will not wait. False: the time ran out.
+    Thread-safety: call it in any green or native thread.
     """
     try:
         if _pidfd_open is None:
@@ -55,7 +55,7 @@ def wait_exit(pid: int, timeout: float | None = None) -> bool:
         fd = _pidfd_open(pid)
     except ProcessLookupError:
         return True
-    except OSError:  # ENOSYS, EPERM of a sandbox, EMFILE: wait without a descriptor
+    except OSError:  # ENOSYS, EPERM of a sandbox, or EMFILE: wait without a descriptor
         return _watch(os.P_PID, pid, os.WEXITED, timeout)
     try:
         return wait_pidfd(fd, timeout)
@@ -64,7 +64,7 @@ def wait_exit(pid: int, timeout: float | None = None) -> bool:
 
 
 def wait_pidfd(fd: int, timeout: float | None = None) -> bool:
-    """`wait_exit` for the process of a descriptor from pidfd_open(2). Borrowed."""
+    """Do what `wait_exit` does, for the process of a descriptor from pidfd_open(2). The descriptor is borrowed."""
     if not hubless():
         return wait_readable(fd, timeout)
     poll = _poll()
@@ -73,7 +73,7 @@ def wait_pidfd(fd: int, timeout: float | None = None) -> bool:
 
 
 def wait_change(idtype: int, ident: int, options: int) -> None:
-    """Park until waitid(idtype, ident, options) has something to tell, or would fail. The change stays to be collected.
+    """Park until waitid(idtype, ident, options) has a change to report or would fail. The change stays to be collected.
 
     Args:
         options: WEXITED, WSTOPPED, WCONTINUED.
@@ -102,7 +102,7 @@ def _watch(idtype: int, ident: int, options: int, timeout: float | None) -> bool
 
 
 def _serve(key: tuple[int, int, int]) -> None:
-    """Body of a native thread: wait for one change, wake all who wait for it. Signals are for others."""
+    """Body of a native thread: wait for one change, and wake the green threads that wait for it. No signals."""
     _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
     _sit(*key)
     with guard:
@@ -115,14 +115,14 @@ def _sit(idtype: int, ident: int, options: int) -> None:
     try:
         _waitid(idtype, ident, options | os.WNOWAIT)
     except OSError:
-        return  # ECHILD: nobody to wait for, as the asker will find out
+        return  # ECHILD: there is no such child, and the green thread will find that out
 
 
 def _run_handlers() -> None:
-    """A signal that came before a child ended, from it perhaps, is handled before the caller hears of the end.
+    """Handle a signal that came before a child ended, perhaps from it, before the caller hears of the end.
 
     What interrupts the engine is put off until the hub runs. No kill and no timeout may come meanwhile: the child's
-    status would be lost with it.
+    status would be lost.
     """
     if not has_hub() or hubless():
         return
@@ -134,7 +134,7 @@ def _run_handlers() -> None:
 
 
 def _change_of(pid: int, options: int) -> tuple[int, int, int]:
-    """What waitpid(pid, options) waits for, in waitid's terms."""
+    """Return what waitpid(pid, options) waits for, as arguments of waitid."""
     events = os.WEXITED | options & ~_WNOHANG  # WUNTRACED is WSTOPPED
     if pid > 0:
         return os.P_PID, pid, events
@@ -144,7 +144,7 @@ def _change_of(pid: int, options: int) -> tuple[int, int, int]:
 
 
 def waitpid(pid: int, options: int) -> tuple[int, int]:
-    """`os.waitpid`. Arguments, result and errors are its own."""
+    """Wait for a child, as `os.waitpid`: the same arguments, result and errors. Parks. Source: waitpid(2)."""
     options = index(options)
     fairness_tick()
     while True:
@@ -158,7 +158,7 @@ def waitpid(pid: int, options: int) -> tuple[int, int]:
 
 
 def wait4(pid: int, options: int) -> tuple[int, int, Any]:
-    """`os.wait4`. Arguments, result and errors are its own."""
+    """Wait for a child, as `os.wait4`: the same arguments, result and errors. Parks. Source: wait4(2)."""
     options = index(options)
     fairness_tick()
     while True:
@@ -172,7 +172,7 @@ def wait4(pid: int, options: int) -> tuple[int, int, Any]:
 
 
 def wait3(options: int) -> tuple[int, int, Any]:
-    """`os.wait3`. Arguments, result and errors are its own."""
+    """Wait for any child, as `os.wait3`: the same arguments, result and errors. Parks. Source: wait3(2)."""
     options = index(options)
     fairness_tick()
     while True:
@@ -186,7 +186,7 @@ def wait3(options: int) -> tuple[int, int, Any]:
 
 
 def waitid(idtype: int, ident: int, options: int) -> Any:
-    """`os.waitid`. Arguments, result and errors are its own."""
+    """Wait for a change of a child, as `os.waitid`: same arguments, result and errors. Parks. Source: waitid(2)."""
     options = index(options)
     fairness_tick()
     if idtype == _P_PIDFD and not os_get_blocking(ident):

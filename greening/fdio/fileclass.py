@@ -2,14 +2,14 @@
 
 Facts: these classes are written in C and take no other methods. Code calls them, derives classes from them, and asks
 `isinstance`; `open` makes objects of the C classes themselves, whatever their names mean.
-Decision: each name means a class of ours whose instances and sub-classes are those of the C class. Called, it makes an
+Decision: each name means a class of ours. Its instances and sub-classes are those of the C class. A call of it makes an
 object of the C class, or a green one where a read may have to wait. A class that is derived from `FileIO` has the
-methods of both, and each of its objects uses those that fit its file. One that is derived from a Buffered class is the
-stdlib's: its objects are for one thread at a time.
+methods of both, and each of its objects uses those that fit its file. A class that is derived from a Buffered class is
+the stdlib's: its objects are for one thread at a time.
 
-Fact: what waits cannot be sought (pipes, FIFOs, terminals), and the stdlib's layers have found that out when they
-exist. Decision: a file that was opened by path is asked `seekable`, which takes no system call after `open`, instead of
-an fstat(2) for every file on disk.
+Fact: files that wait cannot be sought (pipes, FIFOs, terminals). The stdlib's layers find that out when they are made.
+Decision: a file that was opened by path is asked `seekable`, which takes no system call after `open`. An fstat(2) would
+cost one for every file on disk.
 """
 
 import sys
@@ -35,18 +35,18 @@ from greening.fdio.rawfile import GreenFileIO, comes_and_goes
 def reopened(
     opened: Any, path: Any, mode: str, buffering: int, encoding: str | None, errors: str | None, newline: str | None
 ) -> Any:
-    """What `io.open` has `opened` by path and with these arguments, cooperative if a read of it may have to wait."""
+    """Return what `io.open` has opened with these arguments; opened again, cooperatively, if a read may wait."""
     if not _is_path(path) or not comes_and_goes(opened.fileno()):
         return opened
     if buffering == 1 and "b" in mode:
-        buffering = -1  # what it means there; the warning has been given
+        buffering = -1  # the default, as `io.open` takes it; the warning has been given
     return open_green(path, mode, buffering, encoding, errors, newline, True, _opener_of(opened))
 
 
 def open_raw(
     file: Any, mode: str = "r", closefd: bool = True, opener: Callable[[Any, int], int] | None = None
 ) -> _FileIO:
-    """`io.FileIO`, cooperative for all that may have to wait. Arguments and errors: its own."""
+    """Make an `io.FileIO`, cooperative if a read may have to wait. Arguments and errors are those of `io.FileIO`."""
     if type(file) is int:
         return (GreenFileIO if comes_and_goes(file) else _FileIO)(file, mode, closefd, opener)
     if isinstance(file, bool) and sys.version_info >= (3, 13):
@@ -65,14 +65,14 @@ def _is_path(file: Any) -> bool:
 
 
 def _opener_of(opened: Any) -> Callable[[Any, int], int]:
-    """What an `opened` file has open, for another file object. `opened` is closed."""
+    """Return an opener that gives a duplicate of the descriptor of `opened`, which is closed."""
     fd = fcntl(opened.fileno(), F_DUPFD_CLOEXEC, 0)
     opened.close()
     return lambda _path, _flags: fd
 
 
 def others() -> bool:
-    """False if no other green thread would stand still while open(2) waits."""
+    """Return False if no other green thread would stand still while open(2) waits."""
     if not has_hub():
         return False
     hub = get_hub()
@@ -80,15 +80,15 @@ def others() -> bool:
 
 
 def open_fifo(path: Any, flags: int) -> int:
-    """An `opener` that parks until the other end is opened, too."""
+    """An `opener` that parks until the other end of a FIFO is opened as well."""
     return open_file(path, flags, 0o666)
 
 
 class _StandIn(ABCMeta):
-    """The type of classes that stand for a class written in C; of their sub-classes as well, which are as any other.
+    """The type of classes that stand for a class written in C, and of their sub-classes, which are as any other class.
 
-    Each has `_real`, the C class, and `_make`, what a call of it does. An ABCMeta, so that a class may derive from it
-    and from the abstract classes of `io`.
+    Each class has `_real`, the C class, and `_make`, the function that a call of it calls. The type is an ABCMeta, so
+    that a class may derive from such a class and from the abstract classes of `io`.
     """
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -105,7 +105,7 @@ class _StandIn(ABCMeta):
 
 
 class FileIO(GreenFileIO, metaclass=_StandIn):
-    """`io.FileIO`, see above. Unlike the stdlib's, `type(file) is io.FileIO` is False; `isinstance` is right."""
+    """Stands for `io.FileIO`, see above. Difference: `type(file) is io.FileIO` is False; `isinstance` is right."""
 
     _real = _FileIO
     _make = staticmethod(open_raw)
@@ -162,21 +162,21 @@ def _make_writer(raw: Any, *args: Any, **kwargs: Any) -> _BufferedWriter:
 
 
 class BufferedReader(_BufferedReader, metaclass=_StandIn):
-    """`io.BufferedReader`; called, it makes a GreenReader of a raw file that cannot be sought. See above."""
+    """Stands for `io.BufferedReader`. A call makes a GreenReader on a raw file that cannot be sought. See above."""
 
     _real = _BufferedReader
     _make = staticmethod(_make_reader)
 
 
 class BufferedWriter(_BufferedWriter, metaclass=_StandIn):
-    """`io.BufferedWriter`; called, it makes a GreenWriter of a raw file that cannot be sought. See above."""
+    """Stands for `io.BufferedWriter`. A call makes a GreenWriter on a raw file that cannot be sought. See above."""
 
     _real = _BufferedWriter
     _make = staticmethod(_make_writer)
 
 
 class BufferedRWPair(_BufferedRWPair, metaclass=_StandIn):
-    """`io.BufferedRWPair`; called, it makes a GreenRWPair. See above."""
+    """Stands for `io.BufferedRWPair`. A call makes a GreenRWPair. See above."""
 
     _real = _BufferedRWPair
     _make = staticmethod(GreenRWPair)

@@ -13,7 +13,7 @@ from greening.fdio.buffers import GreenReader, GreenWriter
 from greening.fdio.rawfile import GreenFileIO, comes_and_goes
 
 _NOTHING = (None, None, None)
-# From 3.14 on `open` gives large buffers to everything.
+# From 3.14 on `open` gives large buffers to every file.
 _LARGE_BUFFERS = sys.version_info >= (3, 14)
 
 
@@ -27,10 +27,11 @@ def open_fd(
     closefd: bool = True,
     opener: Any = None,
 ) -> Any:
-    """`io.open`, cooperative if `file` is the descriptor of a pipe, a socket or a terminal. Arguments, errors: its own.
+    """Open a file as `io.open`, cooperatively if `file` is the descriptor of a pipe, a socket or a terminal.
 
+    Args, Raises: as `io.open`.
     Returns:
-        The stdlib's layers (TextIOWrapper, Buffered...) over a GreenFileIO; for anything else what `io.open` returns.
+        The stdlib's layers (TextIOWrapper, Buffered...) over a GreenFileIO; for other files what `io.open` returns.
     """
     if type(file) is not int or not comes_and_goes(file):
         return builtin_open(file, mode, buffering, encoding, errors, newline, closefd, opener)
@@ -47,10 +48,10 @@ def open_green(
     closefd: bool,
     opener: Any,
 ) -> Any:
-    """`io.open` of what comes and goes: cooperative, unless the arguments are odd."""
+    """Open a file whose data comes and goes, cooperatively unless the arguments are odd."""
     kind = mode.replace("b", "", 1).replace("t", "", 1) if isinstance(mode, str) else ""
     binary = kind != mode and "b" in mode
-    access = kind if buffering else kind.replace("+", "", 1)  # a buffer for both ways wants a file that can be sought
+    access = kind if buffering else kind.replace("+", "", 1)  # a buffer for both ways needs a file that can be sought
     usual = access in ("r", "w", "a") and (not binary or ("t" not in mode and (encoding, errors, newline) == _NOTHING))
     if not usual or (not buffering and not binary):
         return builtin_open(file, mode, buffering, encoding, errors, newline, closefd, opener)

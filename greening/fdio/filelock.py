@@ -1,12 +1,12 @@
 """Locks on files that are waited for without stopping the hub: flock(2), and record locks by fcntl(2).
 
 Facts (Linux):
-- No descriptor becomes ready when a lock is free. Only a call that blocks waits for it, and nothing takes that call
-  back but a signal, whose handlers are the first OS thread's.
+- No descriptor becomes ready when a lock is free. Only a call that blocks waits for it. Only a signal ends that call,
+  and signal handlers run in the first OS thread alone.
 - `flock` locks and OFD locks belong to the open file description, so a duplicate of the descriptor will do in another
   OS thread. Classic record locks belong to the process, and closing any descriptor of the file releases them all:
   there a duplicate must never be made.
-- A request of an owner that has the lock already changes the lock. Two waits of one owner do not exclude each other.
+- A request of an owner that has the lock already changes the lock: two waits of one owner do not exclude each other.
 Decision: the call is tried without waiting. When it would wait, a native thread makes it, and the green thread parks.
 A green thread that is killed or times out leaves at once. Its request cannot be taken back, so what it is granted
 later is given back in the moment it comes: the owner then has what it had in that range before the wait began,
@@ -34,7 +34,7 @@ real_lockf: Callable[..., None] = fcntl.lockf
 real_fcntl = fcntl.fcntl
 _dup = os.dup
 
-# Behind the last byte that a file can have: a lock "to the end" ends here.
+# Offset in bytes behind the last byte that a file can have. A lock "to the end" ends here.
 END = 1 << 63
 
 _SIGIO = int(_signal.SIGIO)
@@ -46,10 +46,10 @@ _TYPE_NAMES = {"READ": fcntl.F_RDLCK, "WRITE": fcntl.F_WRLCK}
 # `struct flock` of 64-bit Linux: type, whence, start, length, process.
 FLOCK = struct.Struct("@hhqqi4x")
 
-# A lock may be held for long: a pool of its own, so that nothing else waits for its threads.
+# Native threads that wait for locks. A lock may be held for long: nothing else has to wait for these threads.
 _lockers = NativePool(1000, block_signals=True)
 
-# Protects the books of all waits. Re-entrant: a finaliser may unlock a file.
+# Protects the books of all waits. It is re-entrant, since a finaliser may unlock a file.
 _books: Any = RLock()
 
 
@@ -107,7 +107,7 @@ OFD = Family("OFDLCK", True, _change_ofd)
 
 
 def absolute(fd: int, start: int, length: int, whence: int) -> tuple[int, int]:
-    """First byte and end of a range as `struct flock` describes it. Raises OSError: `fd` has no position."""
+    """Return first byte and end of a range of `struct flock`, in bytes. Raises OSError: `fd` has no position."""
     if whence == os.SEEK_CUR:
         start += os_lseek(fd, 0, os.SEEK_CUR)
     elif whence == os.SEEK_END:
@@ -117,7 +117,7 @@ def absolute(fd: int, start: int, length: int, whence: int) -> tuple[int, int]:
     return start, start + length if length else END
 
 
-# A wait, in order: nothing has been asked for; a native thread waits in the system call; it has the lock; over.
+# States of a wait, in order: nothing is asked for; a native thread is in the system call; it has the lock; over.
 _NEW, _ASKED, _TAKEN, _OVER = range(4)
 
 
@@ -125,7 +125,7 @@ class _Wait:
     """One request, made by a native thread for a green thread.
 
     Attributes:
-        fd: a descriptor that stays ours while we need it; of a record lock the caller's own.
+        fd: a duplicate of the caller's descriptor; for a record lock the caller's own.
         parts: what the owner is to have in the range if the green thread gives up.
     """
 
@@ -140,7 +140,7 @@ class _Wait:
         self.given_up = False
 
     def wait(self) -> Any:
-        """In the green thread. Raises what the call raises, and what interrupts the wait."""
+        """Wait, in the green thread. Raises what the call raises, and what interrupts the wait."""
         with _books:
             _waits.append(self)
         try:
@@ -158,13 +158,13 @@ class _Wait:
         return result
 
     def _run(self) -> Any:
-        """In the native thread."""
+        """Make the call, in the native thread."""
         with _books:
             if self.given_up:
                 return None
             self.state = _ASKED
         try:
-            # The number of a descriptor that was closed since may be that of another file.
+            # If the descriptor was closed since, its number may be that of another file.
             result = self._take(self.fd if self.is_open() else -1)
         except BaseException:
             with _books:
@@ -191,10 +191,10 @@ class _Wait:
         return not family.of_description or _same_description(self.fd, fd)
 
     def _give_back(self) -> None:
-        """The lock has come, and is not wanted any more. Under `_books`."""
+        """Give back the lock that has come too late. Called under `_books`."""
         parts = [Part(max(p.start, self.part.start), min(p.end, self.part.end), p.type) for p in self.parts]
         for other in _waits:
-            # Another wait of the same owner, which the lock may have reached by this one.
+            # Another wait of the same owner: the lock that came by this wait may be what it waits for.
             live = other is not self and other.state in (_ASKED, _TAKEN) and not other.given_up
             if live and other.is_owner(self.family, self.fd):
                 parts = _without(parts, other.part)
@@ -218,10 +218,13 @@ def lock(family: Family, fd: int, part: Part, now: Callable[[], T], take: Callab
     """Lock `part`; park until that can be done.
 
     Args:
-        now: the call that does not wait: it raises BlockingIOError instead (or PermissionError, as POSIX allows).
+        family: the kind of lock.
+        fd: the descriptor of the file.
+        part: the bytes to lock, and the type of the lock.
+        now: the call that does not wait, and raises BlockingIOError instead (or PermissionError, as POSIX allows).
         take: the call that waits, made with a descriptor in a native thread.
     Raises:
-        what the calls raise; OSError: EMFILE, no descriptor is left for the wait.
+        OSError: what the calls raise; EMFILE, no descriptor is left for the wait.
     """
     fairness_tick()
     with _books:
@@ -241,7 +244,7 @@ def lock(family: Family, fd: int, part: Part, now: Callable[[], T], take: Callab
 
 
 def change(family: Family, fd: int, part: Part, now: Callable[[], T]) -> T:
-    """Lock or unlock `part` by a call that does not wait, so that waits of the same owner know. Raises its errors."""
+    """Lock or unlock `part` by a call that does not wait, and tell the waits of the same owner. Raises its errors."""
     fairness_tick()
     with _books:
         result = now()
@@ -250,7 +253,7 @@ def change(family: Family, fd: int, part: Part, now: Callable[[], T]) -> T:
 
 
 def _note(family: Family, fd: int, part: Part, but: _Wait | None = None) -> None:
-    """What a green thread has locked or unlocked stays so when a wait of the same owner ends in vain."""
+    """Write down what was locked or unlocked: it stays so when a wait of the same owner is given up."""
     for wait in _waits:
         if wait is not but and wait.is_owner(family, fd):
             wait.parts = [*_without(wait.parts, part), part]
@@ -262,7 +265,7 @@ def _without(parts: list[Part], hole: Part) -> list[Part]:
 
 
 def _held(family: Family, fd: int, part: Part) -> list[Part]:
-    """What the owner has locked, according to proc_pid_fdinfo(5); the rest of the range as unlocked."""
+    """Return what the owner has locked, by proc_pid_fdinfo(5), and the rest of the range as unlocked."""
     parts = [Part(part.start, part.end, fcntl.F_UNLCK)]
     try:
         with builtin_open(f"/proc/self/fdinfo/{fd}", encoding="utf-8") as file:
@@ -287,11 +290,11 @@ def _file_of(fd: int) -> tuple[int, int]:
 
 
 def _same_description(a: int, b: int) -> bool:
-    """True for two descriptors of one open file description.
+    """Return True for two descriptors of one open file description.
 
     kcmp(2) would tell, but containers forbid it. The number of the signal that announces input belongs to the
-    description, too: what is set through one is seen through the other. 0 there means SIGIO, so that to change the one
-    for the other and back changes nothing.
+    description as well: what is set through one descriptor is seen through the other. 0 means SIGIO, so that a change
+    from one to the other and back has no effect.
     """
     before = real_fcntl(a, fcntl.F_GETSIG)
     if real_fcntl(b, fcntl.F_GETSIG) != before:
@@ -305,7 +308,7 @@ def _same_description(a: int, b: int) -> bool:
 
 
 def _after_fork_in_child() -> None:
-    """The native threads are not here, and duplicates must not keep a description open that the child closes."""
+    """Forget the waits. A child has no native threads, and duplicates would keep descriptions open that it closes."""
     _books._at_fork_reinit()
     waits = _waits[:]
     _waits.clear()

@@ -1,13 +1,14 @@
-"""PyOS_InputHook: what C code calls before, and while, it waits for the terminal.
+"""PyOS_InputHook: the function that C code calls before, and while, it waits for the terminal.
 
 Facts: the prompt of the interpreter itself (`python -i`, up to 3.12 or with PYTHON_BASIC_REPL) waits in C. It calls the
-hook first; GNU readline calls it again after each character, ten times a second, and after a signal, before it looks
-what the signal was about. Only a signal ends the wait, and only one that arrives during it. A Python function may be
+hook first. GNU readline calls it again after each character, ten times a second, and after a signal, before it looks
+which signal it was. Only a signal ends the wait, and only one that arrives during it. A Python function may be
 interrupted by a signal as soon as it is called; a generator goes on inside its `try`.
-Decision: the hook is a generator, and lets others run until there is input. Ctrl-C that is met here is sent once more
-while there is no hook, and the handler puts the hook back.
-The prompt of 3.13 and later, written in Python, calls the hook, too, ten times a second, and then waits by itself:
-others have a turn in the hook.
+Decision: the hook is a generator, and lets others run until there is input. A Ctrl-C that arrives in the hook is sent
+once more while there is no hook. The handler puts the hook back.
+
+Fact: the prompt of 3.13 and later is written in Python. It calls the hook ten times a second, and waits by itself.
+Decision: others have one turn in each such call.
 """
 
 import _signal
@@ -23,12 +24,12 @@ from greening._core.poller import IN
 from greening._core.waiting import wait_fd, yield_now
 from greening._originals import get_ident, getsignal, set_signal, start_new_thread, time_sleep
 
-# Time in which C gets from the hook to its wait, in seconds. If that is not enough, the signal is sent again.
+# Seconds in which C gets from the hook to its wait. If that is not enough, the signal is sent again.
 _SOON = 0.005
 
 
 class _Hook:
-    """The C variable, and the C function that is put there. Made at first use: ctypes takes long to import."""
+    """The C variable and the C function that is put there. Made at first use, since ctypes takes long to import."""
 
     def __init__(self) -> None:
         ctypes: Any = importlib.import_module("ctypes")
@@ -39,18 +40,19 @@ class _Hook:
         self._address = ctypes.cast(self._function, ctypes.c_void_p).value
 
     def install(self) -> bool:
-        """False: it is another's (tkinter has one), or ours already."""
+        """Put the hook there. False: there is another one (tkinter has one), or ours already."""
         if self._variable.value:
             return False
         self._variable.value = self._address
         return True
 
     def remove(self) -> None:
+        """Take the hook away, if it is ours."""
         if self._variable.value == self._address:
             self._variable.value = None
 
     def _answer(self) -> Iterator[int]:
-        """What happens at each call: in the OS thread that waits for the terminal, with the GIL."""
+        """Run once for each call of the hook, in the OS thread that waits for the terminal, with the GIL."""
         while True:
             try:
                 yield 0
@@ -61,7 +63,7 @@ class _Hook:
                         wait_fd(0, IN)
             except GeneratorExit:
                 return
-            except OSError:  # the terminal is gone: the read will tell
+            except OSError:  # the terminal is gone: the read will report it
                 pass
             except KeyboardInterrupt:
                 self._send_again()
@@ -91,7 +93,7 @@ class _Hook:
 
 
 def _show_no_traceback() -> None:
-    """Have the next KeyboardInterrupt shown as at any prompt: where the handler was is of no interest."""
+    """Have the next KeyboardInterrupt shown without the traceback of the handler, as at any prompt."""
     theirs = sys.excepthook
 
     def once(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> object:
@@ -118,19 +120,19 @@ def _hook() -> _Hook:
 
 
 def install() -> bool:
-    """Have others run while C waits for the terminal. False: another hook is there."""
+    """Have others run while C waits for the terminal. False: a hook is there already."""
     return _hook().install()
 
 
 def remove() -> None:
-    """Take that back."""
+    """Take the hook away, if it is ours."""
     if _hooks:
         _hooks[0].remove()
 
 
 @contextmanager
 def installed() -> Iterator[None]:
-    """For the time of one call."""
+    """Have others run while the body waits for the terminal in C."""
     mine = install()
     try:
         yield
@@ -140,5 +142,5 @@ def installed() -> Iterator[None]:
 
 
 def is_interactive() -> bool:
-    """True when the interpreter has a prompt of its own, or will have one when the program has ended."""
+    """Return True if the interpreter has a prompt of its own, or will have one when the program has ended."""
     return bool(sys.flags.interactive) or hasattr(sys, "ps1")

@@ -1,11 +1,11 @@
-"""`input()` on a terminal: others run while a line is typed, and it is edited as ever.
+"""`input()` on a terminal: others run while a line is typed and edited.
 
-Facts: with a terminal on both sides the builtin `input` waits in C, for a whole line: in GNU readline if the module
-`readline` is loaded, in fgets(3) otherwise. Readline has a second interface, made for programs with a loop of their
-own: it is called when there is a character, and calls back when there is a line. The module `readline` itself uses it,
-and finding its functions takes the module's file and ctypes.
-Decision: what the builtin does around the wait is done here; the wait is for the descriptor. Where readline's functions
-are not to be found (a Python in one piece), the builtin does it all, and others run by way of its hook (`inputhook`).
+Facts: with a terminal on both sides the builtin `input` waits in C for a whole line: in GNU readline if the module
+`readline` is loaded, else in fgets(3). Readline has a second interface, for programs with a loop of their own. It is
+called when there is a character, and calls back when there is a line. The module `readline` itself uses it. Its
+functions are found through the module's file and ctypes.
+Decision: this file does what the builtin does around the wait, and waits for the descriptor. Where readline's functions
+cannot be found (a Python in one piece), the builtin does it all, and others run in its hook (`inputhook`).
 """
 
 import builtins
@@ -29,13 +29,21 @@ from greening.sync.lock import Lock
 
 _real_input = builtins.input
 _home = ModuleSelf("builtins")
-# One line is typed at a time, as with threads.
+# Held while a line is typed: one at a time, as with threads.
 _turn = Lock()
 
 
 @_home.builtin
 def input(_: Any, prompt: object = "", /) -> str:
-    """Read a line from standard input, without its end; others run meanwhile. Raises EOFError."""
+    """Read a line from standard input, without its end. Other green threads run meanwhile.
+
+    Args:
+        prompt: written first, without a line end.
+    Raises:
+        EOFError: the input has ended.
+        BaseException: what interrupts the wait: KeyboardInterrupt, a Timeout, a kill.
+    Source: the builtin `input`.
+    """
     return read_line(prompt)
 
 
@@ -47,7 +55,7 @@ def take_over() -> list[Callable[[], object]]:
     """
     builtin: Any = builtins
     undo: list[Callable[[], object]] = []
-    if type(builtin.input) is BuiltinFunctionType:  # what a prompt has put there is written in Python, and green
+    if type(builtin.input) is BuiltinFunctionType:  # a prompt's own is written in Python, and green
         undo.append(partial(_restore_input, builtin.input))
         builtin.input = input
     undo += filter(None, map(make_green, {id(stream): stream for stream in (sys.stdin, sys.__stdin__)}.values()))
@@ -63,7 +71,7 @@ def _restore_input(before: object) -> None:
 
 
 def read_line(prompt: object) -> str:
-    """`builtins.input`. Raises EOFError, and what interrupts the wait: KeyboardInterrupt, a Timeout, a kill."""
+    """Do what `builtins.input` does. Raises EOFError, and what interrupts the wait."""
     text = str(prompt)
     if "\0" in text or hubless() or not _is_on_terminal():
         return _real_input(prompt)
@@ -85,7 +93,7 @@ def _is_on_terminal() -> bool:
             stream.fileno() == number and os_isatty(number) for number, stream in enumerate((sys.stdin, sys.stdout))
         )
     except (AttributeError, OSError, ValueError):
-        return False  # the builtin says what is wrong
+        return False  # the builtin raises the right error
 
 
 def _flush() -> None:
@@ -97,8 +105,8 @@ def _flush() -> None:
 
 
 def _read_plain(prompt: str) -> str:
-    """Without readline the terminal itself gives whole lines."""
-    write(2, _encode(prompt))  # there, as PyOS_StdioReadline does
+    """Read a line without readline: the terminal itself gives whole lines."""
+    write(2, _encode(prompt))  # to standard error, as PyOS_StdioReadline does
     line = sys.stdin.readline()
     if not line:
         raise EOFError("EOF when reading a line")
@@ -128,7 +136,7 @@ class _Editor:
         self._done = False
 
     def read(self, prompt: str) -> str:
-        """A line without its end. Raises EOFError."""
+        """Read a line, without its end. Raises EOFError."""
         self._done = False
         size = _terminal_size()
         self._install(_encode(prompt), self._on_line)
@@ -150,14 +158,14 @@ class _Editor:
         return line
 
     def _take_line(self, address: int | None) -> None:
-        """Called by readline. None: Ctrl-D."""
-        self._remove()  # now, or it shows the prompt again
+        """Take the line at `address` (None: Ctrl-D). Called by readline."""
+        self._remove()  # otherwise it shows the prompt again
         self._line = None if address is None else self._string_at(address)
         self._free(address)
         self._done = True
 
     def _remember(self, line: str) -> None:
-        """The history has no empty lines, and none twice in a row."""
+        """Add a line to the history, unless it is empty or the same as the last one."""
         count = self._module.get_current_history_length()
         if line and (not count or self._module.get_history_item(count) != line):
             self._module.add_history(line)
@@ -167,7 +175,7 @@ _editors: dict[str, _Editor | None] = {}
 
 
 def _editor() -> _Editor | None:
-    """What edits lines; None: the functions of readline are not to be found."""
+    """Return the editor of lines; None: the functions of readline cannot be found."""
     if "" not in _editors:
         try:
             _editors[""] = _Editor(sys.modules["readline"], importlib.import_module("ctypes"))

@@ -1,11 +1,14 @@
 """`sendfile`, `splice`, and opening a FIFO, without stopping the hub.
 
-Facts: sendfile(2) to a blocking socket waits until all is sent, and nothing tells it not to: SPLICE_F_NONBLOCK is
-about pipes (tried: a splice to a full blocking socket waits). O_NONBLOCK belongs to the description, which is not
-ours.
-Decision: to a blocking descriptor we send what there is room for, by reading the file and writing with RWF_NOWAIT, and
-say how much, as sendfile may; to a non-blocking one the real call does it. (`socket.sendfile` has a socket of its own
-and copies nothing.) Opening a FIFO waits for the other end, in open(2) and nowhere else: that takes a native thread.
+Facts: sendfile(2) to a blocking socket waits until all is sent, and has no flag against that. SPLICE_F_NONBLOCK is
+about pipes (tried: a splice to a full blocking socket waits). O_NONBLOCK belongs to the open file description, which is
+not ours.
+Decision: to a blocking descriptor we send what there is room for: we read the file, write with RWF_NOWAIT, and return
+how much that was, as sendfile may. For a non-blocking descriptor the real call does it. (`socket.sendfile` has a socket
+of its own and copies nothing.)
+
+Fact: the opening of a FIFO waits for the other end in open(2), and only there.
+Decision: a native thread opens it.
 """
 
 import os
@@ -25,18 +28,20 @@ _CHUNK = 1 << 18
 _real_splice: Callable[..., int] | None = getattr(os, "splice", None)
 _NONBLOCK: int = getattr(os, "SPLICE_F_NONBLOCK", 0)
 
-# With one of these, open(2) does not wait for the other end, or does not open FIFOs.
+# Flags with one of which open(2) does not wait for the other end, or does not open FIFOs.
 _AT_ONCE = os.O_NONBLOCK | os.O_DIRECTORY | os.O_PATH | os.O_EXCL
 
-# Somebody may wait long for the other end of a FIFO: a pool of its own, so that nothing else waits for him.
+# Native threads that open FIFOs. The other end may come late: nothing else has to wait for these threads.
 _openers = NativePool(1000, block_signals=True)
 
 
 def sendfile(out_fd: int, in_fd: int, offset: int | None, count: int) -> int:
-    """`os.sendfile`. Parks while there is no room; sends what there is room for.
+    """Copy bytes of a file to a descriptor, as `os.sendfile`. Parks while there is no room.
 
+    Args, Returns: as `os.sendfile`. It sends what there is room for.
     Raises:
-        what `os.sendfile` raises - BlockingIOError only for a descriptor with O_NONBLOCK.
+        OSError: what `os.sendfile` raises. BlockingIOError only for a descriptor with O_NONBLOCK.
+    Source: sendfile(2).
     """
     if is_plain(out_fd) or count <= 0:
         return os_sendfile(out_fd, in_fd, offset, count)
@@ -53,7 +58,7 @@ def sendfile(out_fd: int, in_fd: int, offset: int | None, count: int) -> int:
 def splice(
     src: int, dst: int, count: int, offset_src: int | None = None, offset_dst: int | None = None, flags: int = 0
 ) -> int:
-    """`os.splice`. Parks until there is something to move and room to move it to."""
+    """Move bytes from or to a pipe, as `os.splice`. Parks until there are some and room for them. Source: splice(2)."""
     assert _real_splice is not None
     where = {"offset_src": offset_src, "offset_dst": offset_dst}
     if flags & _NONBLOCK or hubless():
@@ -66,11 +71,11 @@ def splice(
             return _real_splice(src, dst, count, **where, flags=flags | _NONBLOCK)
         except BlockingIOError:
             if is_plain(src) or is_plain(dst):
-                raise  # O_NONBLOCK: its user wants to know
+                raise  # a descriptor has O_NONBLOCK, and its user wants to know
 
 
 def open_file(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
-    """`os.open`. A FIFO is opened in a native thread, while the caller parks until the other end is opened, too."""
+    """Open a file, as `os.open`. For a FIFO, park until the other end is opened as well. Source: open(2), fifo(7)."""
     flags = index(flags)
     if flags & _AT_ONCE or flags & os.O_ACCMODE == os.O_RDWR or not is_fifo(path, flags, dir_fd) or hubless():
         return os_open(path, flags, mode, dir_fd=dir_fd)
@@ -92,7 +97,7 @@ def open_file(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = 
 
 
 def _close_all(fds: list[int]) -> None:
-    # Two threads may do this at once: whoever takes a number out of the list closes it.
+    # Two threads may do this at once. The one that takes a number out of the list closes it.
     while fds:
         try:
             os_close(fds.pop())
@@ -101,7 +106,7 @@ def _close_all(fds: list[int]) -> None:
 
 
 def is_fifo(path: Any, flags: int = 0, dir_fd: int | None = None) -> bool:
-    """True if open(2) with these flags would open a FIFO."""
+    """Return True if open(2) with these flags would open a FIFO."""
     try:
         found = os_stat(path, dir_fd=dir_fd, follow_symlinks=not flags & os.O_NOFOLLOW)
     except (OSError, ValueError, TypeError):

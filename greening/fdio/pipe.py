@@ -1,20 +1,19 @@
-"""Reading and writing raw descriptors - pipes, terminals, eventfds, sockets by number - without ever stopping the hub.
+"""Reads and writes of raw descriptors (pipes, terminals, eventfds, sockets by number) that never stop the hub.
 
 Facts (Linux):
-- A pipe's O_NONBLOCK belongs to the open file description, which a child process and its siblings share: setting it
-  would surprise them. preadv2(2) with RWF_NOWAIT asks for one call not to wait, and works on pipes and sockets;
-  offset -1 means the current position. FIFOs opened by path, terminals and some devices answer EOPNOTSUPP.
-- On a regular file RWF_NOWAIT gives what happens to be cached: a short read where read(2) gives all, a write torn in
-  two.
-- Every description that open(2) made has O_LARGEFILE in its flags (force_o_largefile), pipes and sockets have not.
+- A pipe's O_NONBLOCK belongs to the open file description. Child processes share it, and would be surprised by a
+  change. preadv2(2) with RWF_NOWAIT asks that one call does not wait, and works on pipes and sockets. Offset -1 means
+  the current position. FIFOs opened by path, terminals and some devices answer EOPNOTSUPP.
+- On a regular file RWF_NOWAIT gives only what is cached: a short read where read(2) gives all, a write torn in two.
+- Every description that open(2) made has O_LARGEFILE in its flags (force_o_largefile). Pipes and sockets have not.
   One F_GETFL (0.5 us; an `fstat` of Python takes 2.5) tells both that and O_NONBLOCK.
 - A write to a blocking pipe returns when all is written. A pipe that polls writable takes PIPE_BUF bytes at once
   (pipe(7)).
-Decision: a non-blocking descriptor and a seekable file opened by path get the plain call. The others are tried with
-RWF_NOWAIT and waited for; where that is not supported, they are waited for first and then called plainly, PIPE_BUF
-bytes at a time.
+Decision: a non-blocking descriptor and a seekable file opened by path get the plain call. For others the call is made
+with RWF_NOWAIT, and repeated after a wait. Where that is not supported, the wait comes first, and then the plain call,
+with PIPE_BUF bytes at a time.
 
-Errors are the plain call's: whatever looks odd is handed to it.
+Errors are those of the plain call: odd arguments are passed to it.
 """
 
 import errno
@@ -51,20 +50,21 @@ NOWAIT: int = getattr(os, "RWF_NOWAIT", 0)
 _preadv = os.preadv
 _pwritev = os.pwritev
 _EAGAIN = errno.EAGAIN
-# Answers to RWF_NOWAIT that mean: not here, not like this.
+# Error numbers that mean: RWF_NOWAIT is not supported here.
 _WAIT_FIRST = (errno.EOPNOTSUPP, errno.ENOSYS)
 _NOT_NOW = (_EAGAIN, *_WAIT_FIRST)
 
-# Buffers that are used again: to make, and clear, one for every read of 64 KiB costs as much as the read.
+# Sizes in bytes: up to the first, and above the second, a read makes a buffer. Between them it takes one that is used
+# again: to make and clear one for a read of 64 KiB costs as much as the read.
 _SMALL = 4096
 _SCRATCH = 65536
-# More than any pipe or socket holds: who asks for a gigabyte need not get a buffer of that size.
+# Bytes of the largest buffer: more than any pipe or socket holds. A caller that asks for a gigabyte gets no larger one.
 _LARGEST = 1 << 24
 _spare: list[bytearray] = []
 
 
 def _unsupported(*_: Any) -> int:
-    """Stands for preadv2 and pwritev2 where the C library has none."""
+    """Stand for preadv2 and pwritev2 where the C library has none."""
     raise OSError(errno.EOPNOTSUPP, strerror(errno.EOPNOTSUPP))
 
 
@@ -73,7 +73,7 @@ if not NOWAIT:
 
 
 def _flags_of_open() -> int:
-    """What open(2) adds to the flags of every description it makes, as F_GETFL shows it: the kernel's O_LARGEFILE."""
+    """Return what open(2) adds to the flags of every description, as F_GETFL shows it: the kernel's O_LARGEFILE."""
     fd = os_open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
     try:
         return fcntl(fd, F_GETFL) & ~(os.O_ACCMODE | os.O_NONBLOCK)
@@ -84,12 +84,12 @@ def _flags_of_open() -> int:
 _BY_PATH = _flags_of_open()
 
 
-# Flags that need a second look. Without RWF_NOWAIT, or where open(2) leaves no trace, every descriptor does.
+# Flags of a descriptor that needs a second look. Without RWF_NOWAIT, or where open(2) leaves no trace, all need it.
 _ODD = os.O_NONBLOCK | _BY_PATH if NOWAIT and _BY_PATH else -1
 
 
 def is_plain(fd: int) -> bool:
-    """True when the plain system call is right: O_NONBLOCK is set, or it is a file on disk, or no descriptor at all."""
+    """Return True if the plain system call is right: for O_NONBLOCK, for a file on disk, for what is no descriptor."""
     try:
         flags = fcntl(fd, F_GETFL)
         return flags & _ODD != 0 and _is_plain(fd, flags)
@@ -109,7 +109,7 @@ def _is_plain(fd: int, flags: int) -> bool:
 
 
 def can_block(fd: int) -> bool:
-    """True for pipes, sockets, terminals and other things that come and go; False for files on disk.
+    """Return True for pipes, sockets, terminals and the like, whose data comes and goes; False for files on disk.
 
     Raises:
         OSError: EBADF.
@@ -119,19 +119,21 @@ def can_block(fd: int) -> bool:
 
 
 def is_ready(fd: int, mask: int) -> bool:
-    """One look, without waiting: is any event of `mask`, an error or a hang-up there?"""
+    """Return True if an event of `mask`, an error or a hang-up is there now."""
     poll = _poll()
     poll.register(fd, mask)
     return bool(poll.poll(0))
 
 
 def attempt(fd: int, mask: int, code: int, now: Callable[[], T], plain: Callable[[], T]) -> T:
-    """`now()`, a call with RWF_NOWAIT, has just failed with errno `code`: wait, and call again until it works.
+    """Park and call again, after a call with RWF_NOWAIT has failed.
 
     Args:
-        plain: the same call without RWF_NOWAIT. It may wait only where nobody else is held up.
+        code: the errno of that failure.
+        now: the call with RWF_NOWAIT.
+        plain: the same call without RWF_NOWAIT. It may wait only where no other green thread is held up.
     Raises:
-        what the calls raise; OSError: EBADF, the descriptor was closed meanwhile.
+        OSError: what the calls raise; EBADF, the descriptor was closed meanwhile.
     """
     if hubless():
         return plain()
@@ -144,16 +146,19 @@ def attempt(fd: int, mask: int, code: int, now: Callable[[], T], plain: Callable
         try:
             return now()
         except BlockingIOError:
-            # Somebody was quicker - or it is a file that was opened by a 32-bit process, and is not in the page cache.
+            # Another reader was quicker. Or a 32-bit process opened this file, and its data is not in the page cache.
             if not can_block(fd):
                 return plain()
 
 
 def read(fd: int, n: int) -> bytes:
-    """`os.read`: up to `n` bytes, b"" at the end of the file; parks while there is nothing.
+    """Read up to `n` bytes, as `os.read`; park while there are none.
 
+    Returns:
+        The bytes; b"" at the end of the file.
     Raises:
-        what `os.read` raises - BlockingIOError only for a descriptor with O_NONBLOCK; OSError: EBADF, closed meanwhile.
+        OSError: what `os.read` raises, BlockingIOError only for a descriptor with O_NONBLOCK; EBADF, closed meanwhile.
+    Source: read(2), preadv2(2).
     """
     if type(fd) is not int or type(n) is not int:
         try:
@@ -173,7 +178,7 @@ def read(fd: int, n: int) -> bytes:
 
 
 def read_now(fd: int, n: int) -> bytes:
-    """Up to `n` bytes without waiting. Raises BlockingIOError, or OSError with EOPNOTSUPP."""
+    """Read up to `n` bytes without waiting. Raises BlockingIOError, or OSError with EOPNOTSUPP."""
     if n <= _SMALL or n > _SCRATCH:
         buffer = bytearray(min(n, _LARGEST))
         got = _preadv(fd, (buffer,), -1, NOWAIT)
@@ -198,7 +203,7 @@ def readinto_now(fd: int, buffer: Any) -> int:
 
 
 def readv(fd: int, buffers: Sequence[Any]) -> int:
-    """`os.readv`. Parks while there is nothing; raises as `read`."""
+    """Read into several buffers, as `os.readv`; park while there is nothing. Raises as `read`."""
     fairness_tick()
     if is_plain(fd):
         return os_readv(fd, buffers)
@@ -212,12 +217,13 @@ def readv(fd: int, buffers: Sequence[Any]) -> int:
 
 
 def write(fd: int, data: Any) -> int:
-    """`os.write`: with a blocking descriptor it returns when all of `data` is written; parks while there is no room.
+    """Write all of `data`, as `os.write` to a blocking descriptor; park while there is no room.
 
     Returns:
         The number of bytes written: all, unless the other end went away half way.
     Raises:
-        what `os.write` raises - BlockingIOError only if it has O_NONBLOCK; OSError: EBADF, closed meanwhile.
+        OSError: what `os.write` raises, BlockingIOError only for a descriptor with O_NONBLOCK; EBADF, closed meanwhile.
+    Source: write(2), pipe(7).
     """
     if type(fd) is not int:
         try:
@@ -241,7 +247,7 @@ def write(fd: int, data: Any) -> int:
 
 
 def writev(fd: int, buffers: Sequence[Any]) -> int:
-    """`os.writev`. All of it, as `write`."""
+    """Write all of several buffers, as `os.writev`. Parks, returns and raises as `write`."""
     fairness_tick()
     if is_plain(fd):
         return os_writev(fd, buffers)
@@ -257,10 +263,10 @@ def writev(fd: int, buffers: Sequence[Any]) -> int:
 
 
 def write_some(fd: int, chunk: Any, code: int = _EAGAIN) -> int:
-    """Park until `fd` takes some of `bytes`, and return how much it took.
+    """Park until `fd` takes some of `chunk`; return the number of bytes that it took.
 
     Args:
-        code: what a write with RWF_NOWAIT said to it.
+        code: the errno of a write with RWF_NOWAIT.
     """
     if code == _EAGAIN:
         return attempt(fd, OUT, code, partial(_pwritev, fd, (chunk,), -1, NOWAIT), partial(os_write, fd, chunk))
@@ -268,7 +274,7 @@ def write_some(fd: int, chunk: Any, code: int = _EAGAIN) -> int:
 
 
 def write_now(fd: int, data: Any) -> int:
-    """As much as there is room for, without waiting. Raises as `read_now`."""
+    """Write what there is room for, without waiting; return the number of bytes. Raises as `read_now`."""
     return _pwritev(fd, (data,), -1, NOWAIT)
 
 
@@ -277,7 +283,7 @@ def _never() -> int:
 
 
 def bytes_of(data: Any) -> memoryview:
-    """Any contiguous buffer as a sequence of bytes."""
+    """Return a view of the bytes of any contiguous buffer."""
     view = memoryview(data)
     try:
         return view.cast("B")
@@ -295,5 +301,5 @@ def _write_rest(fd: int, data: Any, sent: int, code: int) -> int:
             except BrokenPipeError:
                 if not sent:
                     raise
-                break  # the next write will tell, as after write(2)
+                break  # the next write will report it, as after write(2)
     return sent

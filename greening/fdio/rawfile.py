@@ -1,9 +1,9 @@
 """A raw file over a pipe, a socket or a terminal that parks instead of blocking.
 
-Fact: on real threads close(2) ends no read(2) or write(2) that is under way. The system keeps the open file until they
-return, under no number, so that the reader gets its data and the writer at the other end no SIGPIPE.
-Decision: a `close` that meets such calls duplicates the descriptor first. They go on with the duplicate, and the last
-of them closes it.
+Fact: on real threads close(2) ends no read(2) or write(2) that is under way. The system keeps the file open, under no
+number, until they return. So the reader gets its data, and the writer at the other end gets no SIGPIPE.
+Decision: a `close` that meets such calls duplicates the descriptor first. They go on with the duplicate. The last of
+them closes it.
 """
 
 import errno
@@ -33,12 +33,12 @@ _CHUNK = 65536
 class GreenFileIO(_FileIO):
     """`io.FileIO` whose reads and writes park. The descriptor's flags are never changed.
 
-    A read or write of a descriptor that has O_NONBLOCK returns None where the stdlib's does. After `close` the calls
-    that wait in here go on, as they do on real threads; unlike there, `readall` does so up to the end of the file.
+    A read or write of a descriptor with O_NONBLOCK returns None where the stdlib's does. After `close` the calls that
+    wait in here go on, as they do on real threads. Difference: `readall` then goes on up to the end of the file.
 
     Attributes:
         whole: True: `write` writes all, as a write to a blocking pipe does. False: it writes what there is room for, so
-            that a Buffered object on top always knows how far it is.
+            that a Buffered object on top always knows how much was written.
     """
 
     whole = True
@@ -183,7 +183,7 @@ class GreenFileIO(_FileIO):
         except BrokenPipeError:
             if not sent:
                 raise
-            # The next write will tell, as after write(2).
+            # The next write will report it, as after write(2).
         finally:
             self._leave()
         return sent
@@ -194,7 +194,7 @@ class GreenFileIO(_FileIO):
         return self._wait(OUT, code, lambda fd: write_now(fd, rest), lambda fd: os_write(fd, rest))
 
     def close(self) -> None:
-        """Close the descriptor, if it is ours to close. The calls that wait in here go on."""
+        """Close the file, and with `closefd` its descriptor. The calls that wait in here go on."""
         if not self.closed:
             fd = self.fileno()
             if self._inside:
@@ -205,18 +205,18 @@ class GreenFileIO(_FileIO):
 
 
 def comes_and_goes(fd: int) -> bool:
-    """True for what a read may have to wait for: a pipe, a socket, a terminal, an eventfd and its kin."""
+    """Return True for what a read may have to wait for: a pipe, a socket, a terminal, an eventfd or the like."""
     try:
         mode = os_fstat(fd).st_mode
     except (OSError, OverflowError):
         return False
-    # An anonymous inode - eventfd(2), inotify(7), signalfd(2), timerfd_create(2) - is of no type.
+    # An anonymous inode, as of eventfd(2), inotify(7), signalfd(2) or timerfd_create(2), is of no type.
     kind = stat.S_IFMT(mode)
     return kind in (stat.S_IFIFO, stat.S_IFSOCK, 0) or (kind == stat.S_IFCHR and os_isatty(fd))
 
 
 def _may_park() -> bool:
-    """False in the hub, and when the interpreter ends: a report that is written there has to block."""
+    """Return False in the hub, and when the interpreter ends: a report that is written there has to block."""
     return not sys.is_finalizing() and (not has_hub() or current().state == RUNNING)
 
 

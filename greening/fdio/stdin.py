@@ -1,11 +1,10 @@
-"""`sys.stdin`: made by the interpreter before anything could be patched, and made cooperative where it is.
+"""`sys.stdin`: the interpreter has made it before anything is patched, and it is made cooperative in place.
 
 Facts: `sys.stdin` is a TextIOWrapper over a BufferedReader over a FileIO. Both upper layers may have read ahead, and
-modules may have captured either. The text layer asks the middle one by the names of its methods, and looks at the
-FileIO that it began with to find out whether the file is open.
+modules may have captured either. The text layer calls the methods of the middle one by name. It looks at the FileIO
+that it began with to find out whether the file is open.
 Decision: all three objects stay. The middle one is initialised again, on a raw file of ours that first gives back what
-had been read ahead, and it gets methods of its own that wait their turn. Nothing is lost, and every reference that
-exists is to the right object.
+had been read ahead. It gets methods of its own that wait their turn. Nothing is lost, and every reference stays right.
 """
 
 import io
@@ -24,7 +23,7 @@ from greening.fdio.rawfile import GreenFileIO, comes_and_goes
 
 _listdir = os.listdir
 
-# The numbers of read(2) on x86-64 and aarch64, as /proc shows them.
+# System call numbers of read(2) on x86-64 and aarch64, as /proc shows them.
 _READ = ("0", "63")
 
 
@@ -32,12 +31,12 @@ class StdinFile(GreenFileIO):
     """The raw file under a standard input that had another one before.
 
     Attributes:
-        original: the raw file it had. It stays open as long as this one.
+        original: the raw file that it had. It stays open as long as this one.
         ours: False once the original is back.
-        ahead: bytes that had been read from it, and not been asked for.
-        green: False once the patch is taken back: reads block the OS thread.
-        muted: True while the buffer above is asked for what it has: there is nothing to read.
-        reading: calls that may be waiting in here.
+        ahead: bytes that were read from the original, and that no caller has got yet.
+        green: False once the patch is taken back. Then reads block the OS thread.
+        muted: True while the buffer above is asked for what it has. Then a read finds nothing.
+        reading: the number of calls that may be waiting in here.
     """
 
     def __init__(self, original: _FileIO, ahead: bytes) -> None:
@@ -60,7 +59,7 @@ class StdinFile(GreenFileIO):
                 part[:got] = self.ahead[:got]
             self.ahead = self.ahead[got:]
             return got
-        # Files on disk are read plainly; which file it is may change, by `os.dup2`.
+        # Files on disk are read plainly. `os.dup2` may change which file it is.
         if self.green and comes_and_goes(self.fileno()):
             self.reading += 1
             try:
@@ -89,7 +88,8 @@ def make_green(stream: object) -> Callable[[], None] | None:
     """Make a standard input cooperative, in place.
 
     Returns:
-        What takes it back; None: it is none that the interpreter makes (or is green), or an OS thread reads from it.
+        A function that takes it back. None: the interpreter does not make such a stream, or it is green already, or an
+        OS thread reads from it.
     """
     try:
         if type(stream) is not io.TextIOWrapper or stream.closed:
@@ -125,13 +125,13 @@ def _replace(buffer: _BufferedReader, original: _FileIO) -> StdinFile:
 
 
 def is_green(stream: object) -> bool:
-    """True for a standard input whose reads let others run."""
+    """Return True for a standard input whose reads let others run."""
     raw = getattr(getattr(stream, "buffer", None), "raw", None)
     return isinstance(raw, GreenFileIO) and getattr(raw, "green", True)
 
 
 def would_block() -> bool:
-    """True if a read of `sys.stdin` would stop all green threads of its OS thread, as far as we can tell."""
+    """Return True if a read of `sys.stdin` would, as far as we can tell, stop all green threads of its OS thread."""
     stream: Any = sys.stdin
     try:
         return type(stream.buffer.raw) is _FileIO and comes_and_goes(stream.fileno())
@@ -162,11 +162,11 @@ def _make_plain(buffer: _BufferedReader, raw: StdinFile) -> None:
 
 
 def _put_under(buffer: _BufferedReader, raw: io.RawIOBase) -> None:
-    buffer.__init__(raw)  # type: ignore[misc]  # that is the way to give it another
+    buffer.__init__(raw)  # type: ignore[misc]  # the only way to give it another raw file
 
 
 def _take_read_ahead(buffer: _BufferedReader, raw: _FileIO) -> bytes:
-    """The bytes that `buffer` has in store. It would ask its raw file for more: for a moment, that is /dev/null."""
+    """Return the bytes that `buffer` has in store. For that moment its raw file is /dev/null, which has no more."""
     fd, name = raw.fileno(), raw.name
     nothing = os_open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -179,7 +179,7 @@ def _take_read_ahead(buffer: _BufferedReader, raw: _FileIO) -> bytes:
 
 
 def _is_being_read(fd: int) -> bool:
-    """True if an OS thread of this process sits in read(2) of `fd`: it holds the lock of the buffer."""
+    """Return True if an OS thread of this process sits in read(2) of `fd`: it holds the lock of the buffer."""
     try:
         for thread in _listdir("/proc/self/task"):
             with builtin_open(f"/proc/self/task/{thread}/syscall", encoding="utf-8") as file:

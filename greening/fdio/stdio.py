@@ -1,7 +1,8 @@
 """`sys.stdout` and `sys.stderr` on a pipe, a socket or a terminal: a write to a full one lets others run.
 
-Fact: log handlers, `sys.__stdout__` and callers of `from sys import stdout` keep the stream object for good.
-Decision: the object stays, and is initialised anew on a buffer of ours: `TextIOWrapper.__init__` may be called again.
+Facts: log handlers, `sys.__stdout__` and modules with `from sys import stdout` keep the stream object for good.
+`TextIOWrapper.__init__` may be called again.
+Decision: the object stays, and is initialised again on a buffer of ours.
 """
 
 import io
@@ -16,10 +17,10 @@ from greening.fdio.rawfile import comes_and_goes
 
 
 def take_over() -> list[Callable[[], None]]:
-    """Make both streams cooperative, where they are the interpreter's own; others have their own ways to write.
+    """Make both streams cooperative, where they are the interpreter's own. Others have their own ways to write.
 
     Returns:
-        What takes it back.
+        Functions that take it back.
     """
     undo = []
     for name in ("__stdout__", "__stderr__"):
@@ -51,10 +52,10 @@ def _give_back(stream: io.TextIOWrapper, green: Any, plain: Any, raw: _FileIO) -
 
 
 def _as_it_is_now(plain: Any, raw: _FileIO) -> Any:
-    """`plain`, for a text layer, which asks whether it can be sought, and then for the position.
+    """Return `plain`, on a fresh raw file if the descriptor is not what it was.
 
-    A FileIO remembers the first answer, and what was a file then may be a pipe since, by `os.dup2`. The second answer
-    would be an error, and leave a stream without a buffer.
+    A text layer asks whether its buffer can be sought, and then for the position. A FileIO remembers its first answer,
+    but `os.dup2` may have put a pipe where a file was. The position would be an error, and the stream without a buffer.
     """
     try:
         if raw.seekable():

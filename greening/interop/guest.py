@@ -1,12 +1,12 @@
-"""Loops that wait in C, uvloop's for one: the hub is their guest, and green threads run in their callbacks.
+"""Loops that wait in C, such as uvloop's: the hub is their guest, and green threads run in their callbacks.
 
-Facts: such a loop knows nothing of our selectors, but it watches any descriptor, and an epoll set is one: readable when
-something happened in it (epoll(7)). The hub believes to be asleep whenever code of the loop runs, so that whoever makes
-a green thread runnable there, or sets a timer, rings the hub's bell, which is in its epoll set.
-Consequence: one reader and one timer in the loop are enough; nobody asks again and again.
+Facts: such a loop knows nothing of our selectors, but it watches any descriptor. An epoll set is a descriptor, and is
+readable when something happened in it (epoll(7)). The hub believes to be asleep whenever code of the loop runs. So code
+that makes a green thread runnable there, or sets a timer, rings the hub's bell, which is in its epoll set.
+Consequence: one reader and one timer in the loop are enough, and no polling is needed.
 
-Difference from a cooperative selector: a kill from a coroutine takes effect at the loop's next round, not at once. And
-a hub is the guest of one loop at a time: uvloop's runs may be nested in an OS thread, but not end in any other order,
+Differences from a cooperative selector: a kill from a coroutine takes effect at the loop's next round, not at once. A
+hub is the guest of one loop at a time. uvloop's runs may be nested in an OS thread, but must end in reverse order,
 because each puts back the descriptor for signals that it found.
 """
 
@@ -18,11 +18,11 @@ from greening._core.waiting import sleep
 
 
 class Guest:
-    """A hub in somebody else's loop. Everything happens in the greenlet that runs the loop.
+    """A hub in a loop that waits in C. Everything happens in the greenlet that runs the loop.
 
     Attributes:
-        stays: the loop's run is ours, and raises `fatal` when it has stopped.
-        fatal: what was meant for the green thread that runs the loop and met it in a callback, where it would be lost.
+        stays: True: the loop's run is ours, and raises `fatal` when it has stopped.
+        fatal: an exception for the green thread that runs the loop. It arrived in a callback, where it would be lost.
     """
 
     def __init__(self, loop: Any) -> None:
@@ -40,26 +40,26 @@ class Guest:
         hub.wakeup.notify()
 
     def sleep(self) -> None:
-        """The loop's code is going to run."""
+        """Mark the hub as asleep: the loop's code is going to run."""
         self.hub.awake_ident = 0
         self.hub.wakeup.sleeping = True
         if not self._turning:  # the park that ends here may have left something to do
             self.hub.wakeup.notify()
 
     def awake(self) -> None:
-        """A greenlet of the loop is going to park, or the loop has ended: the hub is on its own."""
+        """Mark the hub as awake: a greenlet of the loop is going to park, or the loop has ended."""
         self.hub.awake_ident = self.hub.thread
         self.hub.wakeup.sleeping = False
 
     def leave(self) -> None:
-        """The hub has no business here any more."""
+        """Take the hub out of the loop."""
         if not self.loop.is_closed():
             self.loop.remove_reader(self._fd)
         self._disarm()
         self.awake()
 
     def _turn(self) -> None:
-        """A callback of the loop: one round of the hub."""
+        """Run one round of the hub, as a callback of the loop."""
         if not self.visits:
             return
         self._turning = True
@@ -100,9 +100,10 @@ GUESTS: dict[Any, Guest] = {}
 
 
 def arrive(loop: Any) -> Guest | None:
-    """Have green threads run beside `loop`, which runs or is about to, until as many calls of `depart` were made.
+    """Have green threads run beside `loop`, which runs or is about to run, until `depart` was called as often.
 
-    None: they cannot. The hub is another loop's guest, or its poller is no descriptor (systems without epoll).
+    Returns:
+        The guest. None: the hub is another loop's guest, or its poller is no descriptor (systems without epoll).
     """
     guest = GUESTS.get(loop)
     if guest is None:

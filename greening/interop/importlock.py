@@ -1,10 +1,10 @@
 """The process-wide import lock at a fork.
 
-Facts: `fork` takes the import lock first, so that no import is half done in the child. The lock's owner is the OS
-thread: to whichever green thread of it calls `fork`, the lock is its own.
-Decision: who holds it is written down by greenlet, and a fork waits until no other green thread does. Nothing else
-changes: a green thread may still be given the lock while another holds it, because the import system takes it in
-places where nobody may park, and never parks while it has it.
+Facts: `fork` takes the import lock first, so that no import is half done in the child. The lock's owner is an OS
+thread. So any green thread of that OS thread may fork, as if it held the lock itself.
+Decision: the greenlets that hold the lock are written down, and a fork waits until no other green thread holds it.
+Nothing else changes. A green thread may still get the lock while another one holds it, because the import system takes
+it in places where a green thread may not park, and never parks while it has it.
 """
 
 import _imp
@@ -22,13 +22,13 @@ _real_acquire = _imp.acquire_lock
 _real_release = _imp.release_lock
 _home = ModuleSelf("_imp")
 
-# One entry per acquisition of this OS thread (the real lock keeps the others out), in order.
+# The holders, one entry per acquisition, in order. All are of one OS thread: the real lock keeps the others out.
 _holders: list[greenlet] = []
 
 
 @_home.builtin
 def acquire_lock(_: Any, /) -> None:
-    """Take the import lock; the OS thread that has it may take it again."""
+    """Take the import lock, as `_imp.acquire_lock`. The OS thread that has it may take it again."""
     _real_acquire()
     try:
         _holders.append(getcurrent())
@@ -38,7 +38,7 @@ def acquire_lock(_: Any, /) -> None:
 
 @_home.builtin
 def release_lock(_: Any, /) -> None:
-    """Give the import lock back once.
+    """Give the import lock back once, as `_imp.release_lock`.
 
     Raises:
         RuntimeError: this OS thread does not have it.
@@ -59,7 +59,8 @@ def _before_fork() -> None:
     if task is task.hub.task:
         return
     me = getcurrent()
-    # `lock_held`: whoever gave the lock back through a name captured before the patch is still written down.
+    # `lock_held`: code that captured the real function before the patch may have given the lock back. The holder is
+    # then still written down.
     look = Backoff(None)
     while _imp.lock_held() and any(holder is not me and not holder.dead for holder in _holders):
         sleep(look.next())

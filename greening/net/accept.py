@@ -1,9 +1,9 @@
-"""The accept loop that every server here shares: what goes wrong with one connection is nobody else's business.
+"""The accept loop that every server here shares: an error of one connection does not affect the others.
 
-Facts: accept(2) reports errors of the connection it was about to return, which is gone; and it fails when descriptors
-or memory run out, which passes. `SSLSocket.accept` shakes hands before it returns.
-Decision: the former are passed over; after the latter it pauses, says so once, and goes on; the handshake belongs to
-the connection's own green thread and has a deadline, so that a silent client costs a place and nothing else.
+Facts: accept(2) reports errors of the connection that it was about to return, and that connection is gone. It also
+fails when descriptors or memory run out, which passes. `SSLSocket.accept` shakes hands before it returns.
+Decision: errors of a connection are passed over. After a lack of room the loop logs it once, pauses, and goes on. The
+handshake belongs to the connection's own green thread and has a deadline, so that a silent client costs one place.
 """
 
 import errno
@@ -18,7 +18,7 @@ from greening._originals import strerror
 from greening.net.socket import GreenSocket
 from greening.net.tls import shake_hands
 
-# accept(2): these belong to one connection that is gone already; the next one may be well.
+# Error numbers of accept(2) that belong to one connection, which is gone already. The next one may be well.
 _GONE = {
     errno.ECONNABORTED,
     errno.EPROTO,
@@ -32,11 +32,13 @@ _GONE = {
     errno.EPERM,
     errno.ETIMEDOUT,
 }
-# These belong to the process or the machine, and pass: wait a moment. nginx pauses for half a second, trio for a tenth.
+# Error numbers of accept(2) that belong to the process or the machine, and pass.
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+# Seconds to wait after such an error. nginx pauses for half a second, trio for a tenth.
 _PAUSE = 0.1
 
-HANDSHAKE_TIMEOUT = 10.0  # seconds, for a whole one
+# Seconds for a whole handshake, unless the user of a server says otherwise.
+HANDSHAKE_TIMEOUT = 10.0
 
 _log = logging.getLogger("greening.net")
 
@@ -45,9 +47,9 @@ class Acceptor:
     """Takes connections off a listening socket.
 
     Args:
-        listener: listens already. One that is TLS itself (`wrap_ssl`) brings its context.
-        ssl_context: TLS for what an ordinary listener accepts.
-        handshake_timeout: seconds for the whole handshake; None: however long it takes.
+        listener: a socket that listens already. A TLS socket (`wrap_ssl`) brings its context.
+        ssl_context: TLS for the connections of an ordinary listener.
+        handshake_timeout: seconds for a whole handshake, relative; None: no limit.
     """
 
     def __init__(
@@ -62,14 +64,14 @@ class Acceptor:
 
     @property
     def tls(self) -> bool:
-        """Connections are to shake hands first."""
+        """True: a connection has to shake hands (`secure`) before it is used."""
         return self._context is not None
 
     def accept(self) -> tuple[Any, Any]:
-        """The next connection, without its handshake, and its address. Parks until there is one.
+        """Park until there is a connection; return it, without its handshake, and its address.
 
         Raises:
-            OSError: it failed for good, e.g. because the listener was closed.
+            OSError: accept(2) failed for good, for example because the listener was closed.
         """
         while True:
             try:
@@ -90,12 +92,12 @@ class Acceptor:
         sleep(_PAUSE)
 
     def secure(self, connection: Any) -> Any:
-        """TLS over an accepted connection: shakes hands. None: that failed, and the connection is closed."""
+        """Shake hands over an accepted connection. Returns the TLS socket; None: it failed, and all is closed."""
         assert self._context is not None
         try:
             connection.settimeout(self._handshake_timeout)
             secured = shake_hands(self._context, connection, server_side=True, suppress_ragged_eofs=self._ragged)
-        except OSError:  # nonsense, a reset, a deadline: ssl.SSLError and TimeoutError are among them
+        except OSError:  # ssl.SSLError and TimeoutError are among them: nonsense, a reset, the deadline
             connection.close()
             return None
         secured.settimeout(None)
@@ -103,12 +105,17 @@ class Acceptor:
 
 
 def server_context(certfile: str | os.PathLike[str], keyfile: str | os.PathLike[str] | None = None) -> ssl.SSLContext:
-    """A context for an HTTP/1.1 server: the certificate, and ALPN (RFC 7301) that offers `http/1.1`.
+    """Make a context for an HTTP/1.1 server, with a certificate and ALPN that offers `http/1.1`.
 
     Its `load_cert_chain` may be called again at any time: new connections get the new certificate.
 
+    Args:
+        certfile: path of a PEM file with the certificate and its chain.
+        keyfile: path of a PEM file with the private key; None: it is in `certfile`.
     Raises:
-        OSError, ssl.SSLError: a file cannot be read, or is not what it should be.
+        OSError: a file cannot be read.
+        ssl.SSLError: a file does not hold what it should.
+    Source: RFC 7301 (ALPN).
     """
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certfile, keyfile)

@@ -1,10 +1,10 @@
-"""What a blocking descriptor does whole, and MSG_DONTWAIT does in parts: the rest of it.
+"""The rest of a read or write that a blocking descriptor does whole, and that MSG_DONTWAIT does in parts.
 
 Facts (send(2), recv(2), tcp(7)): on a blocking stream `send` returns when the kernel has taken everything, and with
-MSG_WAITALL `recv` returns when the buffer is full. An error half way is told by the next call; this one returns what it
-has moved. On a descriptor with O_NONBLOCK - which a timeout means, in the stdlib as here - both return what could be
-moved at once.
-Decision: we ask with MSG_DONTWAIT, so where the user has set no timeout, the rest is waited for here.
+MSG_WAITALL `recv` returns when the buffer is full. After an error half way, the call returns what it has moved, and the
+next call reports the error. On a descriptor with O_NONBLOCK both return what could be moved at once. A timeout means
+O_NONBLOCK, in the stdlib as here.
+Decision: we ask with MSG_DONTWAIT. Where the user has set no timeout, the rest is waited for here.
 """
 
 import _socket
@@ -24,7 +24,7 @@ _send = raw_socket.send
 
 
 def wants_all(sock: Any, flags: int) -> bool:
-    """Whether a read with these flags has to fill its buffer."""
+    """True if a read with these flags has to fill its buffer."""
     return bool(
         flags & WAITALL
         and not flags & _PEEK_OR_DONTWAIT
@@ -34,9 +34,7 @@ def wants_all(sock: Any, flags: int) -> bool:
 
 
 def recv_rest(sock: Any, data: bytes, bufsize: int, flags: int) -> bytes:
-    """`data`, which a read with `flags` gave; with MSG_WAITALL, all `bufsize` bytes of it, or what came before the
-    end.
-    """
+    """Complete `data`, the result of a read: with MSG_WAITALL up to `bufsize` bytes, or up to the end or an error."""
     if not flags & WAITALL or not data or len(data) >= bufsize or not wants_all(sock, flags):
         return data
     parts = [data]
@@ -54,7 +52,7 @@ def recv_rest(sock: Any, data: bytes, bufsize: int, flags: int) -> bytes:
 
 
 def recv_into_rest(sock: Any, buffers: Iterable[Any], got: int, flags: int) -> int:
-    """Bytes in `buffers` after a read with `flags` has put `got` there; with MSG_WAITALL it fills them."""
+    """Complete a read that has put `got` bytes in `buffers`: with MSG_WAITALL fill them. Returns the bytes in them."""
     if not got or not wants_all(sock, flags):
         return got
     skip = got
@@ -85,7 +83,7 @@ def _fill(sock: Any, raw: memoryview) -> int:
 
 
 def send_rest(sock: Any, data: Any, sent: int, flags: int) -> int:
-    """Bytes sent when all of `data` is that has to be; `sent` of them are."""
+    """Complete a send that has sent `sent` bytes of `data`, if it has to be whole. Returns the bytes sent."""
     if flags & DONTWAIT or type_of(sock) != STREAM or timeout_of(sock) is not None:
         return sent
     with memoryview(data) as view, view.cast("B") as raw:

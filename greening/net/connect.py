@@ -1,4 +1,4 @@
-"""Beginnings of a connection: `connect` and `accept`, which have no MSG_DONTWAIT, and names instead of addresses."""
+"""`connect` and `accept`, which have no MSG_DONTWAIT, and the look-up of names in addresses."""
 
 import _socket
 import errno
@@ -23,7 +23,7 @@ _raw_settimeout = raw_socket.settimeout
 _getpeername = raw_socket.getpeername
 _getsockopt: Callable[[Any, int, int], int] = raw_socket.getsockopt
 
-# connect(2) has begun and will report: EPOLLOUT, then SO_ERROR.
+# Error numbers of a connect(2) that has begun. Its end is reported by EPOLLOUT, and its outcome by SO_ERROR.
 _UNDER_WAY = (errno.EINPROGRESS, errno.EINTR, errno.EALREADY)
 
 # Families in which a second connect(2) tells how the first stands: EALREADY, EISCONN, or it begins.
@@ -31,7 +31,7 @@ _ASKABLE = (*INET, _socket.AF_UNIX)
 
 
 def resolved(sock: Any, address: Any) -> Any:
-    """`address` with its host as a number: the C level would look a name up itself, and stop the hub meanwhile."""
+    """Return `address` with its host as a number. The C level would look a name up itself, and stop the hub."""
     family = family_of(sock)
     if family not in INET or not isinstance(address, tuple) or len(address) < 2:
         return address
@@ -64,8 +64,8 @@ def accept_fd(sock: Any) -> tuple[int, Any]:
 
 def _accept_now(sock: Any) -> tuple[int, Any] | None:
     if _raw_gettimeout(sock) is None:
-        # Another process may take the connection that woke us: `accept` must fail then, not wait. Said every time,
-        # since whoever shares the descriptor may have said otherwise in the meantime.
+        # Another process may take the connection that woke us: `accept` must fail then, and not wait. The flag is set
+        # every time, since a process that shares the descriptor may have cleared it meanwhile.
         os_set_blocking(_fileno(sock), False)
     try:
         return _raw_accept(sock)  # type: ignore[no-any-return]  # (descriptor, address)
@@ -74,7 +74,18 @@ def _accept_now(sock: Any) -> tuple[int, Any] | None:
 
 
 def connect(self: Any, address: Any, /) -> None:
-    """Connect to `address`. Errors as the stdlib's; names are looked up without stopping the others."""
+    """Connect to `address`; park until the connection is made.
+
+    Difference from the stdlib: a host name is looked up while other green threads run.
+
+    Args:
+        address: as the socket's family has it: (host, port) or a path. The host may be a name or a number.
+    Raises:
+        OSError: connect(2) failed. socket.gaierror: the name is unknown.
+        TimeoutError: the socket's timeout has passed; the look-up of a name does not count.
+        BlockingIOError: EINPROGRESS, the timeout is 0, and the connection is being made.
+    Source: connect(2).
+    """
     fairness_tick()
     if timeout_of(self) == 0:
         _raw_connect(self, resolved(self, address))
@@ -85,7 +96,13 @@ def connect(self: Any, address: Any, /) -> None:
 
 
 def connect_ex(self: Any, address: Any, /) -> int:
-    """Like `connect`, but returns the errno of connect(2) instead of raising it (0: connected)."""
+    """Connect like `connect`, but return the errno of connect(2) instead of raising it.
+
+    Returns:
+        0: connected; EAGAIN: the timeout has passed; EINPROGRESS: the timeout is 0; else the error.
+    Raises:
+        socket.gaierror: the name is unknown. TypeError: `address` is not an address.
+    """
     fairness_tick()
     if timeout_of(self) == 0:
         return _raw_connect_ex(self, resolved(self, address))
@@ -96,7 +113,7 @@ def connect_ex(self: Any, address: Any, /) -> int:
 
 
 def _connect(sock: Any, address: Any) -> int:
-    # The timeout is connect(2)'s; looking a name up takes the time that it takes, as in the stdlib.
+    # The timeout is for connect(2) alone, as in the stdlib: the look-up of a name has no limit.
     address = resolved(sock, address)
     deadline = deadline_of(sock)
     error = _begin(sock, address)
@@ -115,10 +132,9 @@ def _connect(sock: Any, address: Any) -> int:
 
 
 def _outcome(sock: Any, address: Any) -> int:
-    """0: connected; one of _UNDER_WAY: a stale event; else the errno of the failure."""
+    """Return 0: connected; one of _UNDER_WAY: the event was stale; else the errno of the failure."""
     if proto_of(sock) in TCP and family_of(sock) in INET:
-        # The same call tells, and makes the connection final: the next one gets EISCONN, as after a blocking
-        # connect(2).
+        # The same call tells, and makes the connection final: the next one gets EISCONN, as after one that blocked.
         error = _begin(sock, address)
         return 0 if error == errno.EISCONN else error
     error = _getsockopt(sock, _socket.SOL_SOCKET, _socket.SO_ERROR)
@@ -131,11 +147,12 @@ def _outcome(sock: Any, address: Any) -> int:
 
 
 def _begin(sock: Any, address: Any) -> int:
-    """connect(2), and its errno, without waiting; the mode of the descriptor stays what it was."""
+    """Call connect(2) without waiting; return its errno. The mode of the descriptor stays what it was."""
     error = _begin_once(sock, address)
     if error != errno.EINTR or family_of(sock) not in _ASKABLE:
         return error
-    # It may be under way, or done, and the event may have come; between Unix sockets it has not begun, and none will.
+    # A signal interrupted it. It may be under way or done, and its event may have come. Between Unix sockets it has not
+    # begun, and no event will come.
     while error == errno.EINTR:
         error = _begin_once(sock, address)
     return 0 if error == errno.EISCONN else error

@@ -18,12 +18,17 @@ from greening.pool.greenpool import GreenPool
 
 
 def connect(addr: Any, family: int = _stdlib.AF_INET, bind: Any = None) -> GreenSocket:
-    """A client connection.
+    """Make a TCP connection (or one of another family); park until it is made.
 
     Args:
-        addr: (host, port), or a path for AF_UNIX. bind: the local address, if it matters.
+        addr: (host, port), or a path for AF_UNIX.
+        family: the address family, of socket.AF_*.
+        bind: the local address; None: the system chooses.
+    Returns:
+        A blocking cooperative socket.
     Raises:
-        OSError: as `socket.connect`. Nothing stays open then.
+        OSError: as `socket.connect` and `socket.bind`. No descriptor stays open then.
+    Difference from `socket.create_connection`: it tries one address of a name, and has no timeout of its own.
     """
     sock = GreenSocket(family, _stdlib.SOCK_STREAM)
     try:
@@ -43,16 +48,20 @@ def listen(
     reuse_addr: bool = True,
     reuse_port: bool = False,
 ) -> GreenSocket:
-    """A listening socket.
+    """Make a listening socket.
 
     Args:
-        addr: (host, port) - port 0: the system chooses - or a path for AF_UNIX, which must not exist.
-        backlog: connections that wait for `accept` (listen(2)).
-        reuse_addr: SO_REUSEADDR (not for AF_UNIX).
-        reuse_port: SO_REUSEPORT. Difference from eventlet: only when asked for, so that two servers on one port are an
-            error.
+        addr: (host, port), where port 0 means that the system chooses; a path, which must not exist, for AF_UNIX.
+        family: the address family, of socket.AF_*.
+        backlog: the number of connections that may wait for `accept` (listen(2)).
+        reuse_addr: True: set SO_REUSEADDR (not for AF_UNIX).
+        reuse_port: True: set SO_REUSEPORT. Difference from eventlet: it is not set unless asked for, so that two
+            servers on one port are an error.
+    Returns:
+        A blocking cooperative socket.
     Raises:
-        OSError: as `bind` and `listen`.
+        OSError: as `socket.bind` and `socket.listen`. No descriptor stays open then.
+    Source: socket(7).
     """
     sock = GreenSocket(family, _stdlib.SOCK_STREAM)
     try:
@@ -71,18 +80,21 @@ def listen(
 def serve(sock: Any, handle: Callable[[Any, Any], object], concurrency: int = 1000) -> None:
     """Accept connections for ever and call `handle(connection, address)` for each in a green thread of its own.
 
-    A handler's return closes its connection. Raise `StopServe` in a handler to make `serve` return; any other exception
-    of a handler ends `serve`, which raises it (eventlet's rule). Handlers that are at work then go on; what they raise
-    is reported. Out of descriptors or memory, it pauses and goes on.
+    When a handler returns, its connection is closed. A handler that raises `StopServe` makes `serve` return. Any other
+    exception of a handler ends `serve`, which raises it (eventlet's rule). Handlers that are at work then go on, and
+    what they raise is reported. Out of descriptors or memory, `serve` pauses and goes on.
 
-    Over a TLS listener the handshake is the green thread's work, too, and has ten seconds: a client that is silent or
-    talks nonsense costs a place for so long, and nothing else.
+    Over a TLS listener the connection's green thread also shakes hands, and has ten seconds for that. A client that is
+    silent or talks nonsense costs one place for so long.
 
     Args:
         sock: a listening socket.
-        concurrency: connections at once; further ones wait in the backlog.
+        handle: called with a connection and the address of its peer.
+        concurrency: the number of connections at once; further ones wait in the backlog.
     Raises:
-        what a handler raised; OSError: `accept` failed for good, e.g. because `sock` was closed.
+        Exception: what a handler raised.
+        OSError: `accept` failed for good, for example because `sock` was closed.
+    Thread-safety: call it, and close `sock`, in one OS thread.
     """
     acceptor = Acceptor(sock, handshake_timeout=HANDSHAKE_TIMEOUT)
     serving = _Serving(acceptor, handle)
@@ -105,7 +117,7 @@ def serve(sock: Any, handle: Callable[[Any, Any], object], concurrency: int = 10
 
 
 class _Serving:
-    """One call of `serve`. `task`: the green thread that is in it, None once somebody has ended it."""
+    """One call of `serve`. `task` is the green thread in that call; None: a handler has ended it."""
 
     def __init__(self, acceptor: Acceptor, handle: Callable[[Any, Any], object]) -> None:
         self.acceptor = acceptor
@@ -127,7 +139,7 @@ class _Serving:
                 pass
 
     def ended(self, thread: GreenThread[Any]) -> None:
-        """A connection's green thread has ended: what it raised ends `serve`, the first time."""
+        """A connection's green thread has ended. The first exception of one ends `serve`; the others are reported."""
         error = thread.failure
         if not isinstance(error, Exception):
             return

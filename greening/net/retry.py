@@ -1,12 +1,12 @@
-"""One discipline for every operation on a socket: try the system call, park on EAGAIN, honour the deadline, try again.
+"""One discipline for every operation on a socket: try the system call, park on EAGAIN, keep the deadline, try again.
 
 Facts:
-- `recv`, `send` and their kin take MSG_DONTWAIT; on a socket whose C-level timeout is None they then fail with EAGAIN
-  instead of waiting. So a blocking socket keeps its blocking descriptor, as its user (and a child process) expects it.
+- `recv`, `send` and the like take MSG_DONTWAIT. On a socket whose C-level timeout is None they then fail with EAGAIN
+  instead of waiting. So a blocking socket keeps its blocking descriptor, as its user and a child process expect.
 - With a C-level timeout above zero every C call begins with a `poll` of its own, which would stop the hub.
-- OpenSSL's object reads the C-level timeout, too, and knows no MSG_DONTWAIT.
-Decision: the C-level timeout is None or 0 (always 0 for TLS). A timeout that the user sets is kept here, by
-descriptor; the descriptor gets O_NONBLOCK then, as the stdlib does it.
+- OpenSSL's object reads the C-level timeout as well, and knows no MSG_DONTWAIT.
+Decision: the C-level timeout is None or 0 (always 0 for TLS). A timeout that the user sets is kept here, by descriptor.
+The descriptor then gets O_NONBLOCK, as in the stdlib.
 """
 
 import _socket
@@ -24,13 +24,13 @@ from greening._core.timers import deadline_after
 from greening._core.waiting import wait_for_room
 from greening._originals import is_finalizing, os_set_blocking, raw_socket, strerror
 
-# The C module's are plain integers; comparing the enum members of `socket`, or `|` of them, is a Python call, and
-# costs more than the system call. (And whoever imports this file need not load `socket`.)
+# The C module's are plain integers. A comparison or `|` of the enum members of `socket` is a Python call, and costs
+# more than the system call. (And a program that imports this file need not load `socket`.)
 INET = (_socket.AF_INET, _socket.AF_INET6)
 STREAM = _socket.SOCK_STREAM
 TCP = (0, _socket.IPPROTO_TCP)
 DONTWAIT = _socket.MSG_DONTWAIT
-# With these flags a call answers at once by itself, or means to.
+# Flags with which a call does not wait, or is not meant to.
 IMMEDIATE = DONTWAIT | getattr(_socket, "MSG_ERRQUEUE", 0)
 
 _fileno = raw_socket.fileno
@@ -42,12 +42,13 @@ family_of: Callable[[Any], int] = raw_socket.family.__get__
 type_of: Callable[[Any], int] = raw_socket.type.__get__
 proto_of: Callable[[Any], int] = raw_socket.proto.__get__
 
-# The timeouts that users have set, by descriptor; the weak reference tells a reused number from the socket that set it.
+# Seconds of the timeouts that users have set, by descriptor. The weak reference tells the socket that set it from
+# another one that has the number now.
 timeouts: dict[int, tuple["ref[Any]", float | None]] = {}
 
 
 def set_timeout(sock: Any, timeout: float | None) -> None:
-    """`socket.settimeout`: seconds, None for blocking, 0 for non-blocking. Errors as the stdlib's."""
+    """Do what `socket.settimeout` does. Seconds; None: blocking; 0: non-blocking. Errors as the stdlib's."""
     _raw_settimeout(sock, timeout)
     seconds = _raw_gettimeout(sock)
     fd = _fileno(sock)
@@ -56,13 +57,13 @@ def set_timeout(sock: Any, timeout: float | None) -> None:
         keep_trying(fd)
     elif seconds:
         timeouts[fd] = (ref(sock), seconds)
-        # The C level is to be blocking, the descriptor is not.
+        # The C level must be blocking, and the descriptor must not.
         _raw_settimeout(sock, None)
         os_set_blocking(fd, False)
 
 
 def set_tls_timeout(sock: Any, timeout: float | None) -> None:
-    """`set_timeout` for a socket that OpenSSL reads and writes: its descriptor is always non-blocking."""
+    """Do the same for a socket that OpenSSL reads and writes: its descriptor is always non-blocking."""
     _raw_settimeout(sock, timeout)
     seconds = _raw_gettimeout(sock)
     fd = _fileno(sock)
@@ -75,7 +76,7 @@ def set_tls_timeout(sock: Any, timeout: float | None) -> None:
 
 
 def set_blocking(sock: Any, flag: Any) -> None:
-    """`socket.setblocking`. Errors as the stdlib's."""
+    """Do what `socket.setblocking` does. Errors as the stdlib's."""
     _raw_setblocking(sock, flag)
     fd = _fileno(sock)
     timeouts.pop(fd, None)
@@ -84,7 +85,7 @@ def set_blocking(sock: Any, flag: Any) -> None:
 
 
 def keep_trying(fd: int) -> None:
-    """The socket is non-blocking now: a read must look itself, since there may never be a wait that tells of data."""
+    """Have reads of a socket that is now non-blocking look for data: no wait may ever tell them of it."""
     for hub in tuple(hubs):
         reg = hub.regs.get(fd)
         if reg is not None:
@@ -92,7 +93,7 @@ def keep_trying(fd: int) -> None:
 
 
 def drop_timeout(fd: int) -> None:
-    """The descriptor leaves its socket: forget its timeout."""
+    """Forget the timeout of a descriptor that leaves its socket."""
     timeouts.pop(fd, None)
 
 
@@ -117,13 +118,13 @@ def timeout_changer(sock: Any, seconds: float | None) -> Callable[[], None]:
 
 
 def timeout_of(sock: Any) -> float | None:
-    """The timeout that the user sees, in seconds: None blocking, 0 non-blocking."""
+    """Return the timeout that the user sees, in seconds. None: blocking; 0: non-blocking."""
     timeout = _raw_gettimeout(sock)
     if not timeout and timeouts:
         entry = timeouts.get(_fileno(sock))
         if entry is not None:
             owner = entry[0]()
-            # The last finalisers meet sockets whose weak references are dead already.
+            # When the interpreter ends, the weak reference may be dead before its socket.
             if owner is sock or (owner is None and is_finalizing()):
                 return entry[1]
     return timeout
@@ -135,7 +136,8 @@ def wait_socket(sock: Any, mask: int, deadline: float | None) -> Registration:
     Returns:
         Its registration. The event may be stale: try, and wait again.
     Raises:
-        TimeoutError: the deadline passed. OSError: EBADF, the socket was closed.
+        TimeoutError: the deadline passed.
+        OSError: EBADF, the socket was closed.
     """
     task = current()
     hub = task.hub
@@ -146,11 +148,11 @@ def wait_socket(sock: Any, mask: int, deadline: float | None) -> Registration:
 
 
 def registration(sock: Any, hub: Hub, deadline: float | None) -> Registration:
-    """The registration of `sock` with `hub`; armed, if it is new.
+    """Return the registration of `sock` with `hub`. A new one is armed.
 
     Raises:
-        OSError: EBADF, the socket is closed. TimeoutError: the poller had no room for it until `deadline` (absolute hub
-            time, seconds).
+        OSError: EBADF, the socket is closed.
+        TimeoutError: the poller had no room for it until `deadline` (absolute hub time, seconds).
     """
     while True:
         fd = _fileno(sock)
@@ -159,7 +161,7 @@ def registration(sock: Any, hub: Hub, deadline: float | None) -> Registration:
             return reg
         if fd < 0:  # closed by a finaliser or a signal handler, between the try and the wait
             raise OSError(errno.EBADF, strerror(errno.EBADF))
-        # SCTP's streams end a read at the end of a message: they are not the streams that may be trusted.
+        # SCTP's streams end a read at the end of a message: a short read does not mean that nothing is left.
         tcp = type_of(sock) == STREAM and family_of(sock) in INET and proto_of(sock) in TCP
         try:
             return hub.registry.socket(fd, sock, tcp)
@@ -171,7 +173,7 @@ def registration(sock: Any, hub: Hub, deadline: float | None) -> Registration:
 
 
 def deadline_of(sock: Any) -> float | None:
-    """The absolute time at which an operation that begins now has to end, None: never.
+    """Return the absolute hub time, in seconds, at which an operation that begins now has to end; None: no limit.
 
     Raises:
         BlockingIOError: the socket is non-blocking.
@@ -185,7 +187,7 @@ def deadline_of(sock: Any) -> float | None:
 
 
 def attempt(sock: Any, mask: int, user_flags: int, call: Callable[..., Any], *args: Any) -> Any:
-    """Call; where that would wait, `retry`. With MSG_DONTWAIT or MSG_ERRQUEUE in `user_flags` it never waits."""
+    """Call, and `retry` where that would wait. With MSG_DONTWAIT or MSG_ERRQUEUE in `user_flags` it never waits."""
     fairness_tick()
     try:
         return call(sock, *args)
@@ -196,7 +198,7 @@ def attempt(sock: Any, mask: int, user_flags: int, call: Callable[..., Any], *ar
 
 
 def retry(sock: Any, mask: int, call: Callable[..., Any], *args: Any) -> Any:
-    """Call until it succeeds, parked in between. `call` fails with BlockingIOError instead of waiting."""
+    """Park and call until the call succeeds. `call` fails with BlockingIOError instead of waiting."""
     deadline = deadline_of(sock)
     while True:
         wait_socket(sock, mask, deadline)

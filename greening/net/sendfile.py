@@ -1,4 +1,4 @@
-"""`socket.sendfile` by way of sendfile(2): from the page cache to the socket, parked while the socket is full."""
+"""`socket.sendfile` by sendfile(2): from the page cache to the socket. It parks while the socket is full."""
 
 import socket as _stdlib
 from typing import Any
@@ -10,7 +10,7 @@ from greening.net.retry import deadline_of, timeout_of, wait_socket
 
 _fileno = raw_socket.fileno
 
-# Bytes per call, at most: more is an OverflowError on some systems (bpo-38319).
+# Bytes per call, at most. More is an OverflowError on some systems (bpo-38319).
 _BLOCK = 2**30
 
 
@@ -36,7 +36,7 @@ def _sendfile_use_sendfile(self: Any, file: Any, offset: int = 0, count: int | N
                 sent = _some(self, file_fd, offset + total, block)
             except OSError as error:
                 if total == 0 and not isinstance(error, TimeoutError):
-                    # Plain reads and sends may still do: a file that sendfile(2) does not take.
+                    # sendfile(2) does not take the file. Plain reads and sends may still work.
                     raise give_up(error) from None
                 raise
             if sent == 0:
@@ -55,7 +55,7 @@ def _some(sock: Any, file_fd: int, offset: int, block: int) -> int:
     while True:
         fairness_tick()
         sock_fd = _fileno(sock)
-        # Every time: somebody else who sends a file, or has the descriptor, may have made it blocking again.
+        # Every time: another call that sends a file, or a process that has the descriptor, may have made it blocking.
         os_set_blocking(sock_fd, False)
         try:
             return os_sendfile(sock_fd, file_fd, offset, block)

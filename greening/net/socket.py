@@ -1,8 +1,7 @@
-"""Cooperative sockets: the methods that patches/socket.py puts on `socket.socket`, and a class of our own that has
-them.
+"""Cooperative sockets: the methods that patches/socket.py puts on `socket.socket`, and a class that has them.
 
 Every operation tries the system call first and parks on EAGAIN (see retry). Signatures and errors are those of the C
-methods. What every server spends its time in is in stream.
+methods. The methods in which every server spends its time are in stream.
 """
 
 import gc
@@ -50,36 +49,70 @@ _raw_bind = raw_socket.bind
 _raw_init = _stdlib.socket.__init__
 
 
+# The docstrings of these methods leave out what all have in common. Raises OSError as the stdlib's; TimeoutError: the
+# socket's timeout has passed; BlockingIOError: it is 0. Several green threads, of any OS thread, may use one socket.
+
+
 def recvfrom(self: Any, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
+    """Receive up to `bufsize` bytes and the address of the sender; park until something has come.
+
+    Args:
+        flags: of recv(2), MSG_PEEK and the like.
+    Returns:
+        (bytes, address). Errors as those of `recv`.
+    """
     data, address = attempt(self, IN, flags, _recvfrom, bufsize, flags | DONTWAIT)
     return recv_rest(self, data, bufsize, flags), address
 
 
 def recvfrom_into(self: Any, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Any]:
+    """As `recvfrom`, into a writable buffer.
+
+    Args:
+        nbytes: at most so many bytes; 0: as many as there is room for.
+        flags: of recv(2).
+    Returns:
+        (number of bytes, address).
+    """
     got, address = attempt(self, IN, flags, _recvfrom_into, buffer, nbytes, flags | DONTWAIT)
     return recv_all_into(self, buffer, nbytes, flags, got), address
 
 
 def recvmsg(self: Any, bufsize: int, ancbufsize: int = 0, flags: int = 0, /) -> Any:
+    """Receive up to `bufsize` bytes and ancillary data; park until something has come.
+
+    Args:
+        ancbufsize: bytes of room for ancillary data; see `socket.CMSG_SPACE`.
+        flags: of recvmsg(2).
+    Returns:
+        (bytes, [(level, type, ancillary bytes), ...], flags of the message, address).
+    """
     data, *rest = attempt(self, IN, flags, _recvmsg, bufsize, ancbufsize, flags | DONTWAIT)
     return (recv_rest(self, data, bufsize, flags), *rest)
 
 
 def recvmsg_into(self: Any, buffers: Any, ancbufsize: int = 0, flags: int = 0, /) -> Any:
+    """As `recvmsg`, into an iterable of writable buffers. The result begins with the number of bytes."""
     buffers = _again(buffers)
     got, *rest = attempt(self, IN, flags, _recvmsg_into, buffers, ancbufsize, flags | DONTWAIT)
     return (recv_into_rest(self, buffers, got, flags) if flags & WAITALL else got, *rest)
 
 
 def _again(buffers: Any) -> Any:
-    """An iterable of buffers that a second try finds again."""
+    """Make an iterable of buffers one that a second try can go through again."""
     return buffers if isinstance(buffers, list | tuple) else list(buffers)
 
 
 def sendto(self: Any, data: Any, *args: Any) -> int:
-    """`sendto(data, address)` or `sendto(data, flags, address)`."""
+    """Send `data` to an address: `sendto(data, address)` or `sendto(data, flags, address)`. Parks until there is room.
+
+    Difference from the stdlib: a host name in the address is looked up while other green threads run.
+
+    Returns:
+        The number of bytes sent.
+    """
     if len(args) not in (1, 2) or (len(args) == 2 and not isinstance(args[0], int)):
-        return _sendto(self, data, *args)  # it knows the right error
+        return _sendto(self, data, *args)  # it raises the right error
     flags = args[0] if len(args) == 2 else 0
     address = resolved(self, args[-1])
     sent = cast(int, attempt(self, OUT, flags, _sendto, data, flags | DONTWAIT, address))
@@ -87,6 +120,15 @@ def sendto(self: Any, data: Any, *args: Any) -> int:
 
 
 def sendmsg(self: Any, buffers: Any, ancdata: Any = (), flags: int = 0, address: Any = None, /) -> int:
+    """Send several buffers and ancillary data as one message; park until there is room.
+
+    Args:
+        buffers: an iterable of bytes-like objects. ancdata: an iterable of (level, type, bytes-like object).
+        flags: of sendmsg(2).
+        address: where to; None: the peer. A host name in it is looked up while other green threads run.
+    Returns:
+        The number of bytes sent, without the ancillary data.
+    """
     buffers = _again(buffers)
     ancdata = _again(ancdata)
     to = () if address is None else (resolved(self, address),)
@@ -95,6 +137,7 @@ def sendmsg(self: Any, buffers: Any, ancdata: Any = (), flags: int = 0, address:
 
 
 def sendmsg_afalg(self: Any, *args: Any, **kwargs: Any) -> int:
+    """Send a request to the kernel's ciphers (AF_ALG), as `socket.sendmsg_afalg`; park until there is room."""
     assert _sendmsg_afalg is not None
     flags = kwargs.get("flags", 0)
     kwargs["flags"] = flags | DONTWAIT
@@ -102,30 +145,41 @@ def sendmsg_afalg(self: Any, *args: Any, **kwargs: Any) -> int:
 
 
 def bind(self: Any, address: Any, /) -> None:
+    """Bind to a local address. A host name in it is looked up while other green threads run."""
     _raw_bind(self, resolved(self, address))
 
 
 def gettimeout(self: Any) -> float | None:
-    """Seconds; None: blocking; 0.0: non-blocking."""
+    """Return the timeout in seconds. None: blocking; 0.0: non-blocking."""
     return timeout_of(self)
 
 
 def settimeout(self: Any, value: float | None, /) -> None:
-    """Seconds; None: blocking; 0: non-blocking."""
+    """Set the timeout of every later operation.
+
+    Args:
+        value: seconds, relative to the begin of each operation; None: no limit; 0: an operation never waits.
+    Raises:
+        ValueError: `value` is negative or not a number. TypeError: it is of another type.
+    """
     set_timeout(self, value)
 
 
 def getblocking(self: Any) -> bool:
-    """False when the timeout is 0."""
+    """Return False if the timeout is 0, else True."""
     return timeout_of(self) != 0
 
 
 def setblocking(self: Any, flag: Any, /) -> None:
-    """True: no timeout; False: timeout 0."""
+    """Set the timeout to None (True: operations wait) or 0 (False: operations never wait)."""
     set_blocking(self, flag)
 
 
 def detach(self: Any) -> int:
+    """Give the descriptor away, open, and return it; -1: the socket is closed.
+
+    Difference from the stdlib: green threads that wait in operations of this socket get OSError (EBADF).
+    """
     fd = _fileno(self)
     if fd >= 0:
         forget_fd(fd)
@@ -137,19 +191,21 @@ def detach(self: Any) -> int:
 def _real_close(self: Any, _ss: Any = raw_socket) -> None:
     fd = _fileno(self)
     if fd >= 0:
-        # Waiters get EBADF, now: the number may be another file's before they run.
+        # The green threads that wait get EBADF now: the number may be another file's before they run.
         forget_fd(fd)
         drop_timeout(fd)
     _ss.close(self)
 
 
 def accept_of(make: Callable[..., Any]) -> Callable[[Any], tuple[Any, Any]]:
-    """`accept` that makes its sockets with `make`, as the stdlib's makes `socket.socket`, whatever the listener's
-    class.
-    """
+    """Return an `accept` that makes its sockets with `make`, whatever the listener's class."""
 
     def accept(self: Any) -> tuple[Any, Any]:
-        """Wait for a connection. Returns (socket, address)."""
+        """Park until there is a connection.
+
+        Returns:
+            (socket, address of the peer). The socket is blocking.
+        """
         fd, address = accept_fd(self)
         return make(family_of(self), type_of(self), proto_of(self), fileno=fd), address
 
@@ -162,16 +218,22 @@ _default_timeout: float | None = None
 
 
 def setdefaulttimeout(timeout: float | None, /) -> None:
-    """Seconds that new sockets get as their timeout; None: they are blocking. Errors as the stdlib's."""
+    """Set the timeout that new sockets get.
+
+    Args:
+        timeout: seconds; None: new sockets are blocking.
+    Raises:
+        ValueError: `timeout` is negative or not a number. TypeError: it is of another type.
+    """
     global _default_timeout
     _stdlib_setdefault(timeout)
     _default_timeout = _stdlib_getdefault()
-    # The C level must not know: it would wait by itself.
+    # The C level must not have it: it would wait by itself.
     _stdlib_setdefault(None)
 
 
 def getdefaulttimeout() -> float | None:
-    """Seconds that new sockets get as their timeout, or None."""
+    """Return the timeout that new sockets get, in seconds, or None."""
     return _default_timeout
 
 
@@ -181,11 +243,11 @@ def init(self: Any, family: int = -1, type: int = -1, proto: int = -1, fileno: A
     if seconds is None:
         seconds = _default_timeout  # not for SOCK_NONBLOCK, whose timeout is 0
     if seconds is not None:
-        set_timeout(self, seconds)  # the C level's default, too: that of a process in which nothing is patched
+        set_timeout(self, seconds)  # also the C level's default, of a process in which nothing is patched
 
 
 def take_over() -> None:
-    """The stdlib's class becomes cooperative: the timeouts that the C level has are ours from now on."""
+    """Take the timeouts over from the C level: the stdlib's class becomes cooperative."""
     setdefaulttimeout(_stdlib_getdefault())
     for sock in _living_sockets():
         seconds = _raw_gettimeout(sock)
@@ -194,7 +256,7 @@ def take_over() -> None:
 
 
 def give_back() -> None:
-    """The stdlib's class is to be the plain one again: the C level gets the timeouts, and the descriptors fit them."""
+    """Give the timeouts back to the C level, and let the descriptors fit them: the stdlib's class is plain again."""
     global _default_timeout
     _stdlib_setdefault(_default_timeout)
     _default_timeout = None
@@ -207,19 +269,19 @@ def give_back() -> None:
 
 def _living_sockets() -> Iterator[Any]:
     for thing in gc.get_objects():
-        # The type, not `isinstance`: a proxy's `__class__` is somebody else's code.
+        # The type, not `isinstance`: the `__class__` of a proxy may run any code.
         if issubclass(type(thing), raw_socket) and _fileno(thing) >= 0:
             yield thing
 
 
 def name_like_stdlib(method: FunctionType, name: str, twin: type) -> None:
-    """Have `help` show a method under the name that it has in `twin`, and the text from there if it has none itself."""
+    """Have `help` show a method under the name that it has in `twin`; without a docstring, with the one from there."""
     method.__qualname__ = f"{twin.__name__}.{name}"
     method.__doc__ = method.__doc__ or getattr(twin, name).__doc__
 
 
 def methods(make: Callable[..., Any]) -> dict[str, Any]:
-    """What makes a `socket.socket` class cooperative. `make`: the class of accepted sockets."""
+    """Return the methods that make a `socket.socket` class cooperative. `make`: the class of accepted sockets."""
     found: dict[str, Any] = {
         "__init__": init,
         "_real_close": _real_close,
@@ -255,7 +317,7 @@ def methods(make: Callable[..., Any]) -> dict[str, Any]:
 
 
 def _makefile_in_turns() -> Any:
-    """The stdlib's `makefile`, which sees the `io` of a patched socket module."""
+    """Return the stdlib's `makefile`, which sees the `io` of a patched socket module."""
     stdlibs: Any = _stdlib.socket.makefile
     makefile = FunctionType(
         stdlibs.__code__, {**vars(_stdlib), "io": io_with_turns()}, "makefile", stdlibs.__defaults__
@@ -265,7 +327,17 @@ def _makefile_in_turns() -> Any:
 
 
 class GreenSocket(_stdlib.socket):
-    """A `socket.socket` that is cooperative whether or not the stdlib's class has been patched."""
+    """A `socket.socket` that is cooperative whether or not the stdlib's class has been patched.
+
+    Args, results and errors: as `socket.socket`. An operation that has to wait parks the green thread, and others run.
+
+    Differences from the stdlib: `close` in one green thread ends the operations of the others with OSError (EBADF). A
+    host name in an address is looked up while others run. Several green threads may read the files of `makefile`, in
+    turn.
+    Thread-safety: any green thread of any OS thread may use it. Of two that read (or write) at once, each gets (or
+    sends) a part of the stream.
+    Source: socket(7).
+    """
 
     makefile = _makefile_in_turns()
 

@@ -1,8 +1,8 @@
-"""recv, recv_into, send and sendall of sockets: the methods that every server spends its time in.
+"""recv, recv_into, send and sendall of sockets: the methods in which every server spends its time.
 
-Each tries the system call first and parks on EAGAIN (see retry) - but not after a short read on TCP, which has already
-said that there is nothing more (see `Registration.drained`). Signatures and errors are those of the C methods. The
-accelerator has doubles of them.
+Each tries the system call first and parks on EAGAIN (see retry). After a short read on TCP the next read parks at once:
+the short read has said that there is nothing more (see `Registration.drained`). Signatures and errors are those of the
+C methods. The accelerator has doubles of them.
 """
 
 from typing import Any, cast
@@ -43,7 +43,7 @@ def recv(self: Any, bufsize: int, flags: int = 0, /) -> bytes:
     Raises:
         OSError: as the stdlib's. TimeoutError: the socket's timeout has passed; BlockingIOError: it is 0.
     """
-    # The one method that every server spends its time in: what `retry` does is written out here.
+    # Every server spends its time in this method: what `retry` does is written out here.
     task = current()
     hub = task.hub
     reg = hub.regs.get(_fileno(self))
@@ -63,7 +63,7 @@ def recv(self: Any, bufsize: int, flags: int = 0, /) -> bytes:
                 reg.drained = True
             return data
     elif bufsize < 1:
-        return _recv(self, bufsize, DONTWAIT)  # nothing, at once; or the right error
+        return _recv(self, bufsize, DONTWAIT)  # b"" at once, or the right error
     elif not reg.recheck_due:
         schedule_recheck(hub, reg)
     deadline = None if not timeouts and _raw_gettimeout(self) is None else deadline_of(self)
@@ -118,7 +118,7 @@ def recv_into(self: Any, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
 
 
 def _recv_into_parked(sock: Any, buffer: Any, nbytes: int, flags: int) -> int:
-    # What `makefile` hands us is a memoryview; of other buffers the length need not be in bytes.
+    # `makefile` passes a memoryview. The length of other buffers need not be in bytes.
     room = (nbytes or len(buffer)) if type(buffer) is memoryview else 0
     if room < 1:
         got = cast(int, attempt(sock, IN, 0, _recv_into, buffer, nbytes, flags | DONTWAIT))
@@ -192,8 +192,7 @@ def _sendall_rest(sock: Any, data: Any, sent: int, flags: int) -> None:
             return
         # One deadline for the whole, as in C (bpo-8372). Slices of a memoryview copy nothing.
         deadline = None if flags & IMMEDIATE else deadline_of(sock)
-        # A write that was cut short need not mean that there is no room, and then no event will tell of any: only
-        # EAGAIN is a reason to wait.
+        # A write that was cut short may leave room, and then no event will come. Only EAGAIN is a reason to wait.
         full = not sent
         while sent < size:
             if full and not flags & IMMEDIATE:

@@ -21,21 +21,23 @@ from greening.timeout import Timeout
 class StreamServer:
     """Accepts connections and runs `handle(connection, address)` for each in a green thread of its own.
 
-    A handler's return closes its connection; so does an exception, which is reported, and the server goes on. A handler
-    that raises `StopServe` stops the server. With TLS the handshake is made before `handle` is called.
+    When a handler returns, its connection is closed. An exception of a handler is reported and closes its connection,
+    and the server goes on. A handler that raises `StopServe` stops the server. With TLS the handshake is made before
+    `handle` is called.
 
     Args:
         listener: a listening socket, or what `greening.listen` takes to make one: (host, port), or a path for a Unix
             socket.
-        handle: gets a connection and the address of its peer.
-        concurrency: connections at once; further ones wait in the backlog.
-        pool: a GreenPool to run them in, in place of `concurrency`. Others may use it, too.
-        ssl_context: TLS for all connections. Certificates loaded into it later are those of later connections; an
-            `sni_callback` of its own is asked as always.
-        handshake_timeout: seconds for a whole handshake; None: however long it takes.
+        handle: called with a connection and the address of its peer.
+        concurrency: the number of connections at once; further ones wait in the backlog.
+        pool: a GreenPool for the handlers, in place of `concurrency`. Other code may use it as well.
+        ssl_context: TLS for all connections. Certificates that are loaded into it later count for later connections.
+            Its `sni_callback` is called as always.
+        handshake_timeout: seconds for a whole handshake, relative; None: no limit.
     Raises:
         OSError: as `greening.listen`.
     Thread-safety: use it in one OS thread.
+    Difference from `socketserver`: a connection costs a green thread, and handlers are functions.
     """
 
     def __init__(
@@ -61,10 +63,10 @@ class StreamServer:
         self._drained: Event | None = None
 
     def start(self) -> None:
-        """Begin to accept. Returns at once; again: nothing.
+        """Begin to accept, and return at once. A second call does nothing.
 
         Raises:
-            RuntimeError: it was stopped.
+            RuntimeError: the server was stopped.
         """
         if self.closed:
             raise RuntimeError("a server that was stopped cannot be started again")
@@ -73,10 +75,11 @@ class StreamServer:
             self._accepting.name = "accept"
 
     def serve_forever(self) -> None:
-        """`start`, and park until somebody stops the server.
+        """Call `start`, and park until the server is stopped.
 
         Raises:
-            OSError: accept failed for good.
+            OSError: accept(2) failed for good.
+            RuntimeError: the server was stopped before.
         """
         self.start()
         self._stopped.wait()
@@ -84,11 +87,15 @@ class StreamServer:
             raise self._failure
 
     def stop(self, timeout: float | None = None) -> None:
-        """Accept no more, close the listener, and wait until the handlers have returned. Again: waits, too.
+        """Accept no more, close the listener, and wait until the handlers have returned. So does a second call.
+
+        A handler that stops its own server is not waited for.
 
         Args:
-            timeout: seconds; handlers that still run then are killed. None: however long it takes. 0: they are killed
-                at once. A handler that stops its own server is not waited for.
+            timeout: seconds, relative; handlers that still run then are killed. None: no limit. 0: they are killed at
+                once.
+        Raises:
+            TypeError, ValueError: `timeout` is no number of seconds; nothing has been done.
         """
         if timeout is not None:
             deadline_after(0.0, timeout)  # what is not a number of seconds is refused before anything is closed
@@ -104,7 +111,7 @@ class StreamServer:
             self._wait_for(None)
 
     def close(self) -> None:
-        """Accept no more, and close the listener. Connections go on."""
+        """Accept no more, and close the listener. Connections go on. A second call does nothing."""
         if self.closed:
             return
         self.closed = True
@@ -116,7 +123,7 @@ class StreamServer:
         self._stopped.send()
 
     def _wait_for(self, timeout: float | None) -> None:
-        """Until no handlers are left but the caller, or the time is up."""
+        """Park until no handler is left but the caller, or the time is up."""
         with Timeout(timeout, False):
             while self._connections - {current()}:
                 self._drained = self._drained or Event()

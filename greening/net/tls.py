@@ -1,19 +1,19 @@
-"""Cooperative TLS: the methods that patches/ssl.py puts on `ssl.SSLSocket`, and a class of our own that has them.
+"""Cooperative TLS: the methods that patches/ssl.py puts on `ssl.SSLSocket`, and a class that has them.
 
-The stdlib's methods stay and do the work: on a descriptor that never blocks, OpenSSL says "want read" or "want write";
-we park until the descriptor is ready and call again. Contexts, verification and MemoryBIO users are not touched.
+The stdlib's methods stay and do the work. On a descriptor that never blocks, OpenSSL says "want read" or "want write".
+We park until the descriptor is ready, and call again. Contexts, verification and users of MemoryBIO are not touched.
 
 Fact (SSL_write(3), "bad write retry"): a write that wants to be repeated must be repeated before any other write.
 Decision: while one green thread repeats its write, others queue up behind a lock that exists only then.
 
-Fact (BIO_should_retry(3)): OpenSSL says the same "want" where a signal interrupted the system call, and nobody learns
-which it was. The event that told of the data may have come before, and would not come again.
-Decision: a read that parks is looked at again after a moment (see schedule_recheck). For a write, which seldom parks,
-and for a read of a socket that is not trusted (any more), the descriptor is armed again: then it reports what is there
-now.
+Fact (BIO_should_retry(3)): OpenSSL says the same "want" where a signal interrupted the system call, and does not tell
+which it was. The event of the data may have come before, and would not come again.
+Decision: the data is looked for again a moment after a read has parked (see schedule_recheck). For a write, which
+seldom parks, and for a read of a socket that is not trusted (any more), the descriptor is armed again. It then reports
+what is there now.
 
 Fact: an SSL_read that finds nothing costs a system call and, here, an exception with a formatted message.
-Decision: a reader that had to wait the last time looks into the socket first, where the accelerator makes that cheap.
+Decision: a read whose predecessor had to wait looks into the socket first, where the accelerator makes that cheap.
 """
 
 import errno
@@ -40,21 +40,21 @@ _send = ssl.SSLSocket.send
 _sendall = ssl.SSLSocket.sendall
 _unwrap = ssl.SSLSocket.unwrap
 
-# Parks until there is something to read: 1: there was at once, 2: now there is, 0: do it yourself.
+# Parks until there is something to read. 1: there was at once; 2: now there is; 0: it cannot tell, so call OpenSSL.
 _await_data: Callable[[Any], int] | None = None if accelerator is None else accelerator.await_data
-# What an SSL object says when it has to wait.
+# What an SSL object says when it has to wait, and the event to wait for.
 _WANTS = {ssl.SSL_ERROR_WANT_READ: IN, ssl.SSL_ERROR_WANT_WRITE: OUT}
 
 
 def _repeat(sock: Any, what: str, call: Callable[..., Any], *args: Any, wants: int = 0) -> Any:
-    """Call until OpenSSL wants nothing any more; parked in between. One deadline for the whole.
+    """Park and call until OpenSSL wants nothing any more. One deadline for the whole.
 
     Args:
-        what: the operation, for the message of a timeout; "": that of what OpenSSL was waiting for.
-        wants: what it wants already (IN, OUT).
+        what: the operation, for the message of a timeout; "": "read" or "write", by what OpenSSL wants.
+        wants: the event that OpenSSL wants already (IN, OUT).
     Raises:
-        TimeoutError: as the stdlib's, with the name of the operation. SSLWantReadError, SSLWantWriteError: the socket
-            is non-blocking for its user.
+        TimeoutError: as the stdlib's, with the name of the operation.
+        SSLWantReadError, SSLWantWriteError: the socket is non-blocking for its user.
     """
     if _raw_gettimeout(sock) != 0:
         set_tls_timeout(sock, timeout_of(sock))  # a socket that is older than the patch
@@ -90,7 +90,7 @@ def _wait(sock: Any, mask: int, deadline: float | None, what: str) -> None:
         raise _timed_out(what or ("read" if mask == IN else "write")) from None
     finally:
         if reg is not None:
-            reg.drained = False  # `recv` may be called after `unwrap`, and would believe it
+            reg.drained = False  # a `recv` after `unwrap` would believe it
     _check_open(sock)
 
 
@@ -99,12 +99,24 @@ def _timed_out(what: str) -> TimeoutError:
 
 
 def _check_open(sock: Any) -> None:
-    """Closed after the event that woke us: what OpenSSL's object, which is gone, had to say does not matter."""
+    """Raise OSError (EBADF) for a socket that was closed meanwhile: OpenSSL's object is gone."""
     if _fileno(sock) < 0:
         raise OSError(errno.EBADF, strerror(errno.EBADF))
 
 
+# The docstrings leave out what these methods have in common. TimeoutError: the socket's timeout has passed;
+# SSLWantReadError, SSLWantWriteError: it is 0; SSLError, OSError: as the stdlib's. One green thread may read while
+# another writes. Several that write take turns.
+
+
 def read(self: Any, len: int = 1024, buffer: Any = None) -> Any:  # the stdlib's name
+    """Read up to `len` decrypted bytes; park until something has come. (`recv` and `recv_into` call this.)
+
+    Args:
+        buffer: a writable buffer to fill, or None.
+    Returns:
+        The bytes; with a buffer their number. Nothing, or 0, at the end.
+    """
     fairness_tick()
     wants = 0
     if _raw_gettimeout(self) == 0:
@@ -140,11 +152,19 @@ def _look(sock: Any, members: dict[str, Any]) -> None:
 
 
 def write(self: Any, data: Any) -> int:
+    """Encrypt and send `data`; park until the system has taken it. Returns the number of bytes of `data`."""
     fairness_tick()
     return _write_now(self, _write, data)
 
 
 def send(self: Any, data: Any, flags: int = 0) -> int:
+    """Encrypt and send `data`; park until the system has taken it.
+
+    Args:
+        flags: must be 0.
+    Returns:
+        The number of bytes of `data` that were sent.
+    """
     fairness_tick()
     engine = self._sslobj
     if engine is None:
@@ -160,6 +180,7 @@ def send(self: Any, data: Any, flags: int = 0) -> int:
 
 
 def sendall(self: Any, data: Any, flags: int = 0) -> None:
+    """Encrypt and send all of `data`; park until the system has taken it. `flags` must be 0."""
     if type(data) is not bytes or not data or flags or self._sslobj is None:
         _sendall(self, data, flags)
         return
@@ -170,7 +191,7 @@ def sendall(self: Any, data: Any, flags: int = 0) -> None:
 
 
 def _write_now(sock: Any, call: Callable[..., int], *args: Any) -> int:
-    """Write; unless others repeat their writes, without making a lock."""
+    """Write. A lock is made only if the write has to be repeated, or while others repeat theirs."""
     wants = 0
     if _raw_gettimeout(sock) == 0 and "_greening_write_lock" not in sock.__dict__:
         try:
@@ -200,6 +221,11 @@ def _in_turn(sock: Any, wants: int, call: Callable[..., int], *args: Any) -> int
 
 
 def do_handshake(self: Any, block: bool = False) -> None:
+    """Shake hands; park until that is done. The timeout of the socket counts for the whole handshake.
+
+    Args:
+        block: True: wait although the timeout is 0.
+    """
     timeout = timeout_of(self)
     try:
         if timeout == 0 and block:
@@ -216,15 +242,17 @@ def _handshake_once(sock: Any) -> None:
 
 
 def unwrap(self: Any) -> Any:
+    """End TLS in both directions; park until the peer has answered. Returns the socket for plain use."""
     return _repeat(self, "", _unwrap)
 
 
 def settimeout(self: Any, value: float | None, /) -> None:
-    """Seconds; None: blocking; 0: non-blocking."""
+    """Set the timeout of every later operation, in seconds. None: no limit; 0: an operation never waits."""
     set_tls_timeout(self, value)
 
 
 def setblocking(self: Any, flag: Any, /) -> None:
+    """Set the timeout to None (True: operations wait) or 0 (False: operations never wait)."""
     set_tls_timeout(self, None if flag else 0.0)
 
 
@@ -243,7 +271,10 @@ METHODS: dict[str, Any] = {
 class GreenSSLSocket(ssl.SSLSocket, GreenSocket):
     """An `ssl.SSLSocket` that is cooperative whether or not the stdlib's class has been patched.
 
-    Give it to a context as `sslsocket_class`.
+    Assign it to the `sslsocket_class` of a context; `SSLContext.wrap_socket` then makes sockets of this class.
+
+    Differences from the stdlib: several green threads may write at once, and each write stays whole. `close` ends the
+    operations of other green threads with OSError (EBADF).
     """
 
 
@@ -252,10 +283,14 @@ for _name, _method in METHODS.items():
 
 
 def shake_hands(context: ssl.SSLContext, sock: Any, **how: Any) -> Any:
-    """`context.wrap_socket(sock, **how)` and the handshake, cooperative also where the stdlib's class is not patched.
+    """Wrap `sock` and shake hands, cooperatively also where the stdlib's class is not patched.
 
+    Args:
+        how: arguments of `context.wrap_socket`.
+    Returns:
+        The TLS socket.
     Raises:
-        OSError: it failed (ssl.SSLError, TimeoutError); the connection is closed.
+        OSError: the handshake failed (ssl.SSLError, TimeoutError); the connection is closed.
     """
     before = context.sslsocket_class
     if isinstance(sock, GreenSocket) and before is ssl.SSLSocket:

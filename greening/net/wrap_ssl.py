@@ -1,6 +1,6 @@
-"""eventlet's `wrap_ssl`, for every Python: `ssl.wrap_socket` is gone since 3.12.
+"""eventlet's `wrap_ssl`, for every Python. (The stdlib's `ssl.wrap_socket` is gone since 3.12.)
 
-A file of its own, since `ssl` is heavy to import.
+It has a file of its own, since `ssl` takes long to import.
 """
 
 import os
@@ -24,19 +24,29 @@ def wrap_ssl(
     ciphers: str | None = None,
     server_hostname: str | None = None,
 ) -> Any:
-    """TLS over `sock`, which is taken over (detached).
+    """Put TLS over `sock`, which is detached: the result has its descriptor.
+
+    A listening socket may be wrapped as well. The sockets that it accepts are TLS sockets, and shake hands at their
+    first read or write (as in eventlet), so that a silent client does not hold up `accept`.
 
     Args:
-        keyfile, certfile: the own certificate; a server needs one.
-        cert_reqs: ssl.CERT_NONE (default), CERT_OPTIONAL, CERT_REQUIRED: the peer's certificate is verified - really
-            (eventlet does not) - against `ca_certs`, or the system's when that is None. With a `server_hostname` the
-            name is checked, too.
-        ssl_version: a `ssl.PROTOCOL_*`; None: the best that both sides have.
+        keyfile: path of a PEM file with the private key; None: it is in `certfile`.
+        certfile: path of a PEM file with the own certificate; a server needs one.
+        server_side: True: `sock` is the server's end.
+        cert_reqs: ssl.CERT_NONE (also None), CERT_OPTIONAL or CERT_REQUIRED. With the last two the peer's certificate
+            is verified, and with a `server_hostname` its name is checked.
+        ssl_version: one of ssl.PROTOCOL_*; None: the best that both sides have.
+        ca_certs: path of a PEM file with the trusted authorities; None: the system's.
+        do_handshake_on_connect: True: shake hands here, or in `connect`.
+        suppress_ragged_eofs: True: an end of the connection without TLS's goodbye is an ordinary end.
+        ciphers: a list in OpenSSL's format; None: the defaults.
+        server_hostname: the name that a client asks for (SNI) and checks.
     Returns:
-        A cooperative `ssl.SSLSocket`. A listening socket may be wrapped, too: what it accepts is TLS then, and shakes
-        hands when it is first used (as in eventlet), so that a silent client does not hold up `accept`.
+        A cooperative `ssl.SSLSocket`.
     Raises:
         ssl.SSLError, OSError, ValueError: as `SSLContext.wrap_socket`.
+    Difference from eventlet: with CERT_OPTIONAL and CERT_REQUIRED the certificate really is verified.
+    Source: RFC 8446 (TLS 1.3), RFC 6066 (SNI).
     """
     context = _context(ssl_version, server_side, ciphers)
     if cert_reqs is not None and cert_reqs != ssl.CERT_NONE:

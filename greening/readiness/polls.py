@@ -1,4 +1,4 @@
-"""The objects of `select.poll()` and `select.epoll()`. See select for how they wait."""
+"""The objects of `select.poll()` and `select.epoll()`. The file select says how they wait."""
 
 import sys
 from collections.abc import Callable
@@ -19,7 +19,8 @@ from greening.readiness.select import number_of, wait_events
 
 Events = list[tuple[int, int]]
 
-# Milliseconds are a C int to poll(2) and epoll_wait(2). From 3.15 on polls call ppoll(2): 64 bits of nanoseconds.
+# Milliseconds of the longest timeout: a C int for poll(2) and epoll_wait(2). From 3.15 on polls call ppoll(2), with 64
+# bits of nanoseconds.
 _INT_MAX = 2**31 - 1
 _POLL_MAX = _INT_MAX if sys.version_info < (3, 15) else (2**63 - 1) // 10**6
 _DEFAULT_MASK = 7  # POLLIN | POLLPRI | POLLOUT
@@ -28,8 +29,11 @@ _DEFAULT_MASK = 7  # POLLIN | POLLPRI | POLLOUT
 class Poll:
     """A set of descriptors to wait for, as `select.poll()` makes it. Arguments, results and errors are the stdlib's.
 
-    The real object inside knows what is registered; so do we, because it does not tell. One thread at a time may be in
-    `poll`; the other methods do not mind.
+    The real object inside does not tell what is registered, so we keep that as well.
+
+    Thread-safety: one green or OS thread at a time may be in `poll`, as in the stdlib. The other methods may be called
+    meanwhile.
+    Source: poll(2).
     """
 
     __slots__ = ("_asking", "_masks", "_real")
@@ -46,29 +50,39 @@ class Poll:
             raise TypeError("type 'select.poll' is not an acceptable base type")
 
     def register(self, fd: Any, eventmask: int = _DEFAULT_MASK, /) -> None:
-        """Look at `fd`, a descriptor or an object that has one, from now on."""
+        """Look at a descriptor from now on.
+
+        Args:
+            fd: its number, or an object with `fileno`. eventmask: POLL* events to report.
+        Raises:
+            ValueError, TypeError: `fd` is no descriptor.
+        """
         self._real.register(fd, eventmask)
         self._masks[number_of(fd)] = index(eventmask)
 
     def modify(self, fd: Any, eventmask: int, /) -> None:
-        """Look for other events of a registered descriptor."""
+        """Look for other events of a registered descriptor. OSError (ENOENT): it is not registered."""
         self._real.modify(fd, eventmask)
         self._masks[number_of(fd)] = index(eventmask)
 
     def unregister(self, fd: Any, /) -> None:
-        """Look at `fd` no more."""
+        """Look at `fd` no more. KeyError: it is not registered."""
         self._real.unregister(fd)
         self._masks.pop(number_of(fd), None)
 
     def poll(self, timeout: Any = None, /) -> Events:
-        """The events that are there; if there are none, wait for some.
+        """Return the events that are there; park while there are none.
 
         Args:
-            timeout: milliseconds; None or negative: no limit; 0: do not wait.
+            timeout: milliseconds, relative; None or negative: no limit; 0: do not wait.
+        Returns:
+            [(descriptor, events), ...]; empty when the time ran out.
+        Raises:
+            RuntimeError: another thread is in this call.
         """
         number = None if timeout is None else stdlib_number(timeout)
         if timeout is not None and (number is None or not -_POLL_MAX <= number <= _POLL_MAX):
-            return self._real.poll(timeout)  # type: ignore[no-any-return]  # an error, and it knows which
+            return self._real.poll(timeout)  # type: ignore[no-any-return]  # it raises the right error
         if self._asking:
             raise RuntimeError("concurrent poll() invocation")
         fairness_tick()
@@ -89,8 +103,7 @@ class Poll:
 
 
 class _AdoptedPoll(Poll):
-    """In the place of a real object that exists already. It does not tell what is registered, so it is asked again and
-    again."""
+    """Stands for a real object that exists already. It asks that again and again: what is registered is unknown."""
 
     __slots__ = ()
 
@@ -105,12 +118,12 @@ class _AdoptedPoll(Poll):
 
 
 def poll() -> Poll:
-    """A new, empty set of descriptors to wait for."""
+    """Make an empty set of descriptors to wait for, as `select.poll`. Its waits let other green threads run."""
     return _poll_of(Poll, _real_poll())
 
 
 def adopt_poll(real: Any) -> Poll:
-    """A cooperative object in the place of a real one."""
+    """Make a cooperative object that stands for a real one."""
     return _poll_of(_AdoptedPoll, real)
 
 
@@ -126,18 +139,22 @@ def wait_poll(real: Any, wants: list[tuple[int, int]], timeout: float | None) ->
     """Park until a real poll object has events, which it had not just now.
 
     Args:
-        wants: what is registered there.
-        timeout: seconds from now; None: no limit.
+        wants: (descriptor, events) of all that is registered there.
+        timeout: seconds, relative; None: no limit.
     """
     # A descriptor that is closed meanwhile is not an error to poll(2) but an event.
     return wait_events(lambda: real.poll(0), wants, timeout, strict=False)  # type: ignore[no-any-return]  # a list
 
 
 class Epoll:
-    """`select.epoll` on top of the real one. Arguments, results and errors are the stdlib's.
+    """An epoll set whose `poll` parks, as `select.epoll`. Arguments, results and errors are the stdlib's.
 
-    Registering costs no more than with the real one: an object's `register`, `modify` and `unregister` *are* the real
-    one's methods.
+    A registration costs no more than in the stdlib: an object's `register`, `modify` and `unregister` *are* the methods
+    of the real object inside.
+
+    Difference from the stdlib: `close` ends a `poll` of another green thread, with ValueError.
+    Thread-safety: any green or OS thread may call any method at any time.
+    Source: epoll(7).
     """
 
     def __init__(self, sizehint: int = -1, flags: int = 0) -> None:
@@ -153,26 +170,26 @@ class Epoll:
 
     @classmethod
     def fromfd(cls, fd: int, /) -> "Epoll":
-        """An object for an epoll descriptor that exists already."""
+        """Make an object for an epoll descriptor that exists already."""
         assert _real_epoll is not None
         made: Epoll = object.__new__(cls)
         made._adopt(_real_epoll.fromfd(fd))
         return made
 
     def register(self, fd: Any, eventmask: int = _DEFAULT_MASK) -> None:
-        """Report `eventmask` events of `fd` from now on. FileExistsError: it is registered already."""
+        """Report the events `eventmask` of `fd` from now on. FileExistsError: it is registered already."""
         self._real.register(fd, eventmask)
 
     def modify(self, fd: Any, eventmask: int) -> None:
-        """Report other events of a registered descriptor."""
+        """Report other events of a registered descriptor. FileNotFoundError: it is not registered."""
         self._real.modify(fd, eventmask)
 
     def unregister(self, fd: Any) -> None:
-        """Report `fd` no more."""
+        """Report `fd` no more. FileNotFoundError: it is not registered."""
         self._real.unregister(fd)
 
     def fileno(self) -> int:
-        """The descriptor of the set."""
+        """Return the descriptor of the set. ValueError: it is closed."""
         return self._real.fileno()  # type: ignore[no-any-return]  # the real one's
 
     @property
@@ -181,20 +198,25 @@ class Epoll:
         return self._real.closed  # type: ignore[no-any-return]  # the real one's
 
     def close(self) -> None:
-        """Close the descriptor. Whoever is in `poll` gets the ValueError of a closed object."""
+        """Close the descriptor. A green thread that waits in `poll` gets ValueError, as from a closed object."""
         if not self._real.closed:
             forget_fd(self._real.fileno())
         self._real.close()
 
     def poll(self, timeout: Any = None, maxevents: int = -1) -> Events:
-        """Up to `maxevents` events that are there; if there are none, wait for some.
+        """Return events that are there; park while there are none.
 
         Args:
-            timeout: seconds; None or negative: no limit; 0: do not wait.
+            timeout: seconds, relative; None or negative: no limit; 0: do not wait.
+            maxevents: the number of events to return at most; -1: the stdlib's default.
+        Returns:
+            [(descriptor, events), ...]; empty when the time ran out.
+        Raises:
+            ValueError: the set is closed, or `maxevents` is 0 or below -1.
         """
         number = None if timeout is None else stdlib_number(timeout)
         if timeout is not None and (number is None or not -_INT_MAX - 1 <= number * 1000 <= _INT_MAX):
-            return self._real.poll(timeout, maxevents)  # type: ignore[no-any-return]  # an error, and it knows which
+            return self._real.poll(timeout, maxevents)  # type: ignore[no-any-return]  # it raises the right error
         fairness_tick()
         events: Events = self._real.poll(0, maxevents)
         if number == 0 or events:
@@ -203,7 +225,7 @@ class Epoll:
 
     def __enter__(self) -> "Epoll":
         if self._real.closed:
-            self._real.fileno()  # raises what it should
+            self._real.fileno()  # raises the right error
         return self
 
     def __exit__(
@@ -216,7 +238,7 @@ class Epoll:
 
 
 def adopt_epoll(real: Any) -> Epoll:
-    """A cooperative object in the place of a real one."""
+    """Make a cooperative object that stands for a real one."""
     made: Epoll = object.__new__(Epoll)
     made._adopt(real)
     return made
@@ -226,8 +248,8 @@ def wait_epoll(owner: Any, real: Any, maxevents: int, timeout: float | None) -> 
     """Park until a real epoll object has events, which it had not just now.
 
     Args:
-        owner: whose it is, by identity: says `forget_fd` before it closes it. Weakly referenced.
-        timeout: seconds from now; None: no limit.
+        owner: the object that calls `forget_fd` before it closes `real`. Compared by identity, weakly referenced.
+        timeout: seconds, relative; None: no limit.
     """
     if hubless():
         return real.poll(timeout, maxevents)  # type: ignore[no-any-return]  # the real one's
@@ -243,7 +265,7 @@ def wait_epoll(owner: Any, real: Any, maxevents: int, timeout: float | None) -> 
             in_time = bool(hub.registry.wait(reg, task, IN, deadline))
         except OSError as error:
             if error.errno not in NO_ROOM:
-                return ask(0, maxevents)  # closed meanwhile, and it says so
+                return ask(0, maxevents)  # closed meanwhile: it raises the error
             in_time = wait_for_room(deadline)
         events = ask(0, maxevents)
         if events or not in_time:

@@ -1,11 +1,12 @@
 """`select`, `poll` and `epoll` that wait cooperatively and let the real ones answer.
 
-Every call asks the real object first, with timeout 0: its errors, its order, its results. Only when it finds nothing,
-and may wait, do we park - for the descriptors themselves (select, poll) or for the one descriptor of the epoll set,
-which becomes readable when something happens in it (epoll(7)) - and ask again. No event is reported by us.
+Every call asks the real object first, with timeout 0: the errors, the order and the results are those of the real one.
+If it finds nothing and may wait, we park and ask again. select and poll park for the descriptors themselves. epoll
+parks for the one descriptor of its set, which becomes readable when something happens in it (epoll(7)).
 
-Facts: an epoll set that is itself in the hub's set, edge-triggered, reports every event that comes up inside; none
-can come up between the real `poll(0)` and the park without being reported there. So it is armed once, like a socket.
+Fact: an epoll set that is itself in the hub's set, edge-triggered, reports every event that comes up inside. This
+includes an event between the real `poll(0)` and the park.
+Decision: an epoll set is armed once, like a socket.
 """
 
 import errno
@@ -27,17 +28,18 @@ Wants = Sequence[tuple[int, int]]
 Found = tuple[list[Any], list[Any], list[Any]]
 
 _FD_SETSIZE = 1024
-# Seconds from which on a timeout is an OverflowError: 2**63 nanoseconds.
+# Seconds from which a timeout is an OverflowError: 2**63 nanoseconds.
 _TOO_LONG = 9223372036.0
 
 
 def wait_events(find: Callable[[], Any], wants: Wants, timeout: float | None, strict: bool = True) -> Any:
-    """Park until `find()`, which asks the real object without waiting and has found nothing yet, finds something.
+    """Park until `find()` finds something.
 
     Args:
-        wants: the descriptors and events it looks at, each descriptor once.
-        timeout: seconds from now, None: no limit.
-        strict: a descriptor that is closed meanwhile is an error; otherwise `find` is asked about it.
+        find: asks the real object without waiting. It has found nothing yet.
+        wants: the descriptors and events that it looks at, each descriptor once.
+        timeout: seconds, relative; None: no limit.
+        strict: True: a descriptor that is closed meanwhile is an error. False: `find` decides what that is.
     Returns:
         What `find` returned; something false when the time ran out.
     Raises:
@@ -45,7 +47,7 @@ def wait_events(find: Callable[[], Any], wants: Wants, timeout: float | None, st
     """
     task = current()
     deadline = None if timeout is None else deadline_after(task.hub.now(), timeout)
-    # A wait for "readable" is also woken by urgent data, which may not be asked for: one false alarm is enough.
+    # A wait for "readable" is also woken by urgent data. If that was not asked for, one false alarm is enough.
     exactly = any(not mask & (IN | OUT) for _, mask in wants)
     while True:
         try:
@@ -61,19 +63,28 @@ def wait_events(find: Callable[[], Any], wants: Wants, timeout: float | None, st
 
 
 def number_of(file: Any) -> int:
-    """The descriptor of a file object, or of a number."""
+    """Return the descriptor of a file object, or the number itself."""
     return file if isinstance(file, int) else file.fileno()  # the real call has checked it
 
 
 def select(rlist: Any, wlist: Any, xlist: Any, timeout: Any = None) -> Found:
-    """`select.select`. Arguments, results and errors are its own.
+    """Park until descriptors are ready, as `select.select`.
 
-    Difference: descriptors from 1024 on, which select(2) cannot look at, are answered right (through poll) instead of
-    with a ValueError: a program with thousands of green threads has thousands of descriptors.
+    Args:
+        rlist, wlist, xlist: descriptors or objects with `fileno`, to be looked at for reading, for writing and for
+            exceptional conditions.
+        timeout: seconds, relative; None: no limit; 0: do not wait.
+    Returns:
+        Those of each list that are ready; three empty lists when the time ran out.
+    Raises:
+        OSError: EBADF, a descriptor is closed, or was closed meanwhile. TypeError, ValueError: as the stdlib's.
+    Difference from the stdlib: descriptors from 1024 on are no ValueError. select(2) cannot look at them, so poll(2) is
+    asked. A program with thousands of green threads has thousands of descriptors.
+    Source: select(2).
     """
     seconds = None if timeout is None else stdlib_number(timeout)
     if timeout is not None and (seconds is None or not 0 <= seconds < _TOO_LONG):
-        return _real_select(rlist, wlist, xlist, timeout)  # an error, and it knows which
+        return _real_select(rlist, wlist, xlist, timeout)  # it raises the right error
     fairness_tick()
     lists = (_sequence(rlist), _sequence(wlist), _sequence(xlist))
     try:
@@ -92,7 +103,7 @@ def select(rlist: Any, wlist: Any, xlist: Any, timeout: Any = None) -> Found:
 
 
 def _sequence(files: Any) -> Any:
-    """Something that can be gone through twice; what cannot be gone through at all is left for the real call."""
+    """Return a sequence that can be gone through twice. What cannot be gone through is left for the real call."""
     if isinstance(files, (list, tuple)):
         return files
     try:
@@ -102,7 +113,7 @@ def _sequence(files: Any) -> Any:
 
 
 def _is_wide(lists: Sequence[Any]) -> bool:
-    """True when select(2) refuses only because of the size of a number, or of a list."""
+    """Return True if select(2) refuses only because of the size of a number, or of a list."""
     try:
         numbers = [number_of(file) for files in lists for file in files]
     except ValueError:
@@ -111,7 +122,7 @@ def _is_wide(lists: Sequence[Any]) -> bool:
 
 
 def _select_parked(lists: Sequence[Sequence[Any]], timeout: float | None, wide: bool) -> Found:
-    # By number from here on: a file that is closed meanwhile has none any more.
+    # By number from here on: a file that is closed meanwhile has no number any more.
     numbers: Any = [[number_of(file) for file in files] for files in lists]
     ready: Found = ([], [], [])
 
@@ -137,7 +148,7 @@ def _wants(rlist: Sequence[Any], wlist: Sequence[Any], xlist: Sequence[Any]) -> 
 
 
 def _select_wide(rlist: Sequence[Any], wlist: Sequence[Any], xlist: Sequence[Any]) -> Found:
-    """What select(2) would find now, asked of poll(2): select(2) has the table ("Correspondence ...")."""
+    """Return what select(2) would find now, by poll(2). The table is in select(2), "Correspondence ..."."""
     poll = _real_poll()
     for fd, mask in _wants(rlist, wlist, xlist).items():
         poll.register(fd, mask)

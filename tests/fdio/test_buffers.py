@@ -107,7 +107,7 @@ def test_two_green_threads_use_one_writer_in_turn(ends: Ends) -> None:
     assert collector.wait(5) == b"a" * 200_000 + b"b" * 100_000
 
 
-def test_who_waits_his_turn_can_be_killed(ends: Ends) -> None:
+def test_a_thread_that_waits_its_turn_can_be_killed(ends: Ends) -> None:
     reader, writer = ends
     with open_fd(reader, "rb") as source:
         first, second, third = (parked(source.readline) for _ in range(3))

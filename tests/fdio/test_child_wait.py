@@ -113,7 +113,7 @@ def test_any_child(start: Start) -> None:
     assert child.wait3(0)[:2] == (one.pid, 1 << 8)
 
 
-def test_two_who_wait_for_any_child_get_one_each(start: Start) -> None:
+def test_two_threads_that_wait_for_any_child_get_one_each(start: Start) -> None:
     one, two = start(1), start(2)
     threads = [spawn(child.waitpid, -1, 0), spawn(child.wait4, -1, 0)]
     for thread in threads:

@@ -156,7 +156,7 @@ def test_a_stolen_read_waits_on(ends: tuple[int, int]) -> None:
     assert thread.wait(5) == b"b"
 
 
-def test_closing_wakes_who_waits(ends: tuple[int, int]) -> None:
+def test_closing_wakes_a_reader_that_waits(ends: tuple[int, int]) -> None:
     reader, _ = ends
     thread = parked(outcome, pipe.read, reader, 1)
     forget_fd(reader)
@@ -173,7 +173,7 @@ def test_a_killed_reader_leaves_nothing_behind(ends: tuple[int, int]) -> None:
     assert pipe.read(reader, 1) == b"x"
 
 
-def test_a_write_half_way_to_a_reader_who_leaves(ends: tuple[int, int]) -> None:
+def test_a_write_half_way_to_a_reader_that_leaves(ends: tuple[int, int]) -> None:
     reader, writer = ends
     thread = parked(pipe.write, writer, bytes(100_000))
     os.close(reader)

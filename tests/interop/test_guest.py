@@ -58,7 +58,7 @@ def test_a_green_thread_is_woken_by_a_coroutine() -> None:
     asyncio.run(main())
 
 
-def test_the_guest_stays_as_long_as_anybody_wants_it() -> None:
+def test_the_guest_stays_until_the_last_visit_ends() -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
         guest = arrive(loop)

@@ -1,6 +1,4 @@
-"""`connect`, `connect_ex`, `accept`: waiting, timing out, refusals, full backlogs, names, who else has the
-descriptor.
-"""
+"""`connect`, `connect_ex`, `accept`: waits, timeouts, refusals, full backlogs, names, descriptors that are shared."""
 
 import errno
 import os
@@ -29,8 +27,8 @@ NOT_LISTENING = errno.ECONNREFUSED
 
 
 @pytest.fixture
-def nobody(keep: Keep) -> Any:
-    """The address of a port on which nobody listens."""
+def refused(keep: Keep) -> Any:
+    """The address of a port without a listener."""
     sock = keep(GreenSocket())
     sock.bind(("127.0.0.1", 0))
     return sock.getsockname()
@@ -38,7 +36,7 @@ def nobody(keep: Keep) -> Any:
 
 @pytest.fixture
 def full(keep: Keep) -> GreenSocket:
-    """A TCP listener that answers nobody: its backlog is full, and the kernel drops what comes."""
+    """A TCP listener that does not answer: its backlog is full, and the kernel drops what comes."""
     listener: GreenSocket = keep(GreenSocket())
     listener.bind(("127.0.0.1", 0))
     listener.listen(0)
@@ -55,7 +53,7 @@ def unix(keep: Keep, tmp_path: Path) -> Iterator[GreenSocket]:
     return listener
 
 
-def test_connect_parks_only_who_connects(listener: GreenSocket, keep: Keep) -> None:
+def test_connect_parks_only_the_thread_that_connects(listener: GreenSocket, keep: Keep) -> None:
     client = keep(GreenSocket())
     accepting = spawn(listener.accept)
     client.connect(listener.getsockname())
@@ -65,18 +63,18 @@ def test_connect_parks_only_who_connects(listener: GreenSocket, keep: Keep) -> N
     assert client.getpeername() == listener.getsockname()
 
 
-def test_nobody_listens(nobody: Any, keep: Keep) -> None:
+def test_a_port_without_a_listener_refuses(refused: Any, keep: Keep) -> None:
     with pytest.raises(ConnectionRefusedError) as caught:
-        keep(GreenSocket()).connect(nobody)
+        keep(GreenSocket()).connect(refused)
     assert caught.value.errno == errno.ECONNREFUSED
-    assert keep(GreenSocket()).connect_ex(nobody) == errno.ECONNREFUSED
+    assert keep(GreenSocket()).connect_ex(refused) == errno.ECONNREFUSED
 
 
 def test_connect_ex_says_0(listener: GreenSocket, keep: Keep) -> None:
     assert keep(GreenSocket()).connect_ex(listener.getsockname()) == 0
 
 
-def test_nobody_answers_in_time(full: GreenSocket, keep: Keep) -> None:
+def test_a_listener_that_does_not_answer_in_time(full: GreenSocket, keep: Keep) -> None:
     client = keep(GreenSocket())
     client.settimeout(0.02)
     with pytest.raises(TimeoutError, match=r"^timed out$"):
@@ -198,7 +196,7 @@ def test_an_abstract_address(keep: Keep) -> None:
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Who is asked for: the resolver is one that takes its time and says 127.0.0.1 or ::1."""
+    """The hosts that were looked up, by a resolver that lets others run and answers 127.0.0.1 or ::1."""
     hosts: list[Any] = []
 
     def slow(host: Any, port: Any, family: int, kind: int) -> list[Any]:
@@ -283,7 +281,7 @@ def test_an_accepted_socket_is_blocking_whatever_the_listener_is(
     assert (server.family, server.type, server.proto) == (listener.family, listener.type, listener.proto)
 
 
-def test_accept_waits_on_when_somebody_else_has_taken_the_connection(listener: GreenSocket, keep: Keep) -> None:
+def test_accept_waits_on_when_another_process_has_taken_the_connection(listener: GreenSocket, keep: Keep) -> None:
     accepting = spawn(listener.accept)
     sleep(0)
     first = keep(socket.create_connection(listener.getsockname()))
@@ -401,9 +399,9 @@ def test_where_a_second_connect_tells_nothing_the_socket_is_asked(
     assert connect._outcome(fresh, unix.getsockname()) == errno.EINPROGRESS  # a stale event: wait again
 
 
-def test_where_a_second_connect_tells_nothing_the_failure_is_that_of_the_socket(nobody: Any, keep: Keep) -> None:
+def test_where_a_second_connect_tells_nothing_the_failure_is_that_of_the_socket(refused: Any, keep: Keep) -> None:
     sock = keep(GreenSocket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_UDP))
-    sock.connect(nobody)
+    sock.connect(refused)
     sock.send(b"refused by ICMP")
     assert select.select([sock], [], [], 5)[0]
-    assert connect._outcome(sock, nobody) == errno.ECONNREFUSED
+    assert connect._outcome(sock, refused) == errno.ECONNREFUSED

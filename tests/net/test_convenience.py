@@ -173,7 +173,7 @@ def test_no_more_handlers_than_asked_for(here: GreenSocket, keep: Keep) -> None:
     serving.kill()
 
 
-def test_handlers_outlive_serve_and_what_they_raise_hits_nobody(
+def test_handlers_outlive_serve_and_what_they_raise_is_only_reported(
     here: GreenSocket, keep: Keep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reported: list[BaseException] = []

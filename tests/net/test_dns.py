@@ -1,4 +1,4 @@
-"""Look-ups: the same answers and errors as the stdlib's, in native threads unless nobody is asked."""
+"""Look-ups: the same answers and errors as the stdlib's, in native threads unless no server is asked."""
 
 import itertools
 import socket
@@ -208,7 +208,7 @@ def test_others_run_meanwhile_and_numbers_do_not_wait(stuck: Stuck) -> None:
     assert HERE not in stuck.threads
 
 
-def test_who_is_killed_or_times_out_leaves_at_once(stuck: Stuck) -> None:
+def test_a_thread_that_is_killed_or_times_out_leaves_at_once(stuck: Stuck) -> None:
     waiter = spawn(dns.gethostbyname, "host.invalid")
     stuck.started.wait()
     waiter.kill()

@@ -98,7 +98,7 @@ def test_a_non_blocking_socket_has_no_deadline_but_an_error(tcp: Pair) -> None:
 
 
 @pytest.mark.slices_end
-def test_who_never_has_to_wait_lets_the_others_run(tcp: Pair) -> None:
+def test_a_thread_that_never_has_to_wait_lets_the_others_run(tcp: Pair) -> None:
     client, server = tcp
     ran: list[int] = []
     other = spawn(ran.append, 1)
@@ -112,9 +112,7 @@ def test_who_never_has_to_wait_lets_the_others_run(tcp: Pair) -> None:
 
 
 @pytest.mark.slices_end
-def test_who_never_has_to_wait_lets_timers_fire_and_descriptors_wake_although_nobody_is_runnable(
-    tcp: Pair, keep: Keep
-) -> None:
+def test_a_thread_that_never_has_to_wait_lets_timers_and_descriptors_wake_others(tcp: Pair, keep: Keep) -> None:
     near, far = (keep(GreenSocket(fileno=sock.detach())) for sock in socket.socketpair())
     reader = spawn(near.recv, 1)
     late = spawn_after(0, lambda: None)

@@ -761,7 +761,7 @@ def test_a_socket_that_never_waits_costs_no_registration(keep: Keep) -> None:
 
 
 def test_warnings_are_errors_here() -> None:
-    # Otherwise the tests above would not notice a socket that nobody closes.
+    # Otherwise the tests above would not notice a socket that is left open.
     with pytest.raises(UserWarning):
         warnings.warn("an error", stacklevel=1)
 

@@ -84,7 +84,7 @@ def test_stop_waits_for_handlers(keep: Keep) -> None:
 
 
 @pytest.mark.parametrize("timeout", [0, 0.002])
-def test_stop_kills_who_takes_too_long(timeout: float, keep: Keep) -> None:
+def test_stop_kills_handlers_that_take_too_long(timeout: float, keep: Keep) -> None:
     begun = Event()
     ends: list[BaseException] = []
 
@@ -193,7 +193,7 @@ def test_tls_with_its_handshake_in_the_connections_own_green_thread(
     assert names == ["localhost"]
     assert server_context.sslsocket_class is ssl.SSLSocket  # it is the caller's
     assert silent.recv(1) == b""  # the deadline
-    # Another certificate, for those who come from now on.
+    # Another certificate, for the clients from now on.
     other = trustme.CA()
     other.issue_cert("localhost").configure_cert(server_context)
     other.configure_trust(context)

@@ -377,7 +377,7 @@ def test_a_killed_writer_does_not_keep_the_others_out(tls: Tls) -> None:
     assert [writers[0].wait(5), writers[2].wait(5)] == [16384, 16384]
 
 
-def test_who_waits_for_another_write_times_out(tls: Tls) -> None:
+def test_a_writer_that_waits_for_another_write_times_out(tls: Tls) -> None:
     client, _ = tls
     fill(client)
     first = spawn(client.send, bytes(16384))
@@ -516,7 +516,7 @@ def test_a_goodbye_is_the_end(tls: Tls) -> None:
         plain.recv(1)
 
 
-def test_a_goodbye_that_nobody_answers_times_out(tls: Tls) -> None:
+def test_a_goodbye_without_an_answer_times_out(tls: Tls) -> None:
     client, _ = tls
     client.settimeout(0.005)
     with pytest.raises(TimeoutError, match="The read operation timed out"):
@@ -529,7 +529,7 @@ def test_an_end_without_goodbye_is_an_end(tls: Tls) -> None:
     assert client.recv(10) == b""
 
 
-def test_an_end_without_goodbye_is_an_error_for_who_wants_it(
+def test_an_end_without_goodbye_is_an_error_where_that_was_asked_for(
     client_context: ssl.SSLContext, server_context: ssl.SSLContext, tcp: Pair, keep: Keep
 ) -> None:
     accepting = spawn(server_of, server_context, tcp[1])

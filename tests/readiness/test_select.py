@@ -171,14 +171,14 @@ def test_numbers_beyond_the_limit_of_select(pair: Pair) -> None:
 
 
 @pytest.mark.slices_end
-def test_nobody_is_starved_by_what_is_always_ready(pair: Pair) -> None:
+def test_no_other_thread_is_starved_by_what_is_always_ready(pair: Pair) -> None:
     a, _ = pair
     other = spawn(lambda: None)
-    for _ in range(50):
+    for _ in range(TRIES):
         net.select([], [a], [], 1)
         if other.dead:
             return
-    pytest.fail("fifty successes in a row, and nobody else ran")
+    pytest.fail(f"{TRIES} successes in a row, and no other thread ran")
 
 
 @pytest.mark.slices_end
