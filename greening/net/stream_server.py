@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from greening._core.current import current
-from greening._core.greenthread import GreenThread, spawn
+from greening._core.greenthread import GreenThread, spawn, throw_into
 from greening._core.timers import deadline_after
 from greening._core.unhandled import report_unhandled
 from greening.errors import GreenletExit, StopServe
@@ -57,7 +57,8 @@ class StreamServer:
         self._pool = GreenPool(concurrency) if pool is None else pool
         self._acceptor = Acceptor(self.listener, ssl_context, handshake_timeout)
         self._accepting: GreenThread[None] | None = None
-        self._connections: set[Any] = set()
+        # What each handler's green thread serves: one that is killed before it begins cannot close it.
+        self._connections: dict[GreenThread[Any], Any] = {}
         self._stopped = Event()
         self._failure: OSError | None = None
         self._drained: Event | None = None
@@ -100,13 +101,13 @@ class StreamServer:
         if timeout is not None:
             deadline_after(0.0, timeout)  # what is not a number of seconds is refused before anything is closed
         self.close()
-        others = self._connections - {current()}
+        others = self._connections.keys() - {current()}
         if others and timeout != 0:
             self._wait_for(timeout)
-        left = self._connections - {current()}
+        left = self._connections.keys() - {current()}
         for thread in left:
             thread.quiet = True
-            thread.interrupt(GreenletExit())
+            throw_into(thread, GreenletExit())
         if left:
             self._wait_for(None)
 
@@ -118,14 +119,14 @@ class StreamServer:
         accepting, self._accepting = self._accepting, None
         if accepting is not None and accepting is not current():
             accepting.quiet = True
-            accepting.interrupt(GreenletExit())
+            throw_into(accepting, GreenletExit())
         self.listener.close()
         self._stopped.send()
 
     def _wait_for(self, timeout: float | None) -> None:
         """Park until no handler is left but the caller, or the time is up."""
         with Timeout(timeout, False):
-            while self._connections - {current()}:
+            while self._connections.keys() - {current()}:
                 self._drained = self._drained or Event()
                 self._drained.wait()
 
@@ -140,7 +141,7 @@ class StreamServer:
                 except BaseException:
                     connection.close()
                     raise
-                self._connections.add(thread)
+                self._connections[thread] = connection
                 thread.quiet = True
                 thread.link(self._ended)
                 del connection, thread
@@ -159,13 +160,10 @@ class StreamServer:
         try:
             self._handle(connection, address)
         finally:
-            try:
-                connection.close()
-            except OSError:
-                pass
+            _close(connection)
 
     def _ended(self, thread: GreenThread[Any]) -> None:
-        self._connections.discard(thread)
+        _close(self._connections.pop(thread, None))
         drained, self._drained = self._drained, None
         if drained is not None:
             drained.send()
@@ -174,6 +172,14 @@ class StreamServer:
             self.close()
         elif isinstance(error, Exception):
             report_unhandled(error, thread)
+
+
+def _close(connection: Any) -> None:
+    try:
+        if connection is not None:
+            connection.close()
+    except OSError:
+        pass
 
 
 def _listening(listener: Any) -> Any:

@@ -2,9 +2,9 @@
 
 Not wrapt's post-import hooks: `import wrapt` takes 40 to 160 ms and loads 170 modules, `asyncio` and `ssl` among them,
 which many programs never need. Its hooks run once, and cannot be cancelled; ours run again after a reload, until
-`unpatch`. All that is needed here is one finder at the head of `sys.meta_path`. It lets the others find a watched module
-and wraps the loader they answer with. The wrapper is gone before the module's own code runs. So `__spec__`, `__loader__`
-and everything that reads them (importlib.resources, pickle, inspect, reload) see the same as without us.
+`unpatch`. All that is needed here is one finder at the head of `sys.meta_path`. It lets the others find a watched
+module and wraps the loader they answer with. The wrapper is gone before the module's own code runs. So `__spec__`,
+`__loader__` and everything that reads them (importlib.resources, pickle, inspect, reload) see the same as without us.
 
 Hooks run in the importing thread, when the module's code has run and before `import` returns: other threads that import
 the module still wait. No lock of ours is held meanwhile.

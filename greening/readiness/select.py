@@ -164,20 +164,21 @@ def _select_wide(rlist: Sequence[Any], wlist: Sequence[Any], xlist: Sequence[Any
 
 
 def wait_any(task: Task, wants: Sequence[tuple[int, int]], deadline: float | None) -> bool:
-    """`Registry.wait_any`, also where the poller has no room for the descriptors."""
+    """Do what `Registry.wait_any` does, also where the poller has no room for the descriptors."""
     try:
         return task.hub.registry.wait_any(task, wants, deadline)
     except OSError as error:
         if error.errno not in NO_ROOM:
             raise
-    # select(2) and poll(2) need no room: ask them again after a moment.
+    # select(2) and poll(2) need no room: the caller asks them again after a moment.
     return wait_for_room(deadline)
 
 
 def wait_any_exactly(task: Task, wants: Sequence[tuple[int, int]], deadline: float | None) -> bool:
-    """`wait_any` for any events, POLLPRI alone or none (errors and hang-ups) among them, and without false alarms.
+    """Do what `wait_any` does, for any events and without false alarms.
 
-    It takes an epoll set of its own, which is itself a descriptor that can be waited for.
+    POLLPRI alone, and no events but errors and hang-ups, are among them. It takes an epoll set of its own, which is a
+    descriptor that can be waited for.
     """
     if _epoll is None:
         return wait_any(task, [(fd, mask or IN) for fd, mask in wants], deadline)

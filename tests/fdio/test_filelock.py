@@ -179,7 +179,7 @@ def test_an_error_of_the_wait_is_raised(path: Path) -> None:
     gate = Gate(fail)
     with path.open("r+b") as file:
         thread = asking(RECORD, file.fileno(), Part(0, 5, WRITE), gate)
-        thread._quiet = True
+        thread.quiet = True
         gate.open()
         with pytest.raises(OSError, match="deadlock"):
             thread.wait(5)

@@ -78,7 +78,7 @@ def test_a_fork_does_not_wait_for_a_holder_that_is_dead() -> None:
 def test_a_lock_that_was_given_back_by_a_name_captured_earlier_holds_up_no_fork() -> None:
     go_on = Event()
     holder = spawn(hold, go_on)
-    holder._quiet = True
+    holder.quiet = True
     wait_until_parked(holder)
     importlock._real_release()
     _before_fork()

@@ -140,6 +140,28 @@ def test_stop_serve_and_stop_in_a_handler_end_it(keep: Keep) -> None:
         assert server.closed
 
 
+def test_a_server_that_is_stopped_before_it_accepts_ends_quietly() -> None:
+    server = StreamServer(HERE, echo)
+    serving = spawn(server.serve_forever)
+    wait_until_parked(serving)  # what accepts has not begun
+    server.stop()
+    assert serving.wait(5) is None
+
+
+def test_a_handler_that_is_killed_before_it_begins_leaves_no_connection_open(keep: Keep) -> None:
+    ran: list[Any] = []
+
+    def stop(connection: Any, address: Any) -> None:
+        ran.append(address)
+        server.stop(0)
+
+    server = StreamServer(HERE, stop)
+    clients = [keep(connect(server.address)) for _ in range(2)]
+    server.start()
+    assert [client.recv(1) for client in clients] == [b"", b""]
+    assert len(ran) == 1
+
+
 def test_serve_forever_raises_when_accept_fails_for_good(keep: Keep) -> None:
     server = StreamServer(HERE, echo)
     serving = spawn(server.serve_forever)

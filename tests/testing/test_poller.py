@@ -106,7 +106,7 @@ def test_a_real_event_within_the_patience_comes_before_a_timer(pair: Any) -> Non
 def test_an_endless_wait_is_left_to_the_real_poller() -> None:
     class Real:
         edge = True
-        arm_edge = arm_once = disarm = close = None
+        arm_edge = arm_once = disarm = close = fileno = None
 
         def wait(self, timeout: float | None) -> list[tuple[int, int]]:
             asked.append(timeout)
