@@ -22,6 +22,7 @@ from greening._core.greenthread import GreenThread
 from greening._core.hub import Hub
 from greening._core.parking_lot import ParkingLot
 from greening._core.task import Task
+from greening._core.unhandled import report_unraisable
 from greening._originals import get_ident as _native_ident
 from greening._originals import is_finalizing, thread_count
 from greening.sync.lock import Lock, check_timeout
@@ -195,12 +196,7 @@ def _report_unraisable(error: BaseException, func: Any) -> None:
     message, culprit = "Exception ignored in thread started by", func
     if sys.version_info >= (3, 13):
         message, culprit = f"{message} {func!r}", None
-    # The type has no name in any module; without it the interpreter's own hook would not take the arguments.
-    kind: Any = next(kind for kind in tuple.__subclasses__() if kind.__name__ == "UnraisableHookArgs")
-    try:
-        sys.unraisablehook(kind((type(error), error, error.__traceback__, message, culprit)))
-    except Exception as failure:  # noqa: BLE001  # a broken hook must not end the runner
-        sys.__excepthook__(type(failure), failure, failure.__traceback__)
+    report_unraisable(error, message, culprit)
 
 
 @uninterruptible
