@@ -153,7 +153,7 @@ PyObject *ring_first(Ring *ring);          /* borrowed; NULL: it is empty */
 
 /* task.c */
 PyObject *task_park_running(Task *task, PyObject *deadline);
-int task_resume(Task *task);                  /* have a task that is READY run when its turn comes; -1: error */
+int task_make_ready(Task *task);                  /* have a task that is READY run when its turn comes; -1: error */
 PyObject *hub_switch(Hub *hub);
 
 PyObject *task_new(PyTypeObject *type, PyObject *args, PyObject *kwargs);
@@ -172,8 +172,8 @@ int lot_unpark_all(Lot *lot, PyObject *value);
 int registration_enter_unless_news(Registration *reg, Task *task, long mask);
 
 /* guard.c */
-void rest_collector(void);
-void wake_collector(void);
+void pause_gc(void);
+void resume_gc(void);
 Py_ssize_t guard_give_away(void);          /* how often the calling OS thread had it */
 void guard_take_back(Py_ssize_t depth);
 

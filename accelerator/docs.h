@@ -1,22 +1,22 @@
 /* Written by scripts/docs_of_doubles from the Python twins of what is compiled. */
 
-#define DOC_rest_collector \
-    "rest_collector($module)\n" \
+#define DOC_pause_gc \
+    "pause_gc($module)\n" \
     "--\n" \
     "\n" \
-    "Switch the garbage collector off until `wake_collector` has been called as often as this. Thread-safe."
+    "Switch the garbage collector off until `resume_gc` has been called as often as this. Thread-safe."
 
-#define DOC_wake_collector \
-    "wake_collector($module)\n" \
+#define DOC_resume_gc \
+    "resume_gc($module)\n" \
     "--\n" \
     "\n" \
-    "Undo one `rest_collector`. The last one switches the collector on, if it was on before."
+    "Undo one `pause_gc`. The last one switches the collector on, if it was on before."
 
-#define DOC_wake_collector_for_good \
-    "wake_collector_for_good($module)\n" \
+#define DOC_resume_gc_for_good \
+    "resume_gc_for_good($module)\n" \
     "--\n" \
     "\n" \
-    "Undo every `rest_collector`: in the child of a fork, and at the interpreter's end, its callers cannot."
+    "Undo every `pause_gc`: in the child of a fork, and at the interpreter's end, its callers cannot."
 
 #define NAME_Guard "greening._core.critical.Guard"
 #define DOC_Guard \
@@ -150,8 +150,8 @@
     "\n" \
     "Take `task` out. False: it is not in the lot any more, since it was chosen. Thread-safe."
 
-#define DOC_resume \
-    "resume($module, task)\n" \
+#define DOC_make_ready \
+    "make_ready($module, task)\n" \
     "--\n" \
     "\n" \
     "Have a chosen task run when its turn comes. Thread-safe."
@@ -224,16 +224,16 @@
     "--\n" \
     "\n" \
     "Begin a round of runnable tasks. It ends after `turns` switches, or when its time is used up."
-#define DOC_HubOps_rest \
-    "rest($self)\n" \
+#define DOC_HubOps_pause_gc \
+    "pause_gc($self)\n" \
     "--\n" \
     "\n" \
-    "Let the garbage collector rest until `work`. Idempotent. See critical."
-#define DOC_HubOps_work \
-    "work($self)\n" \
+    "Stop the garbage collector until `resume_gc`. Idempotent. See critical."
+#define DOC_HubOps_resume_gc \
+    "resume_gc($self)\n" \
     "--\n" \
     "\n" \
-    "Undo `rest`. Idempotent."
+    "Undo `pause_gc`. Idempotent."
 #define DOC_HubOps_begin_slice \
     "begin_slice($self, now)\n" \
     "--\n" \

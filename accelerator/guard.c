@@ -21,7 +21,7 @@ static Py_ssize_t resting;
 static int was_enabled;
 
 void
-rest_collector(void)
+pause_gc(void)
 {
     resting++;
     if (PyGC_Disable())
@@ -29,7 +29,7 @@ rest_collector(void)
 }
 
 void
-wake_collector(void)
+resume_gc(void)
 {
     if (--resting == 0 && was_enabled) {
         was_enabled = 0;
@@ -72,7 +72,7 @@ take(Guard *self)
     }
     self->owner = me;
     if (self->count++ == 0)
-        rest_collector();
+        pause_gc();
 }
 
 static PyObject *
@@ -89,7 +89,7 @@ let_go(Guard *self)
 {
     if (--self->count > 0)
         return;
-    wake_collector();
+    resume_gc();
     if (self->waiting > 0) {
         /* Open it once. It may be open already, for an OS thread that does not have the GIL yet. */
         PyThread_acquire_lock(self->gate, NOWAIT_LOCK);
@@ -206,14 +206,14 @@ static PyType_Spec spec = {NAME_Guard, sizeof(Guard), 0, Py_TPFLAGS_DEFAULT, slo
 static PyObject *
 rest(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unused))
 {
-    rest_collector();
+    pause_gc();
     Py_RETURN_NONE;
 }
 
 static PyObject *
 wake(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unused))
 {
-    wake_collector();
+    resume_gc();
     Py_RETURN_NONE;
 }
 
@@ -221,14 +221,14 @@ static PyObject *
 wake_in_child(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(unused))
 {
     resting = 1;
-    wake_collector();
+    resume_gc();
     Py_RETURN_NONE;
 }
 
 static PyMethodDef functions[] = {
-    {"rest_collector", rest, METH_NOARGS, DOC_rest_collector},
-    {"wake_collector", wake, METH_NOARGS, DOC_wake_collector},
-    {"wake_collector_for_good", wake_in_child, METH_NOARGS, DOC_wake_collector_for_good},
+    {"pause_gc", rest, METH_NOARGS, DOC_pause_gc},
+    {"resume_gc", wake, METH_NOARGS, DOC_resume_gc},
+    {"resume_gc_for_good", wake_in_child, METH_NOARGS, DOC_resume_gc_for_good},
     {NULL, NULL, 0, NULL},
 };
 

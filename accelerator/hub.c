@@ -169,28 +169,28 @@ begin_slice(Hub *self, PyObject *Py_UNUSED(now))
 }
 
 static PyObject *
-rest(Hub *self, PyObject *Py_UNUSED(unused))
+hub_pause_gc(Hub *self, PyObject *Py_UNUSED(unused))
 {
     if (!self->resting) {
         self->resting = 1;
-        rest_collector();
+        pause_gc();
     }
     Py_RETURN_NONE;
 }
 
 static PyObject *
-work(Hub *self, PyObject *Py_UNUSED(unused))
+hub_resume_gc(Hub *self, PyObject *Py_UNUSED(unused))
 {
     if (self->resting) {
         self->resting = 0;
-        wake_collector();
+        resume_gc();
     }
     Py_RETURN_NONE;
 }
 
 static PyMethodDef hub_methods[] = {
-    {"rest", (PyCFunction)rest, METH_NOARGS, DOC_HubOps_rest},
-    {"work", (PyCFunction)work, METH_NOARGS, DOC_HubOps_work},
+    {"pause_gc", (PyCFunction)hub_pause_gc, METH_NOARGS, DOC_HubOps_pause_gc},
+    {"resume_gc", (PyCFunction)hub_resume_gc, METH_NOARGS, DOC_HubOps_resume_gc},
     {"begin_round", (PyCFunction)begin_round, METH_O, DOC_HubOps_begin_round},
     {"turn_begins", (PyCFunction)turn_begins_, METH_NOARGS, DOC_HubOps_turn_begins},
     {"begin_slice", (PyCFunction)begin_slice, METH_O, DOC_HubOps_begin_slice},

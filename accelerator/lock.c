@@ -315,7 +315,7 @@ rlock_hand_over(RLock *self)
         Task *task = lot_choose(waiters, Py_None);
         SET(self->owner, glet);
         self->count = 1;
-        int resumed = task_resume(task);
+        int resumed = task_make_ready(task);
         Py_DECREF((PyObject *)task);
         return resumed < 0 ? -1 : 1;
     }

@@ -109,7 +109,7 @@ lot_unpark(Lot *lot, PyObject *value)
     Task *task = lot_choose(lot, value);
     if (task == NULL)
         return 0;
-    int resumed = task_resume(task);
+    int resumed = task_make_ready(task);
     Py_DECREF((PyObject *)task);
     return resumed < 0 ? -1 : 1;
 }
@@ -174,7 +174,7 @@ unpark(Lot *self, PyObject *const *args, Py_ssize_t count)
     Task *task = lot_choose(self, count ? args[0] : Py_None);
     if (task == NULL)
         Py_RETURN_NONE;
-    if (task_resume(task) < 0) {
+    if (task_make_ready(task) < 0) {
         Py_DECREF((PyObject *)task);
         return NULL;
     }
@@ -351,9 +351,9 @@ static PyType_Slot slots[] = {
 static PyType_Spec spec = BASE_CLASS(LotOps, Lot, slots);
 
 static PyObject *
-resume(PyObject *Py_UNUSED(module), PyObject *task)
+make_ready(PyObject *Py_UNUSED(module), PyObject *task)
 {
-    if (check(task) < 0 || task_resume((Task *)task) < 0)
+    if (check(task) < 0 || task_make_ready((Task *)task) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
@@ -378,7 +378,7 @@ tell_lot_class(PyObject *Py_UNUSED(module), PyObject *args)
 }
 
 static PyMethodDef functions[] = {
-    {"resume", resume, METH_O, DOC_resume},
+    {"make_ready", make_ready, METH_O, DOC_make_ready},
     {"tell_lot_class", tell_lot_class, METH_VARARGS, "tell_lot_class(ParkingLot, deadline, enter_oddly, abandon): the class, and what is rare."},
     {NULL, NULL, 0, NULL},
 };

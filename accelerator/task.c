@@ -245,7 +245,7 @@ park(PyObject *self, PyObject *const *args, Py_ssize_t count)
 /* Wake */
 
 int
-task_resume(Task *task)
+task_make_ready(Task *task)
 {
     if (!IS(task->hub, HubType)) {
         PyErr_SetString(PyExc_TypeError, "this task has no hub");
@@ -259,10 +259,10 @@ task_resume(Task *task)
     if (hub->awake_ident == PyThread_get_thread_ident())
         return ring_append((Ring *)hub->ready, (PyObject *)task);
     /* Until it is posted to the other hub, no finaliser may run here: it could wait for this very task. */
-    rest_collector();
+    pause_gc();
     PyObject *item = PyTuple_Pack(2, task, task->generation);
     PyObject *done = item == NULL ? NULL : PyObject_CallFunctionObjArgs(hub->post, item, NULL);
-    wake_collector();
+    resume_gc();
     Py_XDECREF(item);
     Py_XDECREF(done);
     return done == NULL ? -1 : 0;
@@ -280,7 +280,7 @@ wake(PyObject *self, PyObject *const *args, Py_ssize_t count)
         Py_RETURN_FALSE;
     SET(task->state, READY);
     SET(task->value, count ? args[0] : Py_None);
-    if (task_resume(task) < 0)
+    if (task_make_ready(task) < 0)
         return NULL;
     Py_RETURN_TRUE;
 }

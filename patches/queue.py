@@ -14,7 +14,7 @@ from typing import Any
 from greening._core.critical import guard, uninterruptible
 from greening._core.external import Backoff
 from greening._core.fairness import fairness_tick
-from greening._core.parking_lot import ParkingLot, resume
+from greening._core.parking_lot import ParkingLot, make_ready
 from greening._core.task import TIMED_OUT
 from greening._core.waiting import sleep
 from greening.patcher.references import holders
@@ -117,7 +117,7 @@ class SimpleQueue:
                 if task is None:
                     items.appendleft(item)
                     return
-                resume(task)
+                make_ready(task)
 
 
 def _seconds(timeout: float) -> float:

@@ -63,7 +63,7 @@ class BlockingHub(ExternalWaits, HubOps):
         self.awake_ident = self.switches_left = 0
         self.regs: dict[int, Registration] = {}
         self.registry = BlockingRegistry()
-        self.post = _ring
+        self.post = _release
         self.main = task
         self.task: Any = None
         self.urgent: Any = None
@@ -133,7 +133,7 @@ class BlockingTask(Task):
 
 
 @uninterruptible
-def _ring(item: tuple[BlockingTask, int]) -> None:
+def _release(item: tuple[BlockingTask, int]) -> None:
     """Resume the task of a posted wake-up, unless the wake-up is stale."""
     task, generation = item
     with guard:  # else this park could end between the check and the release, which would then end the next park

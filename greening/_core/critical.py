@@ -35,8 +35,8 @@ _collection = _Collection()
 
 
 @double
-def rest_collector() -> None:
-    """Switch the garbage collector off until `wake_collector` has been called as often as this. Thread-safe."""
+def pause_gc() -> None:
+    """Switch the garbage collector off until `resume_gc` has been called as often as this. Thread-safe."""
     # In this order: another OS thread may run between any two calls.
     _collection.resting += 1
     if _is_enabled():
@@ -45,8 +45,8 @@ def rest_collector() -> None:
 
 
 @double
-def wake_collector() -> None:
-    """Undo one `rest_collector`. The last one switches the collector on, if it was on before."""
+def resume_gc() -> None:
+    """Undo one `pause_gc`. The last one switches the collector on, if it was on before."""
     _collection.resting -= 1
     if not _collection.resting and _collection.was_enabled:
         _collection.was_enabled = False
@@ -54,8 +54,8 @@ def wake_collector() -> None:
 
 
 @double
-def wake_collector_for_good() -> None:
-    """Undo every `rest_collector`: in the child of a fork, and at the interpreter's end, its callers cannot."""
+def resume_gc_for_good() -> None:
+    """Undo every `pause_gc`: in the child of a fork, and at the interpreter's end, its callers cannot."""
     _collection.resting = 0
     if _collection.was_enabled:
         _collection.was_enabled = False
@@ -79,14 +79,14 @@ class Guard:
             self.depth += 1
             return
         self.depth = 1
-        rest_collector()
+        pause_gc()
 
     def __exit__(self, *exc_info: object) -> None:
         if self.depth > 1:
             self.depth -= 1
         else:
             self.depth = 0
-            wake_collector()
+            resume_gc()
         self._lock.release()
 
     def is_owned(self) -> bool:

@@ -13,7 +13,7 @@ from greenlet import greenlet
 
 from greening._core import deadlock, finalization, fork
 from greening._core.blocking import blocking_task
-from greening._core.critical import guard, rest_collector, wake_collector, wake_collector_for_good
+from greening._core.critical import guard, pause_gc, resume_gc, resume_gc_for_good
 from greening._core.deadlock import report_deadlock
 from greening._core.hub import Hub
 from greening._core.poller import default_poller
@@ -123,11 +123,11 @@ def _make_it_of_this_thread() -> Hub:
 def _make_hub() -> Hub:
     finalization.hang_if_it_has_come()
     # A finaliser that waited meanwhile would make a second hub for this OS thread, or begin the loop of this one.
-    rest_collector()
+    pause_gc()
     try:
         hub = _make_it_of_this_thread()
     finally:
-        wake_collector()
+        resume_gc()
     finalization.hang_if_it_has_come(hub)
     return hub
 
@@ -187,13 +187,13 @@ def _after_fork_in_child() -> None:
     hubs[:] = [] if hub is None else [hub]
     if hub is not None:
         hub.after_fork(current())
-    wake_collector_for_good()
+    resume_gc_for_good()
 
 
 # Hubs of OS threads that do not exist in this child. Kept: their greenlets must not be unwound here.
 _dead_hubs: list[Hub] = []
 
-fork.before_fork(fork.ENGINE, rest_collector)
-fork.on_parent(fork.ENGINE, wake_collector)
+fork.before_fork(fork.ENGINE, pause_gc)
+fork.on_parent(fork.ENGINE, resume_gc)
 fork.on_child(fork.ENGINE, _after_fork_in_child)
 finalization.prepare(hubs, guard)

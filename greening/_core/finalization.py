@@ -17,7 +17,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from greening._core.critical import wake_collector_for_good
+from greening._core.critical import resume_gc_for_good
 from greening._core.external import Backoff
 from greening._core.task import RUNNING
 from greening._originals import allocate_lock, get_ident, monotonic, time_sleep
@@ -85,7 +85,7 @@ class _Last:
             _halt(self._hubs)
             # Take it before an OS thread ends in a critical step: we would wait for it for ever.
             self._guard.__enter__()
-            wake_collector_for_good()
+            resume_gc_for_good()
 
 
 def _halt(hubs: "list[Hub]") -> None:

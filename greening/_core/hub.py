@@ -20,7 +20,7 @@ from weakref import WeakSet
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from greening._compiled import accelerator
-from greening._core.critical import rest_collector, wake_collector
+from greening._core.critical import pause_gc, resume_gc
 from greening._core.delivery import DeliveryTask
 from greening._core.external import ExternalWaits
 from greening._core.latecomers import Latecomers
@@ -94,7 +94,7 @@ class Hub(ExternalWaits, HubOps):
         self._latecomers = Latecomers()
         self._make_loop(main)
         self._arm_wakeup()
-        self.runner_refs = _CARRIER_REFS
+        self.runner_refs = _RUNNER_REFS
         self.begin_slice(self.now())
 
     def _make_loop(self, parent: greenlet | None, depth: int = 0) -> None:
@@ -136,7 +136,7 @@ class Hub(ExternalWaits, HubOps):
         loop = self.greenlet
         if getcurrent() is not loop:
             return None
-        self.work()
+        self.resume_gc()
         self.awake_ident = self.thread
         self.wakeup.sleeping = False
         self._make_loop(loop.parent, loop.depth + 1)
@@ -193,7 +193,7 @@ class Hub(ExternalWaits, HubOps):
                 return
 
     def _turn(self, me: greenlet) -> None:
-        self.rest()
+        self.pause_gc()
         try:
             ready = self.ready
             runnable = len(ready)
@@ -221,7 +221,7 @@ class Hub(ExternalWaits, HubOps):
                 self._latecomers.let_pass(ready, max(0, len(ready) - overdue))
         finally:
             if self.greenlet is me:
-                self.work()
+                self.resume_gc()
         self._round(me)
 
     def _round(self, me: greenlet) -> None:
@@ -247,7 +247,7 @@ class Hub(ExternalWaits, HubOps):
 
     def _give_first_a_runner(self) -> None:
         """Give the first runnable task a runner, or drop the task if it is dead."""
-        rest_collector()
+        pause_gc()
         try:
             task = self.ready[0] if self.ready else None
             if task is not None and task.resume is None:
@@ -260,7 +260,7 @@ class Hub(ExternalWaits, HubOps):
             raise
         finally:
             del task  # else this frame would keep it, and its result, until the hub runs again
-            wake_collector()
+            resume_gc()
 
     def _give_runner(self, task: Task) -> None:
         """Give `task` a runner. In the hub only: a new runner inherits the recursion depth here."""
@@ -295,11 +295,11 @@ class Hub(ExternalWaits, HubOps):
             timeout = self._poll_timeout()
             if wakeup.inbox or self.ready:
                 timeout = 0
-            self.work()  # other OS threads need the collector
+            self.resume_gc()  # other OS threads need the collector
             return self.poller.wait(timeout)
         finally:
             if self.greenlet is me:
-                self.rest()
+                self.pause_gc()
                 self.awake_ident = self.thread
                 wakeup.sleeping = False
 
@@ -370,6 +370,6 @@ class Hub(ExternalWaits, HubOps):
 
 
 # The number depends on the interpreter, not on the hub.
-_CARRIER_REFS = unshared_references()
+_RUNNER_REFS = unshared_references()
 
 _abandoned: list[Any] = []

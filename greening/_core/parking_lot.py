@@ -124,7 +124,7 @@ class LotOps(list[Task]):
         with guard:
             task = self.choose(value)
             if task is not None:
-                resume(task)
+                make_ready(task)
             return task
 
     def unpark_all(self, value: Any = None) -> None:
@@ -138,7 +138,7 @@ class LotOps(list[Task]):
                 if task.state == PARKED:
                     task.state = READY
                     task.value = value
-                    resume(task)
+                    make_ready(task)
                 elif task.state != DEAD:
                     self.append(task)
 
@@ -152,7 +152,7 @@ class LotOps(list[Task]):
 
 
 @double
-def resume(task: Task) -> None:
+def make_ready(task: Task) -> None:
     """Have a chosen task run when its turn comes. Thread-safe."""
     hub = task.hub
     if hub.awake_ident == get_ident():

@@ -68,7 +68,7 @@ def flush_streams() -> None:
 
 
 class _Threshold:
-    """Is less than every count, and records the count that it was compared with."""
+    """In the place of `Hub.runner_refs`: records the count that it is compared with, and makes that runner retire."""
 
     __slots__ = ("count",)
 
@@ -157,5 +157,5 @@ def _run(self: Runner) -> None:
     del self.resume
 
 
-# The body of the greenlet. A compiled one has no Python frame, which every switch would have to save.
+# The body of the greenlet is `_run`, or its double in runner.c, which has no frame that a switch would save.
 Runner.run = _run if accelerator is None else accelerator.run_of(Runner, MAX_IDLE, end_of_forked_child)  # type: ignore[method-assign, assignment]  # greenlet's own calls a function that was given

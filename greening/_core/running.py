@@ -13,8 +13,9 @@ class _Adoption:
     """How a greenlet without a task gets one. Set by current.py, which knows hubs.
 
     Attributes:
-        adopt: gives it one. wait: gives it one to park, and makes no hub for an OS thread that may block.
-        block: gives a task to the OS thread, when there are no greenlets any more.
+        adopt: makes the task of a greenlet, and a hub if the OS thread has none.
+        wait: the same for a caller that only parks. It makes no hub where the OS thread may block.
+        block: gives the OS thread a task that blocks, when there are no greenlets any more.
     """
 
     __slots__ = ("adopt", "block", "wait")

@@ -5,7 +5,7 @@ SLICE_SECONDS = 0.001
 # Seconds after which a round of the hub ends, whatever is left of it. A single slice may take longer: nothing can
 # interrupt it.
 ROUND_SECONDS = 0.001
-# Slices after which a slice is over, whatever CPU time it used: a call may have blocked.
+# Slice lengths. A slice that began longer ago is over, whatever CPU time it used: a call may have blocked.
 LONG_AGO = 50
 # Slices of time without the processor, in all, after which others run in any case: calls that really block, one after
 # the other, use no CPU time either.

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from greening._compiled import accelerator, double
-from greening._core.critical import rest_collector, wake_collector
+from greening._core.critical import pause_gc, resume_gc
 from greening._core.slices import ROUND_SECONDS, SLICE_SECONDS, TRIES
 from greening._core.task import DEAD
 from greening._originals import thread_time
@@ -96,17 +96,17 @@ class HubOps:
             self.looked_up = now
             self.used_then = thread_time()
 
-    def rest(self) -> None:
-        """Let the garbage collector rest until `work`. Idempotent. See critical."""
+    def pause_gc(self) -> None:
+        """Stop the garbage collector until `resume_gc`. Idempotent. See critical."""
         if not self._resting:
             self._resting = True
-            rest_collector()
+            pause_gc()
 
-    def work(self) -> None:
-        """Undo `rest`. Idempotent."""
+    def resume_gc(self) -> None:
+        """Undo `pause_gc`. Idempotent."""
         if self._resting:
             self._resting = False
-            wake_collector()
+            resume_gc()
 
     def begin_slice(self, now: float) -> None:
         """The running task begins a new slice at `now`: see fairness."""

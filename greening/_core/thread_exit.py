@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from greenlet import GreenletExit
 
-from greening._core.critical import guard, rest_collector, wake_collector
+from greening._core.critical import guard, pause_gc, resume_gc
 from greening._core.parking_lot import ParkingLot
 from greening._core.task import DEAD, READY
 
@@ -34,11 +34,11 @@ def close(hub: "Hub") -> None:
         if not _end_parked(hub):
             break
     # From here on a finaliser that waits is not resumed any more.
-    rest_collector()
+    pause_gc()
     try:
         _end_greenlets(hub)
     finally:
-        wake_collector()
+        resume_gc()
     hub.poller.close()
     hub.wakeup.close()
 

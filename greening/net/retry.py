@@ -85,7 +85,7 @@ def set_blocking(sock: Any, flag: Any) -> None:
 
 
 def keep_trying(fd: int) -> None:
-    """Have reads of a socket that is now non-blocking look for data: no wait may ever tell them of it."""
+    """A socket is non-blocking now: have its reads try each time, since the hub may not run between two of them."""
     for hub in tuple(hubs):
         reg = hub.regs.get(fd)
         if reg is not None:

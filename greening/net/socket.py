@@ -29,7 +29,7 @@ from greening.net.retry import (
     type_of,
 )
 from greening.net.sendfile import _sendfile_use_sendfile
-from greening.net.stream import compiled, recv, recv_all_into, recv_into, send, sendall
+from greening.net.stream import compiled_methods, recv, recv_all_into, recv_into, send, sendall
 
 _fileno = raw_socket.fileno
 _recv = raw_socket.recv
@@ -309,7 +309,7 @@ def methods(make: Callable[..., Any]) -> dict[str, Any]:
     }
     if _sendmsg_afalg is not None:
         found["sendmsg_afalg"] = sendmsg_afalg
-    found |= compiled
+    found |= compiled_methods
     for name, method in found.items():
         if isinstance(method, FunctionType):
             name_like_stdlib(method, name, _stdlib.socket)

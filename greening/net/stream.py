@@ -213,7 +213,8 @@ def _sendall_rest(sock: Any, data: Any, sent: int, flags: int) -> None:
                 full = not more
 
 
-compiled: dict[str, Any] = {}
+# The methods that the accelerator doubles: they take the place of the functions above in `net.socket.methods`.
+compiled_methods: dict[str, Any] = {}
 if accelerator is not None:
     _for_compiled = {
         "schedule_recheck": schedule_recheck,
@@ -227,4 +228,4 @@ if accelerator is not None:
         "send_rest": send_rest,
         "sendall_rest": _sendall_rest,
     }
-    compiled = accelerator.double_socket_methods(raw_socket, _for_compiled)
+    compiled_methods = accelerator.double_socket_methods(raw_socket, _for_compiled)

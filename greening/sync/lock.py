@@ -16,7 +16,7 @@ from greenlet import getcurrent, greenlet
 from greening._compiled import accelerator, double
 from greening._core.critical import guard, uninterruptible
 from greening._core.fairness import yield_if_used_up
-from greening._core.parking_lot import ParkingLot, resume
+from greening._core.parking_lot import ParkingLot, make_ready
 from greening._core.running import task_of
 from greening._core.slices import SLICE
 from greening._core.task import TIMED_OUT
@@ -344,7 +344,7 @@ class RLock(RLockOps):
             else:
                 self._owner = task.greenlet
                 self._count = 1
-                resume(task)
+                make_ready(task)
 
     def _pass_on(self, value: object) -> None:
         """A waiter that was given the lock is interrupted: release it."""

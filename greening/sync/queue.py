@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from greening._core.critical import guard, uninterruptible
 from greening._core.fairness import fairness_tick
-from greening._core.parking_lot import ParkingLot, resume
+from greening._core.parking_lot import ParkingLot, make_ready
 from greening._core.task import TIMED_OUT, Task
 from greening._core.timers import deadline_after
 
@@ -137,7 +137,7 @@ class LightQueue(Generic[T]):
                 error = _shut_down
             # A getter waits only while there is no item: whatever the order of the items, this one is the next.
             elif self._getters and (getter := self._getters.choose(item)) is not None:
-                resume(getter)
+                make_ready(getter)
                 self._accepted()
                 return
             elif self._store(item):
@@ -209,7 +209,7 @@ class LightQueue(Generic[T]):
     def _take_over(self, putter: Task) -> T:
         """Under guard: the item of a putter that has been chosen."""
         item = self._offers.pop(putter)
-        resume(putter)
+        make_ready(putter)
         return item
 
     def _refill(self) -> None:
@@ -222,7 +222,7 @@ class LightQueue(Generic[T]):
                 self._put(self._offers[putter])
             except Exception as error:  # noqa: BLE001  # a priority queue cannot compare it: the error is the putter's
                 putter.value = error
-                resume(putter)
+                make_ready(putter)
             else:
                 self._take_over(putter)
 

@@ -120,7 +120,7 @@ class _Worker:
         self.job: _Job | None = job
         self.native_id = 0
 
-    def ring(self, job: _Job | None) -> None:
+    def wake(self, job: _Job | None) -> None:
         """Hand over a job, or tell it to leave. Under `guard`, after taking it off the idle list."""
         self.job = job
         self.wake_lock.release()
@@ -209,7 +209,7 @@ class NativePool:
             if self._idle:
                 worker = self._idle.pop()
                 idle_natives.discard(worker.native_id)
-                worker.ring(job)
+                worker.wake(job)
                 return True
             if len(self._alive) < self._size and self._start(job):
                 return True
@@ -260,14 +260,14 @@ class NativePool:
     def _next(self, worker: _Worker) -> _Job | None:
         """The next job of the backlog; None: the worker is on the idle list, or shall leave."""
         with guard:
-            # An accepted job is done, by a worker that was told to leave if there is no other.
+            # An accepted job must be done. When no other worker is left, one that was told to leave does it.
             if self._backlog and (worker in self._alive or not self._alive):
                 return self._backlog.popitem(last=False)[0]
             if worker in self._alive:
                 self._idle.append(worker)
                 idle_natives.add(worker.native_id)
             else:
-                worker.ring(None)
+                worker.wake(None)
             return None
 
     def _wait(self, worker: _Worker) -> _Job | None:
@@ -305,7 +305,7 @@ class NativePool:
     def _dismiss(self, worker: _Worker) -> None:
         if worker in self._idle:
             self._strike_off(worker)
-            worker.ring(None)
+            worker.wake(None)
         else:
             self._alive.discard(worker)
 

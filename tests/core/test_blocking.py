@@ -81,7 +81,7 @@ def test_a_wake_up_of_a_wait_that_did_not_happen_does_not_end_the_next() -> None
     generation = task.generation
     task.wake("stale")
     task.cancel_park()
-    blocking._ring((task, generation))  # one that was on its way
+    blocking._release((task, generation))  # one that was on its way
     task.state = PARKED
     assert task.park(monotonic() + 0.001) is TIMED_OUT
 

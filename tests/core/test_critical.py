@@ -12,10 +12,10 @@ from greening._core.critical import (
     Guard,
     guard,
     is_uninterruptible,
-    rest_collector,
+    pause_gc,
+    resume_gc,
+    resume_gc_for_good,
     uninterruptible,
-    wake_collector,
-    wake_collector_for_good,
 )
 
 
@@ -23,7 +23,7 @@ from greening._core.critical import (
 def _enabled() -> Iterator[None]:
     assert gc.isenabled()
     yield
-    wake_collector_for_good()
+    resume_gc_for_good()
     gc.enable()
 
 
@@ -49,26 +49,26 @@ def test_a_collector_that_was_switched_off_stays_so() -> None:
     gc.disable()
     with guard:
         pass
-    rest_collector()
-    wake_collector()
+    pause_gc()
+    resume_gc()
     assert not gc.isenabled()
 
 
 def test_the_collector_rests_until_the_last_has_woken_it() -> None:
-    rest_collector()
-    rest_collector()
+    pause_gc()
+    pause_gc()
     with guard:
         pass
-    wake_collector()
+    resume_gc()
     assert not gc.isenabled()
-    wake_collector()
+    resume_gc()
     assert gc.isenabled()
 
 
 def test_it_is_woken_for_good_whatever_had_it_rest() -> None:
-    rest_collector()
-    rest_collector()
-    wake_collector_for_good()
+    pause_gc()
+    pause_gc()
+    resume_gc_for_good()
     assert gc.isenabled()
     with guard:
         assert not gc.isenabled()
@@ -77,8 +77,8 @@ def test_it_is_woken_for_good_whatever_had_it_rest() -> None:
 
 def test_to_wake_it_for_good_switches_on_nothing_that_was_off() -> None:
     gc.disable()
-    rest_collector()
-    wake_collector_for_good()
+    pause_gc()
+    resume_gc_for_good()
     assert not gc.isenabled()
 
 
@@ -122,7 +122,7 @@ def test_in_a_child_of_fork_nothing_is_in_a_critical_step(in_os_thread: Callable
     of_test = Guard()
     in_os_thread(of_test.__enter__)
     of_test.after_fork()
-    wake_collector_for_good()
+    resume_gc_for_good()
     with of_test:
         assert of_test.depth == 1
     assert not of_test.is_owned()

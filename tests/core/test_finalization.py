@@ -162,7 +162,7 @@ def at_the_end(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
     monkeypatch.setattr(finalization, "_state", told.state)
     monkeypatch.setattr(finalization, "_wait_for_ever", hang)
-    monkeypatch.setattr(finalization, "wake_collector_for_good", wake)
+    monkeypatch.setattr(finalization, "resume_gc_for_good", wake)
     monkeypatch.setattr(finalization._signal, "pthread_sigmask", lambda how, signals: told.masked.append(how))
     for name in ("_PATIENCE", "_PATIENCE_AWAKE"):
         monkeypatch.setattr(finalization, name, 0.001)

@@ -43,11 +43,11 @@ def test_a_round_has_so_much_time_and_each_turn_in_it_a_slice(fake: Fake[FakePol
 
 def test_the_collector_rests_and_works_however_often_it_is_said(fake: Fake[FakePoller]) -> None:
     hub = fake.hub
-    hub.rest()
-    hub.rest()
+    hub.pause_gc()
+    hub.pause_gc()
     assert not gc.isenabled()
-    hub.work()
-    hub.work()
+    hub.resume_gc()
+    hub.resume_gc()
     assert gc.isenabled()
 
 
