@@ -309,7 +309,8 @@ rlock_hand_over(RLock *self)
     Lot *waiters = (Lot *)self->waiters;
     if (waiters->size > 0) {
         Task *first = (Task *)waiters->tasks[0];
-        PyObject *glet = PyCFunction_Check(first->resume) ? PyCFunction_GetSelf(first->resume) : NULL;
+        PyObject *resume = first->resume;
+        PyObject *glet = resume != NULL && PyCFunction_Check(resume) ? PyCFunction_GetSelf(resume) : NULL;
         if (first->state != PARKED || glet == NULL || !is_greenlet(glet))
             return 0;
         Task *task = lot_choose(waiters, Py_None);

@@ -84,16 +84,16 @@ thread_init(Thread *self, PyObject *given, PyObject *Py_UNUSED(kwargs))
     return fill(self, hub, func, args, named);
 }
 
+/* `spawn` and `spawn_n`. `slow`: the Python twin of that name, for a call that is not of the frequent kind. */
 static PyObject *
-spawn(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
+spawn_or(Twin *slow, const char *name, PyObject *args, PyObject *kwargs)
 {
     PyObject *func = PyTuple_Size(args) ? PyTuple_GetItem(args, 0) : NULL;
     Task *me = func == NULL || !PyCallable_Check(func) ? NULL : running_task();
     Hub *hub = me == NULL ? NULL : (Hub *)me->hub;
     if (hub == NULL || !IS(hub, HubType) || !hub->awake_ident) {
         Py_XDECREF((PyObject *)me);
-        static Twin twin;
-        return twin_of(&twin, NULL, "spawn") == NULL ? NULL : PyObject_Call(twin.function, args, kwargs);
+        return twin_of(slow, NULL, name) == NULL ? NULL : PyObject_Call(slow->function, args, kwargs);
     }
     if (told((PyObject *)thread_class) == NULL) {
         Py_DECREF((PyObject *)me);
@@ -110,6 +110,20 @@ spawn(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
     Py_XDECREF(named);
     Py_DECREF((PyObject *)me);
     return (PyObject *)thread;
+}
+
+static PyObject *
+spawn(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
+{
+    static Twin twin;
+    return spawn_or(&twin, "spawn", args, kwargs);
+}
+
+static PyObject *
+spawn_n(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
+{
+    static Twin twin;
+    return spawn_or(&twin, "spawn_n", args, kwargs);
 }
 
 /* The end */
@@ -347,7 +361,7 @@ tell_thread_class(PyObject *Py_UNUSED(module), PyObject *args)
 static PyMethodDef functions[] = {
     {"tell_thread_class", tell_thread_class, METH_VARARGS, "tell_thread_class(GreenThread, copy_context): what `spawn` needs."},
     {"spawn", (PyCFunction)(void (*)(void))spawn, METH_VARARGS | METH_KEYWORDS, DOC_spawn},
-    {"spawn_n", (PyCFunction)(void (*)(void))spawn, METH_VARARGS | METH_KEYWORDS, DOC_spawn_n},
+    {"spawn_n", (PyCFunction)(void (*)(void))spawn_n, METH_VARARGS | METH_KEYWORDS, DOC_spawn_n},
     {NULL, NULL, 0, NULL},
 };
 

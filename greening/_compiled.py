@@ -14,6 +14,12 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+# What the accelerator must have: an older one may lie in a checkout.
+DOUBLES = (
+    "Guard HubOps LocalOps LockOps LotOps RLockOps RegistrationOps SemaphoreOps TaskOps ThreadOps begin_slice dispatch "
+    "fairness_tick make_ready pause_gc resume_gc resume_gc_for_good sleep spawn spawn_n"
+).split()
+
 # Typed as Any: the Python code that it doubles has the types.
 accelerator: Any = None
 why_not = "GREENING_PURE is set"
@@ -22,6 +28,8 @@ if os.environ.get("GREENING_PURE", "0") in ("", "0"):
     try:
         # By name: the file may not exist.
         accelerator, why_not = import_module("greening._accelerator"), ""
+        if missing := [name for name in DOUBLES if not hasattr(accelerator, name)]:
+            accelerator, why_not = None, f"it was built from another version of the source: it has no {missing[0]}"
     except ImportError as error:
         why_not = f"it was not built, or does not fit: {error}"
 

@@ -1,5 +1,8 @@
 """The choice between the accelerator and the Python source."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 import greening
@@ -27,6 +30,28 @@ def test_a_double_has_the_name_and_the_module_of_its_twin() -> None:
 def test_the_members_of_a_class_are_those_that_its_source_has() -> None:
     assert Task.park is TaskOps.park
     assert "park" not in vars(Task)
+
+
+def test_the_list_of_the_doubles_is_complete() -> None:
+    docs = (Path(__file__).parent.parent / "accelerator" / "docs.h").read_text(encoding="utf-8")
+    classes = re.findall(r"#define NAME_(\w+)", docs)
+    names = re.findall(r"#define DOC_(\w+)", docs)
+    members = tuple(f"{kind}_" for kind in (*classes, "socket"))
+    functions = [name for name in names if name not in classes and not name.startswith(members)]
+    assert sorted(_compiled.DOUBLES) == sorted(classes + functions)
+
+
+@pytest.mark.slow
+def test_an_accelerator_of_another_version_is_left_alone(run_program) -> None:
+    program = """
+import sys, types
+sys.modules["greening._accelerator"] = types.ModuleType("greening._accelerator")
+import greening
+from greening._compiled import accelerator, why_not
+assert accelerator is None and "another version" in why_not, why_not
+assert greening.spawn(lambda: 42).wait() == 42
+"""
+    run_program(program, env={"GREENING_PURE": "0"})
 
 
 @pytest.mark.slow

@@ -5,9 +5,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+import greening
 from greening._compiled import accelerator, why_not
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -91,8 +93,13 @@ def test_signatures_docstrings_names_and_pickles_are_the_same_in_both_builds() -
         pytest.fail("\n".join(differences), pytrace=False)
 
 
+def test_a_green_thread_is_generic_in_what_it_returns() -> None:
+    assert get_args(greening.GreenThread[int]) == (int,)
+    with pytest.raises(TypeError):
+        greening.GreenThread[int, str]  # type: ignore[misc]  # the point of the test
+
+
 def test_the_docstrings_of_the_doubles_are_those_of_their_twins() -> None:
-    done = subprocess.run(
-        [ROOT / "scripts" / "docs_of_doubles", "--check"], capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, ROOT / "scripts" / "docs_of_doubles", "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -32,6 +32,9 @@ class GreenThread(ThreadOps[T], Task, Generic[T]):
 
     __slots__ = ()
 
+    # `GreenThread[int]` is Generic's: the compiled base has one of its own, which comes before it.
+    __class_getitem__ = vars(Generic)["__class_getitem__"]
+
     @classmethod
     def ended(cls, hub: Hub, result: T) -> "GreenThread[T]":
         """A green thread that has ended with `result` and never ran."""
@@ -315,6 +318,22 @@ def _start(thread: GreenThread[Any]) -> None:
     thread.hub.ready.append(thread)
 
 
+class LocalGreenThread(GreenThread[T]):
+    """A green thread that does not start if another has ended by then."""
+
+    __slots__ = ("maker",)
+
+    maker: Task | None
+
+    def execute(self) -> None:
+        """See `ThreadOps.execute`."""
+        maker, self.maker = self.maker, None
+        if isinstance(maker, GreenThread) and maker.dead:
+            self.error = GreenletExit()
+        del maker
+        super().execute()
+
+
 def spawn_after_local(seconds: float, func: Callable[..., T], /, *args: Any, **kwargs: Any) -> GreenThread[T]:
     """Like `spawn_after`, but it does not start if the calling green thread has ended by then.
 
@@ -322,11 +341,16 @@ def spawn_after_local(seconds: float, func: Callable[..., T], /, *args: Any, **k
     """
     if not callable(func):
         raise TypeError(f"a callable is needed, not {func!r}")
-    creator = current()
-
-    def unless_ended() -> T:
-        if isinstance(creator, GreenThread) and creator.dead:
-            raise GreenletExit
-        return func(*args, **kwargs)
-
-    return spawn_after(seconds, unless_ended)
+    maker = current()
+    hub = maker.hub
+    now = hub.now()
+    deadline = deadline_after(now, seconds)
+    thread = LocalGreenThread(hub, func, args, kwargs)
+    thread.maker = maker
+    if deadline <= now:
+        hub.ready.append(thread)
+        if not hub.awake_ident:  # in a signal handler
+            hub.wakeup.notify()
+    else:
+        thread._start_timer = hub.call_at(deadline, _start, thread)
+    return thread

@@ -103,7 +103,9 @@ def change_timeout(sock: Any, seconds: float | None) -> None:
     Args:
         seconds: above zero; None: no limit.
     """
-    timeouts[_fileno(sock)] = (ref(sock), seconds)
+    fd = _fileno(sock)
+    if fd >= 0:  # it may have been closed by another green thread
+        timeouts[fd] = (ref(sock), seconds)
 
 
 def timeout_changer(sock: Any, seconds: float | None) -> Callable[[], None]:
@@ -112,7 +114,9 @@ def timeout_changer(sock: Any, seconds: float | None) -> Callable[[], None]:
     fileno = sock.fileno
 
     def change() -> None:
-        timeouts[fileno()] = entry
+        fd = fileno()
+        if fd >= 0:
+            timeouts[fd] = entry
 
     return change
 

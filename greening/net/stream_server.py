@@ -62,6 +62,8 @@ class StreamServer:
         self._stopped = Event()
         self._failure: OSError | None = None
         self._drained: Event | None = None
+        # Green threads that wait in `stop`: handlers among them would wait for each other.
+        self._stopping: list[Any] = []
 
     def start(self) -> None:
         """Begin to accept, and return at once. A second call does nothing.
@@ -101,15 +103,25 @@ class StreamServer:
         if timeout is not None:
             deadline_after(0.0, timeout)  # what is not a number of seconds is refused before anything is closed
         self.close()
-        others = self._connections.keys() - {current()}
-        if others and timeout != 0:
-            self._wait_for(timeout)
-        left = self._connections.keys() - {current()}
-        for thread in left:
-            thread.quiet = True
-            throw_into(thread, GreenletExit())
-        if left:
-            self._wait_for(None)
+        self._stopping.append(current())
+        try:
+            if self._others() and timeout != 0:
+                self._wait_for(timeout)
+            left = self._others()
+            for thread in left:
+                thread.quiet = True
+                if thread.started:
+                    thread.interrupt(GreenletExit())
+                else:
+                    throw_into(thread, GreenletExit())
+            if left:
+                self._wait_for(None)
+        finally:
+            self._stopping.remove(current())
+
+    def _others(self) -> set[Any]:
+        """The green threads of handlers that do not stop the server themselves."""
+        return self._connections.keys() - set(self._stopping)
 
     def close(self) -> None:
         """Accept no more, and close the listener. Connections go on. A second call does nothing."""
@@ -126,7 +138,7 @@ class StreamServer:
     def _wait_for(self, timeout: float | None) -> None:
         """Park until no handler is left but the caller, or the time is up."""
         with Timeout(timeout, False):
-            while self._connections.keys() - {current()}:
+            while self._others():
                 self._drained = self._drained or Event()
                 self._drained.wait()
 
@@ -163,10 +175,12 @@ class StreamServer:
             _close(connection)
 
     def _ended(self, thread: GreenThread[Any]) -> None:
-        _close(self._connections.pop(thread, None))
-        drained, self._drained = self._drained, None
-        if drained is not None:
-            drained.send()
+        try:
+            _close(self._connections.pop(thread, None))
+        finally:
+            drained, self._drained = self._drained, None
+            if drained is not None:
+                drained.send()
         error = thread.failure
         if isinstance(error, StopServe):
             self.close()

@@ -106,7 +106,7 @@ class LockOps:
 
     def acquire_lock(self, blocking: bool = True, timeout: float = -1) -> bool:
         """Old name of `acquire`."""
-        return self.acquire(blocking, timeout)
+        return LockOps.acquire(self, blocking, timeout)
 
     def release(self) -> None:
         """Hand the lock to the first waiter, or open it.
@@ -124,7 +124,7 @@ class LockOps:
 
     def release_lock(self) -> None:
         """Old name of `release`."""
-        self.release()
+        LockOps.release(self)
 
     def locked(self) -> bool:
         """True while it is taken."""
@@ -132,7 +132,7 @@ class LockOps:
 
     def locked_lock(self) -> bool:
         """Old name of `locked`."""
-        return self.locked()
+        return LockOps.locked(self)
 
     def __enter__(self) -> bool:
         if monotonic() >= SLICE.until:
@@ -140,7 +140,7 @@ class LockOps:
         return self._real.acquire(False) or self._acquire(True, -1)
 
     def __exit__(self, *exc_info: object) -> None:
-        self.release()
+        LockOps.release(self)
 
 
 @uninterruptible
@@ -278,7 +278,7 @@ class RLockOps:
         return self._acquire(me, True, -1)
 
     def __exit__(self, *exc_info: object) -> None:
-        self.release()
+        RLockOps.release(self)
 
     # What threading.Condition calls of a re-entrant lock
 

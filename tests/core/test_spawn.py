@@ -413,6 +413,26 @@ def test_without_a_delay_it_has_started_after_the_next_sleep_of_zero(later: Any,
         thread.wait()
 
 
+def test_spawn_after_local_does_not_keep_its_maker_alive_while_it_runs() -> None:
+    event = Event()
+
+    def maker() -> GreenThread[Any]:
+        return spawn_after_local(0, event.wait)
+
+    made = spawn(maker)
+    made_it, thread = weakref.ref(made), made.wait()
+    assert thread.dead, "its maker has ended first"
+    made = spawn(lambda: [spawn_after_local(0, event.wait), sleep(0)][0])
+    sleep(0)
+    sleep(0)
+    made_it, thread = weakref.ref(made), made.wait()
+    assert thread.started
+    del made
+    assert made_it() is None
+    event.send(1)
+    assert thread.wait() == 1
+
+
 def test_cancel_prevents_the_start(fake: Fake[FakePoller]) -> None:
     thread = spawn_after(2, fail, AssertionError("started"))
     thread.cancel()

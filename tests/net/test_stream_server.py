@@ -162,6 +162,24 @@ def test_a_handler_that_is_killed_before_it_begins_leaves_no_connection_open(kee
     assert len(ran) == 1
 
 
+def test_two_handlers_that_stop_the_server_do_not_wait_for_each_other(keep: Keep) -> None:
+    both = Event()
+    ready: list[Any] = []
+
+    def stop(connection: Any, address: Any) -> None:
+        ready.append(address)
+        if len(ready) == 2:
+            both.send()
+        both.wait()
+        server.stop()
+
+    server = StreamServer(HERE, stop)
+    server.start()
+    clients = [keep(connect(server.address)) for _ in range(2)]
+    assert [client.recv(1) for client in clients] == [b"", b""]
+    server.stop()
+
+
 def test_serve_forever_raises_when_accept_fails_for_good(keep: Keep) -> None:
     server = StreamServer(HERE, echo)
     serving = spawn(server.serve_forever)

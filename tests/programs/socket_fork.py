@@ -7,14 +7,18 @@ greening.monkey_patch()
 import os
 import socket
 
+from greening.testing import wait_until_parked
+
 listener = socket.create_server(("127.0.0.1", 0))
 client = socket.create_connection(listener.getsockname())
 server, _ = listener.accept()
 timed, far = socket.socketpair()
 timed.settimeout(5)
 woken = []
-parked = [greening.spawn(lambda: woken.append(server.recv(10))) for _ in range(3)]
-greening.sleep(0)
+parked = []
+for _ in range(3):
+    parked.append(greening.spawn(lambda: woken.append(server.recv(10))))
+    wait_until_parked(parked[-1])
 
 pid = os.fork()
 if not pid:
