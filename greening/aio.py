@@ -83,7 +83,7 @@ class _Call(Generic[T]):
 
 
 class _Shared:
-    """The shared loop of one OS thread, and the green thread that runs it. It ends with the OS thread: see closing."""
+    """An OS thread's shared loop, and the green thread that runs it. It ends with the OS thread: see thread_exit."""
 
     def __init__(self) -> None:
         self.runner = asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(GreenSelector()))

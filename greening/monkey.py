@@ -118,9 +118,9 @@ def import_patched(
     """
     from greening.patcher.isolation import green_space
 
-    world = green_space(CATALOGUE)
+    space = green_space(CATALOGUE)
     overrides = dict(additional_modules) | kw_additional_modules
     if overrides:
-        world = world.with_modules(overrides)
-    module: ModuleType = world.import_copy(module_name)
+        space = space.with_modules(overrides)
+    module: ModuleType = space.import_copy(module_name)
     return module

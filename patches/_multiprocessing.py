@@ -31,9 +31,9 @@ if _Real is not None:
 
 def _after(undo: Undo) -> None:
     if _Real is not None and "multiprocessing.synchronize" in sys.modules:
-        exchange = Replacer(holders, adopt, (SemLock,))
-        undo.add(partial(exchange.back, _may_go_back))
-        exchange.run((_Real,))
+        replacer = Replacer(holders, adopt, (SemLock,))
+        undo.add(partial(replacer.back, _may_go_back))
+        replacer.run((_Real,))
 
 
 def _may_go_back(green: SemLock) -> bool:

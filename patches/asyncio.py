@@ -59,7 +59,7 @@ _swap_task = getattr(tasks, "_swap_current_task", _leave_and_enter)
 
 def _save(loop: Any) -> State:
     if GUESTS and (guest := GUESTS.get(loop)) is not None:
-        guest.awake()
+        guest.mark_awake()
     # Asked first: without a current task, 3.12's own raises KeyError (in its first releases).
     task = _swap_task(loop, None) if tasks.current_task(loop) is not None else None
     hooks = _get_hooks()

@@ -180,9 +180,9 @@ def _after(undo: Undo) -> None:
     _queue.SimpleQueue = SimpleQueue  # type: ignore[misc, assignment]  # a look-alike
     undo.add(_return_name)
     if HISTORY.late:
-        exchange = Replacer(holders, _AdoptedQueue, (_AdoptedQueue,))
-        undo.add(partial(exchange.back, _always))
-        exchange.run((_RealSimpleQueue,))
+        replacer = Replacer(holders, _AdoptedQueue, (_AdoptedQueue,))
+        undo.add(partial(replacer.back, _always))
+        replacer.run((_RealSimpleQueue,))
 
 
 def _return_name() -> None:

@@ -56,9 +56,9 @@ _USERS = ("socket", "selectors", "threading")
 def _after(undo: Undo) -> None:
     if sys.modules.keys().isdisjoint(_USERS):
         return
-    exchange = Replacer(holders, _green_for, (polls.Poll, polls.Epoll), _is_selector)
-    undo.add(partial(exchange.back, _always))  # the real one has what was registered since
-    exchange.run(tuple(_ADOPT))
+    replacer = Replacer(holders, _green_for, (polls.Poll, polls.Epoll), _is_selector)
+    undo.add(partial(replacer.back, _always))  # the real one has what was registered since
+    replacer.run(tuple(_ADOPT))
 
 
 def _is_selector(owner: object) -> bool:

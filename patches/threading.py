@@ -322,9 +322,9 @@ def _after(imported_green: Collection[str], undo: Undo) -> None:
     undo.add(HISTORY.undo)
     undo.add(partial(_return_names, imported_green))
     if HISTORY.late:
-        exchange = Replacer(holders, _green_for, (Lock, RLock))
-        undo.add(partial(exchange.back, _may_go_back))
-        exchange.run((RealLock, RealRLock, real_local))
+        replacer = Replacer(holders, _green_for, (Lock, RLock))
+        undo.add(partial(replacer.back, _may_go_back))
+        replacer.run((RealLock, RealRLock, real_local))
         _adopt_classes(undo)
         _adopt_handles(undo)
 

@@ -120,7 +120,7 @@ def _no_green_thread_is_left_behind() -> Iterator[None]:
     """Fail a test whose green threads outlive it: they would run in the middle of the next one."""
     before = _green_threads()
     yield
-    for _ in range(10):  # who was woken last may still have to finish
+    for _ in range(10):  # the thread that was woken last may still have to finish
         left = _green_threads() - before
         if not left:
             return
@@ -193,10 +193,11 @@ def _green_threads() -> set[Any]:
 
 
 # -- The hang guard ----------------------------------------------------------------------------------------------------
-# A test of this project that goes wrong mostly hangs, and then the stack of the main thread is the hub's, which does
-# not name the test. faulthandler.dump_traceback_later would need a thread here (os.fork() warns of threads from 3.12
-# on), and an alarm a signal handler (with one installed the engine may not call a standstill a deadlock). So a process
-# of its own, which is nobody's child, is told over a pipe what runs; it names the test and has faulthandler dump.
+# A test of this project that goes wrong mostly hangs. Then the stack of the main thread is the hub's, and does not name
+# the test. faulthandler.dump_traceback_later would need a thread here: from 3.12 on, os.fork() warns of threads. An
+# alarm would need a signal handler: while one is installed, the engine may not call a standstill a deadlock. So the
+# guard is another process. It is no child of this one: a test may wait for any child. A pipe tells it which test runs.
+# When a test takes too long, the guard prints the test's name and sends SIGABRT. faulthandler then prints the stacks.
 
 _guard_pipe = pytest.StashKey[int]()
 
@@ -206,7 +207,7 @@ def pytest_configure(config: pytest.Config) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     if config.option.usepdb or config.option.collectonly or sys.gettrace() is not None:
-        return  # somebody is thinking, not hanging
+        return  # the pause of a debugger is no hang
     reader, writer = os.pipe()
     try:
         subprocess.run([sys.executable, "-I", "-S", str(HANG_GUARD), str(os.getpid())], stdin=reader, check=True)

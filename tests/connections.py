@@ -97,7 +97,7 @@ def server_context(authority: trustme.CA) -> ssl.SSLContext:
 
 @pytest.fixture(scope="session")
 def client_context(authority: trustme.CA) -> ssl.SSLContext:
-    """The context of a client that trusts the authority, and nobody else."""
+    """The context of a client that trusts the authority, and no other one."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     authority.configure_trust(context)
     return context

@@ -116,7 +116,7 @@ IMPORTS = [found for path in FILES.values() for found in imports_of(path)]
 
 
 def target_of(found: Import) -> str | None:
-    """The module of ours that is imported, None for anybody else's."""
+    """The module of ours that is imported, None for another project's."""
     if found.module.partition(".")[0] != "greening":
         return None
     submodule = f"{found.module}.{found.name}"
@@ -223,7 +223,7 @@ def test_one_file_registers_with_fork() -> None:
     assert users == [owner], f"use `before_fork`, `on_parent` and `on_child` of {owner}"
 
 
-def test_nobody_imports_the_folder_patches() -> None:
+def test_no_file_imports_the_folder_patches() -> None:
     """`patches` would be a second copy of greening.patches, with a state of its own."""
     everywhere = (found for path in python_files(*FOLDERS) for found in imports_of(path))
     expect_none(found for found in everywhere if found.module.partition(".")[0] == "patches")
@@ -271,7 +271,7 @@ def test_every_patch_is_in_the_catalogue_and_has_tests() -> None:
     assert [(e.target, e.module) for e in CATALOGUE if not e.module.endswith(e.target.replace(".", "_"))] == []
 
 
-# -- Who may change what everybody shares ------------------------------------------------------------------------------
+# -- Which files may change shared state -------------------------------------------------------------------------------
 
 # Writing PARKED says "I wait from here on", and everything between that and the switch is a critical step. Each place
 # needs a reason to be one.
@@ -493,7 +493,7 @@ def test_private_names_stay_in_their_room() -> None:
     expect_none(wrong)
 
 
-# Files of fewer lines are folded into another one, unless there is a reason.
+# Lines: files of fewer are folded into another one, unless there is a reason.
 MIN_FILE_LINES = 50
 MAY_BE_SMALL = {
     "greening/_builtin_method.py": "threads/ and patches/ need it, and no file below both is about it",

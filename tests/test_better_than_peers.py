@@ -1,4 +1,4 @@
-"""Where the peers are wrong and we are right: each item of the design's list, as one test of a whole program."""
+"""Where the peers are wrong and greening is right. Each test is a whole program."""
 
 import pytest
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from greening._core.unhandled import report_unraisable
 
+# The rooms that have hooks, in their order: 0 is the first after a fork, and the last before it.
 ENGINE: Final = 0
 THREADS: Final = 1
 NET: Final = 2

@@ -35,7 +35,10 @@ class Latecomers:
         self.waiting = waiting
 
     def timers_first(self, ready: Any, events: int, timers: int) -> None:
-        """`ready` ends with `events` tasks that descriptors woke, then `timers` tasks that timers woke: swap both."""
+        """Swap the two groups at the end of `ready`.
+
+        These are `events` tasks that descriptors woke, then `timers` tasks that timers woke.
+        """
         ready.rotate(timers)
         due = [ready.popleft() for _ in range(timers)]
         ready.rotate(events)

@@ -30,7 +30,7 @@ from greening._originals import select as _real_select
 # 255; they pass "the next two" to a child). Consequence: the engine's get numbers that a program with few descriptors
 # does not use: from `FLOOR` on, where the limit allows.
 
-# The lowest number: below the usual soft limit (1024), and low enough for select(2), for some hundreds of hubs.
+# The lowest of these numbers: below the usual soft limit (1024), and low enough for select(2), for hundreds of hubs.
 FLOOR = 512
 
 

@@ -36,7 +36,8 @@ class _Terminal:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._decode = getincrementaldecoder("utf-8")(errors="replace").decode
-        # A command may read, too, and then there is no prompt. (What is no terminal has been read ahead.)
+        # A command at the other end may read input. Then there is no prompt, and lines are sent as they are typed.
+        # Only a terminal is watched for them: from anything else, `input` may have read ahead.
         self._sources = [connection, sys.stdin] if sys.stdin.isatty() else [connection]
 
     def run(self) -> None:

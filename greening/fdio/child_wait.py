@@ -32,6 +32,7 @@ from greening._originals import waitpid as _waitpid
 
 _pidfd_open: Callable[[int], int] | None = getattr(os, "pidfd_open", None)
 _WNOHANG = os.WNOHANG
+# Milliseconds: the longest timeout that poll(2) takes.
 _INT_MAX = 2**31 - 1
 _P_PIDFD = getattr(os, "P_PIDFD", -1)
 

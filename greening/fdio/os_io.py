@@ -24,6 +24,7 @@ from greening._originals import os_close, os_lseek, os_open, os_pread, os_sendfi
 from greening.fdio.pipe import is_plain, is_ready, write_some
 from greening.threads.native import NativePool
 
+# Bytes of one read and write of a copy, at most.
 _CHUNK = 1 << 18
 _real_splice: Callable[..., int] | None = getattr(os, "splice", None)
 _NONBLOCK: int = getattr(os, "SPLICE_F_NONBLOCK", 0)

@@ -27,6 +27,7 @@ from greening.fdio.pipe import attempt, bytes_of, read_now, readinto_now, write_
 T = TypeVar("T")
 
 _NOT_NOW = (errno.EAGAIN, errno.EOPNOTSUPP, errno.ENOSYS)
+# Bytes of one read of `readall`, at most.
 _CHUNK = 65536
 
 

@@ -1,8 +1,9 @@
 """Loops that wait in C, such as uvloop's: the hub is their guest, and green threads run in their callbacks.
 
 Facts: such a loop knows nothing of our selectors, but it watches any descriptor. An epoll set is a descriptor, and is
-readable when something happened in it (epoll(7)). The hub believes to be asleep whenever code of the loop runs. So code
-that makes a green thread runnable there, or sets a timer, rings the hub's bell, which is in its epoll set.
+readable when something happened in it (epoll(7)). The hub counts as asleep whenever code of the loop runs. So code that
+makes a green thread runnable there, or sets a timer, writes to the hub's wake-up descriptor. That descriptor is in the
+hub's epoll set.
 Consequence: one reader and one timer in the loop are enough, and no polling is needed.
 
 Differences from a cooperative selector: a kill from a coroutine takes effect at the loop's next round, not at once. A
@@ -46,7 +47,7 @@ class Guest:
         if not self._turning:  # the park that ends here may have left something to do
             self.hub.wakeup.notify()
 
-    def awake(self) -> None:
+    def mark_awake(self) -> None:
         """Mark the hub as awake: a greenlet of the loop is going to park, or the loop has ended."""
         self.hub.awake_ident = self.hub.thread
         self.hub.wakeup.sleeping = False
@@ -56,7 +57,7 @@ class Guest:
         if not self.loop.is_closed():
             self.loop.remove_reader(self._fd)
         self._disarm()
-        self.awake()
+        self.mark_awake()
 
     def _turn(self) -> None:
         """Run one round of the hub, as a callback of the loop."""
@@ -65,7 +66,7 @@ class Guest:
         self._turning = True
         try:
             self.hub.switches_left = 0  # by way of the hub, which looks at descriptors and timers
-            self.awake()
+            self.mark_awake()
             sleep(0)  # and not `yield_now`: a kill of the loop's thread strikes here
         except (KeyboardInterrupt, SystemExit):
             raise

@@ -3,7 +3,7 @@
 The stdlib's methods stay and do the work. On a descriptor that never blocks, OpenSSL says "want read" or "want write".
 We park until the descriptor is ready, and call again. Contexts, verification and users of MemoryBIO are not touched.
 
-Fact (SSL_write(3), "bad write retry"): a write that wants to be repeated must be repeated before any other write.
+Fact (SSL_write(3), "bad write retry"): a write that OpenSSL asks to repeat must be repeated before any other write.
 Decision: while one green thread repeats its write, others queue up behind a lock that exists only then.
 
 Fact (BIO_should_retry(3)): OpenSSL says the same "want" where a signal interrupted the system call, and does not tell

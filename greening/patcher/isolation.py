@@ -1,14 +1,14 @@
-"""Worlds of private module copies: green ones for green imports, untouched ones for `original()`.
+"""Spaces of private module copies: green ones for green imports, untouched ones for `original()`.
 
-A world is a second meaning of `import`. A copy is the module's own code, executed again in a new module. The copy's
-`__import__` asks the world first, so late imports inside functions are answered right too, for as long as the copy
-lives. `sys.modules` is only touched while a copy's code runs (see `sys_modules`). What `import x` means in a world:
+A space is a second meaning of `import`. A copy is the module's own code, executed again in a new module. The copy's
+`__import__` asks the space first, so late imports inside functions are answered right too, for as long as the copy
+lives. `sys.modules` is only touched while a copy's code runs (see `sys_modules`). What `import x` means in a space:
 
-1. A module of the catalogue: a copy with its patch (a green world) or without (a pristine one). C modules, and `os`
+1. A module of the catalogue: a copy with its patch (a green space) or without (a pristine one). C modules, and `os`
    because of its environment, are copied name by name, the others by execution.
 2. A module of the stdlib that does blocking I/O through those (COPIED): a copy. All others are shared with the process:
    there is one `logging`, one `enum`, one `email`.
-3. A third-party module: in a green world a copy if anything it imports is a copy (see `import_scan`). This is decided
+3. A third-party module: in a green space a copy if anything it imports is a copy (see `import_scan`). This is decided
    for whole packages, so that a package is never half of each. C extensions are always shared.
 4. A module that is asked for by name (`import_copy`): a copy, together with its package.
 
@@ -27,7 +27,7 @@ from types import ModuleType
 from typing import Any
 
 from greening.errors import PatchError
-from greening.patcher import threading_copy as second_threading
+from greening.patcher import threading_copy
 from greening.patcher.apply import class_of, load_patch, place
 from greening.patcher.deferred import find_spec_of_others
 from greening.patcher.import_scan import Facts, Scanner, has_python_code, is_namespace, is_stdlib, parents_of
@@ -54,7 +54,7 @@ COMMON_NAMES = frozenset("close open read readv wait write writev".split())
 
 
 class ModuleSpace:
-    """One set of copies. Thread-safe: one re-entrant green lock per world is held while copies are made."""
+    """One set of copies. Thread-safe: one re-entrant green lock per space is held while copies are made."""
 
     def __init__(self, catalogue: Sequence[Entry], ledger: Ledger, *, green: bool) -> None:
         self.green = green
@@ -72,22 +72,22 @@ class ModuleSpace:
         self._builtins = {**vars(builtins), "__import__": self._import}
 
     def with_modules(self, overrides: Mapping[str, ModuleType]) -> "ModuleSpace":
-        """A new world in which `import name` gives the module in `overrides`; modules of the catalogue are ours."""
-        world = ModuleSpace(self._catalogue, self._ledger, green=self.green)
+        """A new space in which `import name` gives the module in `overrides`; modules of the catalogue are ours."""
+        space = ModuleSpace(self._catalogue, self._ledger, green=self.green)
         with self._lock:
-            world.modules = {name: copy for name, copy in self.modules.items() if name in self._targets}
-            world._targets_from = self
-        world._overrides = overrides
+            space.modules = {name: copy for name, copy in self.modules.items() if name in self._targets}
+            space._targets_from = self
+        space._overrides = overrides
         inner = [name for name in overrides if "." in name]
-        world._named.update(map(world._unit, inner))
+        space._named.update(map(space._unit, inner))
         for name in inner:
             package, _, child = name.rpartition(".")
             if package not in overrides:
-                setattr(world.load(package), child, overrides[name])
-        return world
+                setattr(space.load(package), child, overrides[name])
+        return space
 
     def import_copy(self, name: str) -> Any:
-        """The world's own copy of a module; the process's own where that is green already or written in C."""
+        """The space's own copy of a module; the process's own where that is green already or written in C."""
         with self._lock:
             known = name in self._targets or is_copied(name)
             if not known and (self._overrides or not is_stdlib(name) or self._exposed()):
@@ -98,7 +98,7 @@ class ModuleSpace:
         return any(target not in self._ledger.wanted for target in self._targets)
 
     def load(self, name: str) -> Any:
-        """What `import name` means in this world: the innermost module.
+        """What `import name` means in this space: the innermost module.
 
         Raises:
             ImportError: there is no such module; and what the module itself raises.
@@ -214,10 +214,10 @@ class ModuleSpace:
         self.modules[name] = copy
         strays: Modules = {}
         try:
-            with standing_in(name, copy, strays), second_threading.quiet(name, self.load):
+            with standing_in(name, copy, strays), threading_copy.quiet(name, self.load):
                 if spec.loader is not None:
                     spec.loader.exec_module(copy)
-            second_threading.finish(copy, self.load)
+            threading_copy.finish(copy, self.load)
             if is_stdlib(name):
                 share_types(copy, real_import(name))
         except BaseException:
@@ -230,7 +230,7 @@ class ModuleSpace:
         return self.modules[name]
 
     def _answer_for_submodules(self, name: str, package: ModuleType) -> None:
-        """`from package import submodule`, said outside this world, would import the process's `submodule`: the import
+        """`from package import submodule`, said outside this space, would import the process's `submodule`: the import
         system goes by the package's `__name__`. It asks the package first, though; only that question is answered."""
         own = vars(package).get("__getattr__")
 
@@ -260,7 +260,7 @@ class ModuleSpace:
     # What the copies call
 
     def _import_module(self, name: str, package: str | None = None) -> Any:
-        """`importlib.import_module` as the copies of this world see it."""
+        """`importlib.import_module` as the copies of this space see it."""
         return self.load(resolve_name(name, package) if name.startswith(".") else name)
 
     def _import(
@@ -271,7 +271,7 @@ class ModuleSpace:
         fromlist: Iterable[str] | None = (),
         level: int = 0,
     ) -> Any:
-        """`__import__` as the copies of this world see it."""
+        """`__import__` as the copies of this space see it."""
         full = resolve_name("." * level + name, package_of(globals or {})) if level else name
         module = self.load(full)
         if fromlist:
@@ -296,21 +296,21 @@ class ModuleSpace:
                         raise
 
 
-_spaces: dict[bool, ModuleSpace] = {}  # global: one green and one pristine world per process
+_spaces: dict[bool, ModuleSpace] = {}  # global: one green and one pristine space per process
 
 
 def green_space(catalogue: Sequence[Entry]) -> ModuleSpace:
-    """The process's world of green copies."""
+    """The process's space of green copies."""
     return _spaces.setdefault(True, ModuleSpace(catalogue, LEDGER, green=True))
 
 
 def pristine_space(catalogue: Sequence[Entry]) -> ModuleSpace:
-    """The process's world of modules that are not patched."""
+    """The process's space of modules that are not patched."""
     return _spaces.setdefault(False, ModuleSpace(catalogue, LEDGER, green=False))
 
 
 def is_copied(name: str) -> bool:
-    """True for a stdlib module that worlds copy, and for the packages around it."""
+    """True for a stdlib module that spaces copy, and for the packages around it."""
     return name in PACKAGES or name in COPIED or any(parent in COPIED for parent in parents_of(name))
 
 

@@ -1,6 +1,6 @@
 """What was changed and how it was before. Global: one ledger per process, `LEDGER`.
 
-`Changes` is the only thing in greening that writes into someone else's module or class. Before it writes, it notes what
+`Changes` is the only thing in greening that writes into a foreign module or class. Before it writes, it notes what
 was there. So everything can be taken back: by `apply` when a call fails half way, by `unpatch()` at the end.
 """
 

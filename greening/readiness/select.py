@@ -27,6 +27,7 @@ from greening._originals import strerror
 Wants = Sequence[tuple[int, int]]
 Found = tuple[list[Any], list[Any], list[Any]]
 
+# Descriptors: select(2) takes numbers below this, and Python's call takes at most so many in a list.
 _FD_SETSIZE = 1024
 # Seconds from which a timeout is an OverflowError: 2**63 nanoseconds.
 _TOO_LONG = 9223372036.0

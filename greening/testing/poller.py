@@ -45,7 +45,7 @@ class FakePoller:
         self._events: list[tuple[int, int]] = []
 
     def fire(self, fd: int, mask: int) -> None:
-        """Have the hub's next look find `mask` on `fd`, armed or not: stale events are part of the trade."""
+        """Have the hub's next look find `mask` on `fd`, armed or not: a real poller reports stale events, too."""
         self._events.append((fd, mask))
 
     def pending(self) -> bool:

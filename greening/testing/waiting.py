@@ -8,7 +8,7 @@ from greening._core.waiting import yield_now
 from greening._originals import monotonic, time_sleep
 from greening.threads.handle import live_thread
 
-# Seconds between two looks at a thread of another OS thread, which tells nobody that it waits.
+# Seconds between two looks at a thread of another OS thread. Such a thread does not report that it waits.
 _PAUSE = 0.0005
 
 

@@ -9,6 +9,7 @@ from greening.websocket.deflate import Agreement, conclude
 from greening.websocket.exceptions import HandshakeError
 from greening.websocket.headers import extensions, has_token
 
+# Bytes of one read, at most. When more than these have come, the head of the answer must have ended.
 _MAX_HEAD = 65536
 _LINE = re.compile(rb"HTTP/1\.[01] ([1-5][0-9][0-9])(?: [^\r\n]*)?")
 _FIELD = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*?)[ \t]*")

@@ -17,7 +17,9 @@ from greening.websocket.frames import Frames, Message
 from greening.websocket.message_limits import MessageLimits, Settings
 from greening.websocket.writer import FrameWriter
 
+# Bytes of one read of the socket, at most.
 _BLOCK = 65536
+# Bytes that a control frame may carry (RFC 6455, 5.5).
 _MAX_CONTROL = 125
 
 
@@ -72,7 +74,7 @@ class WebSocket:
         self._close_timeout = settings.close_timeout
         payload = MessageLimits(client, agreement, settings.max_frame_length, settings.message_limit)
         self._frames = Frames(client, payload, begun)
-        self._outlet = FrameWriter(sock)
+        self._writer = FrameWriter(sock)
         self._reading = Lock()
         self._inbox: deque[Message] = deque()
         self._partial: StringIO | bytearray | None = None
@@ -97,7 +99,7 @@ class WebSocket:
                 if self._inbox:
                     return self._inbox.popleft()
                 message = None if self._ended else self._next()
-                if self._outlet.pongs:
+                if self._writer.pongs:
                     if message is not None:
                         self._inbox.append(message)  # it must not be lost if this green thread is
                         message = None
@@ -177,7 +179,7 @@ class WebSocket:
 
     def _emit(self, make: Any, payload: Any) -> None:
         try:
-            self._outlet.send(make, payload)
+            self._writer.send(make, payload)
         except (ConnectionClosedError, TimeoutError):
             raise
         except OSError as error:
@@ -205,7 +207,7 @@ class WebSocket:
 
     def _flush(self) -> None:
         try:
-            self._outlet.flush()
+            self._writer.flush()
         except OSError:
             pass  # what came in is still to be read; its end will show
 
@@ -253,7 +255,7 @@ class WebSocket:
         if opcode is Opcode.CLOSE:
             self._peer_closes(*frame.payload)
         elif opcode is Opcode.PING and not self.websocket_closed:
-            self._outlet.pongs.append(self._frames.pong(frame.payload))  # type: ignore[arg-type]  # of this one it is
+            self._writer.pongs.append(self._frames.pong(frame.payload))  # type: ignore[arg-type]  # of this one it is
         return None
 
     def _add(self, frame: Frame) -> Message | None:
@@ -282,7 +284,7 @@ class WebSocket:
 
     def _say_close(self, code: int | None, reason: str) -> None:
         try:
-            self._outlet.send(self._close_frame, code, reason)
+            self._writer.send(self._close_frame, code, reason)
         except OSError:
             pass  # it knows
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from greening.websocket.headers import Offer
 
 NAME = "permessage-deflate"
-# A window of 4 KiB compresses small messages about as well as one of 32 KiB, and a connection costs a fifth.
+# Base-2 logarithm of the window, in bytes: the largest that we choose or ask for. A window of 4 KiB compresses small
+# messages about as well as one of 32 KiB, and a connection costs a fifth.
 OUR_BITS = 12
 
 

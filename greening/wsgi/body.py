@@ -184,8 +184,8 @@ class Input:
 def offer(take: Callable[[], Any], environ: dict[str, Any], body: Input) -> None:
     """Put the connection where websocket libraries look for it. An application that uses it has taken it over.
 
-    It is offered to a request only that asks for another protocol, and behind whose head nothing has come: no bytes
-    have to be given back.
+    It is offered only to a request that asks for another protocol, and only if nothing has come after the head. So no
+    bytes have to be given back.
     """
     environ["greening.upgrade"] = take
     environ["werkzeug.socket"] = environ["gunicorn.socket"] = Offered(take)

@@ -1,4 +1,4 @@
-"""--plot: JSON PICTURE. Runs in the environment of the peers, with matplotlib; everybody else does without.
+"""--plot: JSON PICTURE. Runs in the environment of the peers, with matplotlib; nothing else needs it.
 
 Every bar is what a peer costs where greening costs 1: to the right of the line greening is cheaper. The thin line over
 the end of a bar is the middle half of the rounds.

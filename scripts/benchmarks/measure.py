@@ -19,7 +19,7 @@ from benchmarks.rows import Row
 class Result:
     """One row: the samples of each peer, the n-th of each from round n.
 
-    Who dropped out is in `failed` if it broke, in `skipped` if it cannot do this.
+    A peer that dropped out is in `failed` if it broke, in `skipped` if it cannot do this.
     """
 
     row: Row

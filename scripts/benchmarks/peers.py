@@ -1,4 +1,4 @@
-"""Who is measured. A peer takes part in the families it names; `inside/<style>.py` is the adapter that drives it."""
+"""What is measured. A peer takes part in the families it names; `inside/<style>.py` is the adapter that drives it."""
 
 from __future__ import annotations
 

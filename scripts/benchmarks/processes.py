@@ -39,7 +39,7 @@ class Child:
         """
         self._family = family
         self.command = command
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the process; not a pipe: nobody reads it
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the process; not a pipe, which gets full
         try:
             self._process = subprocess.Popen(
                 command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors

@@ -168,7 +168,7 @@ GREEN = (
     Row("spawn", "spawn + wait", "green", CALL, {"loop": "spawn_wait"}, {"gevent": 1 / 12}, {"gevent": 1 / 8}),
     Row("spawn-n", "spawn_n, 100 at a time", "green", CALL, {"loop": "spawn_forget"}),
     Row("switch", "sleep(0) among 100", "green", CALL, {"loop": "switch"}, {"gevent": 0.4}, {"gevent": 0.7}),
-    Row("switch-alone", "sleep(0), nobody else runnable", "green", CALL, {"loop": "switch_alone"}),
+    Row("switch-alone", "sleep(0), nothing else runnable", "green", CALL, {"loop": "switch_alone"}),
     Row("timers", "sleep(0.001 to 0.005) in 500 green threads", "green", CALL, {"loop": "timers"}),
     Row("timeout", "Timeout start + cancel", "green", CALL, {"loop": "timeout"}),
     Row(

@@ -1,7 +1,8 @@
 """The demo's web server, a process of its own: `python website.py PAGES`
 
-Listens on loopback, prints the port that the kernel chose, and serves until its standard input ends: when whoever
-started it closes the pipe, or dies. Ordinary asyncio, so that it shares nothing with what it is there to show.
+Listens on loopback, prints the port that the kernel chose, and serves until its standard input ends: when the
+process that started it closes the pipe, or ends. Ordinary asyncio, so that it shares nothing with what it is there to
+show.
 """
 
 import asyncio

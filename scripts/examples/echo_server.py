@@ -1,4 +1,4 @@
-"""Send every line back to who sent it, one green thread a client: `python echo_server.py [HOST:PORT]`
+"""Send every line back to the client that sent it, one green thread a client: `python echo_server.py [HOST:PORT]`
 
 Try it with several `nc 127.0.0.1 8000` at once. Port 0 lets the system choose one.
 """

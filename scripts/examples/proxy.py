@@ -4,8 +4,8 @@
     python proxy.py --listen 0.0.0.0:8443 --to 127.0.0.1:8000 --tls-listen cert.pem key.pem
 
 Each connection has two green threads, one for each direction. When one end says that it has finished (a half-close),
-the other end is told so and may go on answering; when one end breaks, the other is broken off too, so that nobody takes
-half a message for a whole one. Port 0 lets the system choose one.
+the other end is told so and may go on answering; when one end breaks, the other is broken off too, so that half a
+message is not taken for a whole one. Port 0 lets the system choose one.
 """
 
 import argparse

@@ -30,7 +30,7 @@ class Order:
         checkout: greening's, to patch from; None: stay unpatched.
         only: names of the tests to run; None: all.
         without: names of tests that are left out.
-        briefly: the worker's end is nobody's affair: it is killed when its tests are done.
+        briefly: how the worker ends does not matter: it is killed when its tests are done.
         watch: seconds after which it prints all stacks; 0: never.
     """
 

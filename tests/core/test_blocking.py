@@ -95,7 +95,7 @@ def test_to_let_others_run_leaves_nothing_in_the_queue() -> None:
 
 def test_a_signal_handler_that_raises_ends_the_wait() -> None:
     def interrupted(*args: object) -> bool:
-        if args == (False,):  # cancel_park looks whether it was rung for
+        if args == (False,):  # cancel_park looks whether the wake-up lock was released for this park
             return False
         raise KeyboardInterrupt
 

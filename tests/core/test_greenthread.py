@@ -91,7 +91,7 @@ def test_a_thread_that_a_signal_handler_starts_ends_the_sleep_of_the_hub(
     fake.hub.awake_ident, awake = 0, fake.hub.awake_ident
     thread = start(int)
     fake.hub.awake_ident = awake
-    assert select.select([fake.hub.wakeup.fileno()], (), (), 0)[0], "the bell rings"
+    assert select.select([fake.hub.wakeup.fileno()], (), (), 0)[0], "the hub is notified"
     fake.hub.wakeup.drain()
     thread.wait()
 

@@ -274,7 +274,7 @@ def test_a_standstill_is_a_deadlock_with_names_and_places(fake: Fake[FakePoller]
     thread.kill()
 
 
-def test_who_waits_for_a_descriptor_is_no_deadlock(fake: Fake[FakePoller]) -> None:
+def test_a_wait_for_a_descriptor_is_no_deadlock(fake: Fake[FakePoller]) -> None:
     thread = spawn(wait_readable, FD)
     with pytest.raises(NothingWillHappen):
         Event().wait()
@@ -337,14 +337,14 @@ def test_kill_reaches_what_another_os_thread_has_just_woken() -> None:
         assert thread.wait() == "killed"
 
 
-def test_a_hub_that_sleeps_hears_the_bell() -> None:
+def test_a_wake_up_from_another_os_thread_ends_the_sleep_of_the_hub() -> None:
     with fake_time(patience=5):
         event = Event()
         start_new_thread(event.send, ("x",))
         assert event.wait(3) == "x"
 
 
-def test_closing_a_bell_that_somebody_rings_touches_no_other_file() -> None:
+def test_a_wakeup_that_is_closed_after_a_notify_touches_no_other_file() -> None:
     with fake_time() as fake:
         wakeup = fake.hub.wakeup
     wakeup.notify()

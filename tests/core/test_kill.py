@@ -44,7 +44,7 @@ def test_kill_raises_greenlet_exit_at_once_and_the_caller_goes_on_after_it() -> 
     thread.kill()
     assert order[0] == "killed"
     assert thread.dead
-    assert order == ["killed", "spawned before"], "the caller is behind those who were runnable already"
+    assert order == ["killed", "spawned before"], "the caller is behind those that were runnable already"
     with pytest.raises(GreenletExit):
         thread.wait()
 

@@ -127,7 +127,7 @@ def test_a_task_that_waits_in_one_lot_can_enter_another() -> None:
     first.withdraw(task)
 
 
-def test_one_lot_is_not_another_whoever_waits_in_them() -> None:
+def test_one_lot_is_not_another_whatever_waits_in_them() -> None:
     lots = [ParkingLot(), ParkingLot()]
     assert lots[0] != lots[1]
     assert lots.index(lots[1]) == 1
@@ -190,7 +190,7 @@ class Slow(ParkingLot):
 
 
 def test_an_os_thread_without_a_hub_that_was_woken_and_withdrew_blocks_in_its_next_wait() -> None:
-    """Its bell had been rung for the first."""
+    """Its wake-up lock had been released for the first wait."""
     event, lock = Event(), Lock()
     lot = Slow()
     lot.meanwhile = lambda: in_os_thread(event.send)

@@ -1,4 +1,4 @@
-"""Who waits for which descriptor, against a poller whose events the test makes up."""
+"""Which task waits for which descriptor, against a poller whose events the test makes up."""
 
 import errno
 import gc
@@ -132,12 +132,12 @@ def test_stale_events_are_dropped(both: Fake[FakePoller]) -> None:
     both.poller.fire(FD, IN | OUT | HUP)
     settle()
     owner = Owner()
-    both.poller.fire(FD, IN)  # before anybody waits
+    both.poller.fire(FD, IN)  # before any task waits
     settle()
     assert wait_owned(owner, timeout=1) == 0
 
 
-def test_an_event_after_forget_reaches_nobody(both: Fake[FakePoller]) -> None:
+def test_an_event_after_forget_wakes_no_task(both: Fake[FakePoller]) -> None:
     owner = Owner()
     reader = spawn(error_of, wait_owned, owner)
     settle()

@@ -1,4 +1,4 @@
-"""Runners: greenlets are used again, unless somebody knows them; nothing of a run is seen by the next."""
+"""Runners: greenlets are used again, unless something refers to them. No run sees anything of the one before."""
 
 import contextvars
 import gc
@@ -139,7 +139,7 @@ KEEPERS = [keep_itself, keep_a_weak_reference, keep_a_key, keep_an_attribute, ke
 @recycles
 @pytest.mark.usefixtures("_keeping")
 @pytest.mark.parametrize("keep", KEEPERS)
-def test_a_runner_that_somebody_knows_is_retired(keep: Any) -> None:
+def test_a_runner_that_something_refers_to_is_retired(keep: Any) -> None:
     for n in range(3):
         spawn(runner_id).wait()
         assert len(get_hub().idle) == 1, n
@@ -166,7 +166,7 @@ def test_code_keyed_by_the_greenlet_never_meets_another_run() -> None:
 
 
 @recycles
-def test_a_retired_runner_is_freed_when_nobody_knows_it_any_more() -> None:
+def test_a_retired_runner_is_freed_with_the_last_reference_to_it() -> None:
     spawn(keep_itself).wait()
     settle()
     watch = weakref.ref(kept.pop())

@@ -62,7 +62,7 @@ def test_start_order_is_spawn_order_also_among_those_already_runnable() -> None:
     assert order == ["first", "second", "child", "first again"]
 
 
-def test_sleep_zero_lets_everybody_run_once() -> None:
+def test_sleep_zero_lets_every_runnable_thread_run_once() -> None:
     order: list[str] = []
 
     def loop(name: str) -> None:
@@ -108,7 +108,7 @@ def test_sleep_wants_a_number(seconds: Any, error: type[Exception]) -> None:
     settle()
 
 
-def test_yield_now_returns_at_once_when_nobody_is_runnable(fake: Fake[FakePoller]) -> None:
+def test_yield_now_returns_at_once_when_no_other_thread_is_runnable(fake: Fake[FakePoller]) -> None:
     start = fake.clock.now()
     yield_now()
     ran: list[int] = []
@@ -238,7 +238,7 @@ def test_without_a_hook_of_threading_the_report_goes_to_stderr(
     assert "in fail" in err
 
 
-def test_a_hook_that_fails_costs_nobody_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hook_that_fails_costs_no_waiter_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("threading.excepthook", lambda args: fail(LookupError("the hook")))
     unraisable: list[Any] = []
     monkeypatch.setattr("sys.unraisablehook", unraisable.append)
@@ -533,7 +533,7 @@ class Thing:
 
 
 def freed(make: Callable[[], GreenThread[Any]]) -> bool:
-    """True when the thread that `make` gives is freed as soon as nobody knows it, cycles aside."""
+    """True when the thread that `make` gives is freed with the last reference to it, without the collector."""
     gc.collect()
     gc.disable()
     try:
@@ -642,7 +642,7 @@ def test_arguments_are_freed_at_the_end_and_their_finalisers_may_park() -> None:
     assert thread.dead
 
 
-def test_the_result_of_a_thread_that_nobody_keeps_may_have_a_finaliser_that_parks(fake: Fake[FakePoller]) -> None:
+def test_the_result_of_a_thread_that_is_not_kept_may_have_a_finaliser_that_parks(fake: Fake[FakePoller]) -> None:
     order: list[str] = []
 
     class Slow:

@@ -1,4 +1,4 @@
-"""The bell of a hub: an inbox, and a descriptor that is written to while the hub sleeps."""
+"""The wake-up of a hub: an inbox, and a descriptor that is written to while the hub sleeps."""
 
 import os
 import select
@@ -23,30 +23,30 @@ def wakeup(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
     wakeup.close()
 
 
-def is_rung(wakeup: Wakeup) -> bool:
+def is_notified(wakeup: Wakeup) -> bool:
     return bool(select.select([wakeup.fileno()], (), (), 0)[0])
 
 
-def test_a_post_rings_only_while_the_hub_sleeps(wakeup: Wakeup) -> None:
+def test_a_post_notifies_only_while_the_hub_sleeps(wakeup: Wakeup) -> None:
     wakeup.post("a")
-    assert not is_rung(wakeup)
+    assert not is_notified(wakeup)
     wakeup.sleeping = True
     wakeup.post("b")
-    assert is_rung(wakeup)
+    assert is_notified(wakeup)
     assert list(wakeup.inbox) == ["a", "b"]
 
 
-def test_a_bell_that_was_heard_is_silent_until_it_is_rung_again(wakeup: Wakeup) -> None:
+def test_after_drain_it_is_quiet_until_the_next_notify(wakeup: Wakeup) -> None:
     for _ in range(2):
         wakeup.notify()
         wakeup.notify()
-        assert is_rung(wakeup)
+        assert is_notified(wakeup)
         wakeup.drain()
-        assert not is_rung(wakeup)
-    wakeup.drain()  # silent already
+        assert not is_notified(wakeup)
+    wakeup.drain()  # quiet already
 
 
-def test_a_bell_that_cannot_ring_any_louder_has_rung(wakeup: Wakeup) -> None:
+def test_a_full_counter_means_notified(wakeup: Wakeup) -> None:
     """The counter of an eventfd and the buffer of a pipe are full at some time."""
     writes = wakeup._writes
     try:
@@ -55,10 +55,10 @@ def test_a_bell_that_cannot_ring_any_louder_has_rung(wakeup: Wakeup) -> None:
     except BlockingIOError:
         pass
     wakeup.notify()
-    assert is_rung(wakeup)
+    assert is_notified(wakeup)
 
 
-def test_after_its_end_a_bell_is_not_rung(wakeup: Wakeup) -> None:
+def test_after_close_nothing_is_notified(wakeup: Wakeup) -> None:
     wakeup.close()
     reads, writes = os.pipe()  # they may have its numbers
     wakeup.sleeping = True
@@ -71,7 +71,7 @@ def test_after_its_end_a_bell_is_not_rung(wakeup: Wakeup) -> None:
     os.close(writes)
 
 
-def test_in_a_child_of_fork_a_bell_can_be_closed_that_was_being_rung(
+def test_a_child_of_fork_can_close_it_although_another_thread_was_in_notify(
     wakeup: Wakeup, in_os_thread: Callable[..., Any]
 ) -> None:
     in_os_thread(wakeup._lock.acquire)

@@ -60,7 +60,7 @@ def talking(talk: Talk) -> Iterator[Address]:
 
 @contextlib.contextmanager
 def web_server(meet: threading.Barrier) -> Iterator[str]:
-    """Answers /N with N bytes, but to nobody before all whom `meet` expects have asked: one at a time is stuck."""
+    """Answers /N with N bytes, once as many clients have asked as `meet` expects: one at a time is stuck."""
 
     class Pages(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -151,7 +151,7 @@ def main() -> None:
 
     def connect_tcp(timeout=None):
         sock = socket.create_connection(tcp.getsockname(), timeout=timeout)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # many small writes, and nobody's acknowledgement
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # many small writes, none of which waits for an ACK
         return sock
 
     def connect_with_timeout():

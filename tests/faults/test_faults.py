@@ -88,7 +88,7 @@ def test_interruptions_alone_stop_nothing(
 
 
 @pytest.mark.parametrize("program", ["echo.py", "tls.py", "wsgi.py", "crawl.py", "pipelines.py"])
-def test_who_finds_no_room_in_epoll_waits_until_there_is(
+def test_a_wait_that_finds_no_room_in_epoll_waits_until_there_is(
     run_with_faults: Callable[..., Counter[str]], certificate: Path, program: str
 ) -> None:
     assert run_with_faults(program, *arguments(program, certificate), seed=4, epoll=30, short=10)["epoll"]

@@ -22,18 +22,18 @@ class Child:
     """A process that ends with `code` when it is told to."""
 
     def __init__(self, code: int = 0) -> None:
-        reader, self.bell = os.pipe()
+        reader, self.writer = os.pipe()
         self.pid = os.fork()
         if not self.pid:
-            os.close(self.bell)
+            os.close(self.writer)
             os.read(reader, 1)
             os._exit(code)
         os.close(reader)
 
     def end(self) -> None:
-        if self.bell >= 0:
-            os.close(self.bell)
-            self.bell = -1
+        if self.writer >= 0:
+            os.close(self.writer)
+            self.writer = -1
 
     def kill(self) -> None:
         self.end()

@@ -1,4 +1,4 @@
-"""Worlds of private copies: what is copied, what is shared, and that the process does not notice."""
+"""Spaces of private copies: what is copied, what is shared, and that the process does not notice."""
 
 import asyncio
 import importlib
@@ -20,7 +20,7 @@ def green_sleep(seconds: float) -> str:
 
 
 class Green(ModuleSpace):
-    """A world in which only `time`, `queue`, `os` and the module `victim` are to be green."""
+    """A space in which only `time`, `queue`, `os` and the module `victim` are to be green."""
 
     def __init__(self, fakes) -> None:
         catalogue = (
@@ -33,27 +33,27 @@ class Green(ModuleSpace):
 
 
 @pytest.fixture
-def world(fakes):
+def space(fakes):
     before = dict(sys.modules)
-    world = Green(fakes)
-    yield world
+    space = Green(fakes)
+    yield space
     after = dict(sys.modules)
     assert {name for name in before if after.get(name) is not before[name]} - set(fakes.made) == set()
-    copies = {id(module) for name, module in world.modules.items() if module is not sys.modules.get(name)}
+    copies = {id(module) for name, module in space.modules.items() if module is not sys.modules.get(name)}
     assert [name for name, module in after.items() if id(module) in copies] == []
 
 
-def test_a_c_module_is_copied_by_name(world) -> None:
-    copy = world.load("time")
+def test_a_c_module_is_copied_by_name(space) -> None:
+    copy = space.load("time")
     assert copy is not time
     assert copy.sleep(1) == "green 1"
     assert copy.monotonic is time.monotonic
     assert time.sleep is not copy.sleep
-    assert world.load("time") is copy
+    assert space.load("time") is copy
 
 
-def test_a_python_module_is_executed_again(world) -> None:
-    copy = world.load("queue")
+def test_a_python_module_is_executed_again(space) -> None:
+    copy = space.load("queue")
     assert copy.mark == "green"
     assert not hasattr(queue, "mark")
     assert copy.Queue is not queue.Queue
@@ -63,34 +63,34 @@ def test_a_python_module_is_executed_again(world) -> None:
     assert (copy.Full, copy.Empty) == (queue.Full, queue.Empty)
 
 
-def test_os_keeps_its_environment(world) -> None:
-    copy = world.load("os")
+def test_os_keeps_its_environment(space) -> None:
+    copy = space.load("os")
     import os
 
     assert copy.environ is os.environ
     assert copy.wait is green_sleep
-    assert world.load("os.path") is os.path
+    assert space.load("os.path") is os.path
 
 
-def test_what_has_nothing_to_do_with_it_is_shared(world) -> None:
+def test_what_has_nothing_to_do_with_it_is_shared(space) -> None:
     for name in ("json", "logging", "enum", "math", "email.message", "iniconfig", "urllib.error"):
-        assert world.load(name) is importlib.import_module(name)
+        assert space.load(name) is importlib.import_module(name)
 
 
-def test_stdlib_packages_are_consistent(world) -> None:
-    request = world.load("urllib.request")
-    package = world.load("urllib")
+def test_stdlib_packages_are_consistent(space) -> None:
+    request = space.load("urllib.request")
+    package = space.load("urllib")
     assert package is not urllib
     assert package.request is request is not importlib.import_module("urllib.request")
     assert package.parse is urllib.parse
     assert package.error is urllib.error
     assert request.URLError is urllib.error.URLError
-    assert request.http.client is world.load("http.client")
+    assert request.http.client is space.load("http.client")
     assert request.http.HTTPStatus is importlib.import_module("http").HTTPStatus
 
 
-def test_enumerations_are_shared(world) -> None:
-    signal, socket = world.import_copy("signal"), world.import_copy("socket")
+def test_enumerations_are_shared(space) -> None:
+    signal, socket = space.import_copy("signal"), space.import_copy("socket")
     import signal as real_signal
     import socket as real_socket
 
@@ -103,24 +103,24 @@ def test_enumerations_are_shared(world) -> None:
     assert socket.timeout is TimeoutError
 
 
-def test_a_named_module_is_copied_with_its_package(world, fakes) -> None:
+def test_a_named_module_is_copied_with_its_package(space, fakes) -> None:
     fakes.file("victims.__init__", "from . import plain\n")
     fakes.file("victims.plain", "class Thing: pass\n")
     real = importlib.import_module("victims.plain")
-    copy = world.import_copy("victims.plain")
+    copy = space.import_copy("victims.plain")
     assert copy is not real
-    assert world.load("victims").plain is copy
+    assert space.load("victims").plain is copy
     assert copy.Thing is not real.Thing
-    assert world.import_copy("victims.plain") is copy
+    assert space.import_copy("victims.plain") is copy
 
 
-def test_third_party_modules_are_copied_when_they_meet_green_ones(world, fakes) -> None:
+def test_third_party_modules_are_copied_when_they_meet_green_ones(space, fakes) -> None:
     fakes.file("victim_top", "import victim_sleeps, victim_late, victim_clean, victim_indirect\n")
     fakes.file("victim_sleeps", "from time import sleep\n")
     fakes.file("victim_late", "def f():\n  import time\n  return time.sleep(1)\n")
     fakes.file("victim_clean", "import time, os\ndef f(file): return time.time(), file.read()\n")
     fakes.file("victim_indirect", "import victim_late\n")
-    top = world.import_copy("victim_top")
+    top = space.import_copy("victim_top")
     assert top.victim_sleeps.sleep is green_sleep
     assert top.victim_late.f() == "green 1"
     assert top.victim_indirect.victim_late is top.victim_late
@@ -128,23 +128,23 @@ def test_third_party_modules_are_copied_when_they_meet_green_ones(world, fakes) 
     assert {"victim_top", "victim_sleeps", "victim_late", "victim_indirect"}.isdisjoint(sys.modules)
 
 
-def test_packages_are_copied_whole(world, fakes) -> None:
+def test_packages_are_copied_whole(space, fakes) -> None:
     fakes.file("victims.__init__", "from . import clean\nfrom .sleeps import nap\n")
     fakes.file("victims.clean", "class Thing: pass\n")
     fakes.file("victims.sleeps", "import time\nfrom .clean import Thing\ndef nap(): return time.sleep(1)\n")
     fakes.file("victim_user", "from victims import nap, clean, sleeps as alias\nimport victims.clean as dotted\n")
-    user = world.import_copy("victim_user")
+    user = space.import_copy("victim_user")
     assert user.nap() == "green 1"
-    assert user.clean is user.dotted is world.load("victims.clean")
+    assert user.clean is user.dotted is space.load("victims.clean")
     assert user.alias.Thing is user.clean.Thing
     assert not [name for name in sys.modules if name.startswith("victims")]
 
 
-def test_namespace_packages(world, fakes) -> None:
+def test_namespace_packages(space, fakes) -> None:
     fakes.file("victim_space.sleeps", "from time import sleep\n")
     fakes.file("victim_space.clean", "x = 1\n")
     fakes.file("victim_user", "import victim_space.clean\nimport victim_space.sleeps\nspace = victim_space\n")
-    user = world.import_copy("victim_user")
+    user = space.import_copy("victim_user")
     assert user.space.sleeps.sleep is green_sleep
     assert user.space.clean is sys.modules["victim_space.clean"]
 
@@ -163,9 +163,9 @@ def test_namespace_packages(world, fakes) -> None:
         "s = eval('__import__(\"time\").sleep')",
     ],
 )
-def test_every_way_to_import(world, fakes, statement) -> None:
+def test_every_way_to_import(space, fakes, statement) -> None:
     fakes.file("victim_user", statement + "\n")
-    assert world.import_copy("victim_user").s is green_sleep
+    assert space.import_copy("victim_user").s is green_sleep
 
 
 @pytest.mark.parametrize(
@@ -185,19 +185,19 @@ def test_every_way_to_import(world, fakes, statement) -> None:
         "s = __import__('', globals(), None, ['inner'], 1).inner.s",
     ],
 )
-def test_every_way_to_import_from_a_package(world, fakes, statement) -> None:
+def test_every_way_to_import_from_a_package(space, fakes, statement) -> None:
     fakes.file("victims.__init__", "__all__ = ['inner']\n" + statement + "\n")
     fakes.file("victims.inner", "from time import sleep as s\n")
     fakes.file("victims.deep.__init__")
     fakes.file("victims.deep.leaf", "from ..inner import s\n")
-    assert world.import_copy("victims").s is green_sleep
+    assert space.import_copy("victims").s is green_sleep
 
 
-def test_circular_imports(world, fakes) -> None:
+def test_circular_imports(space, fakes) -> None:
     fakes.file("victims.__init__", "from . import a\n")
     fakes.file("victims.a", "import victims.b as b\nfrom time import sleep\ndef f(): return b.g()\n")
     fakes.file("victims.b", "from . import a\ndef g(): return a.sleep(2)\n")
-    assert world.import_copy("victims").a.f() == "green 2"
+    assert space.import_copy("victims").a.f() == "green 2"
 
 
 @pytest.mark.parametrize(
@@ -211,29 +211,29 @@ def test_circular_imports(world, fakes) -> None:
         ("def f(:", SyntaxError),
     ],
 )
-def test_a_failing_import_leaves_nothing_behind(world, fakes, source, error) -> None:
+def test_a_failing_import_leaves_nothing_behind(space, fakes, source, error) -> None:
     fakes.file("victims.__init__", "")
     fakes.file("victims.good", "from time import sleep\n")
     fakes.file("victims.bad", f"import sys\nfrom . import good\n{source}\n")
     before = dict(sys.modules)
     with pytest.raises(error):
-        world.import_copy("victims.bad")
+        space.import_copy("victims.bad")
     assert sys.modules == before
-    assert "victims.bad" not in world.modules
-    assert not hasattr(world.load("victims"), "bad")
+    assert "victims.bad" not in space.modules
+    assert not hasattr(space.load("victims"), "bad")
     fakes.file("victims.bad", "x = 1\n")
     importlib.invalidate_caches()
 
 
-def test_missing_modules(world) -> None:
+def test_missing_modules(space) -> None:
     with pytest.raises(ModuleNotFoundError, match="No module named 'no_such_module'") as caught:
-        world.import_copy("no_such_module")
+        space.import_copy("no_such_module")
     assert caught.value.name == "no_such_module"
     with pytest.raises(ModuleNotFoundError, match=r"'json\.nope'"):
-        world.import_copy("json.nope")
+        space.import_copy("json.nope")
 
 
-def test_a_module_that_talks_about_itself_in_sys_modules(world, fakes) -> None:
+def test_a_module_that_talks_about_itself_in_sys_modules(space, fakes) -> None:
     fakes.file("victim_self", """
         import dataclasses, sys, types
         from time import sleep
@@ -250,38 +250,38 @@ def test_a_module_that_talks_about_itself_in_sys_modules(world, fakes) -> None:
         from time import sleep
         sys.modules[__name__] = types.SimpleNamespace(sleep=sleep)
     """)  # fmt: skip
-    copy = world.import_copy("victim_self")
+    copy = space.import_copy("victim_self")
     assert copy.me is copy
     assert copy.Data().nap() == "green 5"
-    assert world.import_copy("victim_replaced").sleep is green_sleep
+    assert space.import_copy("victim_replaced").sleep is green_sleep
     assert not [name for name in sys.modules if name.startswith(("victim_self", "victim_replaced"))]
 
 
-def test_a_shared_module_never_sees_a_copy(world, fakes) -> None:
+def test_a_shared_module_never_sees_a_copy(space, fakes) -> None:
     # As a plugin system does it: a scan of the imports does not see it.
     fakes.file("victim_shared", "import importlib\nuser = importlib.import_module('victim_' + 'user')\n")
     fakes.file("victim_user", "from time import sleep\nimport victim_shared as shared\n")
-    copy = world.import_copy("victim_user")
+    copy = space.import_copy("victim_user")
     assert copy.shared is sys.modules["victim_shared"]
     assert copy.shared.user is sys.modules["victim_user"] is not copy
     assert (copy.sleep, copy.shared.user.sleep) == (green_sleep, time.sleep)
 
 
-def test_other_worlds_for_other_meanings(world, fakes) -> None:
+def test_other_worlds_for_other_meanings(space, fakes) -> None:
     fakes.file("victim_user", "import time, queue, socketserver\n")
-    plain = world.import_copy("victim_user")
+    plain = space.import_copy("victim_user")
     stand_in = types.ModuleType("queue")
-    other = world.with_modules({"queue": stand_in}).import_copy("victim_user")
+    other = space.with_modules({"queue": stand_in}).import_copy("victim_user")
     assert other is not plain
     assert other.queue is stand_in
     assert other.time is plain.time
-    assert plain.queue is world.load("queue")
+    assert plain.queue is space.load("queue")
 
 
-def test_a_replaced_submodule(world, fakes) -> None:
+def test_a_replaced_submodule(space, fakes) -> None:
     fakes.file("victim_user", "import email.utils\nfrom email import utils\n")
     stand_in = types.ModuleType("email.utils")
-    user = world.with_modules({"email.utils": stand_in}).import_copy("victim_user")
+    user = space.with_modules({"email.utils": stand_in}).import_copy("victim_user")
     assert user.utils is user.email.utils is stand_in
     assert importlib.import_module("email.utils") is not stand_in
 
@@ -291,18 +291,18 @@ def test_modules_that_are_patched_in_place_are_used_as_they_are(fakes) -> None:
     entry = fakes.entry("victim", replaces={"x": "green"})
     fakes.file("victim_user", "import victim\n")
     fakes.apply(entry)
-    world = ModuleSpace((entry,), fakes.ledger, green=True)
-    assert world.import_copy("victim") is module
-    assert world.import_copy("victim_user").victim is module
-    assert world.import_copy("json") is importlib.import_module("json"), "the process is green already"
+    space = ModuleSpace((entry,), fakes.ledger, green=True)
+    assert space.import_copy("victim") is module
+    assert space.import_copy("victim_user").victim is module
+    assert space.import_copy("json") is importlib.import_module("json"), "the process is green already"
 
 
 def test_a_patch_of_a_shared_class_is_refused(fakes) -> None:
     entry = fakes.entry("time", methods={"struct_time": {"x": 1}})
-    world = ModuleSpace((entry,), fakes.ledger, green=True)
+    space = ModuleSpace((entry,), fakes.ledger, green=True)
     with pytest.raises(PatchError, match="shares the class 'struct_time'"):
-        world.load("time")
-    assert "time" not in world.modules
+        space.load("time")
+    assert "time" not in space.modules
 
 
 def test_after_is_for_the_process_only(fakes) -> None:
@@ -317,9 +317,9 @@ def test_after_is_for_the_process_only(fakes) -> None:
     entry_of["victim_bound"] = sys.modules[bound.module].PATCH
     for name in ("victim_plain", "victim_bound"):
         fakes.file(name, "x = 1\n")
-    world = ModuleSpace((plain, bound), fakes.ledger, green=True)
-    world.load("victim_plain")
-    world.load("victim_bound")
+    space = ModuleSpace((plain, bound), fakes.ledger, green=True)
+    space.load("victim_plain")
+    space.load("victim_bound")
     assert calls == ["victim_bound"]
 
 
@@ -328,8 +328,8 @@ def test_pristine_copies(fakes) -> None:
         pass
 
     entry = fakes.entry("queue", replaces={"mark": "green", "Empty": C}, methods={"Queue": {"get": lambda self: 5}})
-    world = ModuleSpace((entry,), fakes.ledger, green=False)
-    before = world.load("queue")
+    space = ModuleSpace((entry,), fakes.ledger, green=False)
+    before = space.load("queue")
     try:
         fakes.apply(entry)
         assert queue.Queue().get() == 5
@@ -355,8 +355,8 @@ def test_a_pristine_c_module_after_patching(fakes) -> None:
         fakes.unapply()
 
 
-def test_asyncio_again(world) -> None:
-    copy = world.import_copy("asyncio")
+def test_asyncio_again(space) -> None:
+    copy = space.import_copy("asyncio")
     assert copy is not asyncio
     assert copy.CancelledError is asyncio.CancelledError
 

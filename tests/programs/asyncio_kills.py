@@ -96,7 +96,7 @@ def a_timeout_inside_a_coroutine_is_the_coroutines() -> None:
     assert asyncio.run(main()) == "went on"
 
 
-def who_catches_a_kill_goes_on() -> None:
+def a_coroutine_that_catches_a_kill_goes_on() -> None:
     blocked = greening.Event()
 
     async def stubborn() -> str:
@@ -155,6 +155,6 @@ def a_loop_that_runs_says_so_and_goes_on() -> None:
 a_kill_ends_the_loop()
 a_timeout_around_the_loop_ends_it()
 a_timeout_inside_a_coroutine_is_the_coroutines()
-who_catches_a_kill_goes_on()
+a_coroutine_that_catches_a_kill_goes_on()
 a_kill_while_the_loop_waits_cancels_its_tasks()
 a_loop_that_runs_says_so_and_goes_on()

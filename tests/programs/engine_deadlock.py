@@ -1,4 +1,4 @@
-"""A standstill is an error in main that says who waits where, unless somebody may still end it."""
+"""A standstill is an error in main that says where each thread waits, unless something may still end it."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from greening._originals import allocate_lock, start_new_thread
 
 def waits_for_a_lock(lock: Lock) -> None:
     with lock:
-        raise AssertionError("who gave it?")
+        raise AssertionError("the lock was not released")
 
 
 def standstill() -> Deadlock:
@@ -23,7 +23,7 @@ def standstill() -> Deadlock:
     raise AssertionError("no Deadlock")
 
 
-def where_everybody_waits() -> None:
+def where_each_thread_waits() -> None:
     lock, queue = Lock(), Queue()
     lock.acquire()
     first, second = spawn(waits_for_a_lock, lock), spawn(queue.get)
@@ -86,7 +86,7 @@ def another_os_thread_is_no_standstill() -> None:
     assert event.wait() == "from outside"
 
 
-def once_it_has_ended_there_is_nobody() -> None:
+def an_os_thread_that_has_ended_counts_no_more() -> None:
     start_new_thread(time.sleep, (0.1,))
     standstill()
 
@@ -107,12 +107,12 @@ def a_killed_timer_counts_no_more() -> None:
 
 
 started = time.monotonic()
-where_everybody_waits()
+where_each_thread_waits()
 a_lock_taken_twice()
 a_timer_is_no_standstill()
 a_waited_descriptor_is_no_standstill()
 another_os_thread_is_no_standstill()
-once_it_has_ended_there_is_nobody()
+an_os_thread_that_has_ended_counts_no_more()
 a_handler_may_end_it()
 a_killed_timer_counts_no_more()
 sleep(0)

@@ -14,7 +14,7 @@ from greening._core.waiting import wait_readable
 from greening._originals import start_new_thread
 
 PARENT = os.getpid()
-log_r, log_w = os.pipe()  # what children have to say, and what nobody may say in them
+log_r, log_w = os.pipe()  # what children have to say. Threads of the parent must say nothing in them
 
 
 about_to_fork: list[Callable[[], object]] = []
@@ -64,13 +64,13 @@ def from_main() -> None:
     if pid == 0:
         # What the parent's threads wait for comes, and wakes none of them here.
         lock.release()
-        assert not lock.locked(), "nobody in this process waits for it"
+        assert not lock.locked(), "no thread of this process waits for it"
         semaphore.release()
         assert semaphore.counter == 1
         event.send(1)
         try:
             queue.put("x", timeout=0.01)
-            raise AssertionError("somebody took it")
+            raise AssertionError("a thread of the parent took it")
         except Exception as error:
             assert type(error).__name__ == "Full", error
         os.write(writes, b"x")
@@ -201,7 +201,7 @@ def other_os_threads() -> None:
 
 
 def finalisers() -> None:
-    """Garbage whose finalisers park is there when the child begins: nobody of the parent runs meanwhile."""
+    """Garbage whose finalisers park is there when the child begins. No thread of the parent runs meanwhile."""
 
     class Parks:
         def __init__(self) -> None:

@@ -121,7 +121,7 @@ def control_c() -> None:
 
 
 def a_storm() -> None:
-    """Signals all the time: nobody sleeps too short or too long, nothing is lost."""
+    """Signals all the time: no sleep is too short or too long, nothing is lost."""
     count = [0]
 
     def bump(*args: object) -> None:

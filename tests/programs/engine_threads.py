@@ -27,7 +27,7 @@ def in_os_thread(func: Callable[..., Any], *args: Any) -> Event:
         try:
             result = func(*args)
         except BaseException as error:
-            traceback.print_exc()  # somebody may wait for what it was to do, and never come to ask
+            traceback.print_exc()  # the test may wait for what it was to do, and so never ask for the outcome
             done.send(exc=error)
         else:
             done.send(result)
@@ -103,7 +103,7 @@ def what_is_parked_in_a_thread_that_ends_is_killed_and_takes_nothing_with_it() -
     assert len(finals) == 3, "its `finally` blocks have run"
 
 
-def who_waits_for_it_elsewhere_is_told_when_the_thread_ends() -> None:
+def a_waiter_elsewhere_is_told_when_the_thread_ends() -> None:
     started, end = Event(), Event()
 
     def body() -> None:
@@ -177,7 +177,7 @@ def an_rlock_belongs_to_its_greenlet() -> None:
 
 
 def exclusion(seconds: float) -> None:
-    """Green threads in three OS threads: one inside at a time, nobody starves, none is lost."""
+    """Green threads in three OS threads: one inside at a time, none starves, none is lost."""
     lock, inside, entered = Lock(), [0], [0]
     stop = time.monotonic() + seconds
 
@@ -331,7 +331,7 @@ steps: list[tuple[Callable[..., None], tuple[Any, ...]]] = [
     (a_hub_of_its_own, ()),
     (hubs_and_descriptors_go_with_their_threads, ()),
     (what_is_parked_in_a_thread_that_ends_is_killed_and_takes_nothing_with_it, ()),
-    (who_waits_for_it_elsewhere_is_told_when_the_thread_ends, ()),
+    (a_waiter_elsewhere_is_told_when_the_thread_ends, ()),
     (killed_from_another_os_thread, ()),
     (closing_wakes_a_reader_in_another_os_thread, ()),
     (an_rlock_belongs_to_its_greenlet, ()),

@@ -109,7 +109,7 @@ def owners(context) -> None:
     assert plain.acquire(timeout=-1)
     assert not plain.acquire(timeout=-1)
     assert error_of(plain.acquire, True, "soon") is TypeError
-    elsewhere(plain.release)  # anybody may
+    elsewhere(plain.release)  # any thread may
     assert tpool.execute(plain.acquire)
     plain.release()
     bounded = context.BoundedSemaphore(2)
@@ -278,7 +278,7 @@ def a_child_of_a_fork_has_no_waiters(context) -> None:
     wait_until_parked(waiter)
     pid = os.fork()
     if not pid:
-        lock.release()  # a permit is everybody's: the parent's waiter gets it
+        lock.release()  # all processes share a permit: the parent's waiter gets it
         os._exit(0)
     assert waiter.wait() is True
     assert os.waitpid(pid, 0)[1] == 0

@@ -18,7 +18,7 @@ from greening.fdio import child_wait as child
 got: list[int] = []
 signal.signal(signal.SIGUSR1, lambda signum, frame: got.append(signum))
 
-# A function of the engine, for whoever asks its frame.
+# To code that looks at its frame, this is a function of the engine.
 INTERRUPTED = """
 def interrupted(*args):
     raise_signal(signum)

@@ -1,4 +1,4 @@
-"""After monkey_patch(): waits for children stop nobody else, and lose no child."""
+"""After monkey_patch(): waits for children let others run, and lose no child."""
 
 import greening
 
@@ -67,7 +67,7 @@ pids = [child(n % 100) for n in range(100)]
 threads = [greening.spawn(os.waitpid, pid, 0) for pid in pids]
 assert [thread.wait() for thread in threads] == [(pid, (n % 100) << 8) for n, pid in enumerate(pids)]
 
-# ... and by whoever comes.
+# ... and by any of the green threads.
 pids = [child(n) for n in range(20)]
 threads = [greening.spawn(os.wait) for _ in pids]
 assert {thread.wait() for thread in threads} == {(pid, n << 8) for n, pid in enumerate(pids)}
@@ -76,7 +76,7 @@ assert {thread.wait() for thread in threads} == {(pid, n << 8) for n, pid in enu
 assert os.spawnv(os.P_WAIT, "/bin/sh", ["sh", "-c", "exit 3"]) == 3
 before = ticks
 assert os.system("sleep 0.3; exit 4") == 4 << 8
-assert ticks - before >= 3, "os.system stopped everybody"
+assert ticks - before >= 3, "os.system stopped the others"
 with os.popen("sleep 0.02; echo said; exit 5") as pipe:
     assert pipe.read() == "said\n"
 assert pipe.close() == 5 << 8
@@ -102,5 +102,5 @@ try:
 except ChildProcessError:
     pass
 else:
-    raise AssertionError("somebody reaped what the system had reaped")
+    raise AssertionError("the wait reaped what the system had reaped")
 clock.kill()

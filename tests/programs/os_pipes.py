@@ -1,4 +1,4 @@
-"""After monkey_patch(): pipes under multiprocessing and pty.spawn, which know nothing of us, stop nobody."""
+"""After monkey_patch(): pipes under multiprocessing and pty.spawn, which know nothing of us, let others run."""
 
 import multiprocessing.connection as early  # captures os.read and os.write as default arguments
 

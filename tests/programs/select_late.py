@@ -77,7 +77,7 @@ for call in (
     lambda: loop.run_until_complete(asyncio.sleep(0.02)),
 ):
     call()
-    assert others_ran(), "nobody else ran"
+    assert others_ran(), "the others did not run"
 
 threads = [greening.spawn(one.select) for one in early]
 time.sleep(0.001)

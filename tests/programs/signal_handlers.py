@@ -166,7 +166,7 @@ def in_a_green_thread_it_runs_at_once_as_main() -> None:
 
 
 @scene
-def in_a_green_thread_nobody_else_runs_between() -> None:
+def in_a_green_thread_no_other_one_runs_between() -> None:
     order: list[str] = []
 
     def green() -> None:
@@ -220,7 +220,7 @@ def in_a_green_thread_that_computes() -> None:
 
 
 @scene
-def a_handler_may_kill_who_it_interrupts() -> None:
+def a_handler_may_kill_the_thread_that_it_interrupts() -> None:
     def green() -> None:
         os.kill(ME, signal.SIGUSR1)
         calls.append("until it parks")
@@ -270,7 +270,7 @@ def a_handler_is_the_main_thread() -> None:
     assert calls == [(True, "main's", "main's")]
 
 
-# Who is told what
+# What is told to which caller
 
 
 @scene

@@ -164,7 +164,7 @@ def bad_arguments() -> None:
 
 
 @scene
-def who_is_killed_takes_no_signal_with_him() -> None:
+def a_killed_waiter_takes_no_signal_with_it() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, [USR1])
     for _ in range(20):
         waiter = spawn(signal.sigwait, [USR1])
@@ -267,16 +267,16 @@ def pthread_kill_with_green_idents() -> None:
     signal.pthread_kill(threading.get_ident(), USR1)
     assert calls == [True, True]
     thread.join()
-    for nobody in (thread.ident, 2**40 + 1):
+    for ident in (thread.ident, 2**40 + 1):
         try:
-            signal.pthread_kill(nobody, 0)
+            signal.pthread_kill(ident, 0)
         except ProcessLookupError:
             continue
-        raise AssertionError(nobody)
+        raise AssertionError(ident)
 
 
 @scene
-def exit_while_somebody_waits() -> None:
+def exit_while_a_thread_waits() -> None:
     spawn(signal.sigwait, [USR1])
     until(listening)
 

@@ -31,16 +31,16 @@ def parked(call, *args, **kwargs):
 
 # create_server, create_connection: several addresses, the last error or all of them, source address, timeout.
 free = socket.create_server(("127.0.0.1", 0))
-nobody = free.getsockname()
+unused = free.getsockname()
 free.close()
 listener = socket.create_server(("127.0.0.1", 0), reuse_port=False)
 port = listener.getsockname()[1]
 try:
-    socket.create_connection(nobody)
+    socket.create_connection(unused)
 except ConnectionRefusedError as error:
     assert error.errno == errno.ECONNREFUSED
 try:
-    socket.create_connection(("localhost", nobody[1]), all_errors=True)
+    socket.create_connection(("localhost", unused[1]), all_errors=True)
 except ExceptionGroup as group:
     assert all(isinstance(error, OSError) for error in group.exceptions)
 client = parked(socket.create_connection, ("localhost", port), timeout=5, source_address=("127.0.0.1", 0))

@@ -38,7 +38,7 @@ assert socket.socket.__mro__ == (early_socket, _socket.socket, object)
 assert repr(plain) == f"<socket.socket fd={plain.fileno()}, family={plain.family}, type={plain.type}, proto=0>"
 assert str(socket.socket.recv.__name__) == "recv"
 
-# Both kinds of sockets - older than the patch, and of a sub-class that is - park only who calls.
+# Both kinds of sockets - older than the patch, and of a sub-class that is - park only the green thread that calls.
 reader = greening.spawn(plain.recv, 10)
 greening.sleep(0)
 assert not reader.dead

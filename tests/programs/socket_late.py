@@ -38,7 +38,7 @@ except TimeoutError as error:
     assert str(error) == "timed out"
 else:
     raise AssertionError("no timeout")
-assert ticks.dead, "nobody ran while the old socket waited"
+assert ticks.dead, "the others did not run while the old socket waited"
 
 accepting = greening.spawn(listener.accept)
 client = socket.create_connection(listener.getsockname())

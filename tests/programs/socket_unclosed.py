@@ -1,4 +1,4 @@
-"""A socket that nobody closes: a ResourceWarning as ever, its number is free, and the next one to get it works."""
+"""A socket that is not closed: a ResourceWarning as ever, its number is free, and the next one to get it works."""
 
 import greening
 

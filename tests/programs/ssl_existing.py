@@ -43,7 +43,7 @@ except TimeoutError as error:
     assert str(error) == "The read operation timed out"
 else:
     raise AssertionError("no timeout")
-assert ticks.dead, "nobody ran while the old socket waited"
+assert ticks.dead, "the others did not run while the old socket waited"
 assert timed.gettimeout() == 0.01
 
 for one, other in ((old, old_peer), connection()):

@@ -1,4 +1,4 @@
-"""After monkey_patch(subprocess=True) alone: waits and pipes of Popen stop nobody, though `os` and `select` block."""
+"""After monkey_patch(subprocess=True) alone: waits and pipes of Popen let others run. `os` and `select` block."""
 
 import greening
 
@@ -28,7 +28,7 @@ for call in (
 ):
     before = ticks
     call()
-    assert ticks - before >= 5, "nobody else ran"
+    assert ticks - before >= 5, "the others did not run"
 clock.kill()
 
 greening.unpatch()

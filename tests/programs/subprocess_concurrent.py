@@ -126,7 +126,7 @@ assert isinstance(broken, subprocess.SubprocessError)
 assert str(broken) == "Exception occurred in preexec_fn."
 ticked()
 subprocess.run(["true"], preexec_fn=lambda: time.sleep(0.03), check=True)
-assert ticked() > 10, "the fork of a child that takes its time stopped everybody"
+assert ticked() > 10, "the fork of a child that takes its time stopped the others"
 descriptor = os.open(os.devnull, os.O_RDONLY)
 check = f"import os; os.fstat({descriptor}); assert os.environ['A'] == 'b'; assert os.getcwd() == '/'"
 subprocess.run(

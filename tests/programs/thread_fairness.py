@@ -1,4 +1,4 @@
-"""Calls that do not wait: within a slice they let nobody else run, and in the end they do, whatever the primitive."""
+"""Calls that do not wait: within a slice they let no others run, and in the end they do, whatever the primitive."""
 
 import greening
 
@@ -44,7 +44,7 @@ def lets_others_run(what: str, call) -> None:
 
 
 def never_switches(what: str, call) -> None:
-    """It hands something over: whoever gets it runs later, not in the middle of the call."""
+    """It hands something over: the thread that gets it runs later, not in the middle of the call."""
     before = turns
     begin_slice()
     call()
@@ -184,7 +184,7 @@ lets_others_run("waitpid of no child", lambda: in_vain(lambda: os.waitpid(child.
 lets_others_run("waitall of an empty pool", greening.GreenPool().waitall)
 
 never_switches("spawn", lambda: greening.spawn(int))
-never_switches("who am I", lambda: (threading.get_ident(), threading.current_thread()))
+never_switches("get_ident and current_thread", lambda: (threading.get_ident(), threading.current_thread()))
 counter.kill()
 
 # A loop that tries in vain again and again may wait for what another thread is about to do.

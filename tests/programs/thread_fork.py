@@ -143,7 +143,7 @@ def from_a_native_thread() -> None:
 
 
 @scene
-def locks_and_queues_do_not_wake_who_stayed_in_the_parent() -> None:
+def locks_and_queues_do_not_wake_threads_of_the_parent() -> None:
     lock, condition, event = threading.Lock(), threading.Condition(), threading.Event()
     simple: queue.SimpleQueue[int] = queue.SimpleQueue()
     semaphore, ran = greening.Semaphore(0), []

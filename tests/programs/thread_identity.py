@@ -1,4 +1,4 @@
-"""Who is who in a patched program: idents, current_thread, dummies, enumerate."""
+"""Which thread is which in a patched program: idents, current_thread, dummies, enumerate."""
 
 import _thread
 
@@ -89,7 +89,7 @@ def a_thread_is_the_current_thread() -> None:
 
 
 @scene
-def a_green_thread_has_a_dummy_that_nobody_else_keeps() -> None:
+def a_green_thread_has_a_dummy_that_nothing_else_keeps() -> None:
     def body() -> tuple[threading.Thread, bool, bool]:
         thread = threading.current_thread()
         greening.sleep(0)

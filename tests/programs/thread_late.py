@@ -197,7 +197,7 @@ def tick() -> None:
         with in_module, shared:
             before = counts[:]
             greening.sleep(0)
-            assert before == counts, "somebody else was in there"
+            assert before == counts, "another thread was in there"
             counts[0] += 1
             counts[1] += 1
 

@@ -116,7 +116,7 @@ import greening
 
 greening.monkey_patch()
 
-# Whoever is waited for here is a green thread: if the wait blocked, it would be for ever.
+# Green threads are needed for what is waited for here: if a wait blocked, it would be for ever.
 later = greening.spawn(go.set)
 assert [future.result(10) for future in futures] == list(range(6))
 assert executor.submit(lambda: "more").result(10) == "more"

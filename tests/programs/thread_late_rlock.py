@@ -90,7 +90,7 @@ def cannot_have(lock: object) -> bool:
     return greening.spawn(lock.acquire, False).wait() is False  # type: ignore[attr-defined]  # a lock
 
 
-# The main greenlet has it from before, twice: nobody else gets it until it has let go of it twice.
+# The main greenlet has it from before, twice: no other thread gets it until it has let go of it twice.
 assert cannot_have(released) and released._is_owned() and released._recursion_count() == 2
 with released:
     released.release()

@@ -1,4 +1,4 @@
-"""Idle native threads are nobody who could wake us: everything waits, and that is said. So it is after one has left."""
+"""Idle native threads wake nothing: when everything waits, that is said. It is said after one has left, too."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""fork: without a warning of idle threads; with an empty pool in the child, and nobody's jobs lost in the parent."""
+"""fork: without a warning of idle threads; with an empty pool in the child, and no jobs lost in the parent."""
 
 import os
 import sys

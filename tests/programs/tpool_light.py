@@ -1,4 +1,4 @@
-"""`tpool` does not load wrapt before somebody asks for `Proxy`, and `Proxy` works when everything is patched."""
+"""`tpool` does not load wrapt before the program asks for `Proxy`, and `Proxy` works when everything is patched."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""A native thread at work may still wake us, also when nobody waits for what it does."""
+"""A native thread at work may still wake us, also when no thread waits for what it does."""
 
 from greening import Event, GreenletExit, spawn
 from greening._originals import time_sleep

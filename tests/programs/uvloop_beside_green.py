@@ -77,7 +77,7 @@ def threads_of_executors_run() -> None:
     assert run(main()) == list(range(20))
 
 
-def who_waits_for_the_loop_is_woken_by_it() -> None:
+def threads_that_wait_for_the_loop_are_woken_by_it() -> None:
     async def main() -> None:
         event, items, got = greening.Event(), queue.Queue(), []
         threads = [greening.spawn(lambda: got.append(event.wait()))]
@@ -216,7 +216,7 @@ def a_loop_that_only_waits_costs_nothing() -> None:
 
 
 threads_of_executors_run()
-who_waits_for_the_loop_is_woken_by_it()
+threads_that_wait_for_the_loop_are_woken_by_it()
 sockets_children_and_native_calls()
 blocking_calls_in_coroutines()
 green_threads_are_killed()

@@ -47,7 +47,7 @@ server = greening.wsgi.Server(greening.listen(("127.0.0.1", 0)), get_wsgi_applic
 server.start()
 
 
-def ask(method, target, body=None, headers={}):  # noqa: B006  # nobody changes it
+def ask(method, target, body=None, headers={}):  # noqa: B006  # it is never changed
     connection = http.client.HTTPConnection(*server.address, timeout=20)
     connection.request(method, target, body, headers)
     response = connection.getresponse()

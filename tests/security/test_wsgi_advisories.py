@@ -1,6 +1,7 @@
 """Each public advisory against a WSGI server that could apply to greening.wsgi, as a client would try it.
 
-Advisories about one thing stand together. Those about websockets, TLS and names have their tests elsewhere.
+Some faults are here without an advisory. Then a docstring names the server that had the fault. Advisories about one
+thing stand together. Those about websockets, TLS and names have their tests elsewhere.
 """
 
 import time
@@ -41,14 +42,15 @@ def test_eventlet_cve_2025_58068_a_trailer_does_not_reach_the_application(serve:
 
 
 @pytest.mark.parametrize("length", [b"0", b"6", b"+0", b"x"])
-def test_eventlet_pr_826_transfer_encoding_with_content_length(serve: Any, seen: Any, length: bytes) -> None:
+def test_transfer_encoding_with_content_length(serve: Any, seen: Any, length: bytes) -> None:
+    """eventlet had this fault."""
     data = POST + b"Content-Length: " + length + b"\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + SMUGGLED
     assert b" 400 " in only_one(serve, seen, data)
     assert seen.paths == []
 
 
-def test_eventlet_pr_959_underscores_do_not_pass_for_hyphens(serve: Any, seen: Any) -> None:
-    """Also gevent's issue 819."""
+def test_underscores_do_not_pass_for_hyphens(serve: Any, seen: Any) -> None:
+    """eventlet and gevent had this fault."""
     client = serve(seen).connect()
     client.ask(b"GET / HTTP/1.1\r\nHost: a\r\nX-Auth: real\r\nX_Auth: forged\r\n\r\n")
     assert seen.environs[0]["HTTP_X_AUTH"] == "real"
@@ -56,7 +58,7 @@ def test_eventlet_pr_959_underscores_do_not_pass_for_hyphens(serve: Any, seen: A
 
 @pytest.mark.parametrize("value", ["a\r\nX-Injected: 1", "a\nX-Injected: 1", "a\rX-Injected: 1", "a\x00"])
 def test_gunicorn_cve_2018_1000164_response_splitting(serve: Any, value: str) -> None:
-    """Also gevent's issue 775, and eventlet to this day."""
+    """gevent had this fault, too. eventlet still has it."""
 
     def app(environ: Any, start_response: Any) -> list[bytes]:
         start_response("200 OK", [("X", value)])
@@ -81,7 +83,7 @@ def test_gunicorn_cve_2018_1000164_response_splitting(serve: Any, value: str) ->
     ],
 )
 def test_gunicorn_cve_2024_1135_and_6827_transfer_codings(serve: Any, seen: Any, value: bytes) -> None:
-    """Also waitress' CVE-2019-16786 and 16789, and gunicorn's issue 3087."""
+    """Also waitress' CVE-2019-16786 and CVE-2019-16789."""
     only_one(serve, seen, POST + b"Transfer-Encoding: " + value + b"\r\n\r\n0\r\n\r\n" + SMUGGLED)
     assert seen.paths == []
 
@@ -94,7 +96,7 @@ def test_tornado_ghsa_753j_a_second_transfer_encoding(serve: Any, seen: Any) -> 
 
 @pytest.mark.parametrize("size", [b"0x0", b"+0", b"-0", b"0_0", b" 0", b"0 ", b"\xd9\xa0", b"\x0b0"])
 def test_waitress_cve_2022_24761_numbers_as_python_reads_them(serve: Any, seen: Any, size: bytes) -> None:
-    """Also gunicorn's issue 3047 and aiohttp's CVE-2023-47627."""
+    """Also aiohttp's CVE-2023-47627. gunicorn had this fault, too."""
     assert b" 400 " in only_one(serve, seen, CHUNKED + size + b"\r\n\r\n" + SMUGGLED)
     assert b" 400 " in only_one(serve, seen, POST + b"Content-Length: " + size.strip(b" ") + b"x\r\n\r\n" + SMUGGLED)
 
@@ -110,12 +112,14 @@ def test_waitress_cve_2019_16792_two_content_lengths(serve: Any, seen: Any) -> N
     assert seen.paths == []
 
 
-def test_gunicorn_issue_3366_two_hosts(serve: Any, seen: Any) -> None:
+def test_two_hosts(serve: Any, seen: Any) -> None:
+    """gunicorn had this fault."""
     only_one(serve, seen, b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n")
     assert seen.paths == []
 
 
-def test_gunicorn_issue_3382_a_cut_off_chunk_is_not_the_last(serve: Any, seen: Any) -> None:
+def test_a_cut_off_chunk_is_not_the_last(serve: Any, seen: Any) -> None:
+    """gunicorn took a last chunk that was cut off for a whole one."""
     client = serve(seen).connect()
     client.send(CHUNKED + b"5\r\nhello\r\n0")
     client.sock.shutdown(1)
@@ -128,7 +132,8 @@ def test_h11_cve_2025_43859_what_ends_a_chunk_is_looked_at(serve: Any, seen: Any
 
 
 @pytest.mark.parametrize("expect", [b"Content-Length: %d" % len(SMUGGLED), b"Transfer-Encoding: chunked"])
-def test_gevent_issue_2075_a_body_that_was_not_asked_for_is_no_request(serve: Any, expect: bytes) -> None:
+def test_a_body_that_was_not_asked_for_is_no_request(serve: Any, expect: bytes) -> None:
+    """gevent had this fault."""
     paths = []
 
     def app(environ: Any, start_response: Any) -> list[bytes]:

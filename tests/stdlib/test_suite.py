@@ -103,7 +103,7 @@ def test_the_ledger_of_the_project_can_be_read() -> None:
     assert suite("ledger").read(ROOT / "tests" / "stdlib" / "ledger.toml")
 
 
-def test_modules_that_nobody_knows_are_an_error_and_fast_leaves_out_the_slow() -> None:
+def test_unknown_modules_are_an_error_and_fast_leaves_out_the_slow() -> None:
     plan = suite("plan")
     with pytest.raises(ValueError, match="test_nothing"):
         plan.chosen(["test_nothing"], False)

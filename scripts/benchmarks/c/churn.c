@@ -26,7 +26,7 @@ static void start(struct slot *s) {
     s->got = 0;
     s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (s->fd < 0) die("socket: %s", strerror(errno));
-    /* Who closes first keeps the port for a minute: many source addresses, so that the ports do not run out. */
+    /* The side that closes first keeps the port for a minute. Many source addresses: the ports do not run out. */
     self.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + next++ % SOURCES);
     setsockopt(s->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
     if (bind(s->fd, (struct sockaddr *)&self, sizeof self) != 0) die("bind: %s", strerror(errno));

@@ -85,7 +85,7 @@ struct stream {
 #ifdef TLS
 static SSL_CTX *context;
 
-/* `certificate` is a PEM file with its key: this is a server. NULL: a client, which believes everybody. */
+/* `certificate` is a PEM file with its key: this is a server. NULL: a client, which believes every server. */
 static void stream_setup(const char *certificate) {
     context = SSL_CTX_new(certificate ? TLS_server_method() : TLS_client_method());
     if (context == NULL) die("SSL_CTX_new");

@@ -116,7 +116,7 @@ def _size_of_answer(port: int) -> int:
         except OSError as error:
             if time.monotonic() > end:
                 raise BenchError(f"it does not answer: {error}") from error
-            time.sleep(0.02)  # a process of somebody else's tells nobody when it is ready
+            time.sleep(0.02)  # a foreign server does not report when it is ready
 
 
 def _read_answer(client: socket.socket) -> int:

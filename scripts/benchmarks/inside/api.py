@@ -2,7 +2,7 @@
 
 The fields are the library's own callables, not wrappers around them: a wrapper would cost every peer the same and so
 flatter the slow ones. `wait` is the unbound method of a green thread that waits for its result; `spawn_n` is the
-cheapest way to start a function that nobody waits for; a `pool` has `imap`.
+cheapest way to start a function that is not waited for; a `pool` has `imap`.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def spawn_wait() -> Coroutine:
 
 
 def spawn_forget() -> Coroutine:
-    """A hundred tasks at a time that nobody waits for; the references that the documentation demands are kept."""
+    """A hundred tasks at a time that are not waited for; the references that the documentation demands are kept."""
 
     async def loop(n: int) -> None:
         for start in range(0, n, 100):
@@ -49,7 +49,7 @@ def spawn_forget() -> Coroutine:
 
 
 def switch_alone() -> Coroutine:
-    """sleep(0) when nobody else can run."""
+    """sleep(0) when no other task can run."""
 
     async def loop(n: int) -> None:
         for _ in range(n):
@@ -103,7 +103,7 @@ def queue_ping_pong() -> Coroutine:
 
 
 def semaphore_free() -> Coroutine:
-    """Acquire and release a semaphore that nobody else wants."""
+    """Acquire and release a semaphore that no other task wants."""
 
     async def loop(n: int) -> None:
         semaphore = asyncio.Semaphore(1)

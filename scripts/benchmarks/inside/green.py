@@ -33,7 +33,7 @@ def spawn_wait(api: Api) -> Loop:
 
 
 def spawn_forget(api: Api) -> Loop:
-    """A hundred green threads at a time that nobody waits for; they run when the loop yields."""
+    """A hundred green threads at a time that are not waited for; they run when the loop yields."""
     spawn_n, sleep = api.spawn_n, api.sleep
 
     def loop(n: int) -> None:
@@ -46,7 +46,7 @@ def spawn_forget(api: Api) -> Loop:
 
 
 def switch_alone(api: Api) -> Loop:
-    """sleep(0) when nobody else can run: once round the hub."""
+    """sleep(0) when no other green thread can run: once round the hub."""
     sleep = api.sleep
 
     def loop(n: int) -> None:
@@ -101,7 +101,7 @@ def queue_ping_pong(api: Api) -> Loop:
 
 
 def semaphore_free(api: Api) -> Loop:
-    """Acquire and release a semaphore that nobody else wants."""
+    """Acquire and release a semaphore that no other green thread wants."""
     semaphore = api.semaphore(1)
 
     def loop(n: int) -> None:

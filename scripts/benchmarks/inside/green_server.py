@@ -93,7 +93,7 @@ def sendfile(job: Job) -> Handler:
     path = pattern_file(job.size)
 
     def handle(connection: Any) -> None:
-        with open(path, "rb") as file:  # each its own: who sends by reading it moves its position
+        with open(path, "rb") as file:  # one for each connection: a sendfile that reads it moves its position
             while connection.recv(1):
                 file.seek(0)
                 connection.sendfile(file)

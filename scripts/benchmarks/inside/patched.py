@@ -1,4 +1,4 @@
-"""Loops on the stdlib's own calls in a process that a peer has patched (or nobody, for comparison)."""
+"""Loops on the stdlib's own calls in a process that a peer has patched (or that is not patched, for comparison)."""
 
 from __future__ import annotations
 

@@ -38,12 +38,12 @@ def _held(held: AbstractContextManager[bool]) -> Loop:
 
 
 def lock() -> Loop:
-    """Acquire and release a Lock that nobody else wants."""
+    """Acquire and release a Lock that no other thread wants."""
     return _held(threading.Lock())
 
 
 def rlock() -> Loop:
-    """Acquire and release an RLock that nobody else wants."""
+    """Acquire and release an RLock that no other thread wants."""
     return _held(threading.RLock())
 
 
@@ -60,7 +60,7 @@ def _two_sides(this: Loop, other: Loop) -> Loop:
 
 
 def condition() -> Loop:
-    """Two threads, one condition, whose turn it is: there and back."""
+    """Two threads take turns. One condition says which one's turn it is: there and back."""
     changed = threading.Condition()
     turn = [0]
 
