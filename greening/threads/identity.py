@@ -12,7 +12,7 @@ from greening._core.deadlock import first_thread
 from greening._core.fork import THREADS, on_child
 from greening._core.greenthread import GreenThread
 from greening._core.hub import Hub
-from greening._core.running import known_task, task_of
+from greening._core.running import task_of
 from greening._core.task import DEAD, Task
 from greening._originals import get_ident as _native_ident
 
@@ -38,8 +38,10 @@ _home = _Home()
 
 def get_ident() -> int:
     """The running thread's number: stable, and unique among all threads, green and native. `threading.get_ident`."""
-    task = known_task()
-    if task is None:
+    try:
+        # `known_task` without its frame: 16 % of the row `asyncio-echo` in pure Python.
+        task: Task = _getcurrent()._greening_task  # type: ignore[attr-defined]  # set by the engine
+    except (AttributeError, RuntimeError):
         # A plain OS thread need not get a hub for being asked its name.
         return _native_ident() if is_os_thread() else current().ident
     return task.known_ident or task.ident
