@@ -1,5 +1,7 @@
 """monkey_patch() and its kin on the real catalogue, each in a fresh interpreter."""
 
+import sys
+
 import pytest
 
 import greening
@@ -316,6 +318,7 @@ assert driver.Driver.query.__name__ == "query"
 """)
 
 
+@pytest.mark.skipif("coverage" in sys.modules, reason="coverage brings modules and locks of its own")
 def test_the_start_is_quick(run_program) -> None:
     """An order of magnitude above what it takes: no heavy import slips in unseen."""
     done = run_program("""

@@ -108,6 +108,7 @@ assert found == [], "\\n".join(map(str, found))
 """)
 
 
+@pytest.mark.skipif("coverage" in sys.modules, reason="coverage brings modules and locks of its own")
 @pytest.mark.parametrize("late", [False, True])
 def test_on_the_command_line(run_program, tmp_path, late) -> None:
     (tmp_path / "late.py").write_text("import time\ntable = {'nap': time.sleep}\n")
