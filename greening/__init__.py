@@ -65,7 +65,10 @@ _SUBMODULES = frozenset({"aio", "backdoor", "debug", "green", "testing", "tpool"
 
 def __getattr__(name: str) -> Any:
     if name in _SUBMODULES:
-        return _import_module(f"greening.{name}")
+        try:
+            return _import_module(f"greening.{name}")
+        except ImportError as error:  # an extra is not installed; `import greening.wsgi` says so, too
+            raise AttributeError(str(error)) from error
     if name in _LAZY:
         value = globals()[name] = getattr(_import_module(_LAZY[name]), name)
         return value

@@ -1,6 +1,7 @@
 """Timeouts around any code: eventlet's Timeout."""
 
 from collections.abc import Callable
+from math import inf
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -54,11 +55,6 @@ class Timeout(BaseException):
     def pending(self) -> bool:
         """True while it can still fire."""
         return self._timer is not None and self._timer.pending
-
-    @property
-    def began(self) -> float | None:
-        """The hub's time when it was started (absolute, seconds). None: it has not been, or it has no limit."""
-        return None if self._timer is None or self.seconds is None else self._timer.when - self.seconds
 
     def start(self) -> "Timeout":
         """Start it again, after `cancel`. It is for the green thread that calls this.
@@ -144,6 +140,13 @@ def _is_exception_class(value: object) -> bool:
 
 
 _MISSING = object()
+
+
+def started_at(timeout: Timeout) -> float | None:
+    """The hub's time when a Timeout was started (absolute, seconds). None: it is not pending, or has no limit."""
+    if timeout._timer is None or timeout.seconds is None or timeout.seconds == inf:
+        return None
+    return timeout._timer.when - timeout.seconds
 
 
 def with_timeout(seconds: float | None, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:

@@ -33,7 +33,7 @@ from greening._core.timers import MonotonicClock
 from greening.errors import GreenletExit
 from greening.interop.guest import GUESTS
 from greening.patcher.spec import Patch, Undo
-from greening.timeout import Timeout
+from greening.timeout import Timeout, started_at
 
 _set_running_loop = events._set_running_loop
 _get_running_loop = events._get_running_loop
@@ -104,7 +104,8 @@ class _Run:
     def is_meant(self, error: BaseException) -> bool:
         """Whether `error` is for the green thread that runs the loop, and not for code inside a coroutine."""
         if isinstance(error, Timeout):
-            return error.began is not None and error.began < self.began
+            started = started_at(error)
+            return started is not None and started < self.began
         return isinstance(error, GreenletExit)
 
 

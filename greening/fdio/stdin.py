@@ -13,10 +13,12 @@ import sys
 from _io import BufferedReader as _BufferedReader
 from _io import FileIO as _FileIO
 from collections.abc import Callable
+from functools import partial
 from types import MethodType
 from typing import Any, cast
 
 from greening._builtin_method import name_after
+from greening._core.greenthread import spawn_n
 from greening._originals import builtin_open, os_close, os_lseek, os_open
 from greening.fdio.buffers import GreenReader
 from greening.fdio.rawfile import GreenFileIO, comes_and_goes
@@ -37,6 +39,7 @@ class StdinFile(GreenFileIO):
         green: False once the patch is taken back. Then reads block the OS thread.
         muted: True while the buffer above is asked for what it has. Then a read finds nothing.
         reading: the number of calls that may be waiting in here.
+        undo: takes the patch back when the last of them has ended. None: it is not to be taken back.
     """
 
     def __init__(self, original: _FileIO, ahead: bytes) -> None:
@@ -48,6 +51,7 @@ class StdinFile(GreenFileIO):
         self.green = True
         self.muted = False
         self.reading = 0
+        self.undo: Callable[[], None] | None = None
 
     def readinto(self, buffer: Any, /) -> int | None:
         """See `io.RawIOBase.readinto`."""
@@ -66,6 +70,10 @@ class StdinFile(GreenFileIO):
                 return super().readinto(buffer)
             finally:
                 self.reading -= 1
+                if not self.reading and self.undo is not None:
+                    # Not here: the method of the buffer that has called this is under way.
+                    undo, self.undo = self.undo, None
+                    spawn_n(undo)
         return _FileIO.readinto(self, buffer)
 
     def read(self, size: int | None = -1, /) -> bytes | None:  # type: ignore[override]  # typeshed leaves None out
@@ -102,6 +110,9 @@ def make_green(stream: object) -> Callable[[], None] | None:
     if type(buffer.raw) is StdinFile and not buffer.raw.green:  # the patch was taken back, and left data there
         raw = buffer.raw
         raw.green = True
+    elif type(buffer.raw) is StdinFile and buffer.raw.undo is not None:  # it was to be taken back after a read
+        buffer.raw.undo = None
+        return partial(_make_plain, buffer, buffer.raw)
     elif type(buffer.raw) is _FileIO and not buffer.raw.closefd:
         raw = _replace(buffer, buffer.raw)
     else:
@@ -109,7 +120,7 @@ def make_green(stream: object) -> Callable[[], None] | None:
     for name, value in vars(GreenReader).items():
         if not name.startswith("__"):
             vars(buffer)[name] = MethodType(value, buffer) if callable(value) else value
-    return lambda: _make_plain(buffer, raw)
+    return partial(_make_plain, buffer, raw)
 
 
 def _replace(buffer: _BufferedReader, original: _FileIO) -> StdinFile:
@@ -126,7 +137,10 @@ def _replace(buffer: _BufferedReader, original: _FileIO) -> StdinFile:
 
 def is_green(stream: object) -> bool:
     """Return True for a standard input whose reads let others run."""
-    raw = getattr(getattr(stream, "buffer", None), "raw", None)
+    try:
+        raw = getattr(getattr(stream, "buffer", None), "raw", None)
+    except ValueError:  # a layer is detached
+        return False
     return isinstance(raw, GreenFileIO) and getattr(raw, "green", True)
 
 
@@ -140,8 +154,9 @@ def would_block() -> bool:
 
 
 def _make_plain(buffer: _BufferedReader, raw: StdinFile) -> None:
-    if raw.reading:
-        return  # a call of a green thread is under way, and uses the methods until it ends
+    if raw.reading or vars(buffer).get("_line") is not None:  # calls are under way, and use the methods until they end
+        raw.undo = partial(_make_plain, buffer, raw)
+        return
     for name in vars(GreenReader):
         vars(buffer).pop(name, None)
     try:

@@ -78,6 +78,8 @@ class GreenPool:
 
     def spawn_n(self, function: Callable[..., object], /, *args: Any, **kwargs: Any) -> None:
         """Like `spawn`, for when the result does not matter. An exception is reported, on the spot as elsewhere."""
+        if not callable(function):
+            raise TypeError(f"a callable is needed, not {function!r}")
         if self._would_wait_for_itself():
             try:
                 function(*args, **kwargs)

@@ -21,9 +21,9 @@ def wait_until_parked(thread: Any, seconds: float = 5.0) -> None:
         thread: a green thread, or a started `threading.Thread` of a patched process. Of any OS thread.
         seconds: real time to wait for that at most, relative.
     Raises:
-        RuntimeError: the thread has ended.
+        RuntimeError: the thread has ended, it is the running one, or it is no green thread but an OS thread.
         TimeoutError: it did not wait in time.
-        TypeError: it is no green thread.
+        TypeError: it is no thread that has been started.
     Thread-safety: call it in any thread, except `thread` itself, which cannot wait meanwhile.
     Source: trio's `wait_all_tasks_blocked` serves the same purpose for a whole program.
     """

@@ -13,6 +13,7 @@ import pytest
 from greening._core.greenthread import kill
 from greening.fdio import stdin
 from greening.fdio.stdin import StdinFile, is_green, make_green, would_block
+from greening.testing import settle
 from tests.descriptors import Ends, parked
 
 
@@ -97,6 +98,32 @@ def test_it_is_not_taken_back_under_a_reader_that_waits(stream: io.TextIOWrapper
     os.write(ends[1], b"one\ntwo\n")
     assert [thread.wait(5) for thread in threads] == [b"one\n", b"two\n"]
     undo()
+    assert not is_green(stream)
+
+
+def test_it_is_taken_back_when_the_reader_has_ended(stream: io.TextIOWrapper, ends: Ends) -> None:
+    undo = make_green(stream)
+    assert undo
+    thread = parked(stream.buffer.readline)
+    undo()
+    os.write(ends[1], b"one\n")
+    assert thread.wait(5) == b"one\n"
+    settle()
+    assert not is_green(stream)
+
+
+def test_it_stays_green_when_it_is_patched_again_meanwhile(stream: io.TextIOWrapper, ends: Ends) -> None:
+    undo = make_green(stream)
+    assert undo
+    thread = parked(stream.buffer.readline)
+    undo()
+    again = make_green(stream)
+    os.write(ends[1], b"one\n")
+    assert thread.wait(5) == b"one\n"
+    settle()
+    assert is_green(stream)
+    assert again
+    again()
     assert not is_green(stream)
 
 
