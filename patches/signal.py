@@ -108,6 +108,9 @@ class _HandlerThread(GreenThread[object]):
 
     __slots__ = ()
 
+    # What it has interrupted may never let it run again: a thread that is stuck, which the handler is to report.
+    takes_turns = False
+
     def __init__(self, hub: Hub, func: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         super().__init__(hub, func, args, kwargs)
         main = hub.main

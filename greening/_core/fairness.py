@@ -65,7 +65,7 @@ def _is_used_up(hub: Hub) -> bool:
 
 def _let_others_run() -> None:
     task = known_task()
-    if task is not None and task.state == RUNNING and not guard.is_owned():
+    if task is not None and task.state == RUNNING and task.takes_turns and not guard.is_owned():
         task.pass_turn()
         task.hub.begin_slice(task.hub.now())
     else:  # it may not switch here, or the greenlet has no task

@@ -182,6 +182,9 @@ class Task(TaskOps):
 
     __slots__ = ()
 
+    # False: it does not let others run because its slice is over. See fairness.
+    takes_turns = True
+
     def __init__(self, hub: "Hub", glet: "RealGreenlet | None" = None, ident: int = 0) -> None:
         self.hub = hub
         self.resume = None if glet is None else glet.switch

@@ -270,6 +270,31 @@ def a_handler_is_the_main_thread() -> None:
     assert calls == [(True, "main's", "main's")]
 
 
+@scene
+def a_handler_ends_before_a_thread_that_never_lets_others_run_goes_on() -> None:
+    """It has its locks and its log, however long the interrupted thread has computed: that one may be stuck."""
+    lock = threading.Lock()
+    ended = []
+
+    def handler(signum: int, frame: FrameType | None) -> None:
+        until = time.thread_time() + 0.005  # more than a slice
+        while time.thread_time() < until:
+            pass
+        with lock:
+            ended.append(signum)
+
+    def stuck() -> bool:
+        signal.raise_signal(signal.SIGUSR1)
+        return ended == [signal.SIGUSR1]
+
+    signal.signal(signal.SIGUSR1, handler)
+    others = [spawn(time.sleep, 0) for _ in range(3)]
+    assert spawn(stuck).wait()
+    signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+    for other in others:
+        other.wait()
+
+
 # What is told to which caller
 
 
