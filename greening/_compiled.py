@@ -2,10 +2,10 @@
 
 `GREENING_PURE=1` in the environment: do without. The Python source is the reference and complete (PEP 399).
 
-This is the one place where the choice is made. `@double` before a class or a function means: if there is an
-accelerator, take its double of the same name. The double does the frequent case, and leaves rare cases and errors to
-its twin, the decorated Python code. scripts/docs_of_doubles writes the docstrings and signatures of the twins to
-accelerator/docs.h.
+This is where the choice is made, but for four that docs/internals.md names. `@double` before a class or a function
+means: if there is an accelerator, take its double of the same name. The double does the frequent case, and leaves rare
+cases and errors to its twin, the decorated Python code. scripts/docs_of_doubles writes the docstrings and signatures of
+the twins to accelerator/docs.h.
 """
 
 import os

@@ -144,46 +144,33 @@ def _change_of(pid: int, options: int) -> tuple[int, int, int]:
     return os.P_PGID, -pid or os_getpgrp(), events
 
 
-def waitpid(pid: int, options: int) -> tuple[int, int]:
-    """Wait for a child, as `os.waitpid`: the same arguments, result and errors. Parks. Source: waitpid(2)."""
+def _reaped(reap: Callable[[int], Any], pid: int, options: int) -> Any:
+    """Park until `reap(options)`, which does not wait, has a child to tell of. With WNOHANG: ask once."""
     options = index(options)
     fairness_tick()
     while True:
-        result = _waitpid(pid, options | _WNOHANG)
+        result = reap(options | _WNOHANG)
         if result[0]:
             _run_handlers()
             return result
         if options & _WNOHANG:
             return result
         wait_change(*_change_of(index(pid), options))
+
+
+def waitpid(pid: int, options: int) -> tuple[int, int]:
+    """Wait for a child, as `os.waitpid`: the same arguments, result and errors. Parks. Source: waitpid(2)."""
+    return _reaped(lambda flags: _waitpid(pid, flags), pid, options)  # type: ignore[no-any-return]  # its result
 
 
 def wait4(pid: int, options: int) -> tuple[int, int, Any]:
     """Wait for a child, as `os.wait4`: the same arguments, result and errors. Parks. Source: wait4(2)."""
-    options = index(options)
-    fairness_tick()
-    while True:
-        result = _wait4(pid, options | _WNOHANG)
-        if result[0]:
-            _run_handlers()
-            return result
-        if options & _WNOHANG:
-            return result
-        wait_change(*_change_of(index(pid), options))
+    return _reaped(lambda flags: _wait4(pid, flags), pid, options)  # type: ignore[no-any-return]  # likewise
 
 
 def wait3(options: int) -> tuple[int, int, Any]:
     """Wait for any child, as `os.wait3`: the same arguments, result and errors. Parks. Source: wait3(2)."""
-    options = index(options)
-    fairness_tick()
-    while True:
-        result = _wait3(options | _WNOHANG)
-        if result[0]:
-            _run_handlers()
-            return result
-        if options & _WNOHANG:
-            return result
-        wait_change(*_change_of(-1, options))
+    return _reaped(lambda flags: _wait3(flags), -1, options)  # type: ignore[no-any-return]  # likewise
 
 
 def waitid(idtype: int, ident: int, options: int) -> Any:

@@ -1,6 +1,6 @@
 """GreenMap: results in the order of the input, no further ahead than the pool is large."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
@@ -14,35 +14,9 @@ from greening.pool.greenpool import GreenPool
 from greening.sync.event import Event
 from greening.testing import Fake, settle
 from greening.timeout import Timeout
+from tests.pool.work import Work, error_of
 
 pytestmark = pytest.mark.usefixtures("fake")
-
-
-class Work:
-    """Counts how many of its calls are at work at the same time."""
-
-    def __init__(self, seconds: float = 1) -> None:
-        self.seconds = seconds
-        self.now = self.most = 0
-        self.calls: list[Any] = []
-
-    def __call__(self, item: Any = None) -> Any:
-        self.now += 1
-        self.most = max(self.most, self.now)
-        self.calls.append(item)
-        try:
-            sleep(self.seconds)
-        finally:
-            self.now -= 1
-        return item
-
-
-def error_of(call: Callable[[], object]) -> BaseException | None:
-    try:
-        call()
-    except BaseException as error:  # the result
-        return error
-    return None
 
 
 def test_results_come_in_the_order_of_the_input_whatever_ends_first(fake: Fake) -> None:

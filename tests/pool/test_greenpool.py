@@ -12,27 +12,9 @@ from greening.pool.greenpool import GreenPool
 from greening.sync.event import Event
 from greening.testing import Fake, settle
 from greening.timeout import Timeout
+from tests.pool.work import Work
 
 pytestmark = pytest.mark.usefixtures("fake")
-
-
-class Work:
-    """Counts how many of its calls are at work at the same time."""
-
-    def __init__(self, seconds: float = 1) -> None:
-        self.seconds = seconds
-        self.now = self.most = 0
-        self.calls: list[Any] = []
-
-    def __call__(self, item: Any = None) -> Any:
-        self.now += 1
-        self.most = max(self.most, self.now)
-        self.calls.append(item)
-        try:
-            sleep(self.seconds)
-        finally:
-            self.now -= 1
-        return item
 
 
 # -- spawn -------------------------------------------------------------------------------------------------------------

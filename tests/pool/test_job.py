@@ -1,6 +1,6 @@
 """A job that a worker waits for: the worker lends it its place, so that no pool waits for itself."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,37 +14,11 @@ from greening.pool.job import Job
 from greening.sync.event import Event
 from greening.testing import settle
 from greening.timeout import Timeout
+from tests.pool.work import Work, error_of
 
 pytestmark = pytest.mark.usefixtures("fake")
 
 SIZES = pytest.mark.parametrize("size", [1, 2, 3, 10])
-
-
-class Work:
-    """Counts how many of its calls are at work at the same time."""
-
-    def __init__(self, seconds: float = 1) -> None:
-        self.seconds = seconds
-        self.now = self.most = 0
-        self.calls: list[Any] = []
-
-    def __call__(self, item: Any = None) -> Any:
-        self.now += 1
-        self.most = max(self.most, self.now)
-        self.calls.append(item)
-        try:
-            sleep(self.seconds)
-        finally:
-            self.now -= 1
-        return item
-
-
-def error_of(call: Callable[[], object]) -> BaseException | None:
-    try:
-        call()
-    except BaseException as error:  # the result
-        return error
-    return None
 
 
 @SIZES

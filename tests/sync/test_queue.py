@@ -14,25 +14,9 @@ from greening._core.waiting import sleep
 from greening.errors import GreenletExit
 from greening.sync.queue import LifoQueue, LightQueue, PriorityQueue, Queue
 from greening.testing import Fake, settle
+from tests.sync.queues import ALL, FIFO, Kind, drain, error_of
 
 pytestmark = pytest.mark.usefixtures("fake")
-
-Kind = Callable[..., LightQueue[int]]
-ALL = pytest.mark.parametrize("kind", [LightQueue, Queue, PriorityQueue, LifoQueue])
-FIFO = pytest.mark.parametrize("kind", [LightQueue, Queue])
-
-
-def drain(queue: LightQueue[int]) -> list[int]:
-    return [queue.get_nowait() for _ in range(queue.qsize())]
-
-
-def error_of(call: Callable[..., object], *args: object) -> Exception | None:
-    try:
-        call(*args)
-    except Exception as error:  # the result
-        return error
-    return None
-
 
 # -- Order -------------------------------------------------------------------------------------------------------------
 

@@ -1,35 +1,18 @@
 """Queues: when a waiter is killed, or its time is up, no item is lost and none comes twice."""
 
 import queue as stdlib
-from collections.abc import Callable
 
 import pytest
 
 from greening._core.greenthread import spawn
 from greening._core.waiting import sleep
 from greening.errors import GreenletExit
-from greening.sync.queue import LifoQueue, LightQueue, PriorityQueue, Queue
+from greening.sync.queue import LifoQueue, PriorityQueue
 from greening.testing import Fake, settle
 from greening.timeout import Timeout
+from tests.sync.queues import ALL, FIFO, Kind, drain, error_of
 
 pytestmark = pytest.mark.usefixtures("fake")
-
-Kind = Callable[..., LightQueue[int]]
-ALL = pytest.mark.parametrize("kind", [LightQueue, Queue, PriorityQueue, LifoQueue])
-FIFO = pytest.mark.parametrize("kind", [LightQueue, Queue])
-
-
-def drain(queue: LightQueue[int]) -> list[int]:
-    return [queue.get_nowait() for _ in range(queue.qsize())]
-
-
-def error_of(call: Callable[..., object], *args: object) -> Exception | None:
-    try:
-        call(*args)
-    except Exception as error:  # the result
-        return error
-    return None
-
 
 # -- Kills -------------------------------------------------------------------------------------------------------------
 
