@@ -322,7 +322,6 @@ MAY_HAVE_STATE = {
     "greening/threads/tracing.py": "the trace function of an OS thread",
     "greening/wsgi/headers.py": "a cache",
     "greening/wsgi/request_head.py": "a cache",
-    "greening/wsgi/llhttp.py": "parsers to be used again",
     "patches/asyncio.py": "the runs of loops",
     "patches/select.py": "a table that is filled while it is imported",
     "patches/threading.py": "the dummies that old versions of threading keep",

@@ -6,7 +6,7 @@ from weakref import ref
 
 from greening._compiled import double
 from greening._core.parking_lot import ParkingLot
-from greening._core.poller import IN, OUT, PRI, RDHUP, READ
+from greening._core.poller import IN, NVAL, OUT, PRI, RDHUP, READ
 from greening._core.task import PARKED, Task
 from greening._originals import strerror
 
@@ -116,7 +116,10 @@ class Registration(RegistrationOps):
             while lot:
                 task = lot[0]
                 lot.leave(task)
-                task.interrupt(OSError(errno.EBADF, strerror(errno.EBADF)))
+                if task.resume is None:  # it has not begun: it begins, and finds the descriptor closed itself
+                    task.wake(NVAL)
+                else:
+                    task.interrupt(OSError(errno.EBADF, strerror(errno.EBADF)))
 
     def release(self, events: int) -> None:
         """Have every waiter try again, and every task that was interrupted between its try and its park."""

@@ -15,7 +15,7 @@ from greening._compiled import double
 from greening._core.critical import uninterruptible
 from greening._core.poller import ERR, HUP, IN, NVAL, OUT, PRI, RDHUP, READ, WRITE, Poller
 from greening._core.registration import Registration
-from greening._core.task import PARKED, RUNNING, TIMED_OUT, Task
+from greening._core.task import NEW, PARKED, RUNNING, TIMED_OUT, Task
 from greening._originals import raw_socket
 
 _fileno = raw_socket.fileno
@@ -106,6 +106,19 @@ class Registry:
             reg.leave(task)
         reg.take_news(mask)  # the caller tries now
         return 0 if events is TIMED_OUT else events
+
+    def start_when_ready(self, reg: Registration, task: Task, mask: int) -> bool:
+        """Have `task`, which has not begun, begin when an event of `mask` comes for `reg`, or when it is closed.
+
+        Until then it costs an entry in the registration, and no greenlet.
+
+        Returns:
+            False: an event has come since the last try, so that it need not wait.
+        """
+        if reg.enter_unless_news(task, mask) and (reg.edge or self._arm(reg, task)):
+            return True
+        task.state = NEW
+        return False
 
     def wait_any(self, task: Task, wants: Sequence[tuple[int, int]], deadline: float | None) -> bool:
         """Park until an event comes for one of several descriptors. The first one ends it.

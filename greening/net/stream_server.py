@@ -9,11 +9,11 @@ from typing import Any
 from greening._core.current import current
 from greening._core.greenthread import GreenThread, spawn, throw_into
 from greening._core.timers import deadline_after
-from greening._core.unhandled import report_unhandled
 from greening.errors import GreenletExit, StopServe
 from greening.net.accept import HANDSHAKE_TIMEOUT, Acceptor
 from greening.net.convenience import listen
-from greening.pool.greenpool import GreenPool
+from greening.net.idle import Idle
+from greening.net.places import Place, Places, cut, is_parked
 from greening.sync.event import Event
 from greening.timeout import Timeout
 
@@ -21,16 +21,18 @@ from greening.timeout import Timeout
 class StreamServer:
     """Accepts connections and runs `handle(connection, address)` for each in a green thread of its own.
 
-    When a handler returns, its connection is closed. An exception of a handler is reported and closes its connection,
-    and the server goes on. A handler that raises `StopServe` stops the server. With TLS the handshake is made before
-    `handle` is called.
+    When a handler returns, its connection is closed, unless it returns an `Idle` (see greening.net.idle): that costs no
+    green thread until bytes come. An exception of a handler is reported and closes its connection, and the server goes
+    on. A handler that raises `StopServe` stops the server. With TLS the handshake is made before `handle` is called.
+    When there are as many connections as there may be, a new one takes the place of the one that was idle for longest.
 
     Args:
         listener: a listening socket, or what `greening.listen` takes to make one: (host, port), or a path for a Unix
             socket.
         handle: called with a connection and the address of its peer.
-        concurrency: the number of connections at once; further ones wait in the backlog.
-        pool: a GreenPool for the handlers, in place of `concurrency`. Other code may use it as well.
+        concurrency: the number of connections at once, the idle ones among them.
+        pool: a GreenPool for the handlers, in place of `concurrency`. Other code may use it as well. An idle connection
+            holds no place of it, but there are no more connections than it has places.
         ssl_context: TLS for all connections. Certificates that are loaded into it later count for later connections.
             Its `sni_callback` is called as always.
         handshake_timeout: seconds for a whole handshake, relative; None: no limit.
@@ -54,14 +56,14 @@ class StreamServer:
         self.address: Any = self.listener.getsockname()
         self.closed = False
         self._handle = handle
-        self._pool = GreenPool(concurrency) if pool is None else pool
+        self._concurrency = concurrency
+        self._pool = pool
         self._acceptor = Acceptor(self.listener, ssl_context, handshake_timeout)
         self._accepting: GreenThread[None] | None = None
-        # What each handler's green thread serves: one that is killed before it begins cannot close it.
-        self._connections: dict[GreenThread[Any], Any] = {}
+        self._places = Places(self._resumed if pool is None else self._resumed_in_pool)
+        self._shaking: dict[Place, None] = {}
         self._stopped = Event()
         self._failure: OSError | None = None
-        self._drained: Event | None = None
         # Green threads that wait in `stop`: handlers among them would wait for each other.
         self._stopping: list[Any] = []
 
@@ -105,23 +107,54 @@ class StreamServer:
         self.close()
         self._stopping.append(current())
         try:
+            for place in tuple(self._places.taken):
+                if place.idle is not None and place.idle.shut_down():
+                    self._end_idle(place)
             if self._others() and timeout != 0:
                 self._wait_for(timeout)
             left = self._others()
-            for thread in left:
-                thread.quiet = True
-                if thread.started:
-                    thread.interrupt(GreenletExit())
-                else:
-                    throw_into(thread, GreenletExit())
+            for place in left:
+                self._kill(place)
             if left:
                 self._wait_for(None)
+            self._places.end_timer()
         finally:
             self._stopping.remove(current())
 
-    def _others(self) -> set[Any]:
-        """The green threads of handlers that do not stop the server themselves."""
-        return self._connections.keys() - set(self._stopping)
+    @property
+    def connections(self) -> list[Idle]:
+        """What the handlers have returned, for the connections that are still open."""
+        return [place.idle for place in self._places.taken if place.idle is not None]
+
+    @property
+    def idle(self) -> int:
+        """How many connections wait for their clients without a green thread."""
+        return len(self._places.idle())
+
+    @property
+    def dismissed(self) -> int:
+        """How many connections had to go because others needed their places."""
+        return self._places.dismissed
+
+    def _others(self) -> list[Place]:
+        """The connections whose green threads do not stop the server themselves."""
+        return [place for place in self._places.taken if place.thread not in self._stopping]
+
+    def _end_idle(self, place: Place) -> None:
+        if is_parked(place):
+            self._places.dismiss(place, "the server stops")
+        else:
+            cut(place.sock)
+
+    def _kill(self, place: Place) -> None:
+        thread = place.thread
+        if thread is not None and thread.started:
+            thread.quiet = True
+            thread.interrupt(GreenletExit())
+            return
+        if thread is not None:
+            throw_into(thread, GreenletExit())
+        self._places.release(place)
 
     def close(self) -> None:
         """Accept no more, and close the listener. Connections go on. A second call does nothing."""
@@ -136,64 +169,105 @@ class StreamServer:
         self._stopped.send()
 
     def _wait_for(self, timeout: float | None) -> None:
-        """Park until no handler is left but the caller, or the time is up."""
+        """Park until no connection is left but the caller's, or the time is up."""
         with Timeout(timeout, False):
             while self._others():
-                self._drained = self._drained or Event()
-                self._drained.wait()
+                self._places.wait_for_change()
 
     def _accept(self) -> None:
-        acceptor, pool = self._acceptor, self._pool
+        acceptor, places = self._acceptor, self._places
         body = self._secured if acceptor.tls else self._served
         try:
             while True:
                 connection, address = acceptor.accept()
                 try:
-                    thread = pool.spawn(body, connection, address)
+                    self._wait_for_room()
+                    place = places.take(connection)
                 except BaseException:
                     connection.close()
                     raise
-                self._connections[thread] = connection
-                thread.quiet = True
-                thread.link(self._ended)
-                del connection, thread
+                try:
+                    thread = (spawn if self._pool is None else self._pool.spawn)(body, place, address)
+                except BaseException:
+                    places.release(place)
+                    raise
+                if place.thread is None:
+                    place.thread = thread
+                thread.link(self._ended, place)
+                del connection, place, thread
         except OSError as error:
             self._failure = error
             self.close()
 
-    def _secured(self, connection: Any, address: Any) -> None:
-        secured = self._acceptor.secure(connection)
+    def _wait_for_room(self) -> None:
+        """Park until there may be one connection more. One that waits for its client has to go for it."""
+        places = self._places
+        while len(places.taken) >= (self._concurrency if self._pool is None else self._pool.size):
+            if not places.dismiss_longest_idle():
+                if not self._break_off_handshake():
+                    places.break_off_waiting()
+                places.wait_for_change()
+
+    def _break_off_handshake(self) -> bool:
+        """End the TLS handshake that has lasted longest. False: there is none."""
+        place = next(iter(self._shaking), None)
+        if place is None:
+            return False
+        del self._shaking[place]
+        cut(place.sock)
+        return True
+
+    # Bodies of the green threads of connections
+
+    def _secured(self, place: Place, address: Any) -> None:
+        self._shaking[place] = None
+        try:
+            secured = self._acceptor.secure(place.sock)
+        finally:
+            self._shaking.pop(place, None)
         if secured is not None:
-            del connection
-            self._served(secured, address)
+            place.sock = secured
+            self._served(place, address)
 
-    def _served(self, connection: Any, address: Any) -> None:
-        """Body of a connection's green thread."""
-        try:
-            self._handle(connection, address)
-        finally:
-            _close(connection)
+    def _served(self, place: Place, address: Any) -> None:
+        self._go_on(place, self._begin, place, address)
 
-    def _ended(self, thread: GreenThread[Any]) -> None:
+    def _begin(self, place: Place, address: Any) -> object:
+        following = self._handle(place.sock, address)
+        if isinstance(following, Idle):
+            place.idle = following
+            if following.eager:
+                return following.resume()
+        return following
+
+    def _resumed(self, place: Place) -> None:
+        if self._places.resumed(place) and place.idle is not None:
+            self._go_on(place, place.idle.resume)
+
+    def _resumed_in_pool(self, place: Place) -> None:
+        place.thread = self._pool.spawn(self._resumed, place)
+        place.thread.link(self._ended, place)
+
+    def _go_on(self, place: Place, step: Callable[..., object], *args: Any) -> None:
+        """One step of a connection, in its green thread: it ends, or is idle afterwards."""
+        following = None
         try:
-            _close(self._connections.pop(thread, None))
-        finally:
-            drained, self._drained = self._drained, None
-            if drained is not None:
-                drained.send()
-        error = thread.failure
-        if isinstance(error, StopServe):
+            following = step(*args)
+        except StopServe:
             self.close()
-        elif isinstance(error, Exception):
-            report_unhandled(error, thread)
+        finally:
+            if not isinstance(following, Idle):
+                self._places.release(place)
+        if isinstance(following, Idle):
+            if self.closed and following.shut_down():
+                self._places.release(place)
+            else:
+                self._places.park(place, following)
 
-
-def _close(connection: Any) -> None:
-    try:
-        if connection is not None:
-            connection.close()
-    except OSError:
-        pass
+    def _ended(self, thread: GreenThread[Any], place: Place) -> None:
+        """What was killed before it began has closed nothing."""
+        if place.thread is thread:
+            self._places.release(place)
 
 
 def _listening(listener: Any) -> Any:

@@ -3,11 +3,15 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from greening._core.fairness import fairness_tick
 from greening.wsgi.body_reader import BLOCK, BodyReader
 from greening.wsgi.chunks import Chunks
 from greening.wsgi.errors import BadBody
 from greening.wsgi.headers import field_line
 from greening.wsgi.request_head import CHUNKED
+
+# Pieces of a body that are joined at once. Of tiny chunks, an object for each would take many times their bytes.
+_MANY = 1024
 
 
 class Input:
@@ -76,6 +80,7 @@ class Input:
         inlet = self._inlet
         if inlet is None:
             return b""
+        fairness_tick()  # a block may hold thousands of chunks
         proceed = self._continue
         if proceed is not None and not self.ended:
             self._continue = None
@@ -106,16 +111,22 @@ class Input:
             if self._at >= len(self._piece):
                 self._piece, self._at = b"", 0
             wanted -= len(parts[0]) if wanted > 0 else 0
+        gathered = bytearray()
         while wanted and (data := self._more(BLOCK if wanted < 0 else min(wanted, BLOCK))):
             parts.append(data)
+            if len(parts) >= _MANY:
+                gathered += b"".join(parts)
+                parts.clear()
             if wanted > 0:
                 wanted -= len(data)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        return parts[0] if len(parts) == 1 and not gathered else b"".join((gathered, *parts))
 
     def readline(self, size: int | None = -1, /) -> bytes:
         """A line with its end; no more than `size` bytes of it."""
         wanted = -1 if size is None or size < 0 else size
+        fairness_tick()
         parts: list[bytes] = []
+        gathered = bytearray()
         while wanted:
             if self._at >= len(self._piece):
                 self._piece, self._at = self._more(BLOCK), 0
@@ -130,7 +141,10 @@ class Input:
             parts.append(part)
             if part.endswith(b"\n"):
                 break
-        return b"".join(parts)
+            if len(parts) >= _MANY:
+                gathered += b"".join(parts)
+                parts.clear()
+        return b"".join((gathered, *parts)) if gathered else b"".join(parts)
 
     def readlines(self, hint: int | None = -1, /) -> list[bytes]:
         """All lines, or lines until `hint` bytes have been read."""

@@ -1,17 +1,19 @@
 """One connection: heads in, responses out, one after the other, until either side ends it."""
 
 import traceback
-from socket import SHUT_RDWR, SHUT_WR
+from math import inf
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from greening._core.current import current
+from greenlet import GreenletExit
+
 from greening._core.fairness import fairness_tick
-from greening._originals import raw_socket
-from greening.net.retry import change_timeout, timeout_changer
+from greening.net.idle import Idle, read_now
+from greening.net.retry import timeout_changer
 from greening.timeout import Timeout
 from greening.wsgi.body import Input, offer
 from greening.wsgi.body_reader import BLOCK, BodyReader
+from greening.wsgi.connection import Connection
 from greening.wsgi.environ import request_environ
 from greening.wsgi.errors import Refused, page
 from greening.wsgi.log import Entry, escaped, escaped_line
@@ -21,73 +23,128 @@ from greening.wsgi.response import Response
 if TYPE_CHECKING:
     from greening.wsgi.server import Server
 
-_SLICE = 65536  # bytes of a response that one write timeout is for
-
 _SHORT = 1024  # bytes: heads up to here are remembered by their bytes, since clients repeat themselves
 _REMEMBERED = 128  # heads
-
-_shutdown = raw_socket.shutdown
 
 
 class _Gone(Exception):
     """The client went away and left nothing that could be answered."""
 
 
-class HttpProtocol:
-    """A client's connection, served by `run` in a green thread of its own.
+class HttpProtocol(Connection):
+    """A client's connection. `run` begins it, and `resume` serves what it asks.
+
+    A client that asks often is waited for in a green thread, for a second at most: to keep one costs less time than to
+    make one for each request, and more memory.
 
     Attributes:
         idle: between two requests: nothing is lost when it is closed.
-        plain: bytes go to the descriptor as they are (no TLS).
     """
 
-    __slots__ = ("server", "sock", "address", "idle", "plain", "taken", "gone", "raw", "at", "_expect_write")
+    __slots__ = ("server", "address", "idle", "raw", "at", "successor", "_served_last", "_expect_next")
 
     def __init__(self, server: "Server", sock: Any, address: Any) -> None:
+        super().__init__(server.limits, sock)
         self.server = server
-        self.sock = sock
         self.address = address
         self.idle = True
-        self.plain = not hasattr(sock, "do_handshake")
-        self.taken = False
-        self.gone = False
         self.raw = b""  # read, and from `at` on not understood yet
         self.at = 0
+        self.successor: Idle | None = None  # what speaks another protocol on this connection from now on
+        self._served_last = -inf  # hub time at which it became idle
 
     def run(self) -> None:
-        """Serve until the connection is to be closed. The caller closes it."""
-        server, sock = self.server, self.sock
-        limits = server.limits
-        sock.settimeout(limits.head_timeout)
-        self._expect_write = timeout_changer(sock, limits.write_timeout)
-        expect_next_head = timeout_changer(sock, server.idle_timeout)
-        recv, heads = sock.recv, server.heads
+        """Begin: look whether the client has asked already."""
+        sock, server = self.sock, self.server
+        sock.settimeout(server.limits.head_timeout)
+        self.expect_write = timeout_changer(sock, server.limits.write_timeout)
+        self._expect_next = timeout_changer(sock, server.busy_timeout)
+        if self.plain:
+            raw = read_now(sock, BLOCK)
+            self.eager = raw is not None
+            self.raw = raw or b""
+            self.over = raw == b""
+        else:
+            self.eager = sock.pending() > 0
+
+    @property
+    def following(self) -> Idle | None:
+        """What waits for the client now; None: nothing, the connection is over."""
+        if not self.over:
+            return self
+        successor = self.successor
+        return None if successor is None or successor.over else successor
+
+    def resume(self) -> Idle | None:
+        """Serve requests until the client pauses. Returns `following`."""
+        self.idle = self.eager = False
         try:
-            while True:
-                if self.raw:
-                    head = None
-                else:
-                    self.idle = True
-                    raw = recv(BLOCK)
-                    self.idle = False
-                    if not raw:
-                        break
-                    head = heads.get(raw)
-                    if head is None:
-                        self.raw = raw
-                    del raw
-                if not self._serve(head or self._read_head()):
-                    break
-                fairness_tick()
-                head = None  # a connection that idles holds nothing of the past
-                expect_next_head()
+            self.over = not self._serve_requests()
         except Refused as refused:
             self._refuse(refused)
+            self.over = True
         except _Gone:
-            pass
+            self.over = True
         except OSError as error:  # silent too long, or gone
-            server.log.debug(f"{self._who()}: {escaped(str(error))}")
-        self._farewell()
+            self.server.log.debug(f"{self._who()}: {escaped(str(error))}")
+            self.over = True
+        if self.over:
+            self.farewell()
+            return self.following
+        self._served_last = self.now()
+        return self
+
+    def _serve_requests(self) -> bool:
+        """True: the client pauses, and the connection goes on."""
+        server, recv = self.server, self.sock.recv
+        heads, expect_next = server.heads, self._expect_next
+        asks_often = self.now() - self._served_last < server.busy_timeout
+        if not self.plain:
+            self.wait_at_most(self.timeout)
+        while True:
+            if self.raw:
+                head = None
+            else:
+                try:
+                    raw = recv(BLOCK)
+                except TimeoutError:
+                    if not self.idle:
+                        raise
+                    self.timeout = server.rest_timeout
+                    return server.rest_timeout != 0
+                self.idle = False
+                if not raw:
+                    return False
+                head = heads.get(raw)
+                if head is None:
+                    self.raw = raw
+                del raw
+            if not self._serve(head or self._read_head()):
+                return False
+            if self.raw:
+                fairness_tick()
+                continue
+            head = None  # a connection that waits holds nothing of the past
+            self.idle = True
+            if not asks_often:
+                self.timeout = server.idle_timeout
+                self.eager = not self.plain and self.sock.pending() > 0
+                return True
+            fairness_tick()
+            expect_next()
+
+    def dismiss(self, why: str) -> None:
+        """See `Idle`."""
+        if self.successor is not None:
+            self.successor.dismiss(why)
+            return
+        self.server.log.debug(f"{self._who()}: {why}")
+        if self.idle:
+            self.farewell()
+
+    def shut_down(self) -> bool:
+        """See `Idle`."""
+        return self.idle if self.successor is None else self.successor.shut_down()
 
     def _read_head(self) -> Head:
         """The next head, from the bytes that are there, and more if it takes more.
@@ -120,12 +177,13 @@ class HttpProtocol:
         server = self.server
         body = Input()
         if head.length:
-            inlet = BodyReader(self.sock, server.limits, current().hub.now, self.raw, self.at)
+            inlet = BodyReader(self.sock, server.limits, self.now, self.raw, self.at)
             body.receive(inlet, head.length)
         environ = request_environ(server.environ, head, self.address, body)
         environ["eventlet.set_idle"] = self.set_idle
         if head.upgrade and not self.raw:
             offer(self.take, environ, body)
+            environ["greening.stay"] = self.stay
         response = Response(self, head, body, head.keep and server.keepalive)
         if head.expects:
             body.ask_first(response.proceed)
@@ -139,7 +197,9 @@ class HttpProtocol:
             elif not (self.taken or (type(result) is list and len(result) == 1 and response.send_simple(result[0]))):
                 minimum = environ.get("eventlet.minimum_write_chunk_size", server.minimum_chunk_size)
                 response.respond(result, int(minimum))
-        except (Exception, Timeout) as error:  # noqa: BLE001  # an application may raise anything; it is answered and told
+        except (GreenletExit, KeyboardInterrupt):  # a kill, and Ctrl-C, which may strike here
+            raise
+        except BaseException as error:  # noqa: BLE001  # an application may raise anything; it is answered and told
             self._failed(error, response, body)
         finally:
             response.over = True
@@ -152,9 +212,9 @@ class HttpProtocol:
         if self.taken or self.gone:
             return False
         if not body.ended and not (response.keep and body.discard(server.limits.drain)):
-            self._linger()
+            self.linger()
             return False
-        if head.upgrade or not response.keep:
+        if not response.keep:
             return False
         if head.length:
             done = inlet.at >= len(inlet.raw)
@@ -193,7 +253,7 @@ class HttpProtocol:
         """Answer what is no request, and read no other."""
         self.server.log.debug(f"{self._who()}: {refused}")
         self._answer(refused.status, "", False)
-        self._linger()
+        self.linger()
 
     def _answer(self, status: int, text: str, bodyless: bool) -> None:
         """The server's own answer, the last one on this connection."""
@@ -213,7 +273,7 @@ class HttpProtocol:
         Raises:
             Refused: it cannot become a head, or takes too long. _Gone.
         """
-        limits, now = self.server.limits, current().hub.now
+        limits, now = self.server.limits, self.now
         raw = bytearray(begun)
         seen = 0
         end = None if limits.head_timeout is None else now() + limits.head_timeout
@@ -226,7 +286,7 @@ class HttpProtocol:
             check_partial(raw, seen, limits)
             seen = len(raw)
             try:
-                self._wait_at_most(None if end is None else end - now())
+                self.wait_at_most(None if end is None else end - now())
                 data = self.sock.recv(BLOCK)
             except TimeoutError:
                 raise Refused(408, "the head comes too slowly") from None
@@ -234,82 +294,16 @@ class HttpProtocol:
                 raise _Gone
             raw += data
 
-    def _wait_at_most(self, seconds: float | None) -> None:
-        """The next read's time limit. `settimeout` would be two system calls."""
-        change_timeout(self.sock, None if seconds is None else max(seconds, 1e-3))
-
-    def _linger(self) -> None:
-        """Send no more, and throw away what comes for a while: a reset would take the answer from the client."""
-        now = current().hub.now
-        end = now() + self.server.limits.linger_timeout
-        try:
-            self._farewell()
-            _shutdown(self.sock, SHUT_WR)
-            while (left := end - now()) > 0:
-                self._wait_at_most(left)
-                if not self.sock.recv(BLOCK):
-                    return
-        except OSError:
-            pass
-
-    def _farewell(self) -> None:
-        """Send TLS's own end: without it, a body that ends with the connection might have been cut off."""
-        if self.plain or self.gone or self.taken:
-            return
-        try:
-            self.sock._sslobj.shutdown()
-        except (OSError, AttributeError):  # it is sent, and the client's has not come yet; or the client is gone
-            pass
-
-    def send(self, data: bytes, flags: int = 0) -> None:
-        """Send all of it, unless the connection was taken over.
-
-        Raises:
-            OSError: the client is gone, or takes nothing.
+    def stay(self, successor: Idle) -> None:
+        """For an application that took the connection over: from now on `successor` stands for it. When the server
+        needs its place, or stops, it asks that; and when the application has returned, and `successor` is not `over`,
+        the connection waits for its client without a green thread, until `successor.resume` is called.
         """
-        if self.taken:
-            return
-        sock = self.sock
-        self._expect_write()
-        try:
-            if len(data) <= _SLICE:
-                sock.sendall(data, flags)
-                return
-            with memoryview(data) as view:
-                for start in range(0, len(data), _SLICE):
-                    sock.sendall(view[start : start + _SLICE], flags)
-        except OSError:
-            self.gone = True
-            raise
-
-    def send_file(self, file: Any, offset: int, count: int) -> int:
-        """Send `count` bytes of a file, fewer if it has fewer. Returns how many. Raises: OSError."""
-        self._expect_write()
-        try:
-            sent: int = self.sock.sendfile(file, offset, count)
-        except OSError:
-            self.gone = True
-            raise
-        return sent
-
-    def take(self) -> Any:
-        """The socket. It is the caller's from now on, without a timeout, and is closed when the application returns."""
-        if not self.taken:
-            self.taken = True
-            self.sock.settimeout(None)
-        return self.sock
+        self.successor = successor
 
     def set_idle(self) -> None:
         """eventlet's: a server that stops does not wait for this connection."""
         self.idle = True
-
-    def hang_up(self) -> None:
-        """End the connection, also while a green thread waits for something on it. Its own green thread closes it."""
-        try:
-            # Below TLS, too: `SSLSocket.shutdown` would take the session from under a reader.
-            _shutdown(self.sock, SHUT_RDWR)
-        except OSError:
-            pass
 
     def complain(self, what: str) -> None:
         """The application has not done what it said."""

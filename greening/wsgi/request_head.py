@@ -12,13 +12,14 @@ from urllib.parse import unquote_to_bytes
 
 from greening.wsgi.errors import Refused
 from greening.wsgi.limits import Limits
-from greening.wsgi.llhttp import take_apart, used
+from greening.wsgi.llhttp import take_apart
 
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"  # RFC 9110 5.6.2
-# RFC 9112 3.2, and what browsers leave unescaped in it; never a fragment, which is not the server's business.
-_TARGET = rb"[!$-;=?-\[\]-~]++"
+# RFC 9112 3.2, and what browsers and other clients leave unescaped in it (the URL Standard of the WHATWG, 4.3); never a
+# fragment, which is not the server's business.
+_TARGET = rb"[!\"$-~]++"
 FIELD_LINES = TOKEN + rb":[\t -~\x80-\xff]*+\r\n"  # RFC 9112 5, RFC 9110 5.5: no blank before the colon, no folding
-HEAD = re.compile(rb"(?:\r\n)?(%s) (%s) HTTP/1\.([01])\r\n(?:%s)*+\r\n" % (TOKEN, _TARGET, FIELD_LINES))
+HEAD = re.compile(rb"(?:\r\n)?(%s) (%s) HTTP/1\.([0-9])\r\n(?:%s)*+\r\n" % (TOKEN, _TARGET, FIELD_LINES))
 # From the first blank only: from each, it would be the square of them.
 _BLANKS_AT_END = re.compile(rb"(?<![ \t])[ \t]++\r\n")
 _ANY_VERSION = re.compile(rb"(?:\r\n)?%s %s HTTP/[0-9]\.[0-9]\r\n" % (TOKEN, _TARGET))
@@ -31,7 +32,6 @@ FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?!\n|\Z)
 # RFC 3986 3.2.2 and 3.2.3; a comma is legal in a name and means two hosts wherever it was seen.
 _HOST = re.compile(rb"(?:\[([0-9A-Fa-f:.]++)\]|(?:[A-Za-z0-9\-._~!$&'()*+;=]|%[0-9A-Fa-f]{2})++)(?::([0-9]{0,5}+))?")
 _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?]*+)([^?]*+)(?:\?(.*+))?")  # RFC 9112 3.2.2
-_BAD_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})|%00")
 _DIGITS = re.compile(rb"[0-9]{1,18}")  # RFC 9110 8.6; what does not fit into 64 bits is a lie
 _CODINGS = re.compile(rb"(?i)\r\ntransfer-encoding:[ \t]*+(?!chunked[ \t]*+[,\r])(%s)[ \t]*+\r\n" % TOKEN)
 
@@ -97,8 +97,11 @@ def read_head(data: bytes, limits: Limits) -> Head:
     lines = data.count(b"\n", match.end(3)) - 2
     if lines > limits.fields:
         raise Refused(431, "too many fields")
+    if minor > b"1":
+        # RFC 9110 2.5: a later minor version is served as the latest one that is known. llhttp refuses it.
+        data = data[: match.start(3)] + b"1" + data[match.end(3) :]
     try:
-        taker, found = take_apart(data, lines)
+        found = take_apart(data, lines)
     except Refused:
         if _CODINGS.search(data):
             raise Refused(501, "unknown transfer coding") from None
@@ -114,7 +117,7 @@ def read_head(data: bytes, limits: Limits) -> Head:
             text = _joined(key, fields[key], text)
         fields[key] = text
     fields.pop("", None)
-    head.minor = 1 if minor == b"1" else 0
+    head.minor = 0 if minor == b"0" else 1
     head.method = _methods.get(method) or _learn_method(method)
     head.target = target
     environ: dict[str, Any] = fields
@@ -126,10 +129,7 @@ def read_head(data: bytes, limits: Limits) -> Head:
             raise Refused(400, "no Host")
     elif host not in _hosts:
         _check_host(host)
-    plain = _frame(head)
-    if plain:
-        used(taker)
-    head.plain = plain and environ.keys().isdisjoint(_SECRET)
+    head.plain = _frame(head) and environ.keys().isdisjoint(_SECRET)
     environ["REQUEST_METHOD"] = head.method
     environ["SERVER_PROTOCOL"] = "HTTP/1.1" if head.minor else "HTTP/1.0"
     environ["eventlet.headers_raw"] = tuple(raw)
@@ -195,8 +195,9 @@ def _route(head: Head, target: bytes) -> None:
     environ["RAW_PATH_INFO"] = environ["PATH_INFO"] = path.decode("ascii")
     environ["QUERY_STRING"] = query.decode("ascii")
     if b"%" in path:
-        if _BAD_PERCENT.search(path):
-            raise Refused(400, "bad percent-encoding in the path")
+        if b"%00" in path:
+            raise Refused(400, "a NUL in the path")
+        # A lone % stands for itself, as browsers send it.
         environ["PATH_INFO"] = unquote_to_bytes(path).decode("latin-1")
 
 
@@ -223,7 +224,7 @@ def _frame(head: Head) -> bool:
     """Where the body ends, and what comes after it. RFC 9112 6 and 9, decided here and nowhere else.
 
     Returns:
-        True: the message ends with its head, and the connection goes on.
+        True: the message ends with its head, and the connection goes on, as HTTP/1.
     Raises:
         Refused.
     """
@@ -258,7 +259,7 @@ def _frame(head: Head) -> bool:
     head.expects = False
     expect = fields.get("HTTP_EXPECT")
     if expect is not None and head.minor:
-        if expect.lower() != "100-continue":
+        if any(one.strip(" \t") not in ("100-continue", "") for one in expect.lower().split(",")):
             raise Refused(417, "unknown expectation")
         head.expects = head.length != 0
     return head.keep and head.length == 0 and (connection is None or len(options) == 1)
@@ -266,7 +267,7 @@ def _frame(head: Head) -> bool:
 
 def _why_not(data: bytes) -> Refused:
     match = _ANY_VERSION.match(data)
-    if match is not None and data[match.end() - 5 : match.end() - 2] not in (b"1.0", b"1.1"):
+    if match is not None and data[match.end() - 5 : match.end() - 3] != b"1.":
         return Refused(505, "HTTP of another version")
     return Refused(400, "malformed head")
 

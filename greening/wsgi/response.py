@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # What is answered to these depends on them.
 _SPECIAL = {"HEAD", "CONNECT"}
-_WHOLE = 262144  # bytes: up to here the parts of a body are joined to its head
+_WHOLE = 65536  # bytes: up to here the parts of a body are joined to its head
 
 
 class Response:
@@ -143,12 +143,17 @@ class Response:
                 data = data[: self._left]
                 self._cut = True
             self._left -= len(data)
-        if data:
-            self.count += len(data)
-            if self._chunked:
-                data = b"%x\r\n%b\r\n" % (len(data), data)
-        if raw or data:
-            self._connection.send(raw + data if raw else data)
+        if not data:
+            if raw:
+                self._connection.send(raw)
+            return
+        self.count += len(data)
+        if self._chunked:
+            self._connection.send_parts(b"%b%x\r\n" % (raw, len(data)), data, b"\r\n")
+        elif raw:
+            self._connection.send_parts(raw, data)
+        else:
+            self._connection.send(data)
 
     def respond(self, result: Iterable[bytes], minimum: int) -> None:
         """Send what the application returned.

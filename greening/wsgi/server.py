@@ -5,6 +5,7 @@ import time
 from inspect import Parameter, Signature, signature
 from typing import Any
 
+from greening.net.idle import Idle
 from greening.net.stream_server import StreamServer
 from greening.wsgi.environ import template
 from greening.wsgi.headers import Answer, compose
@@ -16,6 +17,7 @@ from greening.wsgi.settings import ServerSettings
 
 _SHORT = 1024  # bytes: answers whose field lines are no longer are remembered, since applications repeat themselves
 _REMEMBERED = 256  # answers
+_BUSY = 1.0  # seconds between the requests of a client that asks often
 
 
 class Server:
@@ -50,13 +52,15 @@ class Server:
         self.capitalize = given.capitalize_response_headers
         self.limits = given.effective_limits()
         self.idle_timeout = given.idle_timeout(self.limits)
+        # See HttpProtocol: how long a green thread waits for the next request, and how long none does then.
+        self.busy_timeout = _BUSY if self.idle_timeout is None else min(_BUSY, self.idle_timeout)
+        self.rest_timeout = None if self.idle_timeout is None else self.idle_timeout - self.busy_timeout
         self.address = listener.getsockname()
         tls = given.ssl_context is not None or hasattr(listener, "do_handshake")
         self.environ = template(self.address, tls, given.environ)
         self.closing = False
         self.heads: dict[bytes, Head] = {}
         self.answers: dict[tuple[Any, ...], Answer] = {}
-        self.connections: set[HttpProtocol] = set()
         self._protocol = given.protocol
         self._stamped = 0
         self._stamp = b""
@@ -78,7 +82,7 @@ class Server:
         Args:
             timeout: seconds from now; then what still runs is killed. None: however long it takes.
         """
-        self._close_idle()
+        self.closing = True
         self._streams.stop(timeout)
         self.log.info(f"({os.getpid()}) wsgi exited")
 
@@ -91,20 +95,26 @@ class Server:
         self.log.info(f"({os.getpid()}) wsgi starting up on {self.address}")
         self._streams.serve_forever()
 
-    def _close_idle(self) -> None:
-        self.closing = True
-        for connection in tuple(self.connections):
-            if connection.idle:
-                connection.hang_up()
+    @property
+    def connections(self) -> list[Idle]:
+        """What serves the open connections: an `HttpProtocol` each, or what another protocol has put in its place."""
+        return self._streams.connections
 
-    def _handle(self, sock: Any, address: Any) -> None:
-        """Body of a connection's green thread."""
+    @property
+    def idle(self) -> int:
+        """How many connections wait for their next request."""
+        return sum(isinstance(one, HttpProtocol) and one.idle for one in self.connections)
+
+    @property
+    def dismissed(self) -> int:
+        """How many connections had to go because others needed their places."""
+        return self._streams.dismissed
+
+    def _handle(self, sock: Any, address: Any) -> Idle | None:
+        """Body of a connection's first green thread."""
         connection = self._protocol(self, sock, address)
-        self.connections.add(connection)
-        try:
-            connection.run()
-        finally:
-            self.connections.discard(connection)
+        connection.run()
+        return connection.following
 
     def learn_answer(self, status: str, headers: list[tuple[str, str]], head: Head) -> Answer:
         """`compose`, and remember the answer unless it is long or holds a secret. Raises: as `compose`."""

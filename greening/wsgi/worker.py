@@ -123,7 +123,7 @@ class _Worker:
         """A request may be on its way on a connection that looks idle: let it come, and answer it as the last one."""
         server.closing = True
         listener.close()
-        if any(connection.idle for connection in server.connections):
+        if server.idle:
             self._hurry.wait(min(_DRAIN, self._settings.graceful))
 
     def _terminated(self, *_: Any) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import trustme
 
+from greening._core import greenthread
 from greening._core.greenthread import spawn
 from greening.errors import GreenletExit, StopServe
-from greening.net import stream_server
 from greening.net.convenience import connect, listen
 from greening.net.stream_server import StreamServer
 from greening.net.tls import GreenSSLSocket
@@ -109,7 +109,7 @@ def test_a_handlers_exception_is_reported_and_ends_its_connection_only(
     keep: Keep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reported: list[BaseException] = []
-    monkeypatch.setattr(stream_server, "report_unhandled", lambda error, thread: reported.append(error))
+    monkeypatch.setattr(greenthread, "report_unhandled", lambda error, thread: reported.append(error))
 
     def handle(connection: Any, address: Any) -> None:
         if connection.recv(10) == b"fail":
@@ -262,7 +262,7 @@ def test_closing_while_a_connection_waits_for_a_place_closes_that_too(keep: Keep
 
 def test_a_connection_that_fails_to_close_is_over_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     reported: list[BaseException] = []
-    monkeypatch.setattr(stream_server, "report_unhandled", lambda error, thread: reported.append(error))
+    monkeypatch.setattr(greenthread, "report_unhandled", lambda error, thread: reported.append(error))
 
     def handle(connection: Any, address: Any) -> None:
         connection.sendall(b"served")

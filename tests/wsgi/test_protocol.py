@@ -7,6 +7,7 @@ import pytest
 
 from greening._core.greenthread import spawn
 from greening._core.waiting import sleep
+from greening.sync.event import Event
 from greening.wsgi.limits import Limits
 from greening.wsgi.protocol import HttpProtocol
 
@@ -139,7 +140,8 @@ def test_an_upgrade_may_be_declined(serve: Any) -> None:
     client = serve().connect()
     answer = client.ask(UPGRADE)
     assert answer.status == 200
-    assert client.is_closed
+    assert "connection" not in answer.fields
+    assert client.get().status == 200, "the connection is kept"
 
 
 @pytest.mark.parametrize(
@@ -166,11 +168,12 @@ def test_others_cannot_have_the_connection(serve: Any, data: bytes) -> None:
     assert serve(app).connect().ask(data).status == 204
 
 
-def test_what_follows_an_upgrade_is_never_a_request(serve: Any) -> None:
+def test_a_request_behind_an_upgrade_that_is_declined_is_served(serve: Any) -> None:
     client = serve().connect()
-    client.send(UPGRADE + GET)
-    assert client.answer().status == 200
-    assert client.is_closed
+    client.send(UPGRADE + GET.replace(b"/ ", b"/behind ", 1))
+    assert client.answer().told["PATH_INFO"] == "/"
+    assert client.answer().told["PATH_INFO"] == "/behind"
+    assert client.get().status == 200
 
 
 def test_a_101_of_the_application_s_own(serve: Any) -> None:
@@ -309,6 +312,29 @@ def test_connections_are_kept(serve: Any, data: bytes, kept: bool) -> None:
     else:
         assert answer.fields.get("connection") == ("keep-alive" if b"1.0" in data else None)
         assert client.ask(data).status == 200
+
+
+@pytest.mark.parametrize("error", [SystemExit("a library gave up"), BaseException("odd"), GeneratorExit()])
+def test_whatever_an_application_raises_ends_its_own_request_only(serve: Any, error: BaseException) -> None:
+    entered, go_on = Event(), Event()
+
+    def app(environ: Any, start_response: Any) -> Any:
+        if environ["PATH_INFO"] == "/exit":
+            raise error
+        entered.send()
+        go_on.wait()
+        start_response("200 OK", [])
+        return [b"ok"]
+
+    running = serve(app)
+    other, one = running.connect(), running.connect()
+    other.send(GET)
+    entered.wait()
+    assert one.get("/exit").status == 500
+    assert one.is_closed
+    go_on.send()
+    assert other.answer().body == b"ok"
+    assert type(error).__name__ in running.log.getvalue()
 
 
 def test_an_unread_body_is_not_taken_for_a_request(serve: Any) -> None:

@@ -140,7 +140,7 @@ def test_the_function_serves_until_it_is_killed() -> None:
     for client in clients:
         client.sendall(GET)
         assert client.recv(1000).endswith(b"hello")
-    assert pool.running() == 3
+    assert len(server.connections) == 3
     kill(serving)
     with pytest.raises(GreenletExit), Timeout(5):
         serving.wait()
@@ -162,14 +162,35 @@ def test_the_function_returns_when_its_server_is_stopped() -> None:
 
 
 def test_no_more_connections_than_max_size(serve: Any) -> None:
-    running = serve(hello, max_size=2)
-    first, second, third = (running.connect() for _ in range(3))
+    """The one that has been idle for longest goes for a new one; those that are served do not."""
+    go_on = Event()
+
+    def app(environ: Any, start_response: Any) -> Any:
+        if environ["PATH_INFO"] == "/slow":
+            go_on.wait()
+        start_response("200 OK", [])
+        return [b"ok"]
+
+    running = serve(app, max_size=3)
+    busy = running.connect()
+    busy.send(GET.replace(b"/ ", b"/slow ", 1))
+    first, second = running.connect(), running.connect()
     assert first.get().status == second.get().status == 200
-    third.send(GET)
-    settle()
-    assert len(running.server.connections) == 2
-    first.close()
-    assert third.answer().status == 200
+    third = running.connect()
+    assert third.get().status == 200
+    assert first.is_closed
+    silent = running.connect()
+    assert second.is_closed
+    fourth = running.connect()
+    assert third.is_closed
+    assert fourth.get().status == 200
+    fifth = running.connect()
+    assert fifth.get().status == 200
+    assert silent.is_closed
+    assert running.server.dismissed == 4
+    assert len(running.server.connections) == 3
+    go_on.send()
+    assert busy.answer().body == b"ok"
 
 
 def test_dates() -> None:

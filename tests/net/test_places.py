@@ -1,0 +1,215 @@
+"""A server's connections while they are idle: resumed with bytes, ended by time, by want of room and by a stop."""
+
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import pytest
+
+from greening._core.current import current, get_hub
+from greening._core.greenthread import spawn
+from greening._core.runner import Runner
+from greening.net.convenience import connect
+from greening.net.idle import Idle
+from greening.net.stream_server import StreamServer
+from greening.pool.greenpool import GreenPool
+from greening.sync.event import Event
+from greening.testing import fake_time, settle
+from greening.timeout import Timeout
+
+Keep = Callable[[Any], Any]
+HERE = ("127.0.0.1", 0)
+number: ContextVar[int] = ContextVar("number", default=0)
+
+
+class Echo(Idle):
+    """Answers each piece of data, and is idle in between."""
+
+    def __init__(self, connection: Any, timeout: float | None, seen: list[Any]) -> None:
+        super().__init__(timeout)
+        self.connection = connection
+        self.seen = seen
+
+    def resume(self) -> "Echo | None":
+        try:
+            data = self.connection.recv(100)
+        except OSError:
+            data = b""
+        if not data:
+            return None
+        self.seen.append((data, current(), number.get()))
+        number.set(number.get() + 1)
+        self.connection.sendall(data)
+        if data == b"slow":
+            self.connection.recv(1)
+        return None if data == b"end" else self
+
+    def dismiss(self, why: str) -> None:
+        self.seen.append(why)
+        self.connection.sendall(b"bye")
+
+
+class Running:
+    def __init__(self, timeout: float | None = None, **settings: Any) -> None:
+        self.seen: list[Any] = []
+        self.server = StreamServer(HERE, lambda connection, address: Echo(connection, timeout, self.seen), **settings)
+        self.server.start()
+
+
+@contextmanager
+def running(*args: Any, **settings: Any) -> Iterator[Running]:
+    one = Running(*args, **settings)
+    try:
+        yield one
+    finally:
+        with Timeout(10):
+            one.server.stop(1)
+
+
+def ask(client: Any, data: bytes) -> bytes:
+    client.sendall(data)
+    with Timeout(10):
+        return client.recv(100)
+
+
+def is_closed(client: Any) -> bool:
+    with Timeout(60):
+        while data := client.recv(100):
+            assert data == b"bye"
+    return True
+
+
+@pytest.mark.parametrize("pooled", [False, True])
+def test_each_piece_of_data_runs_in_a_green_thread_and_context_of_its_own(keep: Keep, pooled: bool) -> None:
+    pool = GreenPool(10) if pooled else None
+    with running(pool=pool) as one:
+        client = keep(connect(one.server.address))
+        for data in (b"a", b"b", b"c"):
+            assert ask(client, data) == data
+        settle()
+        assert one.server.idle == 1
+        assert pool is None or pool.running() == 0
+        assert len({thread for _, thread, _ in one.seen}) == 3
+        assert [value for _, _, value in one.seen] == [0, 0, 0], "what one step sets, the next one does not see"
+        assert ask(client, b"end") == b"end"
+        assert is_closed(client)
+        settle()
+        assert (one.server.idle, one.server.connections) == (0, [])
+
+
+def test_idle_connections_hold_no_greenlet(keep: Keep) -> None:
+    with running() as one:
+        clients = [keep(connect(one.server.address)) for _ in range(20)]
+        for client in clients:
+            assert ask(client, b"x") == b"x"
+        settle()
+        assert one.server.idle == 20
+        hub = get_hub()
+        serving = [found for found in gc.get_objects() if isinstance(found, Runner) and found not in hub.idle]
+        assert len(serving) <= 2, "the acceptor, and what pytest runs in"
+
+
+def test_what_is_idle_for_too_long_is_ended_the_others_are_not(keep: Keep) -> None:
+    with fake_time(patience=0.005), running(10) as one:
+        first, second = keep(connect(one.server.address)), keep(connect(one.server.address))
+        assert ask(first, b"x") == ask(second, b"x") == b"x"
+        now = get_hub().now
+        begun = now()
+        _pause(7)
+        assert ask(second, b"again") == b"again"
+        assert is_closed(first)
+        assert 9.9 <= now() - begun <= 10.1
+        assert ask(second, b"still") == b"still"
+        later = now()
+        assert is_closed(second)
+        assert 9.9 <= now() - later <= 10.1
+        assert [why for why in one.seen if isinstance(why, str)] == ["idle for too long"] * 2
+
+
+def _pause(seconds: float) -> None:
+    with Timeout(seconds, False):
+        Event().wait()
+
+
+def test_the_longest_idle_goes_for_a_newcomer_and_a_woken_one_does_not(keep: Keep) -> None:
+    with running(concurrency=2) as one:
+        first, second = keep(connect(one.server.address)), keep(connect(one.server.address))
+        assert ask(first, b"1") == b"1"
+        assert ask(second, b"2") == b"2"
+        assert ask(first, b"again") == b"again"
+        third = keep(connect(one.server.address))
+        assert is_closed(second)
+        assert ask(third, b"3") == b"3"
+        assert ask(first, b"on") == b"on"
+        assert one.server.dismissed == 1
+
+
+def test_one_that_waits_for_its_client_goes_when_none_is_idle(keep: Keep) -> None:
+    with running(concurrency=2) as one:
+        clients = [keep(connect(one.server.address)) for _ in range(2)]
+        assert [ask(client, b"slow") for client in clients] == [b"slow"] * 2
+        settle()
+        assert one.server.idle == 0
+        third = keep(connect(one.server.address))
+        assert ask(third, b"3") == b"3"
+        assert one.server.dismissed == 1
+
+
+def test_handlers_that_never_were_idle_are_not_cut_off(keep: Keep) -> None:
+    server = StreamServer(HERE, lambda connection, address: connection.sendall(connection.recv(10)), concurrency=1)
+    server.start()
+    first = keep(connect(server.address))
+    settle()
+    second = keep(connect(server.address))
+    settle()
+    assert server.dismissed == 0
+    assert ask(first, b"1") == b"1"
+    assert ask(second, b"2") == b"2"
+    server.stop()
+
+
+def test_stop_ends_idle_connections_at_once(keep: Keep) -> None:
+    with running() as one:
+        client = keep(connect(one.server.address))
+        assert ask(client, b"x") == b"x"
+        settle()
+        with Timeout(5):
+            one.server.stop()
+        assert is_closed(client)
+        assert one.seen[-1] == "the server stops"
+
+
+def test_one_that_ends_by_itself_is_waited_for_and_killed_in_the_end(keep: Keep) -> None:
+    class Stubborn(Echo):
+        def shut_down(self) -> bool:
+            self.connection.sendall(b"closing")
+            return False
+
+    server = StreamServer(HERE, lambda connection, address: Stubborn(connection, None, []))
+    server.start()
+    polite, rude = keep(connect(server.address)), keep(connect(server.address))
+    assert ask(polite, b"x") == ask(rude, b"x") == b"x"
+    stopping = spawn(server.stop, 0.05)
+    with Timeout(5):
+        assert polite.recv(100) == b"closing"
+        assert ask(polite, b"end") == b"end"
+        assert is_closed(polite)
+        stopping.wait()
+        assert rude.recv(100) == b"closing"
+        assert rude.recv(100) == b""
+
+
+def test_a_connection_that_is_closed_while_it_is_idle_is_over(keep: Keep) -> None:
+    kept: list[Any] = []
+    server = StreamServer(HERE, lambda connection, address: kept.append(connection) or Echo(connection, None, []))
+    server.start()
+    client = keep(connect(server.address))
+    assert ask(client, b"x") == b"x"
+    settle()
+    kept[0].close()
+    assert is_closed(client)
+    with Timeout(5):
+        server.stop()
+    assert server.connections == []
