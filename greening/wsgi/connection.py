@@ -7,13 +7,14 @@ from typing import Any
 from greening._core.current import current
 from greening._originals import raw_socket
 from greening.net.idle import Idle
-from greening.net.retry import change_timeout
+from greening.net.retry import DONTWAIT, change_timeout
 from greening.wsgi.body_reader import BLOCK
 from greening.wsgi.limits import Limits
 
 SLICE = 65536  # bytes of a response that one write timeout is for
 _FIRST = 16384  # bytes of a long response that go with its head: a record of TLS
 
+_send = raw_socket.send
 _shutdown = raw_socket.shutdown
 
 
@@ -23,9 +24,10 @@ class Connection(Idle):
     Attributes:
         plain: bytes go to the descriptor as they are (no TLS). now: the hub's clock.
         taken: an application has taken it over. gone: the client has, or takes nothing any more.
+        other_limit: the socket's time limit is not that for the next request.
     """
 
-    __slots__ = ("limits", "sock", "plain", "taken", "gone", "now", "expect_write")
+    __slots__ = ("limits", "sock", "plain", "taken", "gone", "now", "expect_write", "other_limit")
 
     expect_write: Callable[[], None]  # makes the socket's time limit that for writes
 
@@ -36,6 +38,7 @@ class Connection(Idle):
         self.plain = not hasattr(sock, "do_handshake")
         self.taken = False
         self.gone = False
+        self.other_limit = True
         self.now = current().hub.now
 
     def send(self, data: bytes | memoryview, flags: int = 0) -> None:
@@ -46,11 +49,18 @@ class Connection(Idle):
         """
         if self.taken:
             return
-        self.expect_write()
         try:
-            if len(data) <= SLICE:
-                self.sock.sendall(data, flags)
-                return
+            if self.plain and len(data) <= SLICE:
+                # Mostly there is room: a time limit is of use only where there is none.
+                try:
+                    sent = _send(self.sock, data, flags | DONTWAIT)
+                except BlockingIOError:
+                    sent = 0
+                if sent == len(data):
+                    return
+                data = memoryview(data)[sent:]
+            self.other_limit = True
+            self.expect_write()
             with memoryview(data) as view:
                 for start in range(0, len(view), SLICE):
                     with view[start : start + SLICE] as part:
@@ -78,6 +88,7 @@ class Connection(Idle):
 
     def send_file(self, file: Any, offset: int, count: int) -> int:
         """Send `count` bytes of a file, fewer if it has fewer. Returns how many. Raises: OSError."""
+        self.other_limit = True
         self.expect_write()
         try:
             sent: int = self.sock.sendfile(file, offset, count)
@@ -95,6 +106,7 @@ class Connection(Idle):
 
     def wait_at_most(self, seconds: float | None) -> None:
         """The next read's time limit. `settimeout` would be two system calls."""
+        self.other_limit = True
         change_timeout(self.sock, None if seconds is None else max(seconds, 1e-3))
 
     def linger(self) -> None:

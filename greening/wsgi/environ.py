@@ -8,7 +8,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from greening.wsgi.request_head import Head
 
@@ -49,8 +49,10 @@ def request_environ(common: dict[str, Any], head: Head, address: Any, body: Any)
     Args:
         common: see `template`. address: the client's, as `accept` gave it.
     """
-    environ = common.copy()
-    environ.update(head.environ)
+    if head.whole is None:
+        # Made once for a head that comes again: one copy of a dictionary in place of two, and no growth of it later.
+        head.whole = {**common, **head.environ, **_OF_A_REQUEST}
+    environ = head.whole.copy()
     environ["wsgi.input"] = environ["eventlet.input"] = body
     if type(address) is tuple:
         environ["REMOTE_ADDR"] = address[0]
@@ -59,6 +61,11 @@ def request_environ(common: dict[str, Any], head: Head, address: Any, body: Any)
         environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = "unix", ""
     environ["eventlet.posthooks"] = []
     return environ
+
+
+_OF_A_REQUEST: Final = dict.fromkeys(
+    ("wsgi.input", "eventlet.input", "REMOTE_ADDR", "REMOTE_PORT", "eventlet.posthooks", "eventlet.set_idle")
+)
 
 
 # `wsgi.file_wrapper`: a file as a response, by sendfile(2) where that can be.

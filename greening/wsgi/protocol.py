@@ -131,7 +131,9 @@ class HttpProtocol(Connection):
                 self.eager = not self.plain and self.sock.pending() > 0
                 return True
             fairness_tick()
-            expect_next()
+            if self.other_limit:
+                expect_next()
+                self.other_limit = False
 
     def dismiss(self, why: str) -> None:
         """See `Idle`."""
@@ -179,6 +181,7 @@ class HttpProtocol(Connection):
         if head.length:
             inlet = BodyReader(self.sock, server.limits, self.now, self.raw, self.at)
             body.receive(inlet, head.length)
+            self.other_limit = True
         environ = request_environ(server.environ, head, self.address, body)
         environ["eventlet.set_idle"] = self.set_idle
         if head.upgrade and not self.raw:

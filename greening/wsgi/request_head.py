@@ -61,9 +61,10 @@ class Head:
         expects: it waits for `100 Continue`.
         upgrade: it asks for another protocol, and says so properly.
         plain: it has no body, asks for nothing special and holds no secret.
+        whole: the environ with what is the server's in it, once it was asked for. A head belongs to one server.
     """
 
-    __slots__ = ("method", "target", "minor", "environ", "length", "keep", "expects", "upgrade", "plain")
+    __slots__ = ("method", "target", "minor", "environ", "length", "keep", "expects", "upgrade", "plain", "whole")
 
     method: str
     target: bytes
@@ -74,6 +75,7 @@ class Head:
     expects: bool
     upgrade: bool
     plain: bool
+    whole: dict[str, Any] | None
 
 
 def read_head(data: bytes, limits: Limits) -> Head:
@@ -88,6 +90,7 @@ def read_head(data: bytes, limits: Limits) -> Head:
     if match is None:
         raise _why_not(data)
     head = Head()
+    head.whole = None
     method, target, minor = match.groups()
     if b" \r\n" in data or b"\t\r\n" in data:
         # Blanks behind a value are no part of it, but llhttp takes some for one.
