@@ -11,12 +11,13 @@ import logging
 import os
 import socket as _stdlib
 import ssl
+from collections.abc import Callable
 from typing import Any
 
 from greening._core.waiting import sleep
 from greening._originals import strerror
 from greening.net.socket import GreenSocket
-from greening.net.tls import shake_hands
+from greening.net.tls import wrapped
 
 # Error numbers of accept(2) that belong to one connection, which is gone already. The next one may be well.
 _GONE = {
@@ -91,15 +92,26 @@ class Acceptor:
             _log.warning("accept: %s; new connections wait until there is room again", strerror(error.errno or 0))
         sleep(_PAUSE)
 
-    def secure(self, connection: Any) -> Any:
-        """Shake hands over an accepted connection. Returns the TLS socket; None: it failed, and all is closed."""
+    def secure(self, connection: Any, wrapped_as: Callable[[Any], object] | None = None) -> Any:
+        """Shake hands over an accepted connection. Returns the TLS socket; None: it failed, and all is closed.
+
+        Args:
+            wrapped_as: called with the TLS socket before the handshake. `connection` is of no use any more then.
+        """
         assert self._context is not None
+        secured = None
         try:
             connection.settimeout(self._handshake_timeout)
-            secured = shake_hands(self._context, connection, server_side=True, suppress_ragged_eofs=self._ragged)
+            secured = wrapped(self._context, connection, server_side=True, suppress_ragged_eofs=self._ragged)
+            if wrapped_as is not None:
+                wrapped_as(secured)
+            secured.do_handshake()
         except OSError:  # ssl.SSLError and TimeoutError are among them: nonsense, a reset, the deadline
-            connection.close()
+            (connection if secured is None else secured).close()
             return None
+        except BaseException:
+            (connection if secured is None else secured).close()
+            raise
         secured.settimeout(None)
         return secured
 

@@ -39,6 +39,10 @@ class Place:
         self.idle: Idle | None = None
         self.since = 0.0
 
+    def move_to(self, sock: Any) -> None:
+        """The connection is another socket object's now."""
+        self.sock = sock
+
 
 class Places:
     """The connections of one server. Use it in the server's own OS thread.

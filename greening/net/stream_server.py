@@ -222,11 +222,12 @@ class StreamServer:
     def _secured(self, place: Place, address: Any) -> None:
         self._shaking[place] = None
         try:
-            secured = self._acceptor.secure(place.sock)
+            secured = self._acceptor.secure(place.sock, place.move_to)
         finally:
             self._shaking.pop(place, None)
-        if secured is not None:
-            place.sock = secured
+        if secured is None:
+            self._places.release(place)
+        else:
             self._served(place, address)
 
     def _served(self, place: Place, address: Any) -> None:

@@ -282,23 +282,32 @@ for _name, _method in METHODS.items():
     setattr(GreenSSLSocket, _name, _method)
 
 
-def shake_hands(context: ssl.SSLContext, sock: Any, **how: Any) -> Any:
-    """Wrap `sock` and shake hands, cooperatively also where the stdlib's class is not patched.
+def wrapped(context: ssl.SSLContext, sock: Any, **how: Any) -> Any:
+    """Wrap `sock` for TLS, cooperatively also where the stdlib's class is not patched. The handshake is still to come.
 
     Args:
         how: arguments of `context.wrap_socket`.
-    Returns:
-        The TLS socket.
     Raises:
-        OSError: the handshake failed (ssl.SSLError, TimeoutError); the connection is closed.
+        OSError: the connection is gone; it is closed.
     """
     before = context.sslsocket_class
     if isinstance(sock, GreenSocket) and before is ssl.SSLSocket:
         context.sslsocket_class = GreenSSLSocket
     try:
-        secured = context.wrap_socket(sock, do_handshake_on_connect=False, **how)
+        return context.wrap_socket(sock, do_handshake_on_connect=False, **how)
     finally:
         context.sslsocket_class = before
+
+
+def shake_hands(context: ssl.SSLContext, sock: Any, **how: Any) -> Any:
+    """`wrapped`, and the handshake.
+
+    Returns:
+        The TLS socket.
+    Raises:
+        OSError: the handshake failed (ssl.SSLError, TimeoutError); the connection is closed.
+    """
+    secured = wrapped(context, sock, **how)
     try:
         secured.do_handshake()
     except BaseException:

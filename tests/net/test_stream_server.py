@@ -245,6 +245,26 @@ def test_tls_with_its_handshake_in_the_connections_own_green_thread(
     server.stop(1)
 
 
+def test_the_longest_handshake_goes_when_there_is_no_room(
+    contexts: tuple[ssl.SSLContext, ssl.SSLContext], keep: Keep
+) -> None:
+    context, server_context = contexts
+    server = StreamServer(HERE, echo, ssl_context=server_context, handshake_timeout=None, concurrency=2)
+    server.start()
+    silent, half = keep(connect(server.address)), keep(connect(server.address))
+    half.sendall(b"\x16\x03\x01\x02\x00\x01")
+    settle()
+    with context.wrap_socket(connect(server.address), server_hostname="localhost") as client:
+        assert silent.recv(1) == b""
+        client.sendall(b"hello")
+        assert client.recv(10) == b"hello"
+        with context.wrap_socket(connect(server.address), server_hostname="localhost") as second:
+            assert half.recv(1) == b""
+            second.sendall(b"hello")
+            assert second.recv(10) == b"hello"
+    server.stop(1)
+
+
 def test_closing_while_a_connection_waits_for_a_place_closes_that_too(keep: Keep) -> None:
     server = StreamServer(HERE, echo, concurrency=1)
     server.start()

@@ -15,6 +15,7 @@ from greening.pool.greenpool import GreenPool
 from greening.sync.event import Event
 from greening.testing import settle
 from greening.timeout import Timeout
+from greening.wsgi.limits import Limits
 from greening.wsgi.server import Server, http_date
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -191,6 +192,39 @@ def test_no_more_connections_than_max_size(serve: Any) -> None:
     assert len(running.server.connections) == 3
     go_on.send()
     assert busy.answer().body == b"ok"
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        b"",
+        GET[:10],
+        GET[:-2] + b"X: ",
+        GET.replace(b"GET", b"POST")[:-2] + b"Content-Length: 9\r\n\r\nabc",
+        GET.replace(b"GET", b"POST")[:-2] + b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n5\r\nab",
+        GET.replace(b"/ ", b"/big ", 1),
+        GET * 2,
+        GET[:-2] + b"Connection: upgrade\r\nUpgrade: x\r\n\r\n",
+    ],
+)
+def test_clients_that_keep_the_server_waiting_go_for_a_new_one(serve: Any, hostile: bytes) -> None:
+    big = bytes(32 << 20)
+
+    def app(environ: Any, start_response: Any) -> Any:
+        if "greening.upgrade" in environ:
+            environ["greening.upgrade"]().recv(1)
+            return []
+        environ["wsgi.input"].read()
+        start_response("200 OK", [])
+        return [big] if environ["PATH_INFO"] == "/big" else [b"ok"]
+
+    running = serve(app, max_size=4, limits=Limits(head_timeout=None, idle_timeout=None, body_timeout=None))
+    for _ in range(8):
+        running.connect().send(hostile)
+    settle()
+    with Timeout(10):
+        assert running.connect().get().body == b"ok"
+    assert len(running.server.connections) <= 4
 
 
 def test_dates() -> None:
