@@ -1,17 +1,22 @@
 """`socket.sendfile` by sendfile(2): from the page cache to the socket. It parks while the socket is full."""
 
 import socket as _stdlib
+from errno import EINVAL, ENOSYS, EOVERFLOW
 from typing import Any
 
 from greening._core.fairness import fairness_tick
 from greening._core.poller import OUT
-from greening._originals import os_fstat, os_get_blocking, os_sendfile, os_set_blocking, raw_socket
+from greening._originals import os_fstat, os_get_blocking, os_pread, os_sendfile, os_set_blocking, raw_socket
 from greening.net.retry import deadline_of, timeout_of, wait_socket
 
 _fileno = raw_socket.fileno
 
 # Bytes per call, at most. More is an OverflowError on some systems (bpo-38319).
 _BLOCK = 2**30
+
+# Errors of sendfile(2) that are about the file, which can be read all the same: those of sysfs, for example.
+_NOT_THIS_FILE = (EINVAL, ENOSYS, EOVERFLOW)
+_COPIED = 65536  # bytes
 
 
 def _sendfile_use_sendfile(self: Any, file: Any, offset: int = 0, count: int | None = None) -> int:
@@ -48,6 +53,32 @@ def _sendfile_use_sendfile(self: Any, file: Any, offset: int = 0, count: int | N
             os_set_blocking(sock_fd, True)
         if total > 0 and hasattr(file, "seek"):
             file.seek(offset + total)
+
+
+def send_range(sock: Any, file_fd: int, offset: int, count: int) -> int:
+    """Send `count` bytes of a file from `offset` on, for a server that has looked at the file and the socket itself.
+
+    The descriptor of the socket is non-blocking afterwards. The file's own position does not change.
+
+    Returns:
+        How many bytes were sent; fewer if the file has fewer.
+    Raises:
+        OSError: the peer is gone, or the file cannot be read. TimeoutError: the peer takes nothing.
+    """
+    total = 0
+    while total < count:
+        try:
+            sent = _some(sock, file_fd, offset + total, min(count - total, _BLOCK))
+        except OSError as error:
+            if error.errno not in _NOT_THIS_FILE:
+                raise
+            data = os_pread(file_fd, min(count - total, _COPIED), offset + total)
+            sock.sendall(data)
+            sent = len(data)
+        if not sent:
+            break
+        total += sent
+    return total
 
 
 def _some(sock: Any, file_fd: int, offset: int, block: int) -> int:

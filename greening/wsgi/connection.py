@@ -8,6 +8,7 @@ from greening._core.current import current
 from greening._originals import raw_socket
 from greening.net.idle import Idle
 from greening.net.retry import DONTWAIT, change_timeout
+from greening.net.sendfile import send_range
 from greening.wsgi.body_reader import BLOCK
 from greening.wsgi.limits import Limits
 
@@ -86,16 +87,15 @@ class Connection(Idle):
         if tail:
             self.send(tail)
 
-    def send_file(self, file: Any, offset: int, count: int) -> int:
+    def send_file(self, fd: int, offset: int, count: int) -> int:
         """Send `count` bytes of a file, fewer if it has fewer. Returns how many. Raises: OSError."""
         self.other_limit = True
         self.expect_write()
         try:
-            sent: int = self.sock.sendfile(file, offset, count)
+            return send_range(self.sock, fd, offset, count)
         except OSError:
             self.gone = True
             raise
-        return sent
 
     def take(self) -> Any:
         """The socket. It is the caller's from now on, without a timeout, and is closed when the application returns."""

@@ -91,16 +91,17 @@ class FileWrapper:
             yield data
 
 
-def extent(wrapper: FileWrapper) -> tuple[int, int] | None:
-    """Where the file stands, and how much there is from there; None for what sendfile(2) is not for."""
+def extent(wrapper: FileWrapper) -> tuple[int, int, int] | None:
+    """The descriptor, where the file stands, and how much there is from there; None for what sendfile(2) is not for."""
     file = wrapper.filelike
     if isinstance(file, io.TextIOBase):
         return None
     try:
-        found = os.fstat(file.fileno())
+        fd = file.fileno()
+        found = os.fstat(fd)
         offset = file.tell()
     except (AttributeError, OSError, ValueError, TypeError):
         return None
     if not stat.S_ISREG(found.st_mode) or type(offset) is not int:
         return None
-    return offset, max(0, found.st_size - offset)
+    return fd, offset, max(0, found.st_size - offset)

@@ -253,14 +253,14 @@ class Response:
         found = extent(wrapper) if self._connection.plain and self._status_line and not self.sent else None
         if found is None or self._bodyless:
             return False
-        offset, size = found
+        fd, offset, size = found
         raw = self._begin(size)
         if self._chunked:  # never: the length is known
             return False
         count = min(size, self._left)
         if count:
             self._connection.send(raw, _stdlib.MSG_MORE)
-            sent = self._connection.send_file(wrapper.filelike, offset, count)
+            sent = self._connection.send_file(fd, offset, count)
             self.count += sent
             self._left -= sent
         else:

@@ -1,5 +1,6 @@
 """`socket.sendfile`: whole files, parts, positions, full sockets, and files that sendfile(2) does not take."""
 
+import errno
 import io
 import os
 import socket
@@ -176,3 +177,26 @@ def test_a_file_that_cannot_be_sought_is_not_put_anywhere(tcp: Pair, path: Path)
     finally:
         os.close(fd)
     assert server.recv(10) == DATA[2:7]
+
+
+@pytest.mark.parametrize(("offset", "count"), [(0, len(DATA)), (7, 100_000), (len(DATA) - 5, 100), (len(DATA), 1)])
+def test_a_range_of_a_file(tcp: Pair, file: BinaryIO, offset: int, count: int) -> None:
+    here, there = tcp
+    reading = spawn(read_to_end, there)
+    expected = DATA[offset : offset + count]
+    assert sendfile.send_range(here, file.fileno(), offset, count) == len(expected)
+    assert file.tell() == 0
+    here.close()
+    assert reading.wait() == expected
+
+
+def test_a_range_of_a_file_that_sendfile_does_not_take(tcp: Pair, file: BinaryIO, monkeypatch: Any) -> None:
+    def refuse(*args: Any) -> int:
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(sendfile, "os_sendfile", refuse)
+    here, there = tcp
+    reading = spawn(read_to_end, there)
+    assert sendfile.send_range(here, file.fileno(), 3, 200_000) == 200_000
+    here.close()
+    assert reading.wait() == DATA[3:200_003]
