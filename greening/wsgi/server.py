@@ -35,7 +35,7 @@ class Server:
     Raises:
         TypeError: no such setting. Others: as `ServerSettings`.
     Attributes:
-        address: what the listener is bound to. closing: `stop` was called.
+        address: what the listener is bound to. closing: connections are closed after the requests under way.
     Thread-safety: use it in one OS thread.
     """
 

@@ -15,13 +15,14 @@ class ServerSettings:
     Args:
         log: a `logging.Logger` or a file; None: standard error.
         environ: added to the environ of every request.
-        max_size: connections at once, 1,024 by default; further ones wait in the backlog.
+        max_size: connections at once, 1,024 by default, the idle ones among them. One more takes the place of the one
+            that has been idle for longest; failing that, of one that keeps the server waiting.
         max_http_version: "HTTP/1.0": never answer in HTTP/1.1.
         protocol: a subclass of `HttpProtocol`.
         minimum_chunk_size: bytes; an iterable's pieces are gathered until there are so many, against PEP 3333. A
             request may say so by `environ["eventlet.minimum_write_chunk_size"]`.
         log_x_forwarded_for: believe that field, and name its addresses in the log.
-        custom_pool: a `GreenPool` for the connections; `max_size` does not matter then.
+        custom_pool: a `GreenPool` for what is served; its size takes the place of `max_size`.
         keepalive: False: one request for each connection; a number: seconds to wait for the next one.
         log_output: False: no line for each request. Errors are told all the same.
         log_format: for `%`, with client_ip, client_port, date_time, request_line, status_code, body_length,
