@@ -16,6 +16,7 @@ from greening._core.greenthread import GreenThread
 from greening._core.hub import Hub
 from greening._core.task import PARKED
 from greening._core.timers import Timer
+from greening._core.unhandled import report_unhandled
 from greening._originals import raw_socket
 from greening.net.idle import Idle, no_longer_start, start_when_readable, waits_for_peer
 from greening.sync.event import Event
@@ -29,15 +30,17 @@ class Place:
     Attributes:
         sock: the connection. thread: its green thread, which runs, or will when bytes come.
         idle: what goes on then; None: it has not been idle yet. since: hub time since which it is idle.
+        among: the idle ones with the same time limit, while it is one of them.
     """
 
-    __slots__ = ("idle", "since", "sock", "thread")
+    __slots__ = ("among", "idle", "since", "sock", "thread")
 
     def __init__(self, sock: Any) -> None:
         self.sock = sock
         self.thread: GreenThread[Any] | None = None
         self.idle: Idle | None = None
         self.since = 0.0
+        self.among: dict[Place, None] | None = None
 
     def move_to(self, sock: Any) -> None:
         """The connection is another socket object's now."""
@@ -115,6 +118,7 @@ class Places:
         if bucket is None:
             bucket = self._idle[limit] = {}
         bucket[place] = None
+        place.among = bucket
         if limit is not None and now + limit < self._due:
             self._wake_at(hub, now + limit)
         if self._changed is not None:
@@ -125,11 +129,11 @@ class Places:
         self._forget_idle(place)
         return place in self.taken
 
-    def _forget_idle(self, place: Place) -> None:
-        if place.idle is not None:
-            bucket = self._idle.get(place.idle.timeout)
-            if bucket is not None:
-                bucket.pop(place, None)
+    @staticmethod
+    def _forget_idle(place: Place) -> None:
+        if place.among is not None:
+            place.among.pop(place, None)
+            place.among = None
 
     def idle(self) -> list[Place]:
         """All places that are idle, those with bytes on their way to a green thread not among them."""
@@ -140,8 +144,7 @@ class Places:
         thread = place.thread
         if thread is not None and no_longer_start(thread, place.sock):
             thread.cancel()
-        if place.idle is not None:
-            place.idle.dismiss(why)
+        _say_goodbye(place, why)
         self.release(place)
 
     def dismiss_longest_idle(self) -> bool:
@@ -171,10 +174,10 @@ class Places:
                 deadline = inf if thread.deadline is None else thread.deadline
                 if chosen is None or deadline < until:
                     chosen, until = place, deadline
-        if chosen is None or chosen.idle is None:
+        if chosen is None:
             return False
         self.dismissed += 1
-        chosen.idle.dismiss("its place was needed")
+        _say_goodbye(chosen, "its place was needed")
         cut(chosen.sock)
         return True
 
@@ -208,8 +211,8 @@ class Places:
             if limit is None:
                 continue
             while (place := next(iter(bucket), None)) is not None:
-                if not is_parked(place):  # chosen: it leaves the bucket when it begins
-                    bucket.pop(place)
+                if not is_parked(place):  # chosen: it is about to begin
+                    self._forget_idle(place)
                 elif place.since + limit <= now:
                     self.dismiss(place, "idle for too long")
                 else:
@@ -225,6 +228,15 @@ def is_parked(place: Place) -> bool:
     """Its green thread has not begun, and waits for bytes."""
     thread = place.thread
     return thread is not None and thread.state == PARKED and not thread.started
+
+
+def _say_goodbye(place: Place, why: str) -> None:
+    """Whatever the user's `dismiss` raises is reported: the place is free all the same."""
+    if place.idle is not None:
+        try:
+            place.idle.dismiss(why)
+        except Exception as error:  # noqa: BLE001  # the user's own code
+            report_unhandled(error, current())
 
 
 def cut(sock: Any) -> None:

@@ -246,24 +246,26 @@ class StreamServer:
             self._go_on(place, place.idle.resume)
 
     def _resumed_in_pool(self, place: Place) -> None:
-        place.thread = self._pool.spawn(self._resumed, place)
+        try:
+            place.thread = self._pool.spawn(self._resumed, place)
+        except BaseException:  # killed while it waited for a place in the pool
+            self._places.release(place)
+            raise
         place.thread.link(self._ended, place)
 
     def _go_on(self, place: Place, step: Callable[..., object], *args: Any) -> None:
         """One step of a connection, in its green thread: it ends, or is idle afterwards."""
-        following = None
+        stays = False
         try:
             following = step(*args)
+            stays = isinstance(following, Idle) and not (self.closed and following.shut_down())
         except StopServe:
             self.close()
         finally:
-            if not isinstance(following, Idle):
+            if not stays:
                 self._places.release(place)
-        if isinstance(following, Idle):
-            if self.closed and following.shut_down():
-                self._places.release(place)
-            else:
-                self._places.park(place, following)
+        if stays:
+            self._places.park(place, following)
 
     def _ended(self, thread: GreenThread[Any], place: Place) -> None:
         """What was killed before it began has closed nothing."""

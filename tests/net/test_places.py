@@ -11,6 +11,7 @@ import pytest
 from greening._core.current import current, get_hub
 from greening._core.greenthread import spawn
 from greening._core.runner import Runner
+from greening.net import places
 from greening.net.convenience import connect
 from greening.net.idle import Idle
 from greening.net.stream_server import StreamServer
@@ -213,3 +214,38 @@ def test_a_connection_that_is_closed_while_it_is_idle_is_over(keep: Keep) -> Non
     with Timeout(5):
         server.stop()
     assert server.connections == []
+
+
+def test_a_goodbye_that_fails_is_reported_and_the_place_is_free(keep: Keep, monkeypatch: pytest.MonkeyPatch) -> None:
+    reported: list[BaseException] = []
+    monkeypatch.setattr(places, "report_unhandled", lambda error, thread: reported.append(error))
+
+    class Rude(Echo):
+        def dismiss(self, why: str) -> None:
+            raise OSError("no goodbye")
+
+    server = StreamServer(HERE, lambda connection, address: Rude(connection, None, []), concurrency=1)
+    server.start()
+    first = keep(connect(server.address))
+    assert ask(first, b"x") == b"x"
+    second = keep(connect(server.address))
+    assert is_closed(first)
+    assert ask(second, b"y") == b"y"
+    server.stop()
+    assert [str(error) for error in reported] == ["no goodbye"] * 2
+
+
+def test_one_that_is_killed_while_it_waits_for_the_pool_is_over(keep: Keep) -> None:
+    pool = GreenPool(1)
+    server = StreamServer(HERE, lambda connection, address: Echo(connection, None, []), pool=pool)
+    server.start()
+    client = keep(connect(server.address))
+    assert ask(client, b"x") == b"x"
+    settle()
+    other = pool.spawn(Event().wait)
+    client.sendall(b"waits for the pool")
+    settle()
+    with Timeout(5):
+        server.stop(0)
+    assert is_closed(client)
+    other.kill()
