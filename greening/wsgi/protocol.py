@@ -10,7 +10,6 @@ from greenlet import GreenletExit
 from greening._core.fairness import fairness_tick
 from greening.net.idle import Idle, read_now
 from greening.net.retry import timeout_changer
-from greening.timeout import Timeout
 from greening.wsgi.body import Input, offer
 from greening.wsgi.body_reader import BLOCK, BodyReader
 from greening.wsgi.connection import Connection
@@ -25,6 +24,11 @@ if TYPE_CHECKING:
 
 _SHORT = 1024  # bytes: heads up to here are remembered by their bytes, since clients repeat themselves
 _REMEMBERED = 128  # heads
+
+
+# A kill, and Ctrl-C, which strikes whatever runs. Everything else that an application raises, `sys.exit()` too, ends its
+# own request.
+_ENDS = (GreenletExit, KeyboardInterrupt)
 
 
 class _Gone(Exception):
@@ -200,7 +204,7 @@ class HttpProtocol(Connection):
             elif not (self.taken or (type(result) is list and len(result) == 1 and response.send_simple(result[0]))):
                 minimum = environ.get("eventlet.minimum_write_chunk_size", server.minimum_chunk_size)
                 response.respond(result, int(minimum))
-        except (GreenletExit, KeyboardInterrupt):  # a kill, and Ctrl-C, which may strike here
+        except _ENDS:
             raise
         except BaseException as error:  # noqa: BLE001  # an application may raise anything; it is answered and told
             self._failed(error, response, body)
@@ -227,7 +231,9 @@ class HttpProtocol(Connection):
     def _close(self, result: Any) -> None:
         try:
             result.close()
-        except (Exception, Timeout):  # noqa: BLE001  # the response is complete; nothing more can be done
+        except _ENDS:
+            raise
+        except BaseException:  # noqa: BLE001  # the response is complete; nothing more can be done
             self.server.log.error(_trace())
 
     def _failed(self, error: BaseException, response: Response, body: Input) -> None:
@@ -320,7 +326,9 @@ class HttpProtocol(Connection):
         for hook, args, kwargs in environ["eventlet.posthooks"]:
             try:
                 hook(environ, *args, **kwargs)
-            except (Exception, Timeout):  # noqa: BLE001  # the next one is to be called all the same
+            except _ENDS:
+                raise
+            except BaseException:  # noqa: BLE001  # the next one is to be called all the same
                 self.server.log.error(_trace())
 
     def _log(self, environ: dict[str, Any], head: Head, response: Response, seconds: float) -> None:

@@ -337,6 +337,29 @@ def test_whatever_an_application_raises_ends_its_own_request_only(serve: Any, er
     assert type(error).__name__ in running.log.getvalue()
 
 
+def test_sys_exit_behind_the_response_ends_nothing_either(serve: Any) -> None:
+    class Result:
+        def __iter__(self) -> Any:
+            return iter([b"ok"])
+
+        def close(self) -> None:
+            raise SystemExit("close")
+
+    def hook(environ: Any) -> None:
+        raise SystemExit("hook")
+
+    def app(environ: Any, start_response: Any) -> Any:
+        environ["eventlet.posthooks"].append((hook, (), {}))
+        start_response("200 OK", [("Content-Length", "2")])
+        return Result()
+
+    running = serve(app)
+    client = running.connect()
+    assert client.get().body == client.get().body == b"ok"
+    assert "SystemExit: close" in running.log.getvalue()
+    assert "SystemExit: hook" in running.log.getvalue()
+
+
 def test_an_unread_body_is_not_taken_for_a_request(serve: Any) -> None:
     seen = []
 
