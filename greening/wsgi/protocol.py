@@ -26,7 +26,7 @@ _SHORT = 1024  # bytes: heads up to here are remembered by their bytes, since cl
 _REMEMBERED = 128  # heads
 
 
-# A kill, and Ctrl-C, which strikes whatever runs. Everything else that an application raises, `sys.exit()` too, ends its
+# A kill, and Ctrl-C, which strikes whatever runs. Whatever else an application raises, `sys.exit()` among it, ends its
 # own request.
 _ENDS = (GreenletExit, KeyboardInterrupt)
 
