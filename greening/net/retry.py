@@ -108,19 +108,6 @@ def change_timeout(sock: Any, seconds: float | None) -> None:
         timeouts[fd] = (ref(sock), seconds)
 
 
-def timeout_changer(sock: Any, seconds: float | None) -> Callable[[], None]:
-    """`change_timeout` with these arguments, for a caller that does it before every operation: a third of the time."""
-    entry = (ref(sock), seconds)
-    fileno = sock.fileno
-
-    def change() -> None:
-        fd = fileno()
-        if fd >= 0:
-            timeouts[fd] = entry
-
-    return change
-
-
 def timeout_of(sock: Any) -> float | None:
     """Return the timeout that the user sees, in seconds. None: blocking; 0: non-blocking."""
     timeout = _raw_gettimeout(sock)

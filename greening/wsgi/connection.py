@@ -1,6 +1,5 @@
 """The bytes of a client's connection: how they are sent, and how it ends."""
 
-from collections.abc import Callable
 from socket import SHUT_WR
 from typing import Any
 
@@ -28,9 +27,7 @@ class Connection(Idle):
         other_limit: the socket's time limit is not that for the next request.
     """
 
-    __slots__ = ("limits", "sock", "plain", "taken", "gone", "now", "expect_write", "other_limit")
-
-    expect_write: Callable[[], None]  # makes the socket's time limit that for writes
+    __slots__ = ("limits", "sock", "plain", "taken", "gone", "now", "other_limit")
 
     def __init__(self, limits: Limits, sock: Any) -> None:
         super().__init__(limits.head_timeout)
@@ -60,8 +57,7 @@ class Connection(Idle):
                 if sent == len(data):
                     return
                 data = memoryview(data)[sent:]
-            self.other_limit = True
-            self.expect_write()
+            self._expect_write()
             with memoryview(data) as view:
                 for start in range(0, len(view), SLICE):
                     with view[start : start + SLICE] as part:
@@ -89,8 +85,7 @@ class Connection(Idle):
 
     def send_file(self, fd: int, offset: int, count: int) -> int:
         """Send `count` bytes of a file, fewer if it has fewer. Returns how many. Raises: OSError."""
-        self.other_limit = True
-        self.expect_write()
+        self._expect_write()
         try:
             return send_range(self.sock, fd, offset, count)
         except OSError:
@@ -103,6 +98,10 @@ class Connection(Idle):
             self.taken = True
             self.sock.settimeout(None)
         return self.sock
+
+    def _expect_write(self) -> None:
+        self.other_limit = True
+        change_timeout(self.sock, self.limits.write_timeout)
 
     def wait_at_most(self, seconds: float | None) -> None:
         """The next read's time limit. `settimeout` would be two system calls."""

@@ -9,7 +9,6 @@ from greenlet import GreenletExit
 
 from greening._core.fairness import fairness_tick
 from greening.net.idle import Idle, read_now
-from greening.net.retry import timeout_changer
 from greening.wsgi.body import Input, offer
 from greening.wsgi.body_reader import BLOCK, BodyReader
 from greening.wsgi.connection import Connection
@@ -45,7 +44,7 @@ class HttpProtocol(Connection):
         idle: between two requests: nothing is lost when it is closed.
     """
 
-    __slots__ = ("server", "address", "idle", "raw", "at", "successor", "_served_last", "_expect_next")
+    __slots__ = ("server", "address", "idle", "raw", "at", "successor", "_served_last")
 
     def __init__(self, server: "Server", sock: Any, address: Any) -> None:
         super().__init__(server.limits, sock)
@@ -59,10 +58,8 @@ class HttpProtocol(Connection):
 
     def run(self) -> None:
         """Begin: look whether the client has asked already."""
-        sock, server = self.sock, self.server
-        sock.settimeout(server.limits.head_timeout)
-        self.expect_write = timeout_changer(sock, server.limits.write_timeout)
-        self._expect_next = timeout_changer(sock, server.busy_timeout)
+        sock = self.sock
+        sock.settimeout(self.limits.head_timeout)
         if self.plain:
             raw = read_now(sock, BLOCK)
             self.eager = raw is not None
@@ -101,7 +98,7 @@ class HttpProtocol(Connection):
     def _serve_requests(self) -> bool:
         """True: the client pauses, and the connection goes on."""
         server, recv = self.server, self.sock.recv
-        heads, expect_next = server.heads, self._expect_next
+        heads = server.heads
         asks_often = self.now() - self._served_last < server.busy_timeout
         if not self.plain:
             self.wait_at_most(self.timeout)
@@ -136,7 +133,7 @@ class HttpProtocol(Connection):
                 return True
             fairness_tick()
             if self.other_limit:
-                expect_next()
+                self.wait_at_most(server.busy_timeout)
                 self.other_limit = False
 
     def dismiss(self, why: str) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from greening._core.greenthread import spawn
-from greening.net.retry import timeout_changer
 from greening.net.socket import GreenSocket
 from greening.testing import settle
 from greening.timeout import Timeout
@@ -22,7 +21,6 @@ def ends() -> Iterator[tuple[Connection, GreenSocket]]:
     with ours, theirs:
         connection = Connection(Limits(linger_timeout=0.02), ours)
         ours.settimeout(5)
-        connection.expect_write = timeout_changer(ours, 5)
         yield connection, theirs
 
 
