@@ -255,16 +255,17 @@ class StreamServer:
 
     def _go_on(self, place: Place, step: Callable[..., object], *args: Any) -> None:
         """One step of a connection, in its green thread: it ends, or is idle afterwards."""
-        stays = False
+        following: Idle | None = None
         try:
-            following = step(*args)
-            stays = isinstance(following, Idle) and not (self.closed and following.shut_down())
+            result = step(*args)
+            if isinstance(result, Idle) and not (self.closed and result.shut_down()):
+                following = result
         except StopServe:
             self.close()
         finally:
-            if not stays:
+            if following is None:
                 self._places.release(place)
-        if stays:
+        if following is not None:
             self._places.park(place, following)
 
     def _ended(self, thread: GreenThread[Any], place: Place) -> None:
