@@ -9,15 +9,17 @@ import signal
 import ssl
 import sys
 import time
-from dataclasses import dataclass
 from typing import Any
 
 from greening._core.greenthread import spawn
 from greening._core.waiting import sleep
 from greening.monkey import monkey_patch
 from greening.net.socket import GreenSocket
+from greening.pool.greenpool import GreenPool
 from greening.sync.event import Event
 from greening.wsgi.application import Unloadable, load
+from greening.wsgi.binds import url
+from greening.wsgi.config import Settings
 from greening.wsgi.console import Output, descriptor_of, say
 from greening.wsgi.log import COMBINED_FORMAT
 from greening.wsgi.reload import Watch
@@ -32,24 +34,11 @@ _DRAIN = 0.3  # seconds for requests that are on their way when a worker is to e
 _LAST_SECONDS = 5  # seconds for the end of the interpreter, when no supervisor is left that would kill it
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """What the command line says about workers. `graceful`: seconds."""
-
-    app: str
-    workers: int = 1
-    graceful: float = 30.0
-    connections: int = 1024
-    access_log: bool = True
-    reload: bool = False
-    debug: bool = False
-
-
-def work(settings: Settings, listener: Any, context: ssl.SSLContext | None, channel: Any) -> None:
+def work(settings: Settings, listeners: list[Any], context: ssl.SSLContext | None, channel: Any) -> None:
     """Be a worker. For a process that was forked for it; returns when everything is over.
 
     Args:
-        listener, channel: sockets, which are taken over.
+        listeners, channel: sockets, which are taken over.
     Raises:
         SystemExit: the application could not be loaded, or accept failed for good.
     """
@@ -61,7 +50,7 @@ def work(settings: Settings, listener: Any, context: ssl.SSLContext | None, chan
         say(str(error))
         worker.wait_for_change(error.files)
         raise SystemExit(LOAD_FAILED) from None
-    worker.serve(GreenSocket(fileno=listener.detach()), app, context)
+    worker.serve([GreenSocket(fileno=listener.detach()) for listener in listeners], app, context)
 
 
 class _Worker:
@@ -71,7 +60,7 @@ class _Worker:
         self._began = time.time()
         self._told = Event()
         self._hurry = Event()
-        self._server: Server | None = None
+        self._servers: list[Server] = []
 
     def wait_for_change(self, files: tuple[str, ...]) -> None:
         """Tell that the application cannot be loaded. With `--reload`, watch it until the supervisor says STOP."""
@@ -81,30 +70,39 @@ class _Worker:
             spawn(self._watch, files)
             self._told.wait()
 
-    def serve(self, listener: GreenSocket, app: Any, context: ssl.SSLContext | None) -> None:
+    def serve(self, listeners: list[GreenSocket], app: Any, context: ssl.SSLContext | None) -> None:
         """Until STOP, QUIT, SIGTERM, or the supervisor's death."""
         settings = self._settings
-        server = self._server = Server(
-            listener,
-            app,
-            environ={"wsgi.multiprocess": settings.workers > 1},
-            max_size=settings.connections,
-            log_format=COMBINED_FORMAT,
-            debug=settings.debug,
-            ssl_context=context,
-        )
-        log = server.log = Output(settings.access_log, settings.debug, descriptor_of(sys.stdout))
+        log = Output(settings.access_log, settings.debug, descriptor_of(sys.stdout))
+        # Several listeners share the places.
+        pool = GreenPool(settings.connections) if len(listeners) > 1 else None
+        for listener in listeners:
+            server = Server(
+                listener,
+                app,
+                environ={"wsgi.multiprocess": settings.workers > 1},
+                max_size=settings.connections,
+                custom_pool=pool,
+                log_format=COMBINED_FORMAT,
+                debug=settings.debug,
+                limits=settings.limits,
+                ssl_context=context,
+                **settings.server,
+            )
+            server.log = log
+            self._servers.append(server)
         signal.signal(signal.SIGTERM, self._terminated)
-        serving = spawn(self._accept, server)
+        serving = [spawn(self._accept, server) for server in self._servers]
         spawn(self._obey)
         if settings.reload:
             spawn(self._watch, ())
         self._tell(READY)
         self._told.wait()
-        self._drain(server, listener)
-        server.stop(0 if self._hurry.ready() else settings.graceful)
+        self._drain(listeners)
+        self._stop(0 if self._hurry.ready() else settings.graceful_timeout)
         log.flush()
-        if serving.wait():
+        failed = [each.wait() for each in serving]
+        if any(failed):
             raise SystemExit(1)
 
     def _accept(self, server: Server) -> bool:
@@ -113,18 +111,26 @@ class _Worker:
             server.serve_forever()
         except OSError as error:
             if not self._told.ready():  # else this worker closed the listener itself
-                say(f"worker {os.getpid()} cannot accept: {error.strerror}")
+                where = url(server.address, False)
+                say(f"worker {os.getpid()} cannot accept on {where}: {error.strerror}")
                 return True
         finally:
             self._end()
         return False
 
-    def _drain(self, server: Server, listener: GreenSocket) -> None:
+    def _drain(self, listeners: list[GreenSocket]) -> None:
         """A request may be on its way on a connection that looks idle: let it come, and answer it as the last one."""
-        server.closing = True
-        listener.close()
-        if server.idle:
-            self._hurry.wait(min(_DRAIN, self._settings.graceful))
+        for server in self._servers:
+            server.closing = True
+        for listener in listeners:
+            listener.close()
+        if any(server.idle for server in self._servers):
+            self._hurry.wait(min(_DRAIN, self._settings.graceful_timeout))
+
+    def _stop(self, seconds: float) -> None:
+        """Stop all servers, for which there are so many seconds in all."""
+        for stopping in [spawn(server.stop, seconds) for server in self._servers]:
+            stopping.wait()
 
     def _terminated(self, *_: Any) -> None:
         spawn(self._end)
@@ -144,8 +150,7 @@ class _Worker:
                 if not self._hurry.ready():
                     self._hurry.send()
                 self._end()
-                if self._server is not None:
-                    self._server.stop(0)
+                self._stop(0)
             elif command == STOP:
                 self._end()
             elif not command:
@@ -156,7 +161,7 @@ class _Worker:
         if not self._told.ready():
             say(f"worker {os.getpid()}: the supervisor is gone; finishing")
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(int(self._settings.graceful) + _LAST_SECONDS)
+        signal.alarm(int(self._settings.graceful_timeout) + _LAST_SECONDS)
         self._end()
 
     def _watch(self, files: tuple[str, ...]) -> None:

@@ -1,11 +1,11 @@
-"""The supervisor of `python -m greening.wsgi`: forks workers that share the listening socket, and sees to it that there
-are as many as asked for.
+"""The supervisor of `python -m greening.wsgi`: forks workers that share the listening sockets, and sees to it that
+there are as many as asked for.
 
 It is an ordinary process without green threads, and never loads the application: nothing of that can bring it down.
 
 A reload makes a new generation of workers. The first worker of a generation goes ahead: when it has loaded the
 application, the others follow and the old generation leaves, one for one; when it cannot, the old generation stays.
-Nothing is refused in between, since the listening socket is always the same.
+Nothing is refused in between, since the listening sockets are always the same.
 """
 
 import os
@@ -66,7 +66,7 @@ class Supervisor:
 
     Args:
         count: how many. graceful: seconds that a worker has for what is in flight when it is to end.
-        listener: closed when the first signal comes.
+        listeners: closed when the first signal comes.
         make_context: makes the TLS context of a generation, None for none; raises OSError for a file that is no good.
         started: called when the first worker is ready.
         keep_failed: workers that failed to load the application wait for a change in it (`--reload`).
@@ -78,7 +78,7 @@ class Supervisor:
         self,
         count: int,
         graceful: float,
-        listener: socket.socket,
+        listeners: list[socket.socket],
         make_context: Callable[[], ssl.SSLContext | None],
         started: Callable[[], object],
         keep_failed: bool = False,
@@ -86,7 +86,7 @@ class Supervisor:
         self.context = make_context()
         self._count = count
         self._graceful = graceful
-        self._listener = listener
+        self._listeners = listeners
         self._make_context = make_context
         self._started = started
         self._keep_failed = keep_failed
@@ -313,7 +313,8 @@ class Supervisor:
         if self._ending == 1:
             if self._workers:
                 say("finishing what is in flight; another signal ends it at once")
-            self._listener.close()
+            for listener in self._listeners:
+                listener.close()
             for worker in self._workers.values():
                 if worker.deadline is None:
                     self._dismiss(worker)

@@ -1,18 +1,14 @@
 """`python -m greening.wsgi`: what it serves, where it listens, and what is wrong with a command line."""
 
-import os
 import signal
 import socket
 import ssl
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 import trustme
 
-from greening.wsgi import cli
-from greening.wsgi.cli import parse
 from tests.wsgi.command import Start
 
 
@@ -95,7 +91,7 @@ def test_sighup_brings_new_certificates(start: Start, folder: Path) -> None:
         (["json"], 1, "module 'json' has neither 'application' nor 'app': name it, as in json:NAME"),
         (["--certfile", "no.pem", "site1"], 1, "cannot read no.pem: No such file or directory"),
         (["--certfile", "site1.py", "site1"], 1, "not a certificate with its private key: site1.py: "),
-        (["--bind", "here", "site1"], 2, "--bind: 'here' is neither HOST:PORT nor unix:PATH"),
+        (["--bind", "here", "site1"], 2, "--bind: 'here' is neither HOST:PORT nor unix:PATH nor fd://N"),
     ],
 )
 def test_says_what_is_wrong(start: Start, folder: Path, arguments: list[str], status: int, said: str) -> None:
@@ -114,87 +110,32 @@ def test_port_in_use(start: Start) -> None:
     assert command.errors == f"greening.wsgi: cannot listen on {bind}: Address already in use\n"
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [["a", "--workers", "0"], ["a", "--workers", "x"], ["a", "--keyfile", "k"], ["a", "--graceful-timeout", "-1"]],
-)
-def test_refuses_options_that_make_no_sense(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        parse(arguments)
-    assert ended.value.code == 2
-    assert arguments[1] in capsys.readouterr().err
+@pytest.mark.slow
+def test_says_where_a_bad_value_comes_from_and_prints_all_of_them(start: Start, folder: Path) -> None:
+    command = start("site1:app", env={"GREENING_WSGI_WORKERS": "0"})
+    assert command.end() == (2, "")
+    assert command.errors == "greening.wsgi: GREENING_WSGI_WORKERS: '0' is no number of at least 1\n"
+    (folder / "pyproject.toml").write_text('[tool.greening.wsgi]\napp = "site1"\nidle-timeout = 7\n')
+    status, output = start("--print-config").end()
+    assert status == 0
+    assert "idle-timeout = 7.0  # pyproject.toml [tool.greening.wsgi]: idle-timeout\n" in output
 
 
-def listener(bind: str) -> Any:
-    return cli._listen(bind)
+@pytest.mark.slow
+def test_limits_of_the_command_line_count(start: Start) -> None:
+    command = start("--target", "20", "site1:app").listening()
+    assert command.get()["version"] == 1
+    assert command.ask("/" + "x" * 30).data().startswith(b"HTTP/1.1 414 ")
 
 
-@pytest.mark.parametrize(
-    ("bind", "url"),
-    [
-        ("127.0.0.1:0", "http://127.0.0.1:{port}"),
-        ("localhost:0", "http://127.0.0.1:{port}"),
-        (":0", "http://0.0.0.0:{port}"),
-        ("[::1]:0", "http://[::1]:{port}"),
-    ],
-)
-def test_an_address_is_host_and_port(bind: str, url: str) -> None:
-    try:
-        sock = listener(bind)
-    except SystemExit:
-        assert "::" in bind
-        pytest.skip("a machine without IPv6")
-    with sock:
-        address = sock.getsockname()
-        assert cli._url(address, False) in (url.format(port=address[1]), f"http://[::1]:{address[1]}")
-        assert cli._url(address, True).startswith("https://")
-
-
-@pytest.mark.parametrize("bind", ["here", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536", "a:-1"])
-def test_what_is_neither_host_and_port_nor_a_path_is_refused(bind: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        listener(bind)
-    assert ended.value.code == 2
-
-
-def test_a_unix_socket_that_no_process_listens_on_is_replaced(tmp_path: Path) -> None:
-    path = str(tmp_path / "s")
-    with socket.socket(socket.AF_UNIX) as left_over:
-        left_over.bind(path)
-    with listener(f"unix:{path}") as sock:
-        assert sock.getsockname() == path
-        assert cli._inode(path) is not None
-        assert cli._url(path, False) == f"unix:{path}"
-        assert cli._url(path, True) == f"unix:{path} (https)"
-
-
-def test_a_unix_socket_that_is_listened_on_and_a_plain_file_stay(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("precious")
-    with listener(f"unix:{tmp_path}/s") as sock:
-        for name in ("s", "file"):
-            with pytest.raises(SystemExit) as ended:
-                listener(f"unix:{tmp_path}/{name}")
-            assert ended.value.code == 1
-        assert os.path.exists(sock.getsockname())
-    assert (tmp_path / "file").read_text() == "precious"
-
-
-def test_addresses_without_a_file_have_no_inode(tmp_path: Path) -> None:
-    assert cli._inode(("127.0.0.1", 80)) is None
-    assert cli._inode(str(tmp_path / "gone")) is None
-
-
-def test_the_defaults_of_the_command_line() -> None:
-    options = vars(parse(["site:app"]))
-    assert options == {
-        "app": "site:app",
-        "bind": "127.0.0.1:8000",
-        "workers": 1,
-        "connections": 1024,
-        "certfile": None,
-        "keyfile": None,
-        "graceful_timeout": 30.0,
-        "reload": False,
-        "access_log": True,
-        "debug": False,
-    }
+@pytest.mark.slow
+def test_one_worker_serves_all_addresses(start: Start, folder: Path) -> None:
+    command = start("--bind", f"unix:{folder}/s", "--umask", "077", "--bind", "unix:@greening-test", "site1:app")
+    where = command.until(r"on http://127\.0\.0\.1:(\d+), unix:(\S+), unix:(@greening-test) \(1 worker")
+    pids = set()
+    for command.address in (("127.0.0.1", int(where[1])), where[2], "\0greening-test"):
+        pids.add(command.get()["pid"])
+    assert len(pids) == 1
+    command.signal(signal.SIGTERM)
+    assert command.end()[0] == 0
+    assert not (folder / "s").exists()
