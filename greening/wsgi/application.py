@@ -53,26 +53,55 @@ def load(spec: str) -> Any:
     Raises:
         Unloadable: the module or the name is missing, the application fails while it is loaded, or is none.
     """
+    app = resolve(spec)
+    if _is_asynchronous(app):
+        raise Unloadable(
+            f"{spec!r} is an application for ASGI, and this server speaks WSGI. "
+            f"On green threads, too, it is served by: python -m greening -m uvicorn {spec}",
+            files=_file_of(spec),
+        )
+    return app
+
+
+def resolve(spec: str) -> Any:
+    """Import the module and return what is named, which can be called. The current folder is looked in first.
+
+    Raises:
+        Unloadable: the module or the name is missing, or fails while it is loaded.
+    """
     module_name, expression = split(spec)
     here = os.getcwd()
     if not {"", here} & set(sys.path):
         sys.path.insert(0, here)
     module = _import(module_name, here)
-    file = (getattr(module, "__file__", None) or "",)
     if expression:
-        app = _evaluate(spec, module, expression)
+        found = _evaluate(spec, module, expression)
     else:
-        app = next((found for name in DEFAULT_NAMES if (found := getattr(module, name, None)) is not None), None)
-        if app is None:
+        found = next((found for name in DEFAULT_NAMES if (found := getattr(module, name, None)) is not None), None)
+        if found is None:
             names = " nor ".join(repr(name) for name in DEFAULT_NAMES)
             raise Unloadable(
-                f"module {module_name!r} has neither {names}: name it, as in {module_name}:NAME", files=file
+                f"module {module_name!r} has neither {names}: name it, as in {module_name}:NAME", files=_file_of(spec)
             )
-    if not callable(app):
-        raise Unloadable(f"{spec!r} cannot be called: it is of type {type(app).__name__!r}", files=file)
+    if not callable(found):
+        raise Unloadable(f"{spec!r} cannot be called: it is of type {type(found).__name__!r}", files=_file_of(spec))
+    return found
+
+
+def _file_of(spec: str) -> tuple[str, ...]:
+    module = sys.modules.get(spec.partition(":")[0])
+    return (getattr(module, "__file__", None) or "",)
+
+
+def _is_asynchronous(app: Any) -> bool:
+    """It takes (scope, receive, send), as ASGI has it, or is a coroutine function."""
     if inspect.iscoroutinefunction(app) or inspect.iscoroutinefunction(getattr(app, "__call__", None)):  # noqa: B004
-        raise Unloadable(f"{spec!r} is an asynchronous function: an ASGI application, not one for WSGI", files=file)
-    return app
+        return True
+    try:
+        names = list(inspect.signature(app).parameters)
+    except (TypeError, ValueError):  # a callable of C
+        return False
+    return names[:3] == ["scope", "receive", "send"]
 
 
 def _import(name: str, here: str) -> Any:

@@ -89,7 +89,10 @@ def passed_on(environ: MutableMapping[str, str]) -> list[Bound]:
 def _open(bind: str, binds: tuple[str, ...], umask: int | None, backlog: int) -> Bound:
     try:
         if bind.startswith("unix:"):
-            return _open_unix(bind.removeprefix("unix:"), umask, backlog)
+            path = bind.removeprefix("unix:")
+            if path in ("", "@"):  # the system would choose a name that no client knows
+                raise CannotListen(f"--bind: {bind!r} has no path", 2)
+            return _open_unix(path, umask, backlog)
         if bind.startswith("fd://"):
             number = bind.removeprefix("fd://")
             if not number.isdecimal():

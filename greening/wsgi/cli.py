@@ -5,19 +5,23 @@ once. The rest is done by the supervisor (`workers`) and its workers (`worker`).
 """
 
 import os
-import socket
 import ssl
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from greening.net.accept import server_context
 from greening.wsgi.application import Unloadable, split
 from greening.wsgi.binds import Bound, CannotListen, open_all, passed_on, url
 from greening.wsgi.config import BadConfig, Config, Settings, parse, parser, read
-from greening.wsgi.console import say
+from greening.wsgi.console import flush_standard_streams, say
+from greening.wsgi.hooks import call, demand
+from greening.wsgi.pidfile import PidFile, PidFileTaken
+from greening.wsgi.preload import adopt_orphans
+from greening.wsgi.privileges import BadIdentity, Identity, identity
+from greening.wsgi.systemd import Notifier
 from greening.wsgi.worker import work
-from greening.wsgi.workers import Supervisor, flush_standard_streams
+from greening.wsgi.workers import Born, Supervisor
 
 HELP = """\
 Serve a WSGI application. Each worker process is monkey-patched before it loads the application.
@@ -31,7 +35,8 @@ that of --config or, without it, the table [tool.greening.wsgi] of pyproject.tom
 line wins over the environment, and that over the file.
 
 SIGTERM or SIGINT: accept no more, finish what is in flight, end; the second one: end at once. SIGHUP: new workers, with
-the application and the certificates as they are on disk then; the old ones finish what is in flight.
+the application and the certificates as they are on disk then; the old ones finish what is in flight. SIGTTIN, SIGTTOU:
+one worker more, one fewer. SIGUSR1: open log files anew.
 """
 
 
@@ -44,26 +49,43 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         SystemExit: with status 0 after a signal; 2: the options make no sense; 1: nothing could be served.
     """
     config, settings = _settings(arguments)
+    notifier = Notifier(os.environ)
     _check_certificate(settings)
-    bounds = _listen(config, settings)
-    where = ", ".join(url(bound.sock.getsockname(), settings.certfile is not None) for bound in bounds)
-    workers = "1 worker" if settings.workers == 1 else f"{settings.workers} workers"
-    supervisor = Supervisor(
-        settings.workers,
-        settings.graceful_timeout,
-        [bound.sock for bound in bounds],
-        lambda: _context(settings),
-        lambda: say(f"{settings.app} on {where} ({workers}; pid {os.getpid()})"),
-        keep_failed=settings.reload,
-    )
+    owner = _identity(settings)
+    bounds = _listen(config, settings, owner)
+    pid_file = _pid_file(settings, bounds)
+    try:
+        demand("on_starting", settings)
+    except Unloadable as error:
+        _close(bounds, pid_file)
+        _refuse(str(error))
+    listeners = [bound.sock for bound in bounds]
+    supervisor = Supervisor(settings, listeners, lambda: _context(settings), _start_line(settings, bounds), notifier)
+    if settings.preload:
+        adopt_orphans()
     flush_standard_streams()
     outcome = supervisor.run()
-    if isinstance(outcome, socket.socket):
-        work(settings, [bound.sock for bound in bounds], supervisor.context, outcome)
+    if isinstance(outcome, Born):
+        work(settings, listeners, supervisor.context, outcome.channel, owner, supervisor.beat, outcome.template)
         raise SystemExit(0)
-    for bound in bounds:
-        bound.remove()
+    call("on_exit", settings)
+    _close(bounds, pid_file)
     raise SystemExit(outcome)
+
+
+def _start_line(settings: Settings, bounds: list[Bound]) -> Callable[[], None]:
+    """What says where the application is to be found."""
+    where = ", ".join(url(bound.sock.getsockname(), settings.certfile is not None) for bound in bounds)
+    workers = "1 worker" if settings.workers == 1 else f"{settings.workers} workers"
+    return lambda: say(f"{settings.app} on {where} ({workers}; pid {os.getpid()})")
+
+
+def _close(bounds: list[Bound], pid_file: PidFile | None) -> None:
+    for bound in bounds:
+        bound.sock.close()
+        bound.remove()
+    if pid_file is not None:
+        pid_file.remove()
 
 
 def _settings(arguments: Sequence[str] | None) -> tuple[Config, Settings]:
@@ -108,18 +130,42 @@ def _check_certificate(settings: Settings) -> None:
         _refuse(f"not a certificate with its private key: {files}: {error}")
 
 
-# Listening
+# The place in the system
 
 
-def _listen(config: Config, settings: Settings) -> list[Bound]:
+def _listen(config: Config, settings: Settings, owner: Identity | None) -> list[Bound]:
     """Raises: SystemExit: that is impossible."""
     try:
-        passed = passed_on(os.environ)
-        if passed:
+        bounds = passed_on(os.environ)
+        if bounds:
             origin = config.values["bind"].origin
             if origin != "default":
                 say(f"{origin} does not count: LISTEN_FDS says that the sockets are open already")
-            return passed
-        return open_all(settings.bind, settings.umask, settings.backlog)
+        else:
+            bounds = open_all(settings.bind, settings.umask, settings.backlog)
     except CannotListen as error:
         _refuse(str(error), error.status)
+    if owner is not None:
+        for bound in bounds:
+            bound.give_to(owner.uid, owner.gid)
+    return bounds
+
+
+def _identity(settings: Settings) -> Identity | None:
+    """Raises: SystemExit: there is none such."""
+    try:
+        return identity(settings.user, settings.group)
+    except BadIdentity as error:
+        _refuse(str(error))
+
+
+def _pid_file(settings: Settings, bounds: list[Bound]) -> PidFile | None:
+    """Raises: SystemExit: it cannot be written, or another server has it."""
+    try:
+        return PidFile(settings.pid) if settings.pid is not None else None
+    except PidFileTaken as error:
+        problem = str(error)
+    except OSError as error:
+        problem = f"--pid: cannot write {settings.pid}: {error.strerror}"
+    _close(bounds, None)
+    _refuse(problem)

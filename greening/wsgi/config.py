@@ -39,10 +39,25 @@ class Settings:
     keyfile: str | None
     workers: int
     connections: int
+    timeout: float
     graceful_timeout: float
+    preload: bool
     reload: bool
+    max_requests: int
+    max_requests_jitter: int
+    lifetime: float
+    lifetime_jitter: float
+    max_memory: int
+    user: str | None
+    group: str | None
+    pid: str | None
     access_log: bool
     debug: bool
+    on_starting: str | None
+    post_fork: str | None
+    worker_ready: str | None
+    worker_exit: str | None
+    on_exit: str | None
 
 
 class Value(NamedTuple):
@@ -76,6 +91,11 @@ class Config:
         values = self.values
         if values["keyfile"].value and not values["certfile"].value:
             raise BadConfig(f"{values['keyfile'].origin}: a keyfile without a certfile")
+        if values["preload"].value and values["reload"].value:
+            raise BadConfig(
+                f"{values['preload'].origin} and {values['reload'].origin}: preload and reload exclude each other,"
+                " since a preloaded application is loaded again by SIGHUP only"
+            )
         limits = Limits(**self._going("limits"))
         return Settings(app=self.app.value, limits=limits, server=self._going("server"), **self._going("command"))
 

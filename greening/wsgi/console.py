@@ -37,6 +37,13 @@ def descriptor_of(stream: Any) -> int | None:
         return None
 
 
+def flush_standard_streams() -> None:
+    """Before a fork: what is gathered in there must not be written twice."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+
+
 class Output(Log):
     """The `Log` of a server that the command runs.
 

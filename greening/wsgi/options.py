@@ -15,10 +15,14 @@ from typing import Any, Literal, get_args, get_type_hints
 from greening.wsgi.limits import Limits
 from greening.wsgi.values import (
     ADDRESS,
+    CALLABLE,
+    COUNT,
     FILE,
     MODE,
+    NAME,
     POSITIVE,
     SECONDS,
+    SIZE,
     SWITCH,
     Kind,
     limit_kind,
@@ -80,7 +84,7 @@ SOCKETS = (
         "umask",
         MODE,
         None,
-        "octal: permissions that nobody gets on Unix sockets, such as 007; without it, the process's own umask counts",
+        "octal: permissions that Unix sockets do not give, such as 007; without it, the process's own umask counts",
         "Sockets",
     ),
     Option("backlog", POSITIVE, 1024, "connections of each socket that wait for a worker", "Sockets"),
@@ -90,14 +94,62 @@ SOCKETS = (
 
 WORKERS = (
     Option("workers", POSITIVE, 1, "processes", "Workers", short="-w"),
-    Option("connections", POSITIVE, 1024, "at once in each worker; more wait", "Workers"),
+    Option(
+        "connections",
+        POSITIVE,
+        1024,
+        "at once for each address in each worker; for one more, the one that is idle for longest goes, or it waits",
+        "Workers",
+    ),
+    Option(
+        "timeout",
+        SECONDS,
+        30.0,  # as gunicorn's: it means the same there, for workers that serve many requests at once
+        "a worker whose green threads do not get a turn for so long is stuck: its stack is logged, and it is replaced; "
+        "0: never. Requests that wait do not count",
+        "Workers",
+    ),
     Option("graceful-timeout", SECONDS, 30.0, "for what is in flight when a worker is to end", "Workers"),
+    Option("preload", SWITCH, False, "load the application once; workers share its memory until they write", "Workers"),
     Option("reload", SWITCH, False, "new workers when a file of a loaded module changes", "Workers"),
+    Option("max-requests", COUNT, 0, "a worker is replaced after so many; 0: never", "Workers"),
+    Option("max-requests-jitter", COUNT, 0, "up to so many more, at random, for each worker", "Workers"),
+    Option("lifetime", SECONDS, 0.0, "a worker is replaced after so long; 0: never", "Workers"),
+    Option("lifetime-jitter", SECONDS, 0.0, "up to so much longer, at random, for each worker", "Workers"),
+    Option(
+        "max-memory",
+        SIZE,
+        0,
+        "resident memory (K, M, G: powers of 1,024) at which a worker is replaced; 0: never",
+        "Workers",
+    ),
+)
+
+PROCESS = (
+    Option("user", NAME, None, "of the workers, by name or number, once the sockets are open", "Process"),
+    Option("group", NAME, None, "of the workers; without it, the user's own", "Process"),
+    Option("pid", FILE, None, "where the supervisor's process number is written", "Process"),
 )
 
 OUTPUT = (
     Option("access-log", SWITCH, True, "a line for each request on standard output", "Output"),
     Option("debug", SWITCH, False, "tracebacks to clients, and a line for each client that was refused", "Output"),
+)
+
+
+HOOKS = (
+    Option(
+        "on-starting",
+        CALLABLE,
+        None,
+        "called in the supervisor before the first worker; the supervisor is not patched, and workers inherit the "
+        "modules that it imports: keep it out of the application's",
+        "Hooks",
+    ),
+    Option("post-fork", CALLABLE, None, "called in each worker before the application is loaded", "Hooks"),
+    Option("worker-ready", CALLABLE, None, "called in each worker when the application is loaded", "Hooks"),
+    Option("worker-exit", CALLABLE, None, "called in each worker after its last request", "Hooks"),
+    Option("on-exit", CALLABLE, None, "called in the supervisor after the last worker; imported then", "Hooks"),
 )
 
 
@@ -121,4 +173,14 @@ def _limits() -> Iterator[Option]:
         yield Option(name.replace("_", "-"), kind, field.default, abouts.get(name, ""), "Limits", goes="limits")
 
 
-OPTIONS: tuple[Option, ...] = (*SOCKETS, *WORKERS, *OUTPUT, *_limits())
+OPTIONS: tuple[Option, ...] = (*SOCKETS, *WORKERS, *PROCESS, *OUTPUT, *HOOKS, *_limits())
+
+
+def reference() -> str:
+    """The options as a table in Markdown: docs/deploying.md ends with it. Written there by scripts/docs_of_options."""
+    lines = ["| option | value | default | meaning |", "|---|---|---|---|"]
+    for option in OPTIONS:
+        default = option.shown(option.default)
+        cells = (f"`{option.name}`", option.kind.metavar or "switch", f"`{default}`" if default else "", option.help)
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"

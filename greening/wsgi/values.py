@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from greening.wsgi.application import Unloadable, split
+
 _YES = ("1", "true", "yes", "on")
 _NO = ("0", "false", "no", "off")
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
@@ -100,6 +102,16 @@ def _text(text: str) -> str:
     return text
 
 
+def _callable(text: str) -> str:
+    try:
+        _, expression = split(text)
+    except Unloadable as error:
+        raise ValueError(str(error)) from None
+    if not expression:
+        raise ValueError(f"{text!r} is not of the form module:name")
+    return text
+
+
 SWITCH = Kind(_switch, "", (bool,))
 POSITIVE = Kind(_positive, "N", (int,))
 COUNT = Kind(_count, "N", (int,))
@@ -109,7 +121,7 @@ MODE = Kind(_mode, "MODE", (str,), lambda value: f'"{value:03o}"')
 FILE = Kind(_text, "FILE")
 ADDRESS = Kind(_text, "ADDRESS")
 NAME = Kind(_text, "NAME")
-CALLABLE = Kind(_text, "MODULE:NAME")
+CALLABLE = Kind(_callable, "MODULE:NAME")
 
 
 def limit_kind(check: Callable[[Any], object], whole: bool, optional: bool) -> Kind:

@@ -1,7 +1,7 @@
 """One worker process of `python -m greening.wsgi`: patched, with the application, serving until it is told to end.
 
-It and its supervisor hold the ends of a pair of sockets. Told to it: STOP, QUIT; told by it: READY, FAILED, CHANGED.
-When the other end is closed, the supervisor is dead, and the worker finishes what is in flight and ends.
+It and its supervisor hold the ends of a channel (`channel`). When the other end is closed, the supervisor is dead, and
+the worker finishes what is in flight and ends.
 """
 
 import os
@@ -15,52 +15,89 @@ from greening._core.greenthread import spawn
 from greening._core.waiting import sleep
 from greening.monkey import monkey_patch
 from greening.net.socket import GreenSocket
-from greening.pool.greenpool import GreenPool
 from greening.sync.event import Event
+from greening.timeout import Timeout
 from greening.wsgi.application import Unloadable, load
 from greening.wsgi.binds import url
+from greening.wsgi.channel import BEAT, CHANGED, FAILED, QUIT, READY, REOPEN, RETIRE, STOP
 from greening.wsgi.config import Settings
 from greening.wsgi.console import Output, descriptor_of, say
+from greening.wsgi.hooks import call, demand
+from greening.wsgi.last_words import tell_when_aborted, under_way
+from greening.wsgi.lifetime import Lifetime
 from greening.wsgi.log import COMBINED_FORMAT
+from greening.wsgi.preload import fork_workers
+from greening.wsgi.privileges import Identity
 from greening.wsgi.reload import Watch
 from greening.wsgi.server import Server
 
-STOP, QUIT = b"s", b"q"
-READY, FAILED, CHANGED = b"r", b"f", b"c"
-
 LOAD_FAILED = 4  # exit status
-_WATCH_INTERVAL = 0.5  # seconds between two looks at the application's files
-_DRAIN = 0.3  # seconds for requests that are on their way when a worker is to end
-_LAST_SECONDS = 5  # seconds for the end of the interpreter, when no supervisor is left that would kill it
+
+# Seconds.
+_WATCH_INTERVAL = 0.5  # between two looks at the application's files
+_LOOK_INTERVAL = 1.0  # between two looks at age and memory
+_DRAIN = 0.3  # for requests that are on their way when a worker is to end
+_LAST_SECONDS = 5  # for the end of the interpreter, when no supervisor is left that would kill it
 
 
-def work(settings: Settings, listeners: list[Any], context: ssl.SSLContext | None, channel: Any) -> None:
+def work(
+    settings: Settings,
+    listeners: list[Any],
+    context: ssl.SSLContext | None,
+    channel: Any,
+    identity: Identity | None,
+    beat: float,
+    template: bool,
+) -> None:
     """Be a worker. For a process that was forked for it; returns when everything is over.
 
     Args:
         listeners, channel: sockets, which are taken over.
+        identity: the user to become. beat: seconds between signs of life; 0: none.
+        template: be the process that forks workers, and return in each of them.
     Raises:
         SystemExit: the application could not be loaded, or accept failed for good.
     """
+    tell_when_aborted(descriptor_of(sys.stderr))
     monkey_patch()
-    worker = _Worker(settings, GreenSocket(fileno=channel.detach()))
+    worker = _Worker(settings, GreenSocket(fileno=channel.detach()), beat)
     try:
-        app = load(settings.app)
+        if identity is not None:
+            _become(identity)
+        if template:
+            app = load(settings.app)
+            worker = _Worker(settings, fork_workers(worker.channel), beat)
+            demand("post_fork", settings)
+        else:
+            demand("post_fork", settings)
+            app = load(settings.app)
     except Unloadable as error:
         say(str(error))
         worker.wait_for_change(error.files)
         raise SystemExit(LOAD_FAILED) from None
+    call("worker_ready", settings)
     worker.serve([GreenSocket(fileno=listener.detach()) for listener in listeners], app, context)
 
 
+def _become(identity: Identity) -> None:
+    try:
+        identity.take_on()
+    except OSError as error:
+        raise Unloadable(f"cannot become user {identity.uid}, group {identity.gid}: {error.strerror}") from None
+
+
 class _Worker:
-    def __init__(self, settings: Settings, channel: GreenSocket) -> None:
+    def __init__(self, settings: Settings, channel: GreenSocket, beat: float) -> None:
+        self.channel = channel
         self._settings = settings
-        self._channel = channel
+        self._beat = beat
         self._began = time.time()
         self._told = Event()
         self._hurry = Event()
         self._servers: list[Server] = []
+        self._log = Output(settings.access_log, settings.debug, descriptor_of(sys.stdout))
+        self._cut = False
+        self._orphan = False
 
     def wait_for_change(self, files: tuple[str, ...]) -> None:
         """Tell that the application cannot be loaded. With `--reload`, watch it until the supervisor says STOP."""
@@ -73,37 +110,45 @@ class _Worker:
     def serve(self, listeners: list[GreenSocket], app: Any, context: ssl.SSLContext | None) -> None:
         """Until STOP, QUIT, SIGTERM, or the supervisor's death."""
         settings = self._settings
-        log = Output(settings.access_log, settings.debug, descriptor_of(sys.stdout))
-        # Several listeners share the places.
-        pool = GreenPool(settings.connections) if len(listeners) > 1 else None
-        for listener in listeners:
-            server = Server(
-                listener,
-                app,
-                environ={"wsgi.multiprocess": settings.workers > 1},
-                max_size=settings.connections,
-                custom_pool=pool,
-                log_format=COMBINED_FORMAT,
-                debug=settings.debug,
-                limits=settings.limits,
-                ssl_context=context,
-                **settings.server,
-            )
-            server.log = log
-            self._servers.append(server)
+        lifetime = Lifetime(settings, self._retire)
+        app = lifetime.counted(app)
+        self._servers = [self._server(listener, app, context) for listener in listeners]
         signal.signal(signal.SIGTERM, self._terminated)
         serving = [spawn(self._accept, server) for server in self._servers]
         spawn(self._obey)
+        if self._beat:
+            spawn(self._live)
+        if lifetime.watches:
+            spawn(self._look_after, lifetime)
         if settings.reload:
             spawn(self._watch, ())
         self._tell(READY)
         self._told.wait()
+        if self._orphan:
+            self._limit_the_end()
         self._drain(listeners)
-        self._stop(0 if self._hurry.ready() else settings.graceful_timeout)
-        log.flush()
+        self._finish(0 if self._hurry.ready() else settings.graceful_timeout)
+        call("worker_exit", settings)
+        self._log.flush()
         failed = [each.wait() for each in serving]
         if any(failed):
             raise SystemExit(1)
+
+    def _server(self, listener: GreenSocket, app: Any, context: ssl.SSLContext | None) -> Server:
+        settings = self._settings
+        server = Server(
+            listener,
+            app,
+            environ={"wsgi.multiprocess": settings.workers > 1},
+            max_size=settings.connections,
+            log_format=COMBINED_FORMAT,
+            debug=settings.debug,
+            limits=settings.limits,
+            ssl_context=context,
+            **settings.server,
+        )
+        server.log = self._log
+        return server
 
     def _accept(self, server: Server) -> bool:
         """Body of the green thread that accepts. A worker that cannot do so any more ends. True: for that reason."""
@@ -118,6 +163,8 @@ class _Worker:
             self._end()
         return False
 
+    # The end
+
     def _drain(self, listeners: list[GreenSocket]) -> None:
         """A request may be on its way on a connection that looks idle: let it come, and answer it as the last one."""
         for server in self._servers:
@@ -127,10 +174,26 @@ class _Worker:
         if any(server.idle for server in self._servers):
             self._hurry.wait(min(_DRAIN, self._settings.graceful_timeout))
 
-    def _stop(self, seconds: float) -> None:
-        """Stop all servers, for which there are so many seconds in all."""
-        for stopping in [spawn(server.stop, seconds) for server in self._servers]:
-            stopping.wait()
+    def _finish(self, seconds: float) -> None:
+        """Let requests finish for so many seconds, and cut off the others."""
+        stopping = [spawn(server.stop) for server in self._servers]
+        with Timeout(seconds or None, False):
+            if seconds:
+                for each in stopping:
+                    each.wait()
+                return
+        self._cut_off()
+        for each in stopping:
+            each.wait()
+
+    def _cut_off(self) -> None:
+        """End all requests, and say which they were."""
+        if not self._cut:
+            self._cut = True
+            for text in under_way():
+                say(f"worker {os.getpid()} cuts off {text}")
+        for server in self._servers:
+            server.stop(0)
 
     def _terminated(self, *_: Any) -> None:
         spawn(self._end)
@@ -139,30 +202,60 @@ class _Worker:
         if not self._told.ready():
             self._told.send()
 
+    def _orphaned(self) -> None:
+        if not self._told.ready():
+            say(f"worker {os.getpid()}: the supervisor is gone; finishing")
+        self._orphan = True
+        self._end()
+
+    def _limit_the_end(self) -> None:
+        """Without a supervisor, the system kills this process in case it does not end. For the main greenlet."""
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(int(self._settings.graceful_timeout) + _LAST_SECONDS)
+
+    # What the supervisor says, and is told
+
     def _obey(self) -> None:
         """Body of the green thread that listens to the supervisor."""
         while True:
             try:
-                command = self._channel.recv(1)
+                command = self.channel.recv(64)
             except OSError:
                 command = b""
             if command == QUIT:
                 if not self._hurry.ready():
                     self._hurry.send()
                 self._end()
-                self._stop(0)
+                self._cut_off()
             elif command == STOP:
                 self._end()
+            elif command == REOPEN:
+                self._reopen()
             elif not command:
                 self._orphaned()
                 return
 
-    def _orphaned(self) -> None:
+    def _reopen(self) -> None:
+        reopen = getattr(self._log, "reopen", None)
+        if reopen is not None:
+            reopen()
+
+    def _live(self) -> None:
+        """Body of the green thread that says that this worker lives: as long as green threads get their turns."""
+        while True:
+            self._tell(BEAT)
+            sleep(self._beat)
+
+    def _look_after(self, lifetime: Lifetime) -> None:
+        """Body of the green thread that looks at the age and the memory of this worker."""
+        while not self._told.ready():
+            lifetime.look()
+            sleep(_LOOK_INTERVAL)
+
+    def _retire(self, why: str) -> None:
         if not self._told.ready():
-            say(f"worker {os.getpid()}: the supervisor is gone; finishing")
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(int(self._settings.graceful_timeout) + _LAST_SECONDS)
-        self._end()
+            say(f"worker {os.getpid()} {why}; it goes when another is ready")
+            self._tell(RETIRE)
 
     def _watch(self, files: tuple[str, ...]) -> None:
         """Body of the green thread that looks at the application's files."""
@@ -176,6 +269,6 @@ class _Worker:
 
     def _tell(self, what: bytes) -> None:
         try:
-            self._channel.sendall(what)
+            self.channel.send(what)
         except OSError:
             pass  # the supervisor is dead; `_obey` sees that, too

@@ -1,5 +1,5 @@
 """The supervisor of `python -m greening.wsgi`: forks workers that share the listening sockets, and sees to it that
-there are as many as asked for.
+there are as many as asked for, and that each of them lives.
 
 It is an ordinary process without green threads, and never loads the application: nothing of that can bring it down.
 
@@ -13,190 +13,163 @@ import select
 import signal
 import socket
 import ssl
-import sys
 from collections.abc import Callable, Iterable
 from time import monotonic
-from typing import Any
+from typing import NamedTuple
 
+from greening.wsgi.channel import CHANGED, FAILED, QUIT, READY, REOPEN, RETIRE, STOP, Child, pair
+from greening.wsgi.config import Settings
 from greening.wsgi.console import say
-from greening.wsgi.worker import CHANGED, FAILED, QUIT, READY, STOP
-
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
+from greening.wsgi.pulse import Pulse
+from greening.wsgi.roster import Roster
+from greening.wsgi.signals import Signals, signal_name
+from greening.wsgi.systemd import Notifier
 
 # Seconds.
-QUICK = 5.0  # a worker that dies younger than this makes the next one wait
-_FIRST_DELAY, _LAST_DELAY = 0.1, 10.0  # of that wait; it doubles in between
+_FIRST_DELAY, _LAST_DELAY = 0.1, 10.0  # after a worker that never got ready; it doubles in between
 _MARGIN = 2.0  # for a worker to end in, after the graceful timeout
 _AT_ONCE = 1.0  # the same after the second signal
+_LAST_WORDS = 1.0  # for a worker to say where it is stuck
+_LATE = 1.0  # of the supervisor itself: the machine, or the container, was stopped
 
 _ATTEMPTS = 5  # deaths until it gives up, when no worker has ever got ready
 
 
-class _Worker:
-    """One child, as the supervisor sees it. `deadline`: on the monotonic clock; set when it was told to end."""
+class Born(NamedTuple):
+    """What a new process has: its channel. `template`: it is to fork workers (`preload`)."""
 
-    def __init__(self, pid: int, channel: socket.socket, generation: int) -> None:
-        self.pid = pid
-        self.channel = channel
-        self.generation = generation
-        self.born = monotonic()
-        self.ready = False
-        self.failed = False
-        self.deadline: float | None = None
-
-    def tell(self, what: bytes) -> None:
-        """Say it, if it still listens."""
-        try:
-            self.channel.send(what, socket.MSG_DONTWAIT)
-        except OSError:
-            pass  # dead, or about to be: SIGCHLD tells; or stuck: the deadline
-
-    def heard(self) -> bytes:
-        """What it has said. Empty: nothing will follow."""
-        try:
-            return self.channel.recv(64, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return b" "
-        except OSError:
-            return b""
+    channel: socket.socket
+    template: bool
 
 
 class Supervisor:
     """Keeps workers alive.
 
     Args:
-        count: how many. graceful: seconds that a worker has for what is in flight when it is to end.
+        settings: of the command.
         listeners: closed when the first signal comes.
         make_context: makes the TLS context of a generation, None for none; raises OSError for a file that is no good.
         started: called when the first worker is ready.
-        keep_failed: workers that failed to load the application wait for a change in it (`--reload`).
+        notifier: told how the service is.
+    Attributes:
+        beat: seconds between two signs of life of a worker; 0: it gives none.
     Raises:
         OSError: as `make_context`.
     """
 
     def __init__(
         self,
-        count: int,
-        graceful: float,
+        settings: Settings,
         listeners: list[socket.socket],
         make_context: Callable[[], ssl.SSLContext | None],
         started: Callable[[], object],
-        keep_failed: bool = False,
+        notifier: Notifier,
     ) -> None:
         self.context = make_context()
-        self._count = count
-        self._graceful = graceful
+        self._settings = settings
         self._listeners = listeners
         self._make_context = make_context
         self._started = started
-        self._keep_failed = keep_failed
-        self._workers: dict[int, _Worker] = {}
-        self._generation = 1
-        self._proven = False  # a worker of this generation has been ready
-        self._ever = False  # a worker of any
-        self._deaths = 0  # quick ones in a row
+        self._notifier = notifier
+        self._pulse = Pulse(settings.timeout, notifier)
+        self.beat = self._pulse.beat
+        self._roster = Roster(settings.workers)
+        self._ever = False  # a worker of any generation has been ready
+        self._deaths = 0  # in a row, of workers that never got ready
+        self._forked = 0.0  # when the last one was
         self._not_before = 0.0
         self._ending = 0  # signals to end so far
         self._status = 0
-        self._wakeups: tuple[int, int] | None = None
-        self._handlers: dict[int, Any] = {}
 
-    def run(self) -> socket.socket | int:
+    def run(self) -> Born | int:
         """Until a signal ends it.
 
         Returns:
-            In the supervisor: the exit status, when the last worker has gone. In each worker, just forked: its channel.
+            In the supervisor: the exit status, when the last worker has gone. In each new process: what it has.
         """
-        wakeups = self._wakeups = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._handlers = {number: signal.signal(number, _ignore) for number in _SIGNALS}
-        signal.set_wakeup_fd(wakeups[1], warn_on_full_buffer=False)
+        signals = Signals()
         try:
-            while self._workers or not self._ending:
-                channel = self._fill()
-                if channel is not None:
-                    return channel
-                self._wait(wakeups[0])
+            while self._roster or not self._ending:
+                born = self._fill(signals)
+                if born is not None:
+                    return born
+                self._wait(signals)
                 self._bury()
                 self._enforce()
         finally:
-            # The handlers stay: one more signal at this moment must not change the exit status.
-            self._close_wakeups()
+            signals.close()
         return self._status
-
-    def _close_wakeups(self) -> None:
-        wakeups, self._wakeups = self._wakeups, None
-        if wakeups is not None:
-            signal.set_wakeup_fd(-1)
-            for fd in wakeups:
-                os.close(fd)
 
     # Births
 
-    def _fill(self) -> socket.socket | None:
-        """Fork what is missing. In a new worker: its channel."""
+    def _fill(self, signals: Signals) -> Born | None:
+        """Fork what is missing. In a new process: what it has."""
         while self._missing() and monotonic() >= self._not_before:
-            ours, theirs = socket.socketpair()
-            before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-            pid = -1
-            try:
-                pid = os.fork()
-                if pid == 0:
-                    ours.close()
-                    self._forget()
-                    return theirs
-            except OSError as error:
-                ours.close()
-                say(f"cannot start a worker: {error.strerror}")
-                self._died_quickly()
-                continue
-            finally:
-                signal.pthread_sigmask(signal.SIG_SETMASK, before)
-                if pid:
-                    theirs.close()
-            self._workers[pid] = _Worker(pid, ours, self._generation)
+            self._forked = monotonic()
+            template = self._roster.template()
+            ours, theirs = pair()
+            with theirs:
+                if template is not None:
+                    self._order(template, ours, theirs)
+                    continue
+                with signals.blocked():
+                    born = self._fork(signals, ours, theirs)
+            if born is not None:
+                return born
         return None
 
     def _missing(self) -> bool:
-        """A worker of the present generation is wanted."""
-        if self._ending or any(worker.failed for worker in self._of_now()):
-            return False
-        return len(self._of_now()) < (self._count if self._proven else 1)
+        """A process is to be forked now, or when `_not_before` has come."""
+        template = self._roster.template()
+        return not self._ending and self._roster.missing() and (template is None or template.ready)
 
-    def _forget(self) -> None:
-        """In a new worker: nothing of what the supervisor had."""
-        self._close_wakeups()
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
-        for number in (signal.SIGINT, signal.SIGHUP):
-            # A terminal sends them to all processes; the supervisor decides. Not SIG_IGN: programs that the application
-            # starts would inherit it.
-            signal.signal(number, _ignore)
-        for worker in self._workers.values():
-            worker.channel.close()
-        self._workers = {}
+    def _order(self, template: Child, ours: socket.socket, theirs: socket.socket) -> None:
+        """Have the template fork a worker."""
+        if template.order(theirs):
+            self._roster.add(Child(0, ours, self._roster.generation))
+        else:
+            ours.close()
+            self._died_early()
 
-    def _of_now(self) -> list[_Worker]:
-        return [w for w in self._workers.values() if w.generation == self._generation and w.deadline is None]
-
-    def _of_before(self) -> list[_Worker]:
-        return [w for w in self._workers.values() if w.generation != self._generation and w.deadline is None]
+    def _fork(self, signals: Signals, ours: socket.socket, theirs: socket.socket) -> Born | None:
+        """Fork a worker, or a template. In it: what it has."""
+        template = self._settings.preload
+        try:
+            pid = os.fork()
+        except OSError as error:
+            ours.close()
+            say(f"cannot start a worker: {error.strerror}")
+            self._died_early()
+            return None
+        if pid:
+            self._roster.add(Child(pid, ours, self._roster.generation, template))
+            return None
+        ours.close()
+        signals.forget()
+        for child in self._roster:
+            child.channel.close()
+        return Born(theirs.dup(), template)
 
     # What happens
 
-    def _wait(self, wakeup: int) -> None:
-        """Until something happens or is due; then do what signals (which write to `wakeup`) and workers say."""
+    def _wait(self, signals: Signals) -> None:
+        """Until something happens or is due; then do what signals and workers say."""
         poll = select.poll()
-        poll.register(wakeup, select.POLLIN)
-        by_fd = {w.channel.fileno(): w for w in self._workers.values() if w.channel.fileno() >= 0}
+        poll.register(signals, select.POLLIN)
+        by_fd = {child.channel.fileno(): child for child in self._roster if child.channel.fileno() >= 0}
         for fd in by_fd:
             poll.register(fd, select.POLLIN)
-        due = [w.deadline for w in self._workers.values() if w.deadline is not None]
+        due = [child.deadline for child in self._roster if child.deadline is not None]
+        due += self._pulse.due(self._roster.serving())
         if self._missing():
             due.append(self._not_before)
         milliseconds = None if not due else max(0, int((min(due) - monotonic()) * 1000) + 1)
-        for fd, _ in poll.poll(milliseconds):
-            if fd == wakeup:
-                self._signalled(os.read(fd, 512))
+        happened = poll.poll(milliseconds)
+        if due and monotonic() - min(due) > _LATE:
+            self._pulse.slept(self._roster.serving())
+        for fd, _ in happened:
+            if fd == signals.fileno():
+                self._signalled(signals.read())
             else:
                 self._listen_to(by_fd[fd])
 
@@ -204,60 +177,87 @@ class Supervisor:
         for number in numbers:
             if number in (signal.SIGTERM, signal.SIGINT):
                 self._end()
-            elif number == signal.SIGHUP and not self._ending:
+            elif self._ending:
+                pass
+            elif number == signal.SIGHUP:
                 say("reloading")
                 self._reload()
+            elif number in (signal.SIGTTIN, signal.SIGTTOU):
+                self._resize(1 if number == signal.SIGTTIN else -1)
+            elif number == signal.SIGUSR1:
+                for child in self._roster.serving():
+                    child.tell(REOPEN)
+            elif number == signal.SIGUSR2:
+                say("SIGUSR2 does nothing: for an upgrade without a gap, let systemd hold the sockets, and restart")
 
-    def _listen_to(self, worker: _Worker) -> None:
-        said = worker.heard()
-        if not said:
-            worker.channel.close()
+    def _resize(self, change: int) -> None:
+        self._roster.count = max(1, self._roster.count + change)
+        say(f"{self._roster.count} worker{'s' if self._roster.count > 1 else ''} from now on")
+        self._dismiss_surplus()
+
+    def _listen_to(self, child: Child) -> None:
+        said = child.heard()
         if READY in said:
-            self._is_ready(worker)
+            child.ready = True
+            if not child.template:
+                self._is_ready(child)
         if FAILED in said:
-            worker.failed = True
-            if worker.generation == self._generation and self._keep_failed:
+            child.failed = True
+            if child.generation == self._roster.generation and self._settings.reload:
                 self._keep_old()
+        if RETIRE in said:
+            child.retiring = True
         # Workers of one generation all see the change; the first to say so is the one that counts. Those of an older
         # one matter only while there is none of the present one.
-        if CHANGED in said and not self._ending and (worker.generation == self._generation or not self._of_now()):
+        counts = child.generation == self._roster.generation or not self._roster.present()
+        if CHANGED in said and counts and not self._ending:
             self._reload()
+        if not child.pid and child.channel.fileno() < 0:  # it was never forked
+            self._roster.remove(child)
+            if child.deadline is None:
+                self._died_early()
 
-    def _is_ready(self, worker: _Worker) -> None:
-        worker.ready = True
-        if worker.generation != self._generation or self._ending:
+    def _is_ready(self, child: Child) -> None:
+        roster = self._roster
+        if child.generation != roster.generation or self._ending:
             return
-        if not self._ever:
-            self._started()
-        elif not self._proven:
-            say("reloaded")
-        self._proven = self._ever = True
-        old = self._of_before()
-        surplus = len(old) + sum(w.ready for w in self._of_now()) - self._count
-        for each in old[: max(surplus, 0)]:
-            self._dismiss(each)
+        if not roster.proven:
+            self._notifier.ready(f"{self._settings.app} is served; generation {roster.generation} of the workers")
+            if self._ever:
+                say("reloaded")
+            else:
+                self._started()
+            for template in roster.templates():
+                if template.generation != roster.generation:
+                    self._dismiss(template)
+        roster.proven = self._ever = True
+        self._deaths = 0
+        self._dismiss_surplus()
+
+    def _dismiss_surplus(self) -> None:
+        for child in self._roster.surplus():
+            self._dismiss(child)
 
     def _reload(self) -> None:
+        self._notifier.reloading()
         try:
             self.context = self._make_context()
         except OSError as error:
             say(f"not reloaded, everything stays as it is: {error}")
+            self._notifier.ready("not reloaded")
             return
-        self._generation += 1
-        self._proven = False
+        self._roster.generation += 1
+        self._roster.proven = False
         self._deaths, self._not_before = 0, 0.0
-        for worker in self._of_before():
-            if not worker.ready:
-                self._dismiss(worker)
+        for child in [*self._roster.previous(), *self._roster.templates()]:
+            if not child.ready:
+                self._dismiss(child)
 
     def _keep_old(self) -> None:
         """The new generation is no good: what there is of the old one belongs to it from now on."""
-        old = [worker for worker in self._of_before() if worker.ready]
-        for worker in old:
-            worker.generation = self._generation
-        if old:
-            self._proven = True
+        if self._roster.keep_previous():
             say("not reloaded: the old workers go on")
+            self._notifier.ready("not reloaded: the old workers go on")
 
     # Deaths
 
@@ -270,36 +270,38 @@ class Supervisor:
                 return
             if pid == 0:
                 return
-            worker = self._workers.pop(pid, None)
-            if worker is not None:
-                self._last_words(worker)
-                worker.channel.close()
-                if worker.deadline is None and not self._ending:
-                    self._died(worker, os.waitstatus_to_exitcode(status))
+            for child in self._roster:
+                if not child.pid:
+                    self._listen_to(child)  # it may be this one
+            found = next((child for child in self._roster if child.pid == pid), None)
+            if found is not None:
+                last_words = found.heard()
+                found.ready = found.ready or READY in last_words
+                found.failed = found.failed or FAILED in last_words
+                self._roster.remove(found)
+                found.channel.close()
+                if found.deadline is None and not self._ending:
+                    self._died(found, os.waitstatus_to_exitcode(status))
 
-    def _last_words(self, worker: _Worker) -> None:
-        if worker.channel.fileno() >= 0 and not worker.failed:
-            said = worker.heard()
-            worker.failed = FAILED in said
-            worker.ready = worker.ready or READY in said
-
-    def _died(self, worker: _Worker, code: int) -> None:
-        age = monotonic() - worker.born
-        if not worker.failed:  # else it has said why
-            how = f"ended with status {code}" if code >= 0 else f"was killed by {_signal_name(-code)}"
-            say(f"worker {worker.pid} {how}" + ("" if worker.ready else " before it could serve anything"))
-        if not self._ever and (worker.failed or self._deaths + 1 >= _ATTEMPTS):
+    def _died(self, child: Child, code: int) -> None:
+        roster = self._roster
+        if not child.failed:  # else it has said why
+            how = f"ended with status {code}" if code >= 0 else f"was killed by {signal_name(-code)}"
+            what = "the process that preloads" if child.template else "worker"
+            say(f"{what} {child.pid} {how}" + ("" if child.ready else " before it could serve anything"))
+        if not self._ever and (child.failed or self._deaths + 1 >= _ATTEMPTS):
             say("no worker could be started; giving up")
             self._status = 1
             self._end()
-        elif not self._proven and worker.generation == self._generation and any(w.ready for w in self._of_before()):
+        elif not roster.proven and child.generation == roster.generation and any(w.ready for w in roster.previous()):
             self._keep_old()
-        elif age < QUICK or not worker.ready:
-            self._died_quickly()
+        elif not child.ready:
+            self._died_early()
         else:
-            self._deaths = 0
+            # It could serve: the next one can, too, and a request that kills must not take the service away for long.
+            self._not_before = self._forked + _FIRST_DELAY
 
-    def _died_quickly(self) -> None:
+    def _died_early(self) -> None:
         now = monotonic()
         if now >= self._not_before:  # else it died with the one that is waited for already
             self._not_before = now + min(_FIRST_DELAY * 2**self._deaths, _LAST_DELAY)
@@ -311,51 +313,45 @@ class Supervisor:
         """The first time: finish what is in flight. From the second time on: at once."""
         self._ending += 1
         if self._ending == 1:
-            if self._workers:
+            if self._roster:
                 say("finishing what is in flight; another signal ends it at once")
+            self._notifier.stopping()
             for listener in self._listeners:
                 listener.close()
-            for worker in self._workers.values():
-                if worker.deadline is None:
-                    self._dismiss(worker)
+            for child in self._roster:
+                if child.deadline is None:
+                    self._dismiss(child)
         else:
             deadline = monotonic() + _AT_ONCE
-            for worker in self._workers.values():
-                worker.tell(QUIT)
-                worker.deadline = min(worker.deadline or deadline, deadline)
+            for child in self._roster:
+                child.tell(QUIT)
+                child.deadline = min(child.deadline or deadline, deadline)
 
-    def _dismiss(self, worker: _Worker) -> None:
-        worker.tell(STOP)
-        worker.deadline = monotonic() + self._graceful + _MARGIN
-        if not worker.ready and not worker.failed:
-            _kill(worker.pid, signal.SIGTERM)  # it loads the application, and does not listen yet
+    def _dismiss(self, child: Child) -> None:
+        child.tell(STOP)
+        child.deadline = monotonic() + self._settings.graceful_timeout + _MARGIN
+        if not child.ready and not child.failed:
+            child.kill(signal.SIGTERM)  # it loads the application, and does not listen yet
 
     def _enforce(self) -> None:
+        """Do what is due."""
         now = monotonic()
-        for worker in self._workers.values():
-            if worker.deadline is not None and worker.deadline <= now:
-                say(f"worker {worker.pid} does not end; killed")
-                _kill(worker.pid, signal.SIGKILL)
-                worker.deadline = now + _MARGIN  # once is enough, unless it is stuck in the kernel
+        for child in self._pulse.stuck(self._roster.serving()):
+            say(f"worker {child.pid} has been stuck for {self._settings.timeout:g} s; its stack follows")
+            self._abort(child)
+        for child in self._roster:
+            if child.deadline is not None and child.deadline <= now:
+                if child.aborted or self._ending > 1:
+                    child.kill(signal.SIGKILL)
+                    child.deadline = now + _MARGIN  # once is enough, unless it is stuck in the kernel
+                    child.aborted = True
+                else:
+                    say(f"worker {child.pid} does not end; killed; its stack follows")
+                    self._abort(child)
+        self._pulse.tell_watchdog(self._roster.serving())
 
-
-def _ignore(number: int, frame: object) -> None:
-    """A handler that does nothing: what happens then is the wake-up descriptor's business."""
-
-
-def _kill(pid: int, number: int) -> None:
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        pass
-
-
-def _signal_name(number: int) -> str:
-    return signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
-
-
-def flush_standard_streams() -> None:
-    """Before a fork: what is gathered in there must not be written twice."""
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            stream.flush()
+    def _abort(self, child: Child) -> None:
+        """Have it say where it is (`last_words`), which ends it; SIGKILL follows, in case it does not."""
+        child.kill(signal.SIGABRT)
+        child.aborted = True
+        child.deadline = monotonic() + _LAST_WORDS

@@ -52,7 +52,7 @@ class Command:
     def __init__(self, folder: Path, *arguments: str, **options: Any) -> None:
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "greening.wsgi", *arguments],
+            [*options.get("launcher", []), sys.executable, "-m", "greening.wsgi", *arguments],
             cwd=folder,
             env={**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", **options.get("env", {})},
             stdin=subprocess.DEVNULL,
@@ -60,11 +60,13 @@ class Command:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            pass_fds=options.get("pass_fds", ()),
         )
         # A test that waits in vain for a line fails then, and says what there was.
-        self.patience = threading.Timer(PATIENCE, self.kill)
+        self.patience = threading.Timer(PATIENCE, self._give_up)
         self.patience.daemon = True
         self.patience.start()
+        self.given_up = False
         self.errors = ""
         self.address: Any = None
         self.context: ssl.SSLContext | None = None
@@ -117,11 +119,16 @@ class Command:
         """Wait for it; its exit status, and what it said on standard output."""
         output, errors = self.process.communicate()
         self.errors += errors
+        assert not self.given_up, f"it did not end by itself:\n{self.errors}"
         return self.process.returncode, output
 
     def kill(self) -> None:
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
+
+    def _give_up(self) -> None:
+        self.given_up = True
+        self.kill()
 
     def close(self) -> None:
         self.patience.cancel()

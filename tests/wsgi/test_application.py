@@ -40,6 +40,8 @@ class Asgi:
 
 async def asgi(scope, receive, send): ...
 
+def asgi_by_name(scope, receive, send): ...
+
 number = 5
 """
 
@@ -102,8 +104,9 @@ def test_a_factory_is_called_with_its_literals(here: Path) -> None:
         ("named_site:nope", "module 'named_site' has no attribute 'nope'"),
         ("named_site:Site.nope", "'type' object has no attribute 'nope'"),
         ("named_site:number", "cannot be called: it is of type 'int'"),
-        ("named_site:asgi", "is an asynchronous function"),
-        ("named_site:Asgi()", "is an asynchronous function"),
+        ("named_site:asgi", "it is served by: python -m greening -m uvicorn named_site:asgi"),
+        ("named_site:Asgi()", "is an application for ASGI, and this server speaks WSGI"),
+        ("named_site:asgi_by_name", "is an application for ASGI, and this server speaks WSGI"),
         ("json", "module 'json' has neither 'application' nor 'app': name it, as in json:NAME"),
     ],
 )

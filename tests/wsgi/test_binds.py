@@ -45,7 +45,7 @@ def test_an_address_is_host_and_port(bind: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "bind", ["here", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536", "a:-1", "fd://x"]
+    "bind", ["here", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536", "a:-1", "fd://x", "unix:", "unix:@"]
 )
 def test_what_is_no_address_is_refused(bind: str) -> None:
     error = refused(bind)

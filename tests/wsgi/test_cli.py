@@ -1,15 +1,20 @@
 """`python -m greening.wsgi`: what it serves, where it listens, and what is wrong with a command line."""
 
+import os
+import pwd
 import signal
 import socket
 import ssl
-from contextlib import suppress
+import sys
+import tempfile
+import time
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 import trustme
 
-from tests.wsgi.command import Start
+from tests.wsgi.command import APP, Command, Start, change
 
 
 @pytest.mark.slow
@@ -139,3 +144,98 @@ def test_one_worker_serves_all_addresses(start: Start, folder: Path) -> None:
     command.signal(signal.SIGTERM)
     assert command.end()[0] == 0
     assert not (folder / "s").exists()
+
+
+# Its place in the system
+
+
+LAUNCHER = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES="web")
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+@pytest.mark.slow
+def test_sockets_of_systemd_are_served(start: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        number = held.fileno()
+        launcher = [sys.executable, "-c", LAUNCHER, str(number)]
+        command = start("site1:app", launcher=launcher, pass_fds=[number])
+        command.until("--bind does not count: LISTEN_FDS says that the sockets are open already")
+        command.listening()
+        assert command.address == held.getsockname()
+        assert command.get()["version"] == 1
+        command.signal(signal.SIGTERM)
+        assert command.end()[0] == 0
+        with command.connect():  # nothing is refused between two runs: systemd has the socket
+            pass
+
+
+@pytest.mark.slow
+def test_an_open_descriptor_is_served(start: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        number = held.fileno()
+        command = start("site1:app", bind=f"fd://{number}", pass_fds=[number]).listening()
+        assert command.get()["version"] == 1
+        assert command.address == held.getsockname()
+
+
+@pytest.mark.slow
+def test_systemd_is_told_what_happens(start: Start, folder: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(folder / "notify"))
+        manager.settimeout(20)
+
+        def told() -> dict[str, str]:
+            while True:
+                message = dict(line.split("=", 1) for line in manager.recv(500).decode().split("\n"))
+                if "WATCHDOG" not in message:
+                    return message
+
+        environ = {"NOTIFY_SOCKET": str(folder / "notify"), "WATCHDOG_USEC": "400000"}
+        command = start("site1:app", env=environ)
+        ready = told()
+        assert (ready["READY"], ready["MAINPID"]) == ("1", str(command.process.pid))
+        command.listening()
+        assert manager.recv(500) == b"WATCHDOG=1"
+        command.signal(signal.SIGHUP)
+        reloading = told()
+        assert reloading["RELOADING"] == "1"
+        assert int(reloading["MONOTONIC_USEC"]) <= time.monotonic_ns() // 1000
+        assert told()["READY"] == "1"
+        command.signal(signal.SIGTERM)
+        assert told()["STOPPING"] == "1"
+        assert command.end()[0] == 0
+
+
+@pytest.mark.slow
+def test_the_file_with_the_process_number(start: Start, folder: Path) -> None:
+    command = start("--pid", "pid", "site1:app").listening()
+    assert (folder / "pid").read_text() == f"{command.process.pid}\n"
+    second = start("--pid", "pid", "site1:app")
+    assert second.end() == (1, "")
+    assert f"process {command.process.pid} of {folder}/pid lives" in second.errors
+    command.signal(signal.SIGTERM)
+    assert command.end()[0] == 0
+    assert not (folder / "pid").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+@pytest.mark.parametrize("preload", ["--preload", "--no-preload"])
+def test_workers_are_another_user(preload: str) -> None:
+    nobody = pwd.getpwnam("nobody")
+    with tempfile.TemporaryDirectory() as name:  # the folders of pytest are for its own user only
+        folder = Path(name)
+        folder.chmod(0o755)
+        change(folder, APP.replace("os.getpid()", "(os.getuid(), os.getgroups())"))
+        with closing(
+            Command(folder, preload, "--user", "nobody", "--bind", f"unix:{folder}/s", "site1:app")
+        ) as command:
+            assert command.listening().get()["pid"] == (nobody.pw_uid, [nobody.pw_gid])
+            assert (folder / "s").stat().st_uid == nobody.pw_uid
+            assert Path(f"/proc/{command.process.pid}").stat().st_uid == 0
+            command.signal(signal.SIGTERM)
+            assert command.end()[0] == 0

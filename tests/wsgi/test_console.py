@@ -8,13 +8,14 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from greening._core.greenthread import spawn
 from greening.testing import Fake, settle, wait_until_parked
-from greening.wsgi.console import DELAY, Output, descriptor_of, say
+from greening.wsgi.console import DELAY, Output, descriptor_of, flush_standard_streams, say
 from tests.wsgi.command import Start
 
 
@@ -184,3 +185,12 @@ def test_a_flush_waits_for_the_one_that_writes(fake: Fake[Any], pipe: tuple[int,
         assert written(pipe[0]) == b""
     flushing.wait()
     assert written(pipe[0]) == b"x\n"
+
+
+def test_what_the_standard_streams_have_gathered_is_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with open(tmp_path / "out", "w") as out:
+        monkeypatch.setattr(sys, "stdout", out)
+        monkeypatch.setattr(sys, "stderr", None)
+        out.write("gathered")
+        flush_standard_streams()
+        assert (tmp_path / "out").read_text() == "gathered"

@@ -1,6 +1,8 @@
 """The table of options: complete, without doubles, and each option goes where there is a place for it."""
 
 import dataclasses
+import subprocess
+import sys
 from dataclasses import fields
 from typing import Any
 
@@ -9,8 +11,9 @@ import pytest
 from greening.wsgi import options
 from greening.wsgi.config import Settings
 from greening.wsgi.limits import Limits
-from greening.wsgi.options import OPTIONS, Option
+from greening.wsgi.options import OPTIONS, Option, reference
 from greening.wsgi.settings import ServerSettings
+from tests.wsgi.command import ROOT
 
 
 def going(where: str) -> set[str]:
@@ -65,3 +68,14 @@ def test_a_default_is_a_value_of_its_kind(option: Option) -> None:
 def test_names_of_variables() -> None:
     assert OPTIONS[0].variable == "GREENING_WSGI_BIND"
     assert {option.variable for option in OPTIONS} >= {"GREENING_WSGI_HEAD_TIMEOUT"}
+
+
+def test_the_reference_in_the_documentation_is_the_table() -> None:
+    subprocess.run([sys.executable, ROOT / "scripts" / "docs_of_options", "--check"], check=True)
+
+
+def test_the_reference_has_a_line_for_each_option() -> None:
+    lines = reference().splitlines()
+    assert lines[:2] == ["| option | value | default | meaning |", "|---|---|---|---|"]
+    assert len(lines) == 2 + len(OPTIONS)
+    assert lines[2].startswith('| `bind` | ADDRESS | `["127.0.0.1:8000"]` | HOST:PORT (port 0: any)')

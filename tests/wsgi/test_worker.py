@@ -1,6 +1,7 @@
 """One worker process: what it finishes before it ends, and how it reloads."""
 
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -17,6 +18,8 @@ def test_what_takes_longer_than_the_graceful_timeout_is_cut_off(start: Start) ->
     command.signal(signal.SIGTERM)
     assert held.data() == b""
     assert command.end()[0] == 0
+    assert re.search(r"worker \d+ cuts off GET /hold of 127\.0\.0\.1:\d+, stood here:\n", command.errors)
+    assert re.search(r'  File ".*/site1.py", line \d+, in app\n    open\("go"\)', command.errors)
 
 
 @pytest.mark.slow
@@ -87,3 +90,58 @@ def test_reload_waits_for_an_application_that_can_be_loaded(start: Start, folder
     assert command.listening().get()["version"] == 1
     command.signal(signal.SIGTERM)
     assert command.end()[0] == 0
+
+
+@pytest.mark.slow
+def test_hooks_are_called_in_their_processes(start: Start, folder: Path) -> None:
+    (folder / "hooks1.py").write_text(
+        "import os, sys\n"
+        "from greening.monkey import is_monkey_patched\n"
+        "def tell(name):\n"
+        "    def hook(settings):\n"
+        "        patched = is_monkey_patched('socket')\n"
+        "        print('hook', name, os.getpid(), patched, 'site1' in sys.modules, file=sys.stderr, flush=True)\n"
+        "    return hook\n"
+        "starting, fork, ready, leave = map(tell, ('starting', 'fork', 'ready', 'leave'))\n"
+        "def broken(settings):\n"
+        "    1 / 0\n"
+    )
+    hooks = {"on-starting": "starting", "post-fork": "fork", "worker-ready": "ready", "worker-exit": "leave"}
+    arguments = [word for option, name in hooks.items() for word in (f"--{option}", f"hooks1:{name}")]
+    command = start(*arguments, "--on-exit", "hooks1:broken", "site1:app").listening()
+    worker, supervisor = command.get()["pid"], command.process.pid
+    command.signal(signal.SIGTERM)
+    assert command.end()[0] == 0
+    assert re.findall("hook (.*)", command.errors) == [
+        f"starting {supervisor} False False",
+        f"fork {worker} True False",
+        f"ready {worker} True True",
+        f"leave {worker} True True",
+        "on-exit, 'hooks1:broken', failed:",
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("hook", ["--on-starting", "--post-fork"])
+def test_a_hook_that_fails_before_the_start_ends_it(start: Start, folder: Path, hook: str) -> None:
+    (folder / "hooks1.py").write_text("def broken(settings):\n    1 / 0\n")
+    command = start(hook, "hooks1:broken", "site1:app")
+    assert command.end() == (1, "")
+    assert f"the hook {hook[2:]}, 'hooks1:broken', failed:\n" in command.errors
+    assert "ZeroDivisionError" in command.errors
+
+
+@pytest.mark.slow
+def test_sigusr1_has_every_worker_open_its_log_anew(start: Start, folder: Path) -> None:
+    (folder / "hooks1.py").write_text(
+        "import os, sys\n"
+        "from greening.wsgi.console import Output\n"
+        "def ready(settings):\n"
+        "    Output.reopen = lambda log: print('opened anew by', os.getpid(), file=sys.stderr, flush=True)\n"
+    )
+    command = start("--workers", "2", "--worker-ready", "hooks1:ready", "site1:app").listening()
+    pids = set()
+    while len(pids) < 2:
+        pids.add(command.get()["pid"])
+    command.signal(signal.SIGUSR1)
+    assert {int(command.until(r"opened anew by (\d+)")[1]) for _ in range(2)} == pids

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -117,5 +118,105 @@ def test_an_application_that_cannot_be_loaded_again_leaves_the_old_workers(start
     command.signal(signal.SIGHUP)
     command.until("reloaded")
     command.until("loaded")
+    command.signal(signal.SIGTERM)
+    assert command.end()[0] == 0
+
+
+# Workers that are stuck, die, or have done their share
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spin", ["while True: pass", "__import__('re').match('(a+)+$', 'a' * 60 + 'b')"])
+def test_a_worker_that_is_stuck_is_replaced_while_others_serve(start: Start, folder: Path, spin: str) -> None:
+    change(folder, APP.replace('open("go").close()', spin))
+    command = start("--workers", "2", "--timeout", "0.6", "site1:app").listening()
+    command.until("loaded")
+    held = command.ask("/hold")
+    command.until("holding")
+    pid = command.get()["pid"]
+    stuck = int(command.until(r"worker (\d+) has been stuck for 0.6 s; its stack follows")[1])
+    assert stuck != pid
+    command.until(r'File ".*/site1.py", line \d+ in app')
+    with suppress(ConnectionResetError):
+        assert held.data() == b""
+    assert command.get()["pid"] != stuck
+    command.until("loaded")
+    command.signal(signal.SIGTERM)
+    assert command.end()[0] == 0
+
+
+@pytest.mark.slow
+def test_a_request_that_waits_longer_than_the_timeout_is_not_stuck(start: Start, folder: Path) -> None:
+    command = start("--timeout", "0.2", "site1:app").listening()
+    held = command.ask("/hold")
+    command.until("holding")
+    began = time.monotonic()
+    while time.monotonic() - began < 0.7:
+        command.get()
+    let_go(folder)
+    assert held.answer()["version"] == 1
+    assert "stuck" not in command.errors
+
+
+@pytest.mark.slow
+def test_requests_that_kill_their_worker_do_not_take_the_service_away(start: Start) -> None:
+    command = start("site1:app").listening()
+    for _ in range(6):
+        pid = command.get()["pid"]
+        os.kill(pid, signal.SIGKILL)
+    began = time.monotonic()
+    assert command.get()["pid"] != pid
+    assert time.monotonic() - began < 4  # after six deaths, a back-off that doubles would be 6 s
+    command.signal(signal.SIGTERM)
+    assert command.end()[0] == 0
+
+
+@pytest.mark.slow
+def test_a_worker_that_has_served_its_share_leaves_when_its_successor_is_ready(start: Start, folder: Path) -> None:
+    command = start("--max-requests", "3", "site1:app").listening()
+    held = command.ask("/hold")
+    command.until("holding")
+    first = command.get()["pid"]
+    command.get()
+    command.until(f"worker {first} has served 3 requests; it goes when another is ready")
+    while command.get()["pid"] == first:
+        pass
+    let_go(folder)
+    assert held.answer()["pid"] == first
+    command.signal(signal.SIGTERM)
+    assert command.end()[0] == 0
+
+
+@pytest.mark.slow
+def test_workers_that_began_together_are_replaced_one_by_one(start: Start, folder: Path) -> None:
+    (folder / "started").write_text("")
+    change(folder, 'import time\nopen("started", "a").write(f"{time.monotonic()}\\n")\ntime.sleep(0.2)\n' + APP)
+    command = start("--workers", "2", "--lifetime", "0.5", "site1:app").listening()
+    for _ in range(2):
+        command.until("has lived 1 s; it goes when another is ready")
+    for _ in range(3):
+        command.until("loaded")
+    began = [float(line) for line in (folder / "started").read_text().split()]
+    assert began[3] - began[2] >= 0.2  # the second successor was not forked before the first was ready
+    command.signal(signal.SIGTERM)
+    assert command.end()[0] == 0
+
+
+@pytest.mark.slow
+def test_one_worker_more_and_one_fewer(start: Start) -> None:
+    command = start("site1:app").listening()
+    first = command.get()["pid"]
+    command.signal(signal.SIGTTIN)
+    command.until("2 workers from now on")
+    second = int(command.until(r"loaded (\d+)")[1])
+    while command.get()["pid"] != second:
+        pass
+    command.signal(signal.SIGTTOU)
+    command.until("1 worker from now on")
+    command.signal(signal.SIGTTOU)
+    command.until("1 worker from now on")
+    command.signal(signal.SIGUSR2)
+    command.until("SIGUSR2 does nothing")
+    assert command.get()["pid"] in (first, second)
     command.signal(signal.SIGTERM)
     assert command.end()[0] == 0

@@ -1,0 +1,60 @@
+"""What a worker says when requests are cut off, or when it is stuck itself.
+
+Facts: a worker that computes without end, in C perhaps, runs no Python code of ours. faulthandler's handler of SIGABRT
+is C, and writes the Python stack of the code that runs: that of the green thread which is stuck. Then the process ends.
+"""
+
+import faulthandler
+import traceback
+from collections.abc import Iterator
+from types import FrameType
+
+from greening._core.current import current
+from greening.wsgi.log import escaped, escaped_line
+from greening.wsgi.protocol import HttpProtocol
+
+_MOST = 20  # requests, each with its stack; those beyond them are only counted
+
+# Whose local variables `self` and `head` say which request it is: so that a request pays nothing for this.
+_SERVE = HttpProtocol._serve.__code__
+
+
+def tell_when_aborted(descriptor: int | None) -> None:
+    """Write the stack of all OS threads to a descriptor when this process gets SIGABRT, SIGSEGV or the like."""
+    if descriptor is not None:
+        faulthandler.enable(descriptor)
+
+
+def under_way() -> list[str]:
+    """The requests that green threads of this OS thread are at: what and whose they are, and where they stand."""
+    texts: list[str] = []
+    left_out = 0
+    for runner in current().hub.runners:
+        frames = list(_outward(runner.gr_frame))
+        serving = next((frame for frame in frames if frame.f_code is _SERVE), None)
+        if serving is None:
+            continue
+        if len(texts) == _MOST:
+            left_out += 1
+        else:
+            texts.append(f"{_title(serving)}, stood here:\n{_stack(frames[: frames.index(serving)])}")
+    return [*texts, f"and {left_out} requests more"] if left_out else texts
+
+
+def _title(serving: FrameType) -> str:
+    head, address = serving.f_locals["head"], serving.f_locals["self"].address
+    client = f"{address[0]}:{address[1]}" if isinstance(address, tuple) else "a Unix socket"
+    return f"{head.method} {escaped(head.target.decode('latin-1'))} of {client}"
+
+
+def _stack(frames: list[FrameType]) -> str:
+    """Of frames, innermost first."""
+    summary = traceback.StackSummary.extract((frame, frame.f_lineno) for frame in reversed(frames))
+    lines = "".join(summary.format()).rstrip("\n").split("\n")
+    return "\n".join(map(escaped_line, lines))
+
+
+def _outward(frame: FrameType | None) -> Iterator[FrameType]:
+    while frame is not None:
+        yield frame
+        frame = frame.f_back

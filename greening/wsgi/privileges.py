@@ -1,0 +1,85 @@
+"""The user and the group of the workers. The supervisor stays what it was, to open logs and read keys again."""
+
+import grp
+import os
+import pwd
+from dataclasses import dataclass
+
+
+class BadIdentity(Exception):
+    """There is no such user or group, or this process may not become it."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a process is to run as.
+
+    Attributes:
+        name: the user's, for its supplementary groups; "": the number has none. home: its folder; "": unknown.
+    """
+
+    uid: int
+    gid: int
+    name: str
+    home: str
+
+    def take_on(self) -> None:
+        """Become it, for good, with its supplementary groups; HOME, USER and LOGNAME say so.
+
+        Raises:
+            OSError: the system does not let it.
+        """
+        if (self.uid, self.gid) == (os.geteuid(), os.getegid()):
+            return
+        # In this order: without the user's rights the groups cannot be changed any more.
+        if self.name:
+            os.initgroups(self.name, self.gid)
+            os.environ.update(USER=self.name, LOGNAME=self.name, HOME=self.home)
+        else:
+            os.setgroups([self.gid])
+        os.setresgid(self.gid, self.gid, self.gid)
+        os.setresuid(self.uid, self.uid, self.uid)
+
+
+def identity(user: str | None, group: str | None) -> Identity | None:
+    """The identity that `--user` and `--group` name, by name or number; None when they name nothing.
+
+    Raises:
+        BadIdentity: see there.
+    """
+    if user is None and group is None:
+        return None
+    uid, gid = os.geteuid(), os.getegid()
+    entry = _user(user, uid)
+    if user is not None:
+        uid = entry.pw_uid if entry is not None else int(user)
+        gid = entry.pw_gid if entry is not None else gid
+    if group is not None:
+        gid = _group(group)
+    elif user is not None and entry is None:
+        raise BadIdentity(f"--user: the system does not know the number {user}; name its group by --group")
+    if os.geteuid() != 0 and (uid, gid) != (os.geteuid(), os.getegid()):
+        raise BadIdentity("--user and --group: only root may run workers as somebody else")
+    return Identity(uid, gid, entry.pw_name if entry is not None else "", entry.pw_dir if entry is not None else "")
+
+
+def _user(user: str | None, uid: int) -> pwd.struct_passwd | None:
+    """Its entry; None for a number without one. Without `user`: that of this process."""
+    if user is None or user.isdecimal():
+        try:
+            return pwd.getpwuid(uid if user is None else int(user))
+        except (KeyError, OverflowError):
+            return None
+    try:
+        return pwd.getpwnam(user)
+    except KeyError:
+        raise BadIdentity(f"--user: there is no user {user!r}") from None
+
+
+def _group(group: str) -> int:
+    if group.isdecimal():
+        return int(group)
+    try:
+        return grp.getgrnam(group).gr_gid
+    except KeyError:
+        raise BadIdentity(f"--group: there is no group {group!r}") from None
