@@ -7,6 +7,7 @@ from typing import Any
 
 from greening.net.idle import Idle
 from greening.net.stream_server import StreamServer
+from greening.wsgi.binds import url
 from greening.wsgi.environ import template
 from greening.wsgi.headers import Answer, compose
 from greening.wsgi.limits import Limits
@@ -56,8 +57,8 @@ class Server:
         self.busy_timeout = _BUSY if self.idle_timeout is None else min(_BUSY, self.idle_timeout)
         self.rest_timeout = None if self.idle_timeout is None else self.idle_timeout - self.busy_timeout
         self.address = listener.getsockname()
-        tls = given.ssl_context is not None or hasattr(listener, "do_handshake")
-        self.environ = template(self.address, tls, given.environ)
+        self._tls = given.ssl_context is not None or hasattr(listener, "do_handshake")
+        self.environ = template(self.address, self._tls, given.environ)
         self.closing = False
         self.heads: dict[bytes, Head] = {}
         self.answers: dict[tuple[Any, ...], Answer] = {}
@@ -74,7 +75,7 @@ class Server:
             RuntimeError: the server was stopped.
         """
         self._streams.start()
-        self.log.info(f"({os.getpid()}) wsgi starting up on {self.address}")
+        self.log.info(f"({os.getpid()}) wsgi starting up on {url(self.address, self._tls)}")
 
     def stop(self, timeout: float | None = None) -> None:
         """Accept no more, finish what is under way, and return when all connections are closed.
@@ -92,7 +93,7 @@ class Server:
         Raises:
             OSError: accept failed for good.
         """
-        self.log.info(f"({os.getpid()}) wsgi starting up on {self.address}")
+        self.log.info(f"({os.getpid()}) wsgi starting up on {url(self.address, self._tls)}")
         self._streams.serve_forever()
 
     @property
