@@ -13,6 +13,22 @@ from typing import Any, Final
 from greening.wsgi.request_head import Head
 
 
+def peer_of(address: Any) -> tuple[str, int]:
+    """The address and port of a client, as every program can read them.
+
+    Fact: the peer of a Unix socket has neither, and programs hand REMOTE_ADDR to `ipaddress.ip_address` and REMOTE_PORT
+    to `int`. Such a peer is a process of this machine.
+    Decision: 127.0.0.1, which says so, and port 0, which no client has. A proxy on a Unix socket is named "unix" in a
+    list of trusted proxies, and its clients then have their own addresses.
+    """
+    return (address[0], address[1]) if isinstance(address, tuple) else ("127.0.0.1", 0)
+
+
+def client_name(address: Any) -> str:
+    """For prose in a log: host and port, or "unix"."""
+    return f"{address[0]}:{address[1]}" if isinstance(address, tuple) else "unix"
+
+
 def template(address: Any, tls: bool, extra: dict[str, Any] | None) -> dict[str, Any]:
     """What is the same for every request of a server.
 
@@ -20,7 +36,7 @@ def template(address: Any, tls: bool, extra: dict[str, Any] | None) -> dict[str,
         address: the listener's `getsockname()`. extra: the user's own, which win.
     """
     port = "443" if tls else "80"
-    host, port = (str(address[0]), str(address[1])) if isinstance(address, tuple) else ("unix", port)
+    host, port = (str(address[0]), str(address[1])) if isinstance(address, tuple) else ("localhost", port)
     common: dict[str, Any] = {
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "https" if tls else "http",
@@ -54,11 +70,8 @@ def request_environ(common: dict[str, Any], head: Head, address: Any, body: Any)
         head.whole = {**common, **head.environ, **_OF_A_REQUEST}
     environ = head.whole.copy()
     environ["wsgi.input"] = environ["eventlet.input"] = body
-    if type(address) is tuple:
-        environ["REMOTE_ADDR"] = address[0]
-        environ["REMOTE_PORT"] = str(address[1])
-    else:
-        environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = "unix", ""
+    host, port = (address[0], address[1]) if type(address) is tuple else peer_of(address)
+    environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = host, str(port)
     environ["eventlet.posthooks"] = []
     return environ
 

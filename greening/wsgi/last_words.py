@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from types import FrameType
 
 from greening._core.current import current
+from greening.wsgi.environ import client_name
 from greening.wsgi.log import escaped, escaped_line
 from greening.wsgi.protocol import HttpProtocol
 
@@ -42,9 +43,8 @@ def under_way() -> list[str]:
 
 
 def _title(serving: FrameType) -> str:
-    head, address = serving.f_locals["head"], serving.f_locals["self"].address
-    client = f"{address[0]}:{address[1]}" if isinstance(address, tuple) else "a Unix socket"
-    return f"{head.method} {escaped(head.target.decode('latin-1'))} of {client}"
+    head, connection = serving.f_locals["head"], serving.f_locals["self"]
+    return f"{head.method} {escaped(head.target.decode('latin-1'))} of {client_name(connection.address)}"
 
 
 def _stack(frames: list[FrameType]) -> str:

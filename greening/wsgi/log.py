@@ -2,8 +2,7 @@
 
 import re
 import sys
-import time
-from functools import lru_cache
+import traceback
 from typing import Any
 
 DEFAULT_FORMAT = (
@@ -14,18 +13,45 @@ COMBINED_FORMAT = (
     ' "%(referer)s" "%(user_agent)s"'
 )
 
+# Facts: a client chooses tens of KiB of text, and each escaped character takes up to ten. A pipe takes PIPE_BUF bytes
+# at once (pipe(7)), and so do the lines of several processes not mix.
+# Decision: text is cut before it is escaped, and says how much of it is missing.
+FIELD = 1024  # characters of one text that a client may have chosen
+TRACE = 400  # lines of a traceback: more than the stack of any framework, less than a client's text with line ends
+
 _RISKY = re.compile(r"[^ !#-\[\]-~]")
-_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+_ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), *b'"\\', *range(127, 256))}
 
 
-def escaped(text: str) -> str:
-    """`text` on one line of printable ASCII, without quotes."""
-    return _RISKY.sub(lambda found: _escape(ord(found[0])), text) if _RISKY.search(text) else text
+def clipped(text: str, limit: int = FIELD) -> str:
+    """The first `limit` characters of `text`, and how many are missing, as `[+123]`."""
+    return text if len(text) <= limit else f"{text[:limit]}[+{len(text) - limit}]"
+
+
+def escaped(text: str, limit: int = FIELD) -> str:
+    """`text` on one line of printable ASCII, without quotes, cut at `limit` characters. Time: linear in `limit`."""
+    text = clipped(text, limit)
+    if not _RISKY.search(text):
+        return text
+    return text.translate(_ESCAPES).encode("ascii", "backslashreplace").decode("ascii")
 
 
 def escaped_line(text: str) -> str:
-    """`text` on one line, with nothing that a terminal would obey; quotes and other alphabets stay."""
+    """`text` on one line, with nothing that a terminal would obey, cut; quotes and other alphabets stay."""
+    text = clipped(text)
     return text if text.isprintable() else "".join(c if c.isprintable() else _escape(ord(c)) for c in text)
+
+
+def escaped_trace() -> str:
+    """The traceback of the exception that is being handled; nothing of it that a terminal would obey.
+
+    Its text may be a client's: lines are cut, and of more than `TRACE` lines the middle is left out.
+    """
+    lines = traceback.format_exc().rstrip("\n").split("\n")
+    if len(lines) > TRACE:
+        half = TRACE // 2
+        lines[half:-half] = [f"  [+{len(lines) - 2 * half} lines]"]
+    return "\n".join(map(escaped_line, lines))
 
 
 def _escape(code: int) -> str:
@@ -78,76 +104,3 @@ class Log:
         file = sys.stderr if self._file is None else self._file
         if file is not None:
             file.write(line + "\n")
-
-
-class Entry:
-    """What a log format may name, made when it is named. A mapping for `%`."""
-
-    __slots__ = ("_address", "_forwarded", "_environ", "_line", "_status", "_length", "_seconds")
-
-    def __init__(
-        self,
-        address: Any,
-        forwarded: bool,
-        environ: dict[str, Any],
-        line: str,
-        status: int,
-        length: int,
-        seconds: float,
-    ) -> None:
-        self._address = address
-        self._forwarded = forwarded
-        self._environ = environ
-        self._line = line
-        self._status = status
-        self._length = length
-        self._seconds = seconds
-
-    def __getitem__(self, name: str) -> Any:
-        make = getattr(self, f"_get_{name}", None)
-        if make is None:
-            raise KeyError(name)
-        return make()
-
-    def _get_client_ip(self) -> str:
-        address = self._address[0] if isinstance(self._address, tuple) else "unix"
-        if self._forwarded and (chain := self._environ.get("HTTP_X_FORWARDED_FOR")):
-            return escaped(chain.replace(" ", "")) + "," + address
-        return str(address)
-
-    def _get_client_port(self) -> Any:
-        return self._address[1] if isinstance(self._address, tuple) else ""
-
-    def _get_date_time(self) -> str:
-        return _date_time(int(time.time()))
-
-    def _get_request_line(self) -> str:
-        return escaped(self._line)
-
-    def _get_status_code(self) -> int:
-        return self._status
-
-    def _get_body_length(self) -> int:
-        return self._length
-
-    def _get_wall_seconds(self) -> float:
-        return self._seconds
-
-    def _get_referer(self) -> str:
-        return escaped(self._environ.get("HTTP_REFERER", "-"))
-
-    def _get_user_agent(self) -> str:
-        return escaped(self._environ.get("HTTP_USER_AGENT", "-"))
-
-
-@lru_cache(maxsize=2)
-def _date_time(timestamp: int) -> str:
-    """The local time, as the combined format has it. Most lines of a busy server are of the same second."""
-    now = time.localtime(timestamp)
-    offset = now.tm_gmtoff // 60
-    sign = "-" if offset < 0 else "+"
-    hours, minutes = divmod(abs(offset), 60)
-    return (
-        f"{now.tm_mday:02d}/{_MONTHS[now.tm_mon - 1]}/{now.tm_year:04d}:{now.tm_hour:02d}:{now.tm_min:02d}:"
-        f"{now.tm_sec:02d} {sign}{hours:02d}{minutes:02d}"
-    )

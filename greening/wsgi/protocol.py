@@ -1,6 +1,5 @@
 """One connection: heads in, responses out, one after the other, until either side ends it."""
 
-import traceback
 from math import inf
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -9,12 +8,13 @@ from greenlet import GreenletExit
 
 from greening._core.fairness import fairness_tick
 from greening.net.idle import Idle, read_now
+from greening.wsgi.access import Entry
 from greening.wsgi.body import Input, offer
 from greening.wsgi.body_reader import BLOCK, BodyReader
 from greening.wsgi.connection import Connection
-from greening.wsgi.environ import request_environ
+from greening.wsgi.environ import client_name, request_environ
 from greening.wsgi.errors import Refused, page
-from greening.wsgi.log import Entry, escaped, escaped_line
+from greening.wsgi.log import escaped, escaped_trace
 from greening.wsgi.request_head import Head, check_partial, read_head
 from greening.wsgi.response import Response
 
@@ -231,7 +231,7 @@ class HttpProtocol(Connection):
         except _ENDS:
             raise
         except BaseException:  # noqa: BLE001  # the response is complete; nothing more can be done
-            self.server.log.error(_trace())
+            self.server.log.error(escaped_trace())
 
     def _failed(self, error: BaseException, response: Response, body: Input) -> None:
         """The application raised, or the client did not do its part."""
@@ -240,14 +240,14 @@ class HttpProtocol(Connection):
         if self.taken or self.gone:
             # StopIteration is how Flask-Sock leaves a connection that it took over.
             if self.taken and not isinstance(error, (OSError, StopIteration)):
-                log.error(_trace())
+                log.error(escaped_trace())
             return
         text = ""
         if body.failed is not None:
             status = body.failed.status
             log.debug(f"{self._who()}: {body.failed.why}")
         else:
-            status, trace = 500, _trace()
+            status, trace = 500, escaped_trace()
             log.error(trace)
             if self.server.debug:
                 text = trace
@@ -316,8 +316,7 @@ class HttpProtocol(Connection):
         self.server.log.error(f"{self._who()}: {what}")
 
     def _who(self) -> str:
-        address = self.address
-        return f"{address[0]}:{address[1]}" if isinstance(address, tuple) else "unix"
+        return client_name(self.address)
 
     def _run_hooks(self, environ: dict[str, Any]) -> None:
         for hook, args, kwargs in environ["eventlet.posthooks"]:
@@ -326,16 +325,12 @@ class HttpProtocol(Connection):
             except _ENDS:
                 raise
             except BaseException:  # noqa: BLE001  # the next one is to be called all the same
-                self.server.log.error(_trace())
+                self.server.log.error(escaped_trace())
 
     def _log(self, environ: dict[str, Any], head: Head, response: Response, seconds: float) -> None:
         server = self.server
         line = f"{head.method} {head.target.decode('ascii')} HTTP/1.{head.minor}"
         status = 101 if self.taken else response.status
-        entry = Entry(self.address, server.log_x_forwarded_for, environ, line, status, response.count, seconds)
-        server.log.access(server.log_format % entry)
-
-
-def _trace() -> str:
-    """The traceback of the exception that is being handled; no byte of it that a terminal would obey."""
-    return "\n".join(escaped_line(line) for line in traceback.format_exc().rstrip("\n").split("\n"))
+        count, fields = response.count, response._lines
+        entry = Entry(self.address, server.log_x_forwarded_for, environ, line, status, count, seconds, fields)
+        server.log.access(server.access_line(entry))

@@ -10,7 +10,6 @@ from greening.net.stream_server import StreamServer
 from greening.wsgi.binds import url
 from greening.wsgi.environ import template
 from greening.wsgi.headers import Answer, compose
-from greening.wsgi.limits import Limits
 from greening.wsgi.log import DEFAULT_FORMAT, Log
 from greening.wsgi.protocol import HttpProtocol
 from greening.wsgi.request_head import Head
@@ -37,6 +36,7 @@ class Server:
         TypeError: no such setting. Others: as `ServerSettings`.
     Attributes:
         address: what the listener is bound to. closing: connections are closed after the requests under way.
+        log: where lines go.
     Thread-safety: use it in one OS thread.
     """
 
@@ -44,7 +44,7 @@ class Server:
         given = ServerSettings(**settings)
         self.app = app
         self.log = Log(given.log, given.log_output, given.debug)
-        self.log_format = given.log_format
+        self.access_line = given.access_line()
         self.log_x_forwarded_for = given.log_x_forwarded_for
         self.debug = given.debug
         self.one = given.max_http_version != "HTTP/1.0"
@@ -140,15 +140,6 @@ class Server:
         return (lines[0] if date else b"") + (lines[1] if name else b"")
 
 
-def _signature() -> Signature:
-    """That of `Server.__init__`, with the settings spelled out, for `help` and editors."""
-    first = [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in ("self", "listener", "app")]
-    return Signature([*first, *signature(ServerSettings).parameters.values()], return_annotation=None)
-
-
-Server.__init__.__signature__ = _signature()  # type: ignore[attr-defined]  # what inspect looks for first
-
-
 _DAYS = b"Mon Tue Wed Thu Fri Sat Sun".split()
 _MONTHS = b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 
@@ -189,9 +180,7 @@ def server(
     debug: bool = False,
     socket_timeout: float | None = None,
     capitalize_response_headers: bool = True,
-    *,
-    limits: Limits | None = None,
-    ssl_context: Any = None,
+    **settings: Any,
 ) -> None:
     """Serve a WSGI application until the calling green thread is killed or interrupted, or the server is stopped.
 
@@ -199,7 +188,7 @@ def server(
         sock: a listening socket; closed at the end. TLS: of `wrap_ssl`, or with `ssl_context`.
         site: the application.
         server_event: a greening.Event that is sent the `Server`; what waits for it can stop the server.
-        others: see `ServerSettings`.
+        settings, and all others: the fields of `ServerSettings`.
     Raises:
         OSError: accept failed for good. Others: as `ServerSettings`.
     Difference from eventlet: PEP 3333 before speed (`minimum_chunk_size`), and safe first (`debug`,
@@ -223,8 +212,7 @@ def server(
         debug=debug,
         socket_timeout=socket_timeout,
         capitalize_response_headers=capitalize_response_headers,
-        limits=limits,
-        ssl_context=ssl_context,
+        **settings,
     )
     _serve(serving, server_event)
 
@@ -236,3 +224,18 @@ def _serve(serving: Server, server_event: Any) -> None:
         serving.serve_forever()
     finally:
         serving.stop()
+
+
+# Signatures with the settings spelled out, for `help` and editors: what inspect looks for first.
+
+
+def _spelled_out(function: Any, named: list[Parameter]) -> None:
+    names = {parameter.name for parameter in named}
+    settings = [each for each in signature(ServerSettings).parameters.values() if each.name not in names]
+    function.__signature__ = Signature([*named, *settings], return_annotation=None)
+
+
+_spelled_out(
+    Server.__init__, [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in ("self", "listener", "app")]
+)
+_spelled_out(server, list(signature(server).parameters.values())[:-1])

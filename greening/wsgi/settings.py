@@ -3,8 +3,9 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+from greening.wsgi.access import JsonLine, TextLine
 from greening.wsgi.limits import Limits
-from greening.wsgi.log import DEFAULT_FORMAT, Entry
+from greening.wsgi.log import COMBINED_FORMAT, DEFAULT_FORMAT
 from greening.wsgi.protocol import HttpProtocol
 
 
@@ -25,8 +26,13 @@ class ServerSettings:
         custom_pool: a `GreenPool` for what is served; its size takes the place of `max_size`.
         keepalive: False: one request for each connection; a number: seconds to wait for the next one.
         log_output: False: no line for each request. Errors are told all the same.
-        log_format: for `%`, with client_ip, client_port, date_time, request_line, status_code, body_length,
-            wall_seconds, referer, user_agent.
+        log_format: for `%`, with client_ip, client_port, user, date_time (as in the combined format), time (RFC 3339),
+            request_line, method, target, path, query, protocol, scheme, host, referer, user_agent, forwarded_for,
+            status_code, status_class (2xx), body_length (bytes), wall_seconds, wall_ms, wall_us, pid; and a field of
+            the request as `{name}i`, one of the response as `{name}o`, of the environ as `{NAME}e`:
+            "%({x-request-id}i)s". "-" stands for what there is not.
+        log_json: a JSON object for each request, with the names in `log_format` as its keys. Without a format of your
+            own: those of `greening.wsgi.access.JSON_FIELDS`.
         url_length_limit: bytes of a request's target, 8,192 by default; more is 414.
         debug: tracebacks to clients, and a log line for each client that was refused.
         socket_timeout: seconds for a body to come and for a response to be taken, in place of those of `limits`.
@@ -49,6 +55,7 @@ class ServerSettings:
     keepalive: bool | float = True
     log_output: bool = True
     log_format: str = DEFAULT_FORMAT
+    log_json: bool = False
     url_length_limit: int | None = None
     debug: bool = False
     socket_timeout: float | None = None
@@ -59,8 +66,14 @@ class ServerSettings:
     def __post_init__(self) -> None:
         if self.max_http_version not in ("HTTP/1.1", "HTTP/1.0", None):
             raise ValueError(f"not a version of HTTP: {self.max_http_version!r}")
-        self.log_format % Entry(("", 0), False, {}, "", 0, 0, 0.0)  # a mistake in it is to be known now
+        self.access_line()  # a mistake in the format is to be known now
         self.effective_limits()
+
+    def access_line(self) -> TextLine:
+        """What makes a log line of an `Entry`. Raises: as the class says of `log_format`."""
+        if self.log_json:
+            return JsonLine(None if self.log_format in (DEFAULT_FORMAT, COMBINED_FORMAT) else self.log_format)
+        return TextLine(self.log_format)
 
     def effective_limits(self) -> Limits:
         """`limits`, changed by eventlet's arguments."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
+from socket import AF_INET, AF_UNIX
 from typing import Any
 
 import pytest
@@ -45,7 +46,7 @@ class Client:
     """A connection. Everything that it waits for comes within seconds, or the test fails."""
 
     def __init__(self, address: Any) -> None:
-        self.sock: Any = connect(address)
+        self.sock: Any = connect(address, AF_UNIX if isinstance(address, str) else AF_INET)
         self.data = b""
 
     def send(self, data: bytes) -> None:

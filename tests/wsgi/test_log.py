@@ -3,12 +3,11 @@
 import io
 import logging
 import sys
-import time
 from typing import Any
 
 import pytest
 
-from greening.wsgi.log import COMBINED_FORMAT, DEFAULT_FORMAT, Entry, Log, _date_time, escaped, escaped_line
+from greening.wsgi.log import COMBINED_FORMAT, FIELD, TRACE, Log, escaped, escaped_line, escaped_trace
 
 
 def test_access_log(serve: Any) -> None:
@@ -75,38 +74,42 @@ def test_lines_of_tracebacks_keep_quotes_and_other_alphabets() -> None:
     assert escaped_line("\x1b[31m\n\u2028\U000e0001") == "\\x1b[31m\\x0a\\u2028\\U000e0001"
 
 
-def entry(address: Any = ("1.2.3.4", 5), environ: Any = None, forwarded: bool = False) -> Entry:
-    return Entry(address, forwarded, environ or {}, "GET / HTTP/1.1", 200, 7, 0.5)
+@pytest.mark.parametrize("character", ["a", "\xff", "\x00", "\u20ac", "\U0001f331"])
+def test_text_is_cut_before_it_is_escaped_and_says_how_much_is_missing(character: str) -> None:
+    assert escaped(character * FIELD) == escaped(character) * FIELD
+    for size in (FIELD + 1, 60_000, 6_000_000):
+        assert escaped(character * size) == escaped(character) * FIELD + f"[+{size - FIELD}]"
+    assert escaped_line(character * 60_000) == escaped_line(character) * FIELD + f"[+{60_000 - FIELD}]"
 
 
-def test_the_formats_name_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("greening.wsgi.log._date_time", lambda timestamp: "now")
-    assert DEFAULT_FORMAT % entry() == '1.2.3.4 - - [now] "GET / HTTP/1.1" 200 7 0.500000'
-    where = "%(client_ip)s:%(client_port)s"
-    given = {"HTTP_REFERER": 'a"', "HTTP_USER_AGENT": "b"}
-    assert COMBINED_FORMAT % entry(environ=given) == '1.2.3.4 - - [now] "GET / HTTP/1.1" 200 7 "a\\x22" "b"'
-    assert where % entry() == "1.2.3.4:5"
-    assert where % entry("") == "unix:"
+def traced(text: str) -> list[str]:
+    try:
+        raise ValueError(text)
+    except ValueError:
+        return escaped_trace().split("\n")
 
 
-def test_a_name_that_a_format_cannot_have_is_a_key_error() -> None:
-    with pytest.raises(KeyError, match="nothing"):
-        entry()["nothing"]
+def test_lines_of_a_traceback_are_cut_too() -> None:
+    assert traced("\x1b" * 60_000)[-1].startswith("ValueError: \\x1b") and len(traced("\x1b" * 60_000)[-1]) < 5 * FIELD
+    assert traced("plain")[-1] == "ValueError: plain"
 
 
-@pytest.mark.parametrize(
-    ("zone", "expected"), [("UTC", "02/Jan/2024:03:04:05 +0000"), ("XXX3:30", "01/Jan/2024:23:34:05 -0330")]
-)
-def test_dates_are_local_times_with_their_offset(zone: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("greening.wsgi.log.time.time", lambda: 1704164645)
-    with monkeypatch.context() as patch:
-        patch.setenv("TZ", zone)
-        time.tzset()
-        _date_time.cache_clear()
-        said = entry()["date_time"]
-        _date_time.cache_clear()
-    time.tzset()
-    assert said == expected
+def test_a_client_cannot_make_a_traceback_of_many_lines() -> None:
+    lines = traced("\n" * 60_000 + "end")
+    assert len(lines) == TRACE + 1
+    assert lines[0] == "Traceback (most recent call last):" and lines[-1] == "end"
+    assert sum(line.startswith("  [+") and line.endswith(" lines]") for line in lines) == 1
+
+
+def test_what_a_client_sends_and_an_application_raises_is_cut_in_the_log(serve: Any) -> None:
+    def app(environ: Any, start_response: Any) -> Any:
+        raise KeyError(environ["HTTP_X"])
+
+    running = serve(app)
+    running.connect().ask(b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"\x9b" * 60_000 + b"\r\n\r\n")
+    said = running.log.getvalue()
+    assert "KeyError: '\\x9b" in said and said.isascii()
+    assert all(len(line) < 4096 for line in said.splitlines())
 
 
 def test_a_file_gets_access_lines_and_errors_and_debug_lines_when_asked() -> None:

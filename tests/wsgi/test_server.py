@@ -114,8 +114,8 @@ def test_a_unix_socket(serve: Any, tmp_path: Path) -> None:
         said = b""
         while data := client.recv(65536):
             said += data
-    assert b'"SERVER_NAME": "unix"' in said and b'"REMOTE_ADDR": "unix"' in said
-    assert running.log.getvalue().splitlines()[-1].startswith("unix - - [")
+    assert b'"SERVER_NAME": "localhost"' in said and b'"REMOTE_ADDR": "127.0.0.1"' in said
+    assert running.log.getvalue().splitlines()[-1].startswith("127.0.0.1 - - [")
 
 
 def test_the_function_has_eventlet_s_arguments() -> None:
