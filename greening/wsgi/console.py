@@ -1,11 +1,16 @@
-"""What the command says: access lines on standard output, everything else on standard error.
+"""What the command says: access lines on standard output or in a file, everything else on standard error.
 
-Facts: a write for each line costs more than the line. A reader of standard output that pauses would stop the writer.
+Facts: a write for each line costs more than the line. A reader of standard output that pauses would stop the writer. A
+write with O_APPEND goes to the end of a file in one step, whatever other processes append (open(2)).
 Decision: access lines are gathered for a tenth of a second, and written in whole lines by a green thread, in pieces
 that a pipe takes at once, so that those of several processes do not mix. What SIGKILL finds gathered is lost.
+
+A file that takes no more, because its disk is full, breaks no connection: that is told once, lines are counted in place
+of written, and each later write tries again.
 """
 
 import os
+import stat
 import sys
 from typing import Any
 
@@ -16,17 +21,16 @@ from greening.wsgi.log import Log
 DELAY = 0.1  # seconds that lines are gathered
 _FULL = 10_000  # lines: the request that has one more waits until they are written
 _PIECE = 4096  # bytes: PIPE_BUF, what a pipe takes at once
+_FILE_PIECE = 65536  # the same for a file
+_MODE = 0o640  # of a file that is made: addresses of clients are personal data
+_ERRORS = 2  # the descriptor of standard error
 
 
 def say(text: str) -> None:
     """Write a line on standard error, as everything that is not an access line. A reader that is gone is no error."""
     descriptor = descriptor_of(sys.stderr)
     if descriptor is not None:
-        try:
-            # Past `sys.stderr`: what it could not write would be tried again at the end, and change the exit status.
-            _write(descriptor, f"greening.wsgi: {text}\n".encode("utf-8", "backslashreplace"))
-        except OSError:
-            pass
+        _tell(descriptor, f"greening.wsgi: {text}")
 
 
 def descriptor_of(stream: Any) -> int | None:
@@ -44,19 +48,75 @@ def flush_standard_streams() -> None:
             stream.flush()
 
 
+def open_log(path: str, uid: int = -1, gid: int = -1) -> int:
+    """Open a log file for appending; make it if there is none. Returns its descriptor.
+
+    Args:
+        path: a file, or a FIFO that has a reader.
+        uid, gid: who is to own it, so that workers under another user can open it again; -1: that stays.
+    Raises:
+        OSError: that is impossible.
+    """
+    # O_NONBLOCK: a FIFO without a reader is an error, and not a wait.
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, _MODE)
+    try:
+        os.set_blocking(descriptor, True)
+        if (uid, gid) != (-1, -1):
+            os.fchown(descriptor, uid, gid)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def redirect_errors(path: str, uid: int = -1, gid: int = -1) -> None:
+    """Have standard error, of this process and of those that it starts from now on, in a file.
+
+    A second call opens the file anew, in one step: no line is lost or written twice.
+
+    Args:
+        path, uid, gid: as in `open_log`.
+    Raises:
+        OSError: the file cannot be opened; standard error is what it was.
+    """
+    descriptor = open_log(path, uid, gid)
+    try:
+        os.dup2(descriptor, _ERRORS)
+    finally:
+        os.close(descriptor)
+
+
 class Output(Log):
     """The `Log` of a server that the command runs.
 
     Args:
         access: False: no access lines. debug: see `Log`.
         descriptor: where they go; None: nowhere.
+        path: the file where they go, in place of `descriptor`. errors: the file of `redirect_errors`, for `reopen`.
+    Raises:
+        OSError: the file cannot be opened.
     """
 
-    def __init__(self, access: bool = True, debug: bool = False, descriptor: int | None = 1) -> None:
+    def __init__(
+        self,
+        access: bool = True,
+        debug: bool = False,
+        descriptor: int | None = 1,
+        path: str | None = None,
+        errors: str | None = None,
+    ) -> None:
+        if path is not None:
+            descriptor = open_log(path)
         super().__init__(None, access and descriptor is not None, debug)
+        self._path = path
+        self._errors = errors
+        self._name = "standard output" if path is None else path
         self._descriptor = descriptor
+        self._given = descriptor if self.output else None
         self._lines: list[str] = []
         self._writing = Lock()
+        self._lost = 0  # lines since the file took no more
+        self._torn = False  # the file ends in a part of a line
 
     def access(self, line: str) -> None:
         """A request was answered. Written a little later."""
@@ -72,39 +132,89 @@ class Output(Log):
 
     def error(self, line: str) -> None:
         """Something is wrong with the application, or with us: standard error."""
+        descriptor = descriptor_of(sys.stderr)
         try:
-            super().error(line)
+            if descriptor is None:
+                super().error(line)
+            else:
+                _tell(descriptor, line)
         except (OSError, ValueError):
-            pass  # its reader is gone, or the application has closed it: no reason to break a connection
+            pass  # the application has closed it: no reason to break a connection
 
     def debug(self, line: str) -> None:
         """A client was refused, or went away: the same."""
-        try:
-            super().debug(line)
-        except (OSError, ValueError):
-            pass
+        if self._debug:
+            self.error(line)
 
     def flush(self) -> None:
         """Write what was gathered. Parks while the reader pauses."""
         with self._writing:
             lines, self._lines = self._lines, []
-            if self._descriptor is None or not lines:
-                return
+            if self._descriptor is not None and lines:
+                self._put(self._descriptor, lines)
+
+    def reopen(self) -> None:
+        """Open the files by their names again: something has renamed them. Lines that are gathered go to the new file.
+
+        A file that cannot be opened is told, and the one that is open stays. Standard output is tried again if it had
+        no reader. Parks while the reader pauses.
+        """
+        with self._writing:
+            if self._path is not None:
+                try:
+                    descriptor = open_log(self._path)
+                except OSError as error:
+                    say(f"cannot reopen the access log {self._path}: {error.strerror}; the old file stays")
+                else:
+                    assert self._descriptor is not None
+                    os.close(self._descriptor)
+                    self._descriptor, self._torn = descriptor, False
+            elif self._given is not None:
+                self._descriptor, self.output = self._given, True
+        if self._errors is not None:
             try:
-                for piece in _pieces(lines):
-                    _write(self._descriptor, piece)
+                redirect_errors(self._errors)
             except OSError as error:
-                self._descriptor, self.output = None, False
-                say(f"no more access lines: standard output: {os.strerror(error.errno or 0)}")
+                say(f"cannot reopen the error log {self._errors}: {error.strerror}; the old file stays")
+
+    def _put(self, descriptor: int, lines: list[str]) -> None:
+        pieces = _pieces(lines, _FILE_PIECE if stat.S_ISREG(os.fstat(descriptor).st_mode) else _PIECE)
+        if self._torn:
+            pieces[0] = b"\n" + pieces[0]
+        for number, piece in enumerate(pieces):
+            left = piece
+            try:
+                while left:
+                    left = left[os.write(descriptor, left) :]
+            except OSError as error:
+                if len(left) < len(piece):
+                    self._torn = piece[-len(left) - 1 : -len(left)] != b"\n"
+                later = b"".join(pieces[number + 1 :])
+                self._failed(error, left.count(b"\n") - left.startswith(b"\n") + later.count(b"\n"))
+                return
+            self._torn = False
+        if self._lost:
+            say(f"access lines go to {self._name} again; {self._lost} are lost")
+            self._lost = 0
+
+    def _failed(self, error: OSError, lost: int) -> None:
+        why = os.strerror(error.errno or 0)
+        if self._path is None:
+            # Its reader is gone, and with it everything that could be found in a later line.
+            self._descriptor, self.output = None, False
+            say(f"no more access lines: {self._name}: {why}")
+        elif not self._lost:
+            say(f"access lines are lost until {self._name} takes them again: {why}")
+        self._lost += lost
 
 
-def _pieces(lines: list[str]) -> list[bytes]:
+def _pieces(lines: list[str], limit: int) -> list[bytes]:
     pieces: list[bytes] = []
     gathered: list[bytes] = []
     size = 0
     for line in lines:
         data = line.encode("utf-8", "backslashreplace") + b"\n"
-        if size + len(data) > _PIECE and gathered:
+        if size + len(data) > limit and gathered:
             pieces.append(b"".join(gathered))
             gathered, size = [], 0
         gathered.append(data)
@@ -113,6 +223,13 @@ def _pieces(lines: list[str]) -> list[bytes]:
     return pieces
 
 
-def _write(descriptor: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(descriptor, data) :]
+def _tell(descriptor: int, text: str) -> None:
+    """Write to a descriptor, past `sys.stderr`: what that could not write would be tried again at the end, and change
+    the exit status.
+    """
+    data = f"{text}\n".encode("utf-8", "backslashreplace")
+    try:
+        while data:
+            data = data[os.write(descriptor, data) :]
+    except OSError:
+        pass
