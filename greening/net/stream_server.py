@@ -36,6 +36,8 @@ class StreamServer:
         ssl_context: TLS for all connections. Certificates that are loaded into it later count for later connections.
             Its `sni_callback` is called as always.
         handshake_timeout: seconds for a whole handshake, relative; None: no limit.
+        preface: called with each connection and its address before anything is read from it, TLS included; it returns
+            the address that counts, or None to have the connection closed. It counts as part of the handshake.
     Raises:
         OSError: as `greening.listen`.
     Thread-safety: use it in one OS thread.
@@ -51,6 +53,7 @@ class StreamServer:
         pool: Any = None,
         ssl_context: ssl.SSLContext | None = None,
         handshake_timeout: float | None = HANDSHAKE_TIMEOUT,
+        preface: Callable[[Any, Any], Any] | None = None,
     ) -> None:
         self.listener = _listening(listener)
         self.address: Any = self.listener.getsockname()
@@ -58,6 +61,7 @@ class StreamServer:
         self._handle = handle
         self._concurrency = concurrency
         self._pool = pool
+        self._preface = preface
         self._acceptor = Acceptor(self.listener, ssl_context, handshake_timeout)
         self._accepting: GreenThread[None] | None = None
         self._places = Places(self._resumed if pool is None else self._resumed_in_pool)
@@ -177,6 +181,8 @@ class StreamServer:
     def _accept(self) -> None:
         acceptor, places = self._acceptor, self._places
         body = self._secured if acceptor.tls else self._served
+        if self._preface is not None:
+            body = self._prefaced
         try:
             while True:
                 connection, address = acceptor.accept()
@@ -218,6 +224,20 @@ class StreamServer:
         return True
 
     # Bodies of the green threads of connections
+
+    def _prefaced(self, place: Place, address: Any) -> None:
+        assert self._preface is not None
+        self._shaking[place] = None
+        try:
+            address = self._preface(place.sock, address)
+        finally:
+            self._shaking.pop(place, None)
+        if address is None:
+            self._places.release(place)
+        elif self._acceptor.tls:
+            self._secured(place, address)
+        else:
+            self._served(place, address)
 
     def _secured(self, place: Place, address: Any) -> None:
         self._shaking[place] = None

@@ -44,7 +44,7 @@ def under_way() -> list[str]:
 
 def _title(serving: FrameType) -> str:
     head, connection = serving.f_locals["head"], serving.f_locals["self"]
-    return f"{head.method} {escaped(head.target.decode('latin-1'))} of {client_name(connection.address)}"
+    return f"{head.method} {escaped(head.target.decode('latin-1'))} of {client_name(connection.client)}"
 
 
 def _stack(frames: list[FrameType]) -> str:

@@ -42,14 +42,16 @@ class HttpProtocol(Connection):
 
     Attributes:
         idle: between two requests: nothing is lost when it is closed.
+        address: the peer's, or what the PROXY protocol says it is. client: that of the last request's client, as
+            trusted proxies name it.
     """
 
-    __slots__ = ("server", "address", "idle", "raw", "at", "successor", "_served_last")
+    __slots__ = ("server", "address", "client", "idle", "raw", "at", "successor", "_served_last")
 
     def __init__(self, server: "Server", sock: Any, address: Any) -> None:
         super().__init__(server.limits, sock)
         self.server = server
-        self.address = address
+        self.address = self.client = address
         self.idle = True
         self.raw = b""  # read, and from `at` on not understood yet
         self.at = 0
@@ -184,6 +186,8 @@ class HttpProtocol(Connection):
             body.receive(inlet, head.length)
             self.other_limit = True
         environ = request_environ(server.environ, head, self.address, body)
+        if server.proxies is not None:
+            self.client = server.proxies.apply(environ, self.address)
         environ["eventlet.set_idle"] = self.set_idle
         if head.upgrade and not self.raw:
             offer(self.take, environ, body)
@@ -316,7 +320,7 @@ class HttpProtocol(Connection):
         self.server.log.error(f"{self._who()}: {what}")
 
     def _who(self) -> str:
-        return client_name(self.address)
+        return client_name(self.client)
 
     def _run_hooks(self, environ: dict[str, Any]) -> None:
         for hook, args, kwargs in environ["eventlet.posthooks"]:
@@ -332,5 +336,5 @@ class HttpProtocol(Connection):
         line = f"{head.method} {head.target.decode('ascii')} HTTP/1.{head.minor}"
         status = 101 if self.taken else response.status
         count, fields = response.count, response._lines
-        entry = Entry(self.address, server.log_x_forwarded_for, environ, line, status, count, seconds, fields)
+        entry = Entry(self.client, server.log_x_forwarded_for, environ, line, status, count, seconds, fields)
         server.log.access(server.access_line(entry))

@@ -131,7 +131,7 @@ def read_head(data: bytes, limits: Limits) -> Head:
         if head.minor:
             raise Refused(400, "no Host")
     elif host not in _hosts:
-        _check_host(host)
+        check_host(host)
     head.plain = _frame(head) and environ.keys().isdisjoint(_SECRET)
     environ["REQUEST_METHOD"] = head.method
     environ["SERVER_PROTOCOL"] = "HTTP/1.1" if head.minor else "HTTP/1.0"
@@ -174,7 +174,7 @@ def _route(head: Head, target: bytes) -> None:
         match = _HOST.fullmatch(target)
         if match is None or not match[2]:
             raise Refused(400, "CONNECT to no host and port")
-        _check_host(target.decode("ascii"))
+        check_host(target.decode("ascii"))
         environ["PATH_INFO"] = environ["QUERY_STRING"] = ""
         environ["RAW_PATH_INFO"] = target.decode("ascii")
         return
@@ -187,10 +187,10 @@ def _route(head: Head, target: bytes) -> None:
         if match is None:
             raise Refused(400, "target of no known form")
         authority = match[1].decode("ascii")
-        _check_host(authority)
+        check_host(authority)
         # It takes the place of Host, whatever that says; but Host has to be there, and well-formed: RFC 9112 3.2.2.
         if "HTTP_HOST" in environ:
-            _check_host(environ["HTTP_HOST"])
+            check_host(environ["HTTP_HOST"])
             environ["HTTP_HOST"] = authority
         elif not head.minor:
             environ["HTTP_HOST"] = authority
@@ -204,7 +204,7 @@ def _route(head: Head, target: bytes) -> None:
         environ["PATH_INFO"] = unquote_to_bytes(path).decode("latin-1")
 
 
-def _check_host(host: str) -> None:
+def check_host(host: str) -> None:
     """Check and remember a host: RFC 9112 3.2, RFC 9110 7.2. An empty one names no host.
 
     Raises:

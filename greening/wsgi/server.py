@@ -12,6 +12,7 @@ from greening.wsgi.environ import template
 from greening.wsgi.headers import Answer, compose
 from greening.wsgi.log import DEFAULT_FORMAT, Log
 from greening.wsgi.protocol import HttpProtocol
+from greening.wsgi.proxy_protocol import ProxyProtocol
 from greening.wsgi.request_head import Head
 from greening.wsgi.settings import ServerSettings
 
@@ -58,6 +59,7 @@ class Server:
         self.rest_timeout = None if self.idle_timeout is None else self.idle_timeout - self.busy_timeout
         self.address = listener.getsockname()
         self._tls = given.ssl_context is not None or hasattr(listener, "do_handshake")
+        self.proxies = given.proxies()
         self.environ = template(self.address, self._tls, given.environ)
         self.closing = False
         self.heads: dict[bytes, Head] = {}
@@ -66,7 +68,10 @@ class Server:
         self._stamped = 0
         self._stamp = b""
         pool = {"concurrency": given.max_size or 1024} if given.custom_pool is None else {"pool": given.custom_pool}
-        self._streams = StreamServer(listener, self._handle, ssl_context=given.ssl_context, **pool)
+        preface = None
+        if given.proxy_protocol is not None:
+            preface = ProxyProtocol(given.proxy_protocol, lambda: self.log).client_of
+        self._streams = StreamServer(listener, self._handle, ssl_context=given.ssl_context, preface=preface, **pool)
 
     def start(self) -> None:
         """Accept connections, each in a green thread of its own. Returns at once.

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from greening.wsgi.access import JsonLine, TextLine
+from greening.wsgi.forwarded import FORWARDED_FIELDS, TrustedProxies, TrustList
 from greening.wsgi.limits import Limits
 from greening.wsgi.log import COMBINED_FORMAT, DEFAULT_FORMAT
 from greening.wsgi.protocol import HttpProtocol
@@ -39,9 +40,15 @@ class ServerSettings:
         capitalize_response_headers: `content-type` is sent as `Content-Type`.
         limits: bytes and seconds that a client may cost.
         ssl_context: TLS for every connection.
+        forwarded_allow_ips: the proxies that are believed when they name the client: addresses and networks with commas
+            in between, `unix`, `*`. See `greening.wsgi.forwarded`. None: no proxy is.
+        forwarded_fields: names, with commas in between, of the fields in which they do so; what else there is of
+            `greening.wsgi.forwarded.FORWARDED_FIELDS` is not looked at. None: all of them.
+        proxy_protocol: the proxies whose connections begin with a header of the PROXY protocol, version 1 or 2, as in
+            `forwarded_allow_ips`. None: no connection does.
     Raises:
-        ValueError: `max_http_version` is none, or a limit is too low. KeyError, TypeError, ValueError: `log_format`
-            names what there is not, or is malformed.
+        ValueError: `max_http_version` is none, a limit is too low, or a list of proxies has what is no address.
+            KeyError, TypeError, ValueError: `log_format` names what there is not, or is malformed.
     """
 
     log: Any = None
@@ -62,12 +69,25 @@ class ServerSettings:
     capitalize_response_headers: bool = True
     limits: Limits | None = None
     ssl_context: Any = None
+    forwarded_allow_ips: str | None = None
+    forwarded_fields: str | None = None
+    proxy_protocol: str | None = None
 
     def __post_init__(self) -> None:
         if self.max_http_version not in ("HTTP/1.1", "HTTP/1.0", None):
             raise ValueError(f"not a version of HTTP: {self.max_http_version!r}")
         self.access_line()  # a mistake in the format is to be known now
         self.effective_limits()
+        self.proxies()
+        if self.proxy_protocol is not None:
+            TrustList(self.proxy_protocol)
+
+    def proxies(self) -> TrustedProxies | None:
+        """What finds the client behind proxies; None: no proxy is believed. Raises: ValueError."""
+        if self.forwarded_allow_ips is None:
+            return None
+        fields = FORWARDED_FIELDS if self.forwarded_fields is None else self.forwarded_fields.split(",")
+        return TrustedProxies(self.forwarded_allow_ips, fields)
 
     def access_line(self) -> TextLine:
         """What makes a log line of an `Entry`. Raises: as the class says of `log_format`."""

@@ -297,3 +297,26 @@ def test_a_connection_that_fails_to_close_is_over_all_the_same(monkeypatch: pyte
     assert ask(server.address, b"") == b"served"
     server.stop()
     assert not reported
+
+
+def test_a_preface_comes_before_everything_and_says_whose_the_connection_is(keep: Keep) -> None:
+    seen: list[Any] = []
+
+    def preface(connection: Any, address: Any) -> Any:
+        return ("somebody", 1) if connection.recv(1) == b"+" else None
+
+    server = StreamServer(HERE, lambda connection, address: seen.append((address, connection.recv(9))), preface=preface)
+    server.start()
+    assert ask(server.address, b"+rest") == b""
+    assert ask(server.address, b"-") == b""
+    server.stop()
+    assert seen == [(("somebody", 1), b"rest")]
+
+
+def test_a_preface_that_waits_is_no_handler_that_stop_waits_for_without_end(keep: Keep) -> None:
+    server = StreamServer(HERE, echo, preface=lambda connection, address: connection.recv(1))
+    server.start()
+    client = keep(connect(server.address))
+    settle()
+    server.stop(0)
+    assert client.recv(1) == b""
