@@ -36,6 +36,7 @@ class StreamServer:
         ssl_context: TLS for all connections. Certificates that are loaded into it later count for later connections.
             Its `sni_callback` is called as always.
         handshake_timeout: seconds for a whole handshake, relative; None: no limit.
+        plain_answer: what a client gets that speaks plain text to a server with TLS; None: its connection is closed.
         preface: called with each connection and its address before anything is read from it, TLS included; it returns
             the address that counts, or None to have the connection closed. It counts as part of the handshake.
     Raises:
@@ -53,6 +54,7 @@ class StreamServer:
         pool: Any = None,
         ssl_context: ssl.SSLContext | None = None,
         handshake_timeout: float | None = HANDSHAKE_TIMEOUT,
+        plain_answer: bytes | None = None,
         preface: Callable[[Any, Any], Any] | None = None,
     ) -> None:
         self.listener = _listening(listener)
@@ -62,7 +64,7 @@ class StreamServer:
         self._concurrency = concurrency
         self._pool = pool
         self._preface = preface
-        self._acceptor = Acceptor(self.listener, ssl_context, handshake_timeout)
+        self._acceptor = Acceptor(self.listener, ssl_context, handshake_timeout, plain_answer)
         self._accepting: GreenThread[None] | None = None
         self._places = Places(self._resumed if pool is None else self._resumed_in_pool)
         self._shaking: dict[Place, None] = {}

@@ -17,6 +17,7 @@ from greening.wsgi.errors import Refused, page
 from greening.wsgi.log import escaped, escaped_trace
 from greening.wsgi.request_head import Head, check_partial, read_head
 from greening.wsgi.response import Response
+from greening.wsgi.tls import tls_environ
 
 if TYPE_CHECKING:
     from greening.wsgi.server import Server
@@ -43,15 +44,16 @@ class HttpProtocol(Connection):
     Attributes:
         idle: between two requests: nothing is lost when it is closed.
         address: the peer's, or what the PROXY protocol says it is. client: that of the last request's client, as
-            trusted proxies name it.
+            trusted proxies name it. tls: what requests are told of TLS.
     """
 
-    __slots__ = ("server", "address", "client", "idle", "raw", "at", "successor", "_served_last")
+    __slots__ = ("server", "address", "client", "tls", "idle", "raw", "at", "successor", "_served_last")
 
     def __init__(self, server: "Server", sock: Any, address: Any) -> None:
         super().__init__(server.limits, sock)
         self.server = server
         self.address = self.client = address
+        self.tls = None if self.plain else tls_environ(sock)
         self.idle = True
         self.raw = b""  # read, and from `at` on not understood yet
         self.at = 0
@@ -186,6 +188,8 @@ class HttpProtocol(Connection):
             body.receive(inlet, head.length)
             self.other_limit = True
         environ = request_environ(server.environ, head, self.address, body)
+        if self.tls:
+            environ.update(self.tls)
         if server.proxies is not None:
             self.client = server.proxies.apply(environ, self.address)
         environ["eventlet.set_idle"] = self.set_idle

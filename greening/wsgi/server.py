@@ -15,6 +15,7 @@ from greening.wsgi.protocol import HttpProtocol
 from greening.wsgi.proxy_protocol import ProxyProtocol
 from greening.wsgi.request_head import Head
 from greening.wsgi.settings import ServerSettings
+from greening.wsgi.tls import PLAIN_HTTP
 
 _SHORT = 1024  # bytes: answers whose field lines are no longer are remembered, since applications repeat themselves
 _REMEMBERED = 256  # answers
@@ -71,7 +72,9 @@ class Server:
         preface = None
         if given.proxy_protocol is not None:
             preface = ProxyProtocol(given.proxy_protocol, lambda: self.log).client_of
-        self._streams = StreamServer(listener, self._handle, ssl_context=given.ssl_context, preface=preface, **pool)
+        self._streams = StreamServer(
+            listener, self._handle, ssl_context=given.ssl_context, plain_answer=PLAIN_HTTP, preface=preface, **pool
+        )
 
     def start(self) -> None:
         """Accept connections, each in a green thread of its own. Returns at once.
