@@ -15,6 +15,7 @@ from greening.wsgi.connection import Connection
 from greening.wsgi.environ import client_name, request_environ
 from greening.wsgi.errors import Refused, page
 from greening.wsgi.log import escaped, escaped_trace
+from greening.wsgi.metrics import REFUSED
 from greening.wsgi.request_head import Head, check_partial, read_head
 from greening.wsgi.response import Response
 from greening.wsgi.tls import tls_environ
@@ -199,7 +200,9 @@ class HttpProtocol(Connection):
         response = Response(self, head, body, head.keep and server.keepalive)
         if head.expects:
             body.ask_first(response.proceed)
-        began = perf_counter() if server.log.output else 0.0
+        counters = server.meter.counters
+        timed = counters is not None or server.log.output
+        began = perf_counter() if timed else 0.0
         result: Any = None
         try:
             result = server.app(environ, response.start_response)
@@ -219,8 +222,12 @@ class HttpProtocol(Connection):
                 self._close(result)
             if environ["eventlet.posthooks"]:
                 self._run_hooks(environ)
-            if server.log.output:
-                self._log(environ, head, response, perf_counter() - began)
+            if timed:
+                seconds = perf_counter() - began
+                if counters is not None:
+                    counters.request(head.method, 101 if self.taken else response.status, seconds, response.count)
+                if server.log.output:
+                    self._log(environ, head, response, seconds)
         if self.taken or self.gone:
             return False
         if not body.ended and not (response.keep and body.discard(server.limits.drain)):
@@ -266,6 +273,8 @@ class HttpProtocol(Connection):
     def _refuse(self, refused: Refused) -> None:
         """Answer what is no request, and read no other."""
         self.server.log.debug(f"{self._who()}: {refused}")
+        if self.server.meter.counters is not None:
+            self.server.meter.counters.count(REFUSED)
         self._answer(refused.status, "", False)
         self.linger()
 

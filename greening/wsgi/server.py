@@ -11,6 +11,7 @@ from greening.wsgi.binds import url
 from greening.wsgi.environ import template
 from greening.wsgi.headers import Answer, compose
 from greening.wsgi.log import DEFAULT_FORMAT, Log
+from greening.wsgi.metrics import ACCEPTED
 from greening.wsgi.protocol import HttpProtocol
 from greening.wsgi.proxy_protocol import ProxyProtocol
 from greening.wsgi.request_head import Head
@@ -38,7 +39,7 @@ class Server:
         TypeError: no such setting. Others: as `ServerSettings`.
     Attributes:
         address: what the listener is bound to. closing: connections are closed after the requests under way.
-        log: where lines go.
+        log: where lines go. meter: what counts.
     Thread-safety: use it in one OS thread.
     """
 
@@ -61,6 +62,7 @@ class Server:
         self.address = listener.getsockname()
         self._tls = given.ssl_context is not None or hasattr(listener, "do_handshake")
         self.proxies = given.proxies()
+        self.meter = given.meter()
         self.environ = template(self.address, self._tls, given.environ)
         self.closing = False
         self.heads: dict[bytes, Head] = {}
@@ -82,6 +84,7 @@ class Server:
         Raises:
             RuntimeError: the server was stopped.
         """
+        self.meter.start(self._look)
         self._streams.start()
         self.log.info(f"({os.getpid()}) wsgi starting up on {url(self.address, self._tls)}")
 
@@ -93,6 +96,7 @@ class Server:
         """
         self.closing = True
         self._streams.stop(timeout)
+        self.meter.stop()
         self.log.info(f"({os.getpid()}) wsgi exited")
 
     def serve_forever(self) -> None:
@@ -101,6 +105,7 @@ class Server:
         Raises:
             OSError: accept failed for good.
         """
+        self.meter.start(self._look)
         self.log.info(f"({os.getpid()}) wsgi starting up on {url(self.address, self._tls)}")
         self._streams.serve_forever()
 
@@ -119,9 +124,16 @@ class Server:
         """How many connections had to go because others needed their places."""
         return self._streams.dismissed
 
+    def _look(self) -> tuple[int, int, int]:
+        """How many connections are idle, how many are not, and how many had to go."""
+        idle = self.idle
+        return idle, len(self.connections) - idle, self.dismissed
+
     def _handle(self, sock: Any, address: Any) -> Idle | None:
         """Body of a connection's first green thread."""
         connection = self._protocol(self, sock, address)
+        if self.meter.counters is not None:
+            self.meter.counters.count(ACCEPTED)
         connection.run()
         return connection.following
 

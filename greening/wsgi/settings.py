@@ -7,6 +7,8 @@ from greening.wsgi.access import JsonLine, TextLine
 from greening.wsgi.forwarded import FORWARDED_FIELDS, TrustedProxies, TrustList
 from greening.wsgi.limits import Limits
 from greening.wsgi.log import COMBINED_FORMAT, DEFAULT_FORMAT
+from greening.wsgi.meter import Meter
+from greening.wsgi.metrics import Metrics
 from greening.wsgi.protocol import HttpProtocol
 
 
@@ -46,9 +48,11 @@ class ServerSettings:
             `greening.wsgi.forwarded.FORWARDED_FIELDS` is not looked at. None: all of them.
         proxy_protocol: the proxies whose connections begin with a header of the PROXY protocol, version 1 or 2, as in
             `forwarded_allow_ips`. None: no connection does.
+        metrics: a `Metrics` that counts requests and connections, shared with other processes or with none.
+        statsd: HOST:PORT of a statsd that gets the same once a second. statsd_prefix: of each name there.
     Raises:
-        ValueError: `max_http_version` is none, a limit is too low, or a list of proxies has what is no address.
-            KeyError, TypeError, ValueError: `log_format` names what there is not, or is malformed.
+        ValueError: `max_http_version` is none, a limit is too low, a list of proxies has what is no address, or
+            `statsd` is none. KeyError, TypeError, ValueError: `log_format` names what there is not, or is malformed.
     """
 
     log: Any = None
@@ -72,6 +76,9 @@ class ServerSettings:
     forwarded_allow_ips: str | None = None
     forwarded_fields: str | None = None
     proxy_protocol: str | None = None
+    metrics: Metrics | None = None
+    statsd: str | None = None
+    statsd_prefix: str = "greening."
 
     def __post_init__(self) -> None:
         if self.max_http_version not in ("HTTP/1.1", "HTTP/1.0", None):
@@ -79,6 +86,7 @@ class ServerSettings:
         self.access_line()  # a mistake in the format is to be known now
         self.effective_limits()
         self.proxies()
+        self.meter()
         if self.proxy_protocol is not None:
             TrustList(self.proxy_protocol)
 
@@ -88,6 +96,10 @@ class ServerSettings:
             return None
         fields = FORWARDED_FIELDS if self.forwarded_fields is None else self.forwarded_fields.split(",")
         return TrustedProxies(self.forwarded_allow_ips, fields)
+
+    def meter(self) -> Meter:
+        """What counts. Raises: ValueError."""
+        return Meter(self.metrics, self.statsd, self.statsd_prefix)
 
     def access_line(self) -> TextLine:
         """What makes a log line of an `Entry`. Raises: as the class says of `log_format`."""
