@@ -10,12 +10,12 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from greening.net.accept import server_context
 from greening.wsgi.application import Unloadable, split
 from greening.wsgi.binds import Bound, CannotListen, open_all, passed_on, url
 from greening.wsgi.config import BadConfig, Config, Settings, parse, parser, read
 from greening.wsgi.console import flush_standard_streams, say
 from greening.wsgi.hooks import call, demand
+from greening.wsgi.observed import LogFiles, Observed, observe
 from greening.wsgi.pidfile import PidFile, PidFileTaken
 from greening.wsgi.preload import adopt_orphans
 from greening.wsgi.privileges import BadIdentity, Identity, identity
@@ -52,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     notifier = Notifier(os.environ)
     _check_certificate(settings)
     owner = _identity(settings)
+    log_files = _log_files(settings, owner)
+    observed = _observed(settings)
     bounds = _listen(config, settings, owner)
     pid_file = _pid_file(settings, bounds)
     try:
@@ -60,16 +62,20 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         _close(bounds, pid_file)
         _refuse(str(error))
     listeners = [bound.sock for bound in bounds]
-    supervisor = Supervisor(settings, listeners, lambda: _context(settings), _start_line(settings, bounds), notifier)
+    supervisor = Supervisor(
+        settings, listeners, lambda: _context(settings), _start_line(settings, bounds), notifier, log_files.reopen
+    )
     if settings.preload:
         adopt_orphans()
     flush_standard_streams()
     outcome = supervisor.run()
     if isinstance(outcome, Born):
-        work(settings, listeners, supervisor.context, outcome.channel, owner, supervisor.beat, outcome.template)
+        work(
+            settings, listeners, supervisor.context, outcome.channel, owner, supervisor.beat, outcome.template, observed
+        )
         raise SystemExit(0)
     call("on_exit", settings)
-    _close(bounds, pid_file)
+    _close([*bounds, *observed.bounds], pid_file)
     raise SystemExit(outcome)
 
 
@@ -112,22 +118,43 @@ def _refuse(problem: str, status: int = 1) -> NoReturn:
 
 
 def _context(settings: Settings) -> ssl.SSLContext | None:
-    return server_context(settings.certfile, settings.keyfile) if settings.certfile else None
+    """Raises: OSError: there is something wrong with a file; the text says with which."""
+    tls = settings.tls()
+    return None if tls is None else tls.context()
 
 
 def _check_certificate(settings: Settings) -> None:
     """Raises: SystemExit: there is something wrong with it."""
-    for file in filter(None, (settings.certfile, settings.keyfile)):
-        try:
-            with open(file, "rb"):
-                pass
-        except OSError as error:
-            _refuse(f"cannot read {file}: {error.strerror}")
     try:
         _context(settings)
     except OSError as error:
-        files = " and ".join(filter(None, (settings.certfile, settings.keyfile)))
-        _refuse(f"not a certificate with its private key: {files}: {error}")
+        _refuse(str(error))
+
+
+# What is observed
+
+
+def _log_files(settings: Settings, owner: Identity | None) -> LogFiles:
+    """Raises: SystemExit: they cannot be written."""
+    files = LogFiles(settings, owner)
+    try:
+        files.open()
+    except OSError as error:
+        _refuse(f"cannot write the log {error.filename}: {error.strerror}")
+    return files
+
+
+def _observed(settings: Settings) -> Observed:
+    """Raises: SystemExit: the address of the metrics cannot be listened on."""
+    try:
+        observed = observe(settings)
+    except CannotListen as error:
+        _refuse(f"--metrics: {error}", error.status)
+    for bound in observed.bounds:
+        say(f"metrics at {url(bound.sock.getsockname(), False)}/metrics")
+    if settings.static:
+        say("--static is for development: a web server in front does that for the public")
+    return observed
 
 
 # The place in the system

@@ -5,14 +5,17 @@ import difflib
 import os
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 from greening.wsgi.limits import Limits
 from greening.wsgi.options import OPTIONS, PREFIX, Option
+from greening.wsgi.tls import TlsSettings
 
 PROJECT = "pyproject.toml"
 _TABLE = ("tool", "greening", "wsgi")  # of PROJECT
+
+_OF_TLS = {field.name.replace("_", "-") for field in fields(TlsSettings)} - {"certfile"}
 
 _APP, _CONFIG = PREFIX + "APP", PREFIX + "CONFIG"
 
@@ -51,13 +54,30 @@ class Settings:
     user: str | None
     group: str | None
     pid: str | None
-    access_log: bool
-    debug: bool
     on_starting: str | None
     post_fork: str | None
     worker_ready: str | None
     worker_exit: str | None
     on_exit: str | None
+    keyfile_password_file: str | None
+    sni: tuple[str, ...]
+    ca_certs: str | None
+    cert_reqs: str | None
+    tls_min_version: str
+    ciphers: str | None
+    proxy_protocol: bool
+    proxy_allow_from: str
+    access_log: str
+    error_log: str | None
+    debug: bool
+    metrics: str | None
+    static: tuple[str, ...]
+
+    def tls(self) -> TlsSettings | None:
+        """None: without TLS. Raises: ValueError."""
+        if self.certfile is None:
+            return None
+        return TlsSettings(**{field.name: getattr(self, field.name) for field in fields(TlsSettings)})
 
 
 class Value(NamedTuple):
@@ -89,15 +109,23 @@ class Config:
                 f"no application is named: give APP, e.g. mysite.wsgi:application, or {_APP}, or the key app"
             )
         values = self.values
-        if values["keyfile"].value and not values["certfile"].value:
-            raise BadConfig(f"{values['keyfile'].origin}: a keyfile without a certfile")
+        for option in OPTIONS:
+            name, value = option.name, values[option.name]
+            if name in _OF_TLS and value.value != option.default and not values["certfile"].value:
+                raise BadConfig(f"{value.origin}: a {name} without a certfile")
         if values["preload"].value and values["reload"].value:
             raise BadConfig(
                 f"{values['preload'].origin} and {values['reload'].origin}: preload and reload exclude each other,"
                 " since a preloaded application is loaded again by SIGHUP only"
             )
         limits = Limits(**self._going("limits"))
-        return Settings(app=self.app.value, limits=limits, server=self._going("server"), **self._going("command"))
+        made = Settings(app=self.app.value, limits=limits, server=self._going("server"), **self._going("command"))
+        try:
+            made.tls()
+        except ValueError as error:
+            origins = {values[name].origin for name in ("ca-certs", "cert-reqs")} - {"default"}
+            raise BadConfig(f"{' and '.join(sorted(origins))}: {error}") from None
+        return made
 
     def _going(self, where: str) -> dict[str, Any]:
         return {option.attribute: self.values[option.name].value for option in OPTIONS if option.goes == where}
@@ -233,6 +261,10 @@ def parser(description: str) -> argparse.ArgumentParser:
         if option.kind.metavar:
             how = {"action": "append" if option.many else "store", "metavar": option.kind.metavar}
         groups[option.group].add_argument(*names, dest=option.name, help=about, **how)
+        if option.off:
+            groups[option.group].add_argument(
+                f"--no-{option.name}", dest=option.name, action="store_const", const=option.off, help="the same as off"
+            )
     return made
 
 

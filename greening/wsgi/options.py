@@ -12,7 +12,23 @@ from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any, Literal, get_args, get_type_hints
 
+from greening.wsgi.checked import (
+    ACCESS_LOG,
+    ALL_FORWARDED,
+    CERT_REQS,
+    CIPHERS,
+    FORMAT,
+    FORWARDED,
+    OFF,
+    SNI,
+    STATIC,
+    STATSD,
+    STDOUT,
+    TLS_VERSION,
+    TRUSTED,
+)
 from greening.wsgi.limits import Limits
+from greening.wsgi.log import COMBINED_FORMAT
 from greening.wsgi.values import (
     ADDRESS,
     CALLABLE,
@@ -39,7 +55,7 @@ class Option:
         name: on the command line, without its dashes. kind: what its value has to be. default: its value otherwise.
         help: for the user. group: its heading there.
         goes: what it is a setting of, see the head of this file. field: its name there; "": `name` with underscores.
-        short: "-w". many: it may be given several times; its value is a tuple.
+        short: "-w". many: it may be given several times; its value is a tuple. off: the value that --no-NAME means.
     """
 
     name: str
@@ -51,6 +67,7 @@ class Option:
     field: str = ""
     short: str = ""
     many: bool = False
+    off: str = ""
 
     @property
     def attribute(self) -> str:
@@ -65,7 +82,7 @@ class Option:
     def shown(self, value: Any) -> str:
         """A value of it as TOML; "" for one that is not set."""
         if self.many:
-            return f"[{', '.join(map(self.kind.show, value))}]"
+            return f"[{', '.join(map(self.kind.show, value))}]" if value else ""
         return self.kind.show(value) if value is not None or self.goes == "limits" else ""
 
 
@@ -132,8 +149,102 @@ PROCESS = (
 )
 
 OUTPUT = (
-    Option("access-log", SWITCH, True, "a line for each request on standard output", "Output"),
+    Option(
+        "access-log",
+        ACCESS_LOG,
+        STDOUT,
+        "a line for each request: a file, which SIGUSR1 has opened anew, - for standard output, or off",
+        "Output",
+        off=OFF,
+    ),
+    Option(
+        "access-log-format",
+        FORMAT,
+        COMBINED_FORMAT,
+        "of that line, such as '%(client_ip)s %(method)s %(path)s %(status_code)s %(wall_ms)s'; fields: see "
+        "ServerSettings.log_format",
+        "Output",
+        goes="server",
+        field="log_format",
+    ),
+    Option(
+        "log-json",
+        SWITCH,
+        False,
+        "a JSON object for each request, with the fields of the format",
+        "Output",
+        goes="server",
+    ),
+    Option("error-log", FILE, None, "everything else, in place of standard error; SIGUSR1 as above", "Output"),
     Option("debug", SWITCH, False, "tracebacks to clients, and a line for each client that was refused", "Output"),
+)
+
+TLS = (
+    Option("keyfile-password-file", FILE, None, "its first line is the password of encrypted private keys", "TLS"),
+    Option(
+        "sni",
+        SNI,
+        (),
+        "a further certificate, for clients that ask for HOST, or *.DOMAIN. May be given several times",
+        "TLS",
+        many=True,
+    ),
+    Option("ca-certs", FILE, None, "authorities of clients' certificates: a PEM file, or a hashed folder", "TLS"),
+    Option(
+        "cert-reqs",
+        CERT_REQS,
+        None,
+        "a client's certificate: none, optional or required; with --ca-certs it is required",
+        "TLS",
+    ),
+    Option("tls-min-version", TLS_VERSION, "TLSv1.2", "TLSv1.2 or TLSv1.3", "TLS"),
+    Option("ciphers", CIPHERS, None, "of TLS 1.2, in OpenSSL's format", "TLS"),
+)
+
+PROXIES = (
+    Option(
+        "forwarded-allow-ips",
+        TRUSTED,
+        None,
+        "proxies that are believed when they name the client: addresses and networks with commas, unix, or *",
+        "Proxies",
+        goes="server",
+    ),
+    Option(
+        "forwarded-fields",
+        FORWARDED,
+        ALL_FORWARDED,
+        "fields that these proxies set or remove; no other counts",
+        "Proxies",
+        goes="server",
+    ),
+    Option(
+        "proxy-protocol",
+        SWITCH,
+        False,
+        "connections of --proxy-allow-from begin with a header of the PROXY protocol, version 1 or 2",
+        "Proxies",
+    ),
+    Option("proxy-allow-from", TRUSTED, "127.0.0.1,::1,unix", "these proxies, as above", "Proxies"),
+)
+
+METRICS = (
+    Option(
+        "metrics", ADDRESS, None, "for Prometheus, which finds the sum over all workers at /metrics there", "Metrics"
+    ),
+    Option("statsd", STATSD, None, "a statsd that gets them once a second, by UDP", "Metrics", goes="server"),
+    Option("statsd-prefix", NAME, "greening.", "of their names", "Metrics", goes="server"),
+)
+
+DEVELOPMENT = (
+    Option(
+        "static",
+        STATIC,
+        (),
+        "files of FOLDER under /URL, for development only. May be given several times",
+        "Development",
+        many=True,
+    ),
 )
 
 
@@ -173,7 +284,18 @@ def _limits() -> Iterator[Option]:
         yield Option(name.replace("_", "-"), kind, field.default, abouts.get(name, ""), "Limits", goes="limits")
 
 
-OPTIONS: tuple[Option, ...] = (*SOCKETS, *WORKERS, *PROCESS, *OUTPUT, *HOOKS, *_limits())
+OPTIONS: tuple[Option, ...] = (
+    *SOCKETS,
+    *WORKERS,
+    *PROCESS,
+    *TLS,
+    *PROXIES,
+    *OUTPUT,
+    *METRICS,
+    *DEVELOPMENT,
+    *HOOKS,
+    *_limits(),
+)
 
 
 def reference() -> str:

@@ -8,8 +8,8 @@ from typing import Any
 
 from greening.wsgi.application import Unloadable, split
 
-_YES = ("1", "true", "yes", "on")
-_NO = ("0", "false", "no", "off")
+YES = ("1", "true", "yes", "on")
+NO = ("0", "false", "no", "off")
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
@@ -56,9 +56,9 @@ def _as_toml_or_repr(value: Any) -> str:
 
 
 def _switch(text: str) -> bool:
-    if text.lower() not in _YES + _NO:
+    if text.lower() not in YES + NO:
         raise ValueError(f"{text!r} is neither of true and false (or 1 and 0, yes and no, on and off)")
-    return text.lower() in _YES
+    return text.lower() in YES
 
 
 def _positive(text: str) -> int:

@@ -20,18 +20,23 @@ from greening.timeout import Timeout
 from greening.wsgi.application import Unloadable, load
 from greening.wsgi.binds import url
 from greening.wsgi.channel import BEAT, CHANGED, FAILED, QUIT, READY, REOPEN, RETIRE, STOP
+from greening.wsgi.checked import OFF
 from greening.wsgi.config import Settings
-from greening.wsgi.console import Output, descriptor_of, say
+from greening.wsgi.console import Output, descriptor_of, redirect_errors, say
 from greening.wsgi.hooks import call, demand
 from greening.wsgi.last_words import tell_when_aborted, under_way
 from greening.wsgi.lifetime import Lifetime
-from greening.wsgi.log import COMBINED_FORMAT
+from greening.wsgi.observed import Observed, access_file
 from greening.wsgi.preload import fork_workers
 from greening.wsgi.privileges import Identity
+from greening.wsgi.prometheus import metrics_app
 from greening.wsgi.reload import Watch
 from greening.wsgi.server import Server
+from greening.wsgi.static import StaticFiles, parse_static
 
 LOAD_FAILED = 4  # exit status
+
+_SCRAPERS = 16  # connections at once to the address of the metrics
 
 # Seconds.
 _WATCH_INTERVAL = 0.5  # between two looks at the application's files
@@ -48,6 +53,7 @@ def work(
     identity: Identity | None,
     beat: float,
     template: bool,
+    observed: Observed,
 ) -> None:
     """Be a worker. For a process that was forked for it; returns when everything is over.
 
@@ -55,18 +61,19 @@ def work(
         listeners, channel: sockets, which are taken over.
         identity: the user to become. beat: seconds between signs of life; 0: none.
         template: be the process that forks workers, and return in each of them.
+        observed: what all workers share.
     Raises:
         SystemExit: the application could not be loaded, or accept failed for good.
     """
     tell_when_aborted(descriptor_of(sys.stderr))
     monkey_patch()
-    worker = _Worker(settings, GreenSocket(fileno=channel.detach()), beat)
+    worker = _Worker(settings, GreenSocket(fileno=channel.detach()), beat, observed)
     try:
         if identity is not None:
             _become(identity)
         if template:
             app = load(settings.app)
-            worker = _Worker(settings, fork_workers(worker.channel), beat)
+            worker = _Worker(settings, fork_workers(worker.channel), beat, observed)
             demand("post_fork", settings)
         else:
             demand("post_fork", settings)
@@ -86,16 +93,30 @@ def _become(identity: Identity) -> None:
         raise Unloadable(f"cannot become user {identity.uid}, group {identity.gid}: {error.strerror}") from None
 
 
+def _log(settings: Settings) -> Output:
+    """Raises: SystemExit: a file cannot be opened any more."""
+    path = access_file(settings)
+    try:
+        if settings.error_log is not None:  # the process that has forked this one may have another one open
+            redirect_errors(settings.error_log)
+        on = settings.access_log != OFF
+        return Output(on, settings.debug, descriptor_of(sys.stdout), path, settings.error_log)
+    except OSError as error:
+        say(f"worker {os.getpid()} cannot write the log {error.filename}: {error.strerror}")
+        raise SystemExit(1) from None
+
+
 class _Worker:
-    def __init__(self, settings: Settings, channel: GreenSocket, beat: float) -> None:
+    def __init__(self, settings: Settings, channel: GreenSocket, beat: float, observed: Observed) -> None:
         self.channel = channel
+        self._observed = observed
         self._settings = settings
         self._beat = beat
         self._began = time.time()
         self._told = Event()
         self._hurry = Event()
         self._servers: list[Server] = []
-        self._log = Output(settings.access_log, settings.debug, descriptor_of(sys.stdout))
+        self._log = _log(settings)
         self._cut = False
         self._orphan = False
 
@@ -112,7 +133,10 @@ class _Worker:
         settings = self._settings
         lifetime = Lifetime(settings, self._retire)
         app = lifetime.counted(app)
+        if settings.static:
+            app = StaticFiles(app, dict(map(parse_static, settings.static)))
         self._servers = [self._server(listener, app, context) for listener in listeners]
+        self._show_metrics()
         signal.signal(signal.SIGTERM, self._terminated)
         serving = [spawn(self._accept, server) for server in self._servers]
         spawn(self._obey)
@@ -141,14 +165,28 @@ class _Worker:
             app,
             environ={"wsgi.multiprocess": settings.workers > 1},
             max_size=settings.connections,
-            log_format=COMBINED_FORMAT,
             debug=settings.debug,
             limits=settings.limits,
             ssl_context=context,
+            proxy_protocol=settings.proxy_allow_from if settings.proxy_protocol else None,
+            metrics=self._observed.metrics,
             **settings.server,
         )
         server.log = self._log
         return server
+
+    def _show_metrics(self) -> None:
+        """Each worker answers at the address of the metrics: the kernel gives a connection to one that is not busy."""
+
+        def refresh() -> None:
+            for server in self._servers:
+                server.meter.refresh()
+
+        metrics = self._observed.metrics
+        for bound in self._observed.bounds:
+            assert metrics is not None
+            listener = GreenSocket(fileno=bound.sock.detach())
+            Server(listener, metrics_app(metrics, refresh), log_output=False, max_size=_SCRAPERS).start()
 
     def _accept(self, server: Server) -> bool:
         """Body of the green thread that accepts. A worker that cannot do so any more ends. True: for that reason."""
@@ -230,15 +268,10 @@ class _Worker:
             elif command == STOP:
                 self._end()
             elif command == REOPEN:
-                self._reopen()
+                spawn(self._log.reopen)  # it waits for a reader that pauses
             elif not command:
                 self._orphaned()
                 return
-
-    def _reopen(self) -> None:
-        reopen = getattr(self._log, "reopen", None)
-        if reopen is not None:
-            reopen()
 
     def _live(self) -> None:
         """Body of the green thread that says that this worker lives: as long as green threads get their turns."""

@@ -50,7 +50,7 @@ class Supervisor:
         listeners: closed when the first signal comes.
         make_context: makes the TLS context of a generation, None for none; raises OSError for a file that is no good.
         started: called when the first worker is ready.
-        notifier: told how the service is.
+        notifier: told how the service is. reopen_logs: called at SIGUSR1, before workers are told.
     Attributes:
         beat: seconds between two signs of life of a worker; 0: it gives none.
     Raises:
@@ -64,6 +64,7 @@ class Supervisor:
         make_context: Callable[[], ssl.SSLContext | None],
         started: Callable[[], object],
         notifier: Notifier,
+        reopen_logs: Callable[[], object],
     ) -> None:
         self.context = make_context()
         self._settings = settings
@@ -71,6 +72,7 @@ class Supervisor:
         self._make_context = make_context
         self._started = started
         self._notifier = notifier
+        self._reopen_logs = reopen_logs
         self._pulse = Pulse(settings.timeout, notifier)
         self.beat = self._pulse.beat
         self._roster = Roster(settings.workers)
@@ -185,6 +187,7 @@ class Supervisor:
             elif number in (signal.SIGTTIN, signal.SIGTTOU):
                 self._resize(1 if number == signal.SIGTTIN else -1)
             elif number == signal.SIGUSR1:
+                self._reopen_logs()
                 for child in self._roster.serving():
                     child.tell(REOPEN)
             elif number == signal.SIGUSR2:

@@ -57,9 +57,38 @@ def test_several_values(tmp_path: Path) -> None:
 
 
 def test_switches(tmp_path: Path) -> None:
-    assert config(tmp_path, "--no-access-log").values["access-log"] == (False, "--no-access-log")
+    assert config(tmp_path, "--no-debug").values["debug"] == (False, "--no-debug")
     assert config(tmp_path, "--reload", RELOAD="no").values["reload"] == (True, "--reload")
     assert config(tmp_path, "--no-reload", RELOAD="yes").values["reload"] == (False, "--no-reload")
+
+
+def test_an_access_log_that_is_off_by_all_ways(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(TABLE + "access-log = false\n")
+    for found in (
+        config(tmp_path, "--no-access-log"),
+        config(tmp_path, "--access-log", "off"),
+        config(tmp_path, ACCESS_LOG="off"),
+        config(tmp_path),
+    ):
+        assert found.values["access-log"].value == "off"
+
+
+def test_options_of_tls_need_a_certificate(tmp_path: Path) -> None:
+    for option, value in (("--keyfile", "k"), ("--sni", "a=b"), ("--ca-certs", "c"), ("--tls-min-version", "TLSv1.3")):
+        with pytest.raises(BadConfig, match=rf"^{option}: .* without a certfile"):
+            config(tmp_path, "a", option, value).settings()
+    with pytest.raises(BadConfig, match=r"^--cert-reqs: certificates of clients .* no authority"):
+        config(tmp_path, "a", "--certfile", "c", "--cert-reqs", "required").settings()
+    tls = config(tmp_path, "a", "--certfile", "c", "--sni", "a=b", "--sni", "c=d").settings().tls()
+    assert tls is not None and tls.sni == ("a=b", "c=d")
+    assert config(tmp_path, "a").settings().tls() is None
+
+
+def test_a_mistake_in_a_value_is_told_with_its_place(tmp_path: Path) -> None:
+    with pytest.raises(BadConfig, match=r"^--access-log-format: .*there is no field pth; is path meant"):
+        config(tmp_path, "--access-log-format", "%(pth)s")
+    with pytest.raises(BadConfig, match=r"^GREENING_WSGI_FORWARDED_ALLOW_IPS: 'localhost' is no address"):
+        config(tmp_path, FORWARDED_ALLOW_IPS="localhost")
 
 
 @pytest.mark.parametrize("option", [option for option in OPTIONS if option.goes == "limits"], ids=lambda o: o.name)
