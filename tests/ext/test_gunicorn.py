@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -37,7 +37,8 @@ opened = threading.Event()
 def app(environ, start_response):
     body = globals()[environ["PATH_INFO"].strip("/")](environ)
     if not isinstance(body, bytes):
-        start_response("200 OK", [("Content-Length", str(os.path.getsize(__file__)))])
+        size = 65536000 if isinstance(body, Big) else os.path.getsize(__file__)
+        start_response("200 OK", [("Content-Length", str(size))])
         return body
     start_response("200 OK", [("Content-Length", str(len(body)))])
     return [body]
@@ -80,6 +81,21 @@ def digest(environ):
 
 def file(environ):
     return environ["wsgi.file_wrapper"](open(__file__, "rb"))
+
+
+class Big:
+    """More than any socket takes. Says when it was given up."""
+
+    def __iter__(self):
+        for _ in range(1000):
+            yield b"x" * 65536
+
+    def close(self):
+        print("CLOSED", file=sys.stderr, flush=True)
+
+
+def big(environ):
+    return Big()
 
 
 def upgrade(environ):
@@ -259,6 +275,110 @@ def test_bodies_come_in_and_files_go_out(gunicorn: Any, tmp_path: Path) -> None:
         assert len(ask(connection, "/digest", os.urandom(3_000_000))) == 64
         assert ask(connection, "/file") == (tmp_path / "application.py").read_bytes()
         assert ask(connection, "/scheme") == b"http"
+
+
+HELD_UP = {
+    "silent": b"",
+    "half-a-head": b"GET /pid HTTP/1.1\r\nHo",
+    "kept-alive": b"GET /pid HTTP/1.1\r\nHost: a\r\n\r\n",
+    "slow-body": b"POST /digest HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc",
+    "does-not-read": b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n",
+    "taken-over": b"GET /upgrade HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("sent", HELD_UP.values(), ids=HELD_UP)
+def test_a_client_that_keeps_a_full_worker_waiting_goes_for_a_newcomer(gunicorn: Any, sent: bytes) -> None:
+    server = gunicorn("--worker-connections", "2", "--keep-alive", "60")
+    clients = [socket.create_connection(("127.0.0.1", server.ports[0]), SECONDS) for _ in range(3)]
+    for client in clients:
+        client.sendall(sent)
+    assert server.get("/patched") == b"1"
+    for client in clients:
+        client.close()
+
+
+def test_requests_under_way_do_not_go_for_a_newcomer(gunicorn: Any, fifo: Path) -> None:
+    server = gunicorn("--worker-connections", "2", "--keep-alive", "60")
+    first = Background(server, f"/slow?{fifo}")
+    server.expect("SLOW")
+    with closing(server.connect()) as idle:
+        ask(idle, "/pid")
+        assert server.get("/patched") == b"1"
+        assert idle.sock.recv(1) == b""
+    fifo.write_text("done")
+    assert first.result() == b"done"
+
+
+def test_a_silent_handshake_goes_for_a_newcomer(gunicorn: Any, tmp_path: Path) -> None:
+    trustme = pytest.importorskip("trustme")
+    authority = trustme.CA()
+    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(tmp_path / "pem")
+    pem = str(tmp_path / "pem")
+    server = gunicorn("--certfile", pem, "--keyfile", pem, "--worker-connections", "1", "--keep-alive", "60")
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    address = ("127.0.0.1", server.ports[0])
+    with ExitStack() as stack:
+        silent = stack.enter_context(socket.create_connection(address, SECONDS))
+        for _ in range(3):  # the later ones: connections that are idle
+            connection = http.client.HTTPSConnection("localhost", address[1], timeout=SECONDS, context=context)
+            stack.enter_context(closing(connection))
+            assert ask(connection, "/scheme") == b"https"
+        assert silent.recv(1) == b""
+
+
+def test_a_body_that_comes_too_slowly_is_given_up(gunicorn: Any) -> None:
+    server = gunicorn("--env", "GREENING_GUNICORN_BODY_TIMEOUT=0.1")
+    with closing(socket.create_connection(("127.0.0.1", server.ports[0]), SECONDS)) as client:
+        client.sendall(HELD_UP["slow-body"])
+        with suppress(ConnectionResetError):
+            assert client.recv(1) == b""
+    assert "Traceback" not in server.seen
+
+
+def test_a_client_that_takes_nothing_of_its_response_is_cut_off(gunicorn: Any) -> None:
+    server = gunicorn("--env", "GREENING_GUNICORN_WRITE_TIMEOUT=0.1")
+    with closing(socket.create_connection(("127.0.0.1", server.ports[0]), SECONDS)) as client:
+        client.sendall(HELD_UP["does-not-read"])
+        server.expect("CLOSED")
+        came = 0
+        with suppress(ConnectionResetError):
+            while data := client.recv(65536):
+                came += len(data)
+        assert came < 65536000
+
+
+def test_without_keep_alive_a_head_has_a_limit_too(gunicorn: Any) -> None:
+    server = gunicorn("--keep-alive", "0", "--env", "GREENING_GUNICORN_HEAD_TIMEOUT=0.1")
+    with closing(socket.create_connection(("127.0.0.1", server.ports[0]), SECONDS)) as client:
+        client.sendall(HELD_UP["half-a-head"])
+        assert client.recv(1) == b""
+
+
+def test_a_limit_that_is_no_number_is_told_at_the_start(gunicorn: Any) -> None:
+    server = gunicorn("--env", "GREENING_GUNICORN_BODY_RATE=fast")
+    assert server.wait() == 3
+    assert "GREENING_GUNICORN_BODY_RATE='fast' is not a number" in server.rest()
+
+
+def test_a_stop_serves_what_is_in_the_backlog(gunicorn: Any) -> None:
+    server = gunicorn()
+    worker = int(server.get("/pid"))
+    os.kill(worker, signal.SIGSTOP)
+    clients = [socket.create_connection(("127.0.0.1", server.ports[0]), SECONDS) for _ in range(20)]
+    try:
+        for client in clients:
+            client.sendall(b"GET /patched HTTP/1.1\r\nHost: a\r\n\r\n")
+        server.signal(signal.SIGTERM)
+        server.expect("Handling signal: term")
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    for client in clients:
+        assert client.makefile("rb").read().endswith(b"\r\n\r\n1")
+        client.close()
+    assert server.wait() == 0
+    assert "Traceback" not in server.rest()
 
 
 def test_several_listeners_share_the_places(gunicorn: Any, tmp_path: Path) -> None:
