@@ -44,7 +44,7 @@ def connect(addr: Any, family: int = _stdlib.AF_INET, bind: Any = None) -> Green
 def listen(
     addr: Any,
     family: int = _stdlib.AF_INET,
-    backlog: int = 50,
+    backlog: int = 1024,
     reuse_addr: bool = True,
     reuse_port: bool = False,
 ) -> GreenSocket:
@@ -53,7 +53,8 @@ def listen(
     Args:
         addr: (host, port), where port 0 means that the system chooses; a path, which must not exist, for AF_UNIX.
         family: the address family, of socket.AF_*.
-        backlog: the number of connections that may wait for `accept` (listen(2)).
+        backlog: the number of connections that may wait for `accept` (listen(2)); the system has a limit of its own,
+            net.core.somaxconn. Difference from eventlet, which has 50: connections beyond that come a second late.
         reuse_addr: True: set SO_REUSEADDR (not for AF_UNIX).
         reuse_port: True: set SO_REUSEPORT. Difference from eventlet: it is not set unless asked for, so that two
             servers on one port are an error.

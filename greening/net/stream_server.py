@@ -299,7 +299,7 @@ class StreamServer:
 def _listening(listener: Any) -> Any:
     if isinstance(listener, tuple):
         family = AF_INET6 if ":" in listener[0] else AF_INET
-        return listen(listener, family, backlog=1024)
+        return listen(listener, family)
     if isinstance(listener, (str, os.PathLike)):
-        return listen(os.fspath(listener), AF_UNIX, backlog=1024)
+        return listen(os.fspath(listener), AF_UNIX)
     return listener

@@ -52,6 +52,20 @@ def test_a_path(keep: Keep, tmp_path: Path) -> None:
     assert caught.value.errno == errno.EADDRINUSE
 
 
+def test_a_thousand_clients_fit_into_the_backlog(keep: Keep, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    listen_for_real = GreenSocket.listen
+
+    def note(sock: GreenSocket, backlog: int) -> None:
+        asked.append(backlog)
+        listen_for_real(sock, backlog)
+
+    monkeypatch.setattr(GreenSocket, "listen", note)
+    keep(listen(("127.0.0.1", 0)))
+    keep(listen(("127.0.0.1", 0), socket.AF_INET, 7))
+    assert asked == [1024, 7]
+
+
 def test_the_own_address(keep: Keep) -> None:
     listener = keep(listen(("127.0.0.1", 0)))
     client = keep(connect(listener.getsockname(), bind=("127.0.0.1", 0)))
