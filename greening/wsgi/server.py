@@ -204,6 +204,8 @@ def server(
 ) -> None:
     """Serve a WSGI application until the calling green thread is killed or interrupted, or the server is stopped.
 
+    Ctrl-C: it accepts no more, finishes what is under way, and returns. A second one ends what is under way.
+
     Args:
         sock: a listening socket; closed at the end. TLS: of `wrap_ssl`, or with `ssl_context`.
         site: the application.
@@ -242,8 +244,13 @@ def _serve(serving: Server, server_event: Any) -> None:
         server_event.send(serving)
     try:
         serving.serve_forever()
+    except KeyboardInterrupt:
+        serving.log.info(f"({os.getpid()}) wsgi exiting: requests are finished; to end them, interrupt again")
     finally:
-        serving.stop()
+        try:
+            serving.stop()
+        except KeyboardInterrupt:
+            serving.stop(0)
 
 
 # Signatures with the settings spelled out, for `help` and editors: what inspect looks for first.

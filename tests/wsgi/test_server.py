@@ -1,6 +1,7 @@
 """The server as a whole: starting and stopping, eventlet's function and its arguments."""
 
 import inspect
+from io import StringIO
 from pathlib import Path
 from socket import AF_UNIX
 from typing import Any
@@ -149,6 +150,56 @@ def test_the_function_serves_until_it_is_killed() -> None:
     for client in clients:
         assert client.recv(1) == b""
         client.close()
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_an_interrupt_of_the_function_finishes_requests_and_a_second_one_ends_them(twice: bool) -> None:
+    entered, go_on, log = Event(), Event(), StringIO()
+    ended: list[str] = []
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        entered.send()
+        try:
+            go_on.wait()
+        except GreenletExit:
+            ended.append("killed")
+            raise
+        start_response("200 OK", [("Content-Length", "2")])
+        return [b"ok"]
+
+    listener = listen(("127.0.0.1", 0))
+    thread = spawn(greening.wsgi.server, listener, app, log)
+    client = connect(listener.getsockname())
+    client.sendall(GET)
+    entered.wait()
+    kill(thread, KeyboardInterrupt)
+    assert not thread.dead
+    assert "wsgi exiting" in log.getvalue()
+    if twice:
+        kill(thread, KeyboardInterrupt)
+    else:
+        go_on.send()
+    assert thread.wait(20) is None
+    assert ended == (["killed"] if twice else [])
+    assert client.recv(12) == (b"" if twice else b"HTTP/1.1 200")
+    client.close()
+
+
+@pytest.mark.slow
+def test_a_program_that_is_interrupted_while_it_serves_shows_no_traceback(run_program: Any) -> None:
+    ran = run_program("""
+import os, signal
+import greening
+from greening import wsgi
+
+listener = greening.listen(("127.0.0.1", 0))
+greening.spawn_after(0, os.kill, os.getpid(), signal.SIGINT)
+wsgi.server(listener, None)
+print("and goes on")
+""")
+    assert ran.stdout == "and goes on\n"
+    assert "Traceback" not in ran.stderr
+    assert "wsgi exited" in ran.stderr
 
 
 def test_the_function_returns_when_its_server_is_stopped() -> None:
