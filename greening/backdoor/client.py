@@ -1,14 +1,25 @@
-"""The client: `python -m greening.backdoor ADDRESS`."""
+"""The client: `python -m greening.backdoor ADDRESS`.
+
+A token that the server asks for is taken from the environment (GREENING_BACKDOOR_TOKEN), or else from the file
+~/.greening_backdoor_token, which only its owner may read or write. If there is neither, it is asked for on the
+terminal, without being shown; or it is the first line of the input that is piped in.
+"""
 
 import os
 import socket
+import stat
 import sys
 from codecs import getincrementaldecoder
+from getpass import getpass
 from importlib import import_module
 from select import select
 from typing import Any
 
-from greening.backdoor.prompt import FIRST, INTERRUPT, NEXT
+from greening.backdoor.entrance import INTERRUPT, TOKEN
+from greening.backdoor.prompt import FIRST, NEXT
+
+_VARIABLE = "GREENING_BACKDOOR_TOKEN"
+_FILE = "~/.greening_backdoor_token"
 
 
 def talk(address: str) -> None:
@@ -18,6 +29,7 @@ def talk(address: str) -> None:
         address: HOST:PORT, or the path of a Unix socket.
     Raises:
         OSError: there is no connection, or it broke. ValueError: the port is no number.
+        PermissionError: others may read the file with the token.
     """
     host, colon, port = address.rpartition(":")
     if colon and "/" not in address:
@@ -41,7 +53,14 @@ class _Terminal:
         self._sources = [connection, sys.stdin] if sys.stdin.isatty() else [connection]
 
     def run(self) -> None:
-        while prompt := self._until_prompt():
+        prompt = self._until_prompt(TOKEN)
+        if prompt == TOKEN:
+            self._send((known_token() or _typed_token()) + "\n")
+            prompt = self._until_prompt()
+        self._talk(prompt)
+
+    def _talk(self, prompt: str) -> None:
+        while prompt:
             try:
                 self._send(input(prompt) + "\n")
             except EOFError:
@@ -51,12 +70,14 @@ class _Terminal:
                 return
             except KeyboardInterrupt:
                 self._connection.sendall(INTERRUPT + b"\n")
+            prompt = self._until_prompt()
 
     def _send(self, text: str) -> None:
         self._connection.sendall(text.encode(errors="replace"))
 
-    def _until_prompt(self) -> str:
-        """The prompt that has come. Empty: the connection has ended."""
+    def _until_prompt(self, *others: str) -> str:
+        """The prompt that has come, of the usual ones and `others`. Empty: the connection has ended."""
+        prompts = (FIRST, NEXT, *others)
         while True:
             ready = select(self._sources, [], [])[0]
             if self._connection not in ready:
@@ -64,11 +85,33 @@ class _Terminal:
                 continue
             data = self._connection.recv(65536)
             text = self._decode(data)
-            prompt = text[-4:] if data and text.endswith((FIRST, NEXT)) else ""
+            prompt = next(filter(text.endswith, prompts), "") if data else ""
             sys.stdout.write(text.removesuffix(prompt))
             sys.stdout.flush()
             if prompt or not data:
                 return prompt
+
+
+def known_token() -> str:
+    """Return the token of the environment or of the file; "": there is neither.
+
+    Raises:
+        PermissionError: others than its owner may read the file. OSError: it cannot be read.
+    """
+    if token := os.environ.get(_VARIABLE, ""):
+        return token
+    path = os.path.expanduser(_FILE)
+    try:
+        with open(path, encoding="utf-8") as file:
+            if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
+                raise PermissionError(f"{path} may be read by others: chmod 600 {path}")
+            return file.read().strip()
+    except FileNotFoundError:
+        return ""
+
+
+def _typed_token() -> str:
+    return getpass(TOKEN) if sys.stdin.isatty() else sys.stdin.readline().strip()
 
 
 def main() -> None:

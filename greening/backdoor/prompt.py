@@ -3,7 +3,6 @@
 import io
 import linecache
 import logging
-import re
 import sys
 import traceback
 from _socket import AF_UNIX, IPPROTO_TCP, TCP_NODELAY
@@ -15,13 +14,10 @@ from typing import Any
 
 from greenlet import GreenletExit
 
+from greening.backdoor.entrance import LONGEST, CutOff, Entrance, text_of
 from greening.backdoor.streams import Input, Output, attach, detach
 
 FIRST, NEXT = ">>> ", "... "
-INTERRUPT = b"\xff\xf4"  # telnet's Ctrl-C: IAC IP (RFC 854)
-_END = "\x04"  # Ctrl-D, from clients that send it
-# A browser can be made to send a request to loopback by any page; its body would be run line by line.
-_HTTP = re.compile(rb"[A-Za-z]+ \S+ HTTP/\d")
 
 _log = logging.getLogger("greening.backdoor")
 _numbers = count(1)
@@ -30,12 +26,19 @@ _numbers = count(1)
 class Prompt(InteractiveConsole):
     """One connection: reads commands, runs them, and answers.
 
+    Args:
+        connection, address: what `accept` returned.
+        names: what the commands see; None: names of their own.
+        entrance: lets the client in, or not.
+
     `InteractiveConsole` knows when a command is complete. Its `interact` is not used: it sets `sys.ps1`, from which
     others conclude that the process is interactive.
     """
 
-    def __init__(self, connection: Any, address: Any, names: dict[str, Any] | None) -> None:
+    def __init__(self, connection: Any, address: Any, names: dict[str, Any] | None, entrance: Entrance) -> None:
         super().__init__(names)
+        self._entrance = entrance
+        self._cut_off: CutOff | None = None
         self._connection = connection
         if connection.family != AF_UNIX:
             connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)  # answers and prompts are small, and must not wait
@@ -48,14 +51,20 @@ class Prompt(InteractiveConsole):
 
     def run(self) -> None:
         """Body of the prompt's green thread."""
-        _log.info("backdoor opened to %s", self._address)
-        attach(self)
         try:
-            self._converse()
+            self._entrance.admit(self._connection, self._lines)
+            _log.info("backdoor opened to %s", self._address)
+            attach(self)
+            try:
+                self._converse()
+            finally:
+                detach(self)
+                _log.info("backdoor closed to %s", self._address)
+        except CutOff as error:
+            _log.warning("backdoor: %s was cut off: %s", self._address or "a client", error)
         except (OSError, SystemExit):  # the client is gone; exit()
             pass
         finally:
-            detach(self)
             for name in self._sources:
                 linecache.cache.pop(name, None)
             for it in (self._lines, self._connection):
@@ -63,7 +72,6 @@ class Prompt(InteractiveConsole):
                     it.close()
                 except OSError:
                     pass
-            _log.info("backdoor closed to %s", self._address)
 
     def _converse(self) -> None:
         self.write(f"Python {sys.version} on {sys.platform}\nexit() or end-of-file ends this connection only.\n")
@@ -85,18 +93,19 @@ class Prompt(InteractiveConsole):
         """A line, without its end. Raises EOFError, and KeyboardInterrupt for telnet's Ctrl-C."""
         self.write(prompt)
         line = self.read_line()
-        if not line or line.startswith(_END):
+        if not line:
             raise EOFError
         return line.removesuffix("\n")
 
     def read_line(self) -> str:
-        raw: bytes = self._lines.readline()
-        if INTERRUPT in raw:
-            raise KeyboardInterrupt
-        if not self._sources and _HTTP.match(raw):
-            _log.warning("backdoor: %s sent an HTTP request, and was cut off", self._address)
-            raise ConnectionAbortedError("an HTTP request")
-        return raw.decode(errors="replace").replace("\r\n", "\n")
+        """A line with its end; "": the end of input. Raises: KeyboardInterrupt, CutOff, OSError."""
+        # A command that reads may have caught the first one: the connection ends all the same.
+        if self._cut_off is None:
+            try:
+                return text_of(self._lines.readline(LONGEST + 1))
+            except CutOff as error:
+                self._cut_off = error
+        raise self._cut_off
 
     def write(self, data: str) -> None:
         self._connection.sendall(data.encode(errors="backslashreplace"))

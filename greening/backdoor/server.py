@@ -2,34 +2,46 @@
 
 import ipaddress
 import logging
-from _socket import AF_INET, AF_INET6, AF_UNIX
+from _socket import AF_INET, AF_INET6
 from typing import Any
 
 from greening._core.greenthread import GreenThread, spawn
+from greening.backdoor.entrance import Entrance, in_file_system
 from greening.backdoor.prompt import Prompt
 from greening.net.stream_server import StreamServer
 
 _log = logging.getLogger("greening.backdoor")
 
 
-def backdoor_server(sock: Any, locals: dict[str, Any] | None = None, *, allow_remote: bool = False) -> None:
+def backdoor_server(
+    sock: Any, locals: dict[str, Any] | None = None, *, allow_remote: bool = False, token: str | None = None
+) -> None:
     """Serve prompts on a listening socket, one per connection, until the socket is closed or the caller is killed.
+
+    A client of a Unix socket has to be of this process's user, or root. A client of another socket has to send a token,
+    as its first line, within 30 seconds.
 
     Args:
         sock: as `greening.listen` makes it, on loopback or a Unix socket. It is closed at the end; prompts go on.
         locals: the names that all prompts share, also those that they define. None: each has its own.
-        allow_remote: any other address is fine. There is no password: a client that can connect can do anything.
+        allow_remote: any other address is fine, and so is an abstract Unix socket. The token, and everything after it,
+            is not encrypted.
+        token: what clients have to know; on a Unix socket, too. None: a Unix socket asks for none; for other sockets a
+            random one is made, and logged as a warning of the logger `greening.backdoor`.
     Raises:
-        ValueError: others than this machine could connect. OSError: accept failed for good, e.g. `sock` was closed.
+        ValueError: others than this machine could connect, or the token is no line. OSError: accept failed for good,
+            e.g. `sock` was closed.
+    Difference from eventlet: the token, the check of the user, and `allow_remote`.
     Thread-safety: commands run in the OS thread that calls this, between its other green threads; one that blocks
     parks, one that computes stops them all.
     """
     if not (allow_remote or _is_local(sock)):
         raise ValueError(
-            f"a prompt on {sock.getsockname()!r} would be open to other machines: listen on 127.0.0.1, ::1 or a Unix "
-            "socket, or say allow_remote=True"
+            f"a prompt on {sock.getsockname()!r} would be open to other machines or containers: listen on 127.0.0.1, "
+            "::1 or a Unix socket with a path, or say allow_remote=True"
         )
-    server = StreamServer(sock, lambda connection, address: Prompt(connection, address, locals).run())
+    entrance = Entrance(sock, token)
+    server = StreamServer(sock, lambda connection, address: Prompt(connection, address, locals, entrance).run())
     _log.info("backdoor server listening on %s", server.address)
     try:
         server.serve_forever()
@@ -37,20 +49,25 @@ def backdoor_server(sock: Any, locals: dict[str, Any] | None = None, *, allow_re
         server.close()
 
 
-def backdoor(conn_info: tuple[Any, Any], locals: dict[str, Any] | None = None) -> GreenThread[None]:
+def backdoor(
+    conn_info: tuple[Any, Any], locals: dict[str, Any] | None = None, *, token: str | None = None
+) -> GreenThread[None]:
     """Give a prompt to an accepted connection, in a green thread of its own. Does not block; for accept loops.
 
     Args:
         conn_info: what `accept` returned. The caller may close the connection; it stays open as long as the prompt.
-        locals: see `backdoor_server`.
+        locals, token: see `backdoor_server`.
     Returns:
         The green thread; to kill it ends the prompt. (eventlet returns nothing.)
+    Raises:
+        ValueError: the token is no line.
     """
-    return spawn(Prompt(*conn_info, locals).run)
+    connection, address = conn_info
+    return spawn(Prompt(connection, address, locals, Entrance(connection, token)).run)
 
 
 def _is_local(sock: Any) -> bool:
-    if sock.family == AF_UNIX:
+    if in_file_system(sock):
         return True
     if sock.family not in (AF_INET, AF_INET6):
         return False

@@ -11,7 +11,7 @@ from greening._core.waiting import sleep
 from greening.backdoor import backdoor_server
 from greening.net.convenience import listen
 from greening.timeout import Timeout
-from tests.backdoor.talking import Client
+from tests.backdoor.talking import TOKEN, Client
 
 Connect = Callable[[], Client]
 
@@ -24,11 +24,11 @@ def server() -> Iterator[Callable[..., Connect]]:
     clients: list[Client] = []
 
     def start(names: dict[str, Any] | None = None) -> Connect:
-        threads.append(spawn(backdoor_server, listener, names))
+        threads.append(spawn(backdoor_server, listener, names, token=TOKEN))
 
         def open_() -> Client:
             clients.append(Client(listener.getsockname()))
-            clients[-1].until()
+            clients[-1].enter()
             return clients[-1]
 
         return open_

@@ -7,6 +7,7 @@ from greening.net.convenience import connect
 from greening.timeout import Timeout
 
 FIRST = b">>> "
+TOKEN = "open sesame"
 
 
 class Client:
@@ -28,6 +29,12 @@ class Client:
                 self._bytes += came
         before, _, self._bytes = self._bytes.partition(mark)
         return before.decode()
+
+    def enter(self) -> str:
+        """Give the token, and read up to the first prompt."""
+        self.until(b"token: ")
+        self.say(TOKEN)
+        return self.until()
 
     def ask(self, text: str) -> str:
         """A command's answer. The prompt must be there."""

@@ -14,7 +14,8 @@ import pytest
 
 from greening import tpool
 from greening.backdoor import client as client_module
-from greening.backdoor.client import main, talk
+from greening.backdoor.client import known_token, main, talk
+from tests.backdoor.talking import TOKEN
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,24 +27,27 @@ greening.monkey_patch()
 from greening.backdoor import backdoor_server
 
 listener = greening.listen(("127.0.0.1", 0))
-greening.spawn(backdoor_server, listener, {})
+greening.spawn(backdoor_server, listener, {}, token="open sesame")
 address = "127.0.0.1:%d" % listener.getsockname()[1]
 client, terminal = pty.fork()
 if client == 0:
     os.environ["TERM"] = "dumb"
     os.execv(sys.executable, [sys.executable, "-m", "greening.backdoor", address])
 
-seen = b""
+seen = before = b""
 
 
 def until(mark):
-    global seen
+    global seen, before
     while mark not in seen:
         seen += os.read(terminal, 1000)
-    seen = seen.partition(mark)[2]
+    before, _, seen = seen.partition(mark)
 
 
+until(b"token: ")
+os.write(terminal, b"open sesame\\n")
 until(b">>> ")
+assert b"sesame" not in before
 os.write(terminal, b"6 * 7\\n")
 until(b"42")
 until(b">>> ")
@@ -75,12 +79,50 @@ def test_the_client_has_a_history(run_program: Any, tmp_path: Path) -> None:
 def test_the_client_sends_what_is_piped_into_it(server: Any) -> None:
     address = server({"x": 41})().sock.getpeername()
     command = [sys.executable, "-m", "greening.backdoor", f"127.0.0.1:{address[1]}"]
-    ran = tpool.execute(subprocess.run, command, input="x + 1\nprint('é')\n", capture_output=True, text=True, cwd=ROOT)
+    typed = f"{TOKEN}\nx + 1\nprint('é')\n"
+    ran = tpool.execute(subprocess.run, command, input=typed, capture_output=True, text=True, cwd=ROOT)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ">>> 42\n>>> é\n>>> \n" in ran.stdout
     ran = tpool.execute(subprocess.run, [*command[:-1], "/nowhere"], capture_output=True, text=True, cwd=ROOT)
     assert (ran.returncode, ran.stdout) == (1, "")
     assert ran.stderr.startswith("/nowhere: ")
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("GREENING_BACKDOOR_TOKEN", raising=False)
+    return tmp_path
+
+
+def test_the_token_comes_from_the_environment_or_a_file_of_the_user_s_own(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert known_token() == ""
+    file = home / ".greening_backdoor_token"
+    file.write_text("from the file\n")
+    file.chmod(0o640)
+    with pytest.raises(PermissionError, match="chmod 600"):
+        known_token()
+    file.chmod(0o600)
+    assert known_token() == "from the file"
+    monkeypatch.setenv("GREENING_BACKDOOR_TOKEN", "from the environment")
+    assert known_token() == "from the environment"
+
+
+def test_the_token_is_sent_when_it_is_asked_for_first_and_not_later(
+    peer: Any, keys: list[Any], home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def script(file: Any) -> None:
+        file.write(b"token: ")
+        assert file.readline() == b"secret\n"
+        file.write(b"token: >>> ")
+        assert file.readline() == b"1\n"
+
+    monkeypatch.setenv("GREENING_BACKDOOR_TOKEN", "secret")
+    keys.append("1")
+    talk(peer(script))
+    assert capsys.readouterr().out == "token: >>> "
 
 
 Script = Callable[[Any], None]

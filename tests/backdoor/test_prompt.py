@@ -4,6 +4,7 @@ import builtins
 import logging
 import socket
 import sys
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -138,23 +139,52 @@ def test_the_interrupt_of_telnet_gives_up_a_half_typed_command(server: Any) -> N
     assert client.until() == "1\n"
 
 
-def test_bytes_that_are_no_text_end_nothing(server: Any) -> None:
+def test_text_that_no_encoding_has_is_shown_all_the_same(server: Any) -> None:
     client = server()()
-    client.sock.sendall(b"\xc3\x28\n")
-    assert "SyntaxError" in client.until()
     assert client.ask("'\\ud800'") == "'\\ud800'\n"
     assert client.ask("print('\\ud800')") == "\\ud800\n"
 
 
-def test_a_request_of_a_browser_is_cut_off(server: Any, caplog: Any) -> None:
+FOREIGN = {
+    "http": b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+    "http-after-an-empty-line": b"\r\nPOST / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+    "ssdp": b"M-SEARCH * HTTP/1.1\r\n\r\n",
+    "http/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "tls": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03random\x00\x23\x00\x50\n",
+    "no-utf-8": b"\xc3\x28\n",
+    "zeros": b"\0\0\0\n",
+    "a-long-line": b"POST /" + b"a" * 10000 + b" HTTP/1.1\r\n\r\n",
+    "later": b"1\r\n2\r\nGET / HTTP/1.1\r\n",
+    "telnet-and-binary": b"\xff\xf4\x00\x01\n",
+}
+
+
+@pytest.mark.parametrize("sent", FOREIGN.values(), ids=FOREIGN)
+def test_what_no_user_types_ends_the_connection_before_anything_after_it_runs(
+    server: Any, sent: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     names: dict[str, Any] = {}
     opened = server(names)
     client = opened()
-    client.say("POST / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nharm = 1\r")
-    client.rest()
+    client.sock.sendall(sent + b"harm = 1\n")
+    with suppress(ConnectionResetError):
+        client.rest()
     assert "harm" not in names
     assert opened().ask("1") == "1\n"
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
+
+
+def test_a_command_that_reads_cannot_keep_a_connection_that_was_cut_off(server: Any) -> None:
+    names: dict[str, Any] = {}
+    client = server(names)()
+    client.say("try: input()\nexcept OSError: caught = 1\n")
+    client.until(b"... ")
+    client.until(b"... ")
+    client.sock.sendall(b"GET / HTTP/1.1\r\nharm = 1\n")
+    with suppress(ConnectionResetError):
+        client.rest()
+    assert names["caught"] == 1
+    assert "harm" not in names
 
 
 def test_the_names_of_a_prompt_can_be_listed_hidden_and_deleted(server: Any) -> None:
