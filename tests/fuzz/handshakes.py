@@ -2,6 +2,7 @@
 
 import random
 from base64 import b64encode
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha1
 
@@ -126,7 +127,7 @@ def lawful(one: Answer, outcome: str) -> bool:
 
 
 # Answers for which a careless parser takes the square, or the cube, of their length. {n}: so many.
-HOSTILE = {
+HOSTILE: dict[str, Callable[[int], bytes]] = {
     "blanks and a zero": lambda n: b"X:" + b" " * n + b"\0",
     "tabs and blanks": lambda n: b"X:" + b"\t " * (n // 2) + b"\0",
     "blanks inside": lambda n: b"X:" + b"a " * (n // 2) + b"\0",

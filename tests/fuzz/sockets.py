@@ -40,7 +40,7 @@ class WebSocketServer:
         self._server.start()
 
     def _handle(self, ws: WebSocket) -> None:
-        messages = []
+        messages: list[str | bytes] = []
         try:
             messages.extend(ws)
         finally:
@@ -48,6 +48,7 @@ class WebSocketServer:
 
     def answer(self, parts: list[bytes]) -> bytes:
         """All that a client gets that sends these bytes and then nothing more."""
+        got = b""
         with Timeout(SECONDS), dial(self._server.address, socket.AF_UNIX) as sock:
             reader = spawn(_all_of, sock)
             try:
@@ -57,7 +58,8 @@ class WebSocketServer:
                 sock.shutdown(socket.SHUT_WR)
             except OSError:
                 pass  # it has closed
-            return reader.wait()
+            got = reader.wait()
+        return got
 
     def read(self, compressed: bool, parts: list[bytes]) -> Told:
         """What the handler is told by a client that sends these bytes after its handshake, and the pongs it gets."""

@@ -4,6 +4,7 @@ import os
 import random
 import subprocess
 import sys
+from inspect import getclosurevars
 from typing import Any
 
 import pytest
@@ -48,7 +49,7 @@ class Forks:
     """Stands for `Fresh`: a server in this process whose application has seen nobody."""
 
     def run(self, steps: list[Step]) -> dict[int, bytes]:
-        kept = served.application.__closure__[0].cell_contents  # type: ignore[attr-defined]
+        kept = getclosurevars(vars(served)["application"]).nonlocals["cookies"]
         before = kept[:]
         kept.clear()
         try:
