@@ -341,7 +341,7 @@ MAY_IMPORT_BY_NAME = {
     "greening/patcher/sys_modules.py": "imports for real, past the stand-ins",
     "greening/sync/queue.py": "`queue` imports `threading`, which must not be loaded before it is patched",
     "greening/tpool.py": "wrapt, which loads 170 modules",
-    "greening/wsgi/application.py": "the application that the command line names",
+    "greening/wsgi/command/application.py": "the application that the command line names",
 }
 
 MUTABLES = frozenset(

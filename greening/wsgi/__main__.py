@@ -1,6 +1,6 @@
 """`python -m greening.wsgi`: see `cli`."""
 
-from greening.wsgi.cli import main
+from greening.wsgi.command.cli import main
 
 if __name__ == "__main__":
     main()

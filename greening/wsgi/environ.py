@@ -81,6 +81,24 @@ _OF_A_REQUEST: Final = dict.fromkeys(
 )
 
 
+def url(address: Any, tls: bool) -> str:
+    """Where a client of this machine reaches a socket.
+
+    Args:
+        address: as `getsockname` has it.
+    """
+    if not isinstance(address, tuple):
+        path = "@" + address[1:].decode("utf-8", "backslashreplace") if isinstance(address, bytes) else address
+        return f"unix:{path}" + (" (https)" if tls else "")
+    host, every = address[0], ""
+    if host == "0.0.0.0":
+        host, every = "127.0.0.1", " (and every other IPv4 address of this machine)"
+    elif host == "::":
+        host, every = "::1", " (and every other address of this machine)"
+    host = f"[{host}]" if ":" in host else host
+    return f"{'https' if tls else 'http'}://{host}:{address[1]}{every}"
+
+
 # `wsgi.file_wrapper`: a file as a response, by sendfile(2) where that can be.
 
 

@@ -7,8 +7,7 @@ from typing import Any
 
 from greening.net.idle import Idle
 from greening.net.stream_server import StreamServer
-from greening.wsgi.binds import url
-from greening.wsgi.environ import template
+from greening.wsgi.environ import template, url
 from greening.wsgi.headers import Answer, compose
 from greening.wsgi.log import DEFAULT_FORMAT, Log
 from greening.wsgi.metrics import ACCEPTED

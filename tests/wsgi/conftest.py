@@ -16,7 +16,7 @@ from greening.net.socket import GreenSocket
 from greening.testing import fake_time, settle
 from greening.timeout import Timeout
 from greening.wsgi.server import Server
-from tests.wsgi.command import APP, Command
+from tests.wsgi.processes import APP, Command
 
 
 def echo(environ: dict[str, Any], start_response: Any) -> list[bytes]:

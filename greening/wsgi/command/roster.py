@@ -1,0 +1,89 @@
+"""The children of the supervisor: which there are, which are missing, and which of them are to leave."""
+
+from collections.abc import Iterator
+
+from greening.wsgi.command.channel import Child
+
+
+class Roster:
+    """All children, oldest first.
+
+    Args:
+        count: how many workers there should be; may be changed.
+    Attributes:
+        generation: the present one. proven: a worker of it has been ready.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.generation = 1
+        self.proven = False
+        self._children: list[Child] = []
+
+    def __iter__(self) -> Iterator[Child]:
+        return iter(tuple(self._children))
+
+    def __bool__(self) -> bool:
+        return bool(self._children)
+
+    def add(self, child: Child) -> None:
+        """It was forked, or will be."""
+        self._children.append(child)
+
+    def remove(self, child: Child) -> None:
+        """It is dead."""
+        self._children.remove(child)
+
+    def present(self) -> list[Child]:
+        """Workers of the present generation that were not told to end."""
+        return [child for child in self._staying() if child.generation == self.generation]
+
+    def previous(self) -> list[Child]:
+        """Workers of earlier generations that were not told to end."""
+        return [child for child in self._staying() if child.generation != self.generation]
+
+    def serving(self) -> list[Child]:
+        """Workers that are ready, of any generation, and were not told to end."""
+        return [child for child in self._staying() if child.ready]
+
+    def _staying(self) -> list[Child]:
+        return [child for child in self._children if child.deadline is None and not child.template]
+
+    def templates(self) -> list[Child]:
+        """Processes that have the application preloaded, and were not told to end."""
+        return [child for child in self._children if child.deadline is None and child.template]
+
+    def template(self) -> Child | None:
+        """The one of the present generation."""
+        return next((child for child in self.templates() if child.generation == self.generation), None)
+
+    def missing(self) -> bool:
+        """A worker of the present generation is wanted.
+
+        The first worker of a generation goes ahead. One of those that want to be replaced has a successor at a time.
+        """
+        present = self.present()
+        if any(child.failed for child in present):
+            return False
+        retiring = any(child.retiring for child in present)
+        return len(present) < (self.count + retiring if self.proven else 1)
+
+    def surplus(self) -> list[Child]:
+        """Workers that others have taken the place of: of earlier generations, then those that want to leave."""
+        old = self.previous()
+        ready = [child for child in self.present() if child.ready]
+        retiring = [child for child in ready if child.retiring]
+        others = [child for child in reversed(ready) if not child.retiring]
+        number = max(len(old) + len(ready) - self.count, 0)
+        return [*old, *retiring, *others][:number]
+
+    def keep_previous(self) -> bool:
+        """What is ready of earlier generations belongs to the present one from now on. False: there is nothing."""
+        kept = [child for child in self.previous() if child.ready]
+        for child in kept:
+            child.generation = self.generation
+            self.proven = True
+        if kept:
+            for template in self.templates():
+                template.generation = self.generation
+        return bool(kept)

@@ -1,0 +1,80 @@
+"""The user and the group of workers."""
+
+import os
+import pwd
+import subprocess
+import sys
+
+import pytest
+
+from greening.wsgi.command.privileges import BadIdentity, Identity, identity
+from tests.wsgi.processes import ROOT
+
+NOBODY = pwd.getpwnam("nobody")
+
+only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+
+
+def test_nothing_is_named() -> None:
+    assert identity(None, None) is None
+
+
+@only_root
+@pytest.mark.parametrize("user", ["nobody", str(NOBODY.pw_uid)])
+def test_a_user_brings_its_group(user: str) -> None:
+    assert identity(user, None) == Identity(NOBODY.pw_uid, NOBODY.pw_gid, "nobody", NOBODY.pw_dir)
+    assert identity(user, "0") == Identity(NOBODY.pw_uid, 0, "nobody", NOBODY.pw_dir)
+
+
+@only_root
+def test_a_number_without_an_entry_needs_a_group() -> None:
+    assert identity("54321", "54322") == Identity(54321, 54322, "", "")
+    with pytest.raises(BadIdentity, match="name its group by --group"):
+        identity("54321", None)
+
+
+def test_a_group_alone_leaves_the_user() -> None:
+    found = identity(None, str(os.getegid()))
+    assert found is not None
+    assert (found.uid, found.gid) == (os.geteuid(), os.getegid())
+    found.take_on()  # it is this process's own already
+
+
+@pytest.mark.parametrize(
+    ("user", "group", "problem"),
+    [("no-such-user", None, "no user 'no-such-user'"), (None, "no-such-group", "no group 'no-such-group'")],
+)
+def test_names_that_the_system_does_not_know(user: str | None, group: str | None, problem: str) -> None:
+    with pytest.raises(BadIdentity, match=problem):
+        identity(user, group)
+
+
+def test_only_root_may_become_another_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    with pytest.raises(BadIdentity, match="only root"):
+        identity("root", None)
+
+
+@only_root
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        ("'nobody', None", f"{NOBODY.pw_uid} {NOBODY.pw_gid} [{NOBODY.pw_gid}] nobody {NOBODY.pw_dir}"),
+        ("'54321', '54322'", "54321 54322 [54322] root /root"),
+    ],
+)
+def test_it_is_taken_on_for_good(made: str, expected: str) -> None:
+    program = f"""
+import os
+from greening.wsgi.command.privileges import identity
+identity({made}).take_on()
+print(os.getuid(), os.getgid(), os.getgroups(), os.environ["USER"], os.environ["HOME"])
+try:
+    os.setuid(0)
+except PermissionError:
+    print("for good")
+"""
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), "USER": "root", "HOME": "/root"}
+    told = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=True)
+    assert told.stdout.splitlines() == [expected, "for good"]
