@@ -1,5 +1,6 @@
 """What a server answers to a handshake: which answers are a yes."""
 
+from time import thread_time
 from typing import Any
 
 import pytest
@@ -13,10 +14,10 @@ class Source:
     """Stands for a socket: gives its pieces, then the end."""
 
     def __init__(self, *pieces: bytes) -> None:
-        self.pieces = list(pieces)
+        self.pieces = iter(pieces)
 
     def recv(self, size: int) -> bytes:
-        return self.pieces.pop(0) if self.pieces else b""
+        return next(self.pieces, b"")
 
 
 def test_a_head_may_come_in_pieces_and_what_is_behind_it_is_kept() -> None:
@@ -45,6 +46,32 @@ def test_what_is_no_answer_is_a_handshake_error_without_status(raw: bytes, why: 
     with pytest.raises(HandshakeError, match=why) as caught:
         read_answer(Source(raw))
     assert caught.value.status is None
+
+
+def test_a_long_field_takes_time_in_proportion() -> None:
+    def seconds(size: int) -> float:
+        raw = b"HTTP/1.1 101 Switching Protocols\r\nX:" + b" \t" * (size // 2) + b"\x00\r\n\r\n"
+        begun = thread_time()
+        with pytest.raises(HandshakeError, match="a faulty field 'X:"):
+            read_answer(Source(raw))
+        return thread_time() - begun
+
+    assert seconds(60_000) < 0.2, "with a search that backtracks it would be hours"
+
+
+def test_an_answer_in_single_bytes_takes_time_in_proportion() -> None:
+    raw = b"HTTP/1.1 101 Fine\r\nX: " + b"x" * 60_000 + b"\r\n\r\n"
+    begun = thread_time()
+    answer = read_answer(Source(*(raw[at : at + 1] for at in range(len(raw)))))
+    assert thread_time() - begun < 5, "it would be copied 60,000 times"
+    assert answer.get("x") == "x" * 60_000
+
+
+@pytest.mark.parametrize("field", ["X", ": y", "X : y", "X: \x00", "X: y\x7f", " X: y", "X\xe9: y", "X:\x0by"])
+def test_a_faulty_field_is_shown_and_cut(field: str) -> None:
+    with pytest.raises(HandshakeError, match="a faulty field") as caught:
+        read_answer(Source(f"HTTP/1.1 101 Fine\r\n{field}{'z' * 500}\r\n\r\n".encode("latin-1")))
+    assert len(str(caught.value)) < 400
 
 
 def test_an_answer_without_end_is_given_up() -> None:
