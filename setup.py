@@ -24,7 +24,8 @@ accelerator = Extension(
     sources=[
         f"accelerator/{name}.c"
         for name in (
-            "module gil ring task lot fairness thread guard lock semaphore local runner hub registration socket zeros"
+            "module gil ring task lot fairness thread guard lock semaphore local runner hub registration socket mask "
+            "zeros"
         ).split()
     ],
     depends=["accelerator/accelerator.h", "accelerator/docs.h"],

@@ -203,6 +203,7 @@ int add_lots(PyObject *module);
 int add_fairness(PyObject *module);
 int add_locals(PyObject *module);
 int add_gil(PyObject *module);
+int add_mask(PyObject *module);
 int add_zeros(PyObject *module);
 
 PyTypeObject *make_type(PyObject *module, PyType_Spec *spec, PyTypeObject *base);

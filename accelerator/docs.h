@@ -494,3 +494,12 @@
     "__exit__($self, *exc_info)\n" \
     "--\n" \
     "\n"
+
+#define DOC_mask \
+    "mask($module, data, key, /)\n" \
+    "--\n" \
+    "\n" \
+    "Return `data` masked, or unmasked: XOR with the four bytes of `key`, over and over.\n" \
+    "\n" \
+    "Raises:\n" \
+    "    ValueError: the key has not four bytes."
