@@ -320,6 +320,7 @@ MAY_HAVE_STATE = {
     "greening/threads/sigmask.py": "signal masks by green thread and by OS thread",
     "greening/threads/sigwait.py": "signals that are waited for",
     "greening/threads/tracing.py": "the trace function of an OS thread",
+    "greening/websocket/keeper.py": "the keeper of an OS thread",
     "greening/wsgi/headers.py": "a cache",
     "greening/wsgi/request_head.py": "a cache",
     "patches/asyncio.py": "the runs of loops",

@@ -3,19 +3,21 @@
 
 | | |
 |---|---|
-| `WebSocketWSGI` | a handler of connections as a WSGI application |
+| `WebSocketWSGI` | a handler of connections, or callbacks, as a WSGI application |
 | `connect` | a client's connection |
 | `WebSocket` | a connection |
-| `Settings`, `DEFAULT_MAX_FRAME_LENGTH` | what a connection may cost |
+| `Settings`, `DEFAULT_MAX_FRAME_LENGTH` | what a connection may cost, in bytes and in time |
+| `Budget`, `PROCESS_BUDGET` | what unfinished messages of all connections may take up |
 | `ConnectionClosedError` | sending on a connection that is closed |
 | `HandshakeError` | the server does not want `connect` |
 """
 
 from greening.websocket.application import WebSocketWSGI
+from greening.websocket.budget import PROCESS_BUDGET, Budget
 from greening.websocket.client import connect
 from greening.websocket.connection import WebSocket
 from greening.websocket.exceptions import ConnectionClosedError, HandshakeError
-from greening.websocket.message_limits import DEFAULT_MAX_FRAME_LENGTH, Settings
+from greening.websocket.settings import DEFAULT_MAX_FRAME_LENGTH, Settings
 
 __all__ = [
     "WebSocketWSGI",
@@ -23,6 +25,8 @@ __all__ = [
     "WebSocket",
     "Settings",
     "DEFAULT_MAX_FRAME_LENGTH",
+    "Budget",
+    "PROCESS_BUDGET",
     "ConnectionClosedError",
     "HandshakeError",
 ]

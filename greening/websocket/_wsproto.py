@@ -1,11 +1,10 @@
-"""The one place where wsproto is imported: its framing (RFC 6455 5 to 8). Handshakes, extensions and I/O are ours."""
+"""The one place where wsproto is imported: its decoder of frames (RFC 6455 5). All else is ours."""
 
 try:
     from wsproto.extensions import Extension as Extension
     from wsproto.frame_protocol import CloseReason as CloseReason
     from wsproto.frame_protocol import Frame as Frame
     from wsproto.frame_protocol import FrameDecoder as FrameDecoder
-    from wsproto.frame_protocol import FrameProtocol as FrameProtocol
     from wsproto.frame_protocol import Opcode as Opcode
     from wsproto.frame_protocol import ParseFailed as ParseFailed
     from wsproto.frame_protocol import RsvBits as RsvBits

@@ -5,10 +5,11 @@ from dataclasses import replace
 from socket import IPPROTO_TCP, TCP_NODELAY
 from typing import Any
 
+from greening.websocket.callbacks import Callbacks, Conversation, OnEvent, OnMessage, Watched
 from greening.websocket.connection import WebSocket
 from greening.websocket.exceptions import ConnectionClosedError
-from greening.websocket.message_limits import DEFAULT_MAX_FRAME_LENGTH, Settings
 from greening.websocket.server_handshake import OriginChecker, Refused, examine
+from greening.websocket.settings import DEFAULT_MAX_FRAME_LENGTH, Settings
 
 Handler = Callable[[WebSocket], object]
 
@@ -25,12 +26,15 @@ class WebSocketWSGI:
     server. That the client has gone (ConnectionClosedError) is no error. A request that is no handshake gets 400, one
     for another version of the protocol 426, one from an origin that is not welcome 403.
 
+    A server that stops says 1001 to all clients, and waits `close_timeout` for their answers. One that has no room for
+    a newcomer ends a connection that waits for its client, with 1013.
+
     It runs on a server that lets go of the connection: greening.wsgi, or one that has its socket in the environ under
     `eventlet.input`, `gunicorn.socket` or `werkzeug.socket`.
 
     Args:
         handler: gets a `WebSocket`.
-        max_frame_length, max_message_length, compression, close_timeout: see `Settings`.
+        max_frame_length, settings: see `Settings`. `write_timeout`: without it greening.wsgi's own.
         supported_protocols: subprotocols; of those that the client names the first one of these is taken.
         origin_checker: called with the Host and the Origin ("": there is none); false: the client is refused. Browsers
             let any page connect anywhere: check it where cookies count.
@@ -45,14 +49,13 @@ class WebSocketWSGI:
         *,
         supported_protocols: Collection[str] | None = None,
         origin_checker: OriginChecker | None = None,
-        max_message_length: int | None = None,
-        compression: bool = True,
-        close_timeout: float = 5.0,
+        **settings: Any,
     ) -> None:
         self.handler = handler
         self.supported_protocols = supported_protocols or []
         self.origin_checker = origin_checker
-        self.settings = Settings(max_frame_length, max_message_length, compression, close_timeout)
+        self.settings = Settings(max_frame_length, **settings)
+        self._writes_as_the_server = "write_timeout" not in settings
 
     @classmethod
     def configured(
@@ -75,6 +78,30 @@ class WebSocketWSGI:
 
         return decorate if handler is None else decorate(handler)
 
+    @classmethod
+    def callbacks(
+        cls,
+        on_message: OnMessage,
+        on_open: OnEvent | None = None,
+        on_close: OnEvent | None = None,
+        **settings: Any,
+    ) -> "WebSocketWSGI":
+        """One that calls functions, in place of a handler that waits: an idle connection costs no green thread.
+
+            app = WebSocketWSGI.callbacks(lambda ws, message: ws.send(message))
+
+        Messages of a connection are given one after the other, in order. A callback may block, and any green thread may
+        send. An exception closes the connection with code 1011, and is reported. Other servers than greening.wsgi
+        (gunicorn, werkzeug) give each connection a green thread that calls back.
+
+        Args:
+            on_message: called with the connection and each message, str or bytes.
+            on_open: called with the connection, first. on_close: last, once; the connection's `close_code` says why. It
+                is not called when a server kills what is left at its end.
+            settings: the others of the class.
+        """
+        return cls(Callbacks(on_message, on_open, on_close), **settings)
+
     @property
     def max_frame_length(self) -> int:
         """Bytes of one frame, on later connections. It can be set."""
@@ -83,6 +110,14 @@ class WebSocketWSGI:
     @max_frame_length.setter
     def max_frame_length(self, limit: int) -> None:
         self.settings = replace(self.settings, max_frame_length=limit)
+
+    def _settings_on(self, environ: dict[str, Any]) -> Settings:
+        limits = environ.get("greening.limits")
+        if not self._writes_as_the_server or limits is None:
+            return self.settings
+        if limits.write_timeout != self.settings.write_timeout:
+            self.settings = replace(self.settings, write_timeout=limits.write_timeout)
+        return self.settings
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
         """WSGI."""
@@ -93,8 +128,6 @@ class WebSocketWSGI:
             return _refuse(start_response, refused.status, refused.why, *refused.headers)
         except LookupError as error:
             return _refuse(start_response, "400 Bad Request", str(error))
-        if "eventlet.set_idle" in environ:
-            environ["eventlet.set_idle"]()
         try:
             at_once(sock)
             sock.sendall(accepted.answer)
@@ -103,12 +136,28 @@ class WebSocketWSGI:
         ws = WebSocket(
             sock,
             environ,
-            self.settings,
+            self._settings_on(environ),
             path=environ.get("PATH_INFO", ""),
             origin=accepted.origin,
             protocol=accepted.protocol,
             agreement=accepted.agreement,
         )
+        stay = environ.pop("greening.stay", None)
+        if isinstance(self.handler, Callbacks) and stay is not None:
+            conversation = Conversation(ws, self.handler)
+            stay(conversation)
+            conversation.begin()
+            return []
+        if stay is not None:
+            watched = Watched(ws)
+            stay(watched)
+            try:
+                self._handle(ws)
+            finally:
+                watched.let_go()
+            return []
+        if "eventlet.set_idle" in environ:
+            environ["eventlet.set_idle"]()
         self._handle(ws)
         return leave(environ, start_response)
 

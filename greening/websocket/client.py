@@ -16,7 +16,7 @@ from greening.websocket.client_handshake import Answer, agree, read_answer
 from greening.websocket.connection import WebSocket
 from greening.websocket.deflate import offer
 from greening.websocket.headers import TOKEN, accept_of
-from greening.websocket.message_limits import DEFAULT_MAX_FRAME_LENGTH, Settings
+from greening.websocket.settings import Settings
 
 Headers = Mapping[str, str] | Iterable[tuple[str, str]]
 
@@ -29,11 +29,8 @@ def connect(
     headers: Headers = (),
     ssl_context: ssl.SSLContext | None = None,
     timeout: float | None = 10.0,
-    max_frame_length: int = DEFAULT_MAX_FRAME_LENGTH,
-    max_message_length: int | None = None,
-    compression: bool = True,
-    close_timeout: float = 5.0,
     sock: Any = None,
+    **settings: Any,
 ) -> WebSocket:
     """Connect to a WebSocket server.
 
@@ -47,9 +44,9 @@ def connect(
         origin: the Origin field. headers: further fields of the request, e.g. Cookie.
         ssl_context: for wss; None: the system's certificates, names are checked.
         timeout: seconds for everything until the server has accepted; None: however long it takes.
-        max_frame_length, max_message_length, compression, close_timeout: see `Settings`.
         sock: a connected socket to use in place of a new one: a Unix socket, a proxy's tunnel. It is closed with the
             connection, and if there is none.
+        settings: the fields of `Settings`.
     Raises:
         HandshakeError: the server said something else. OSError: there is no connection, TimeoutError among it.
         ssl.SSLError: TLS failed. ValueError: a faulty URL, or a field that cannot be sent.
@@ -57,10 +54,10 @@ def connect(
         The open connection.
     Thread-safety: yes; see `WebSocket` for what is returned.
     """
-    settings = Settings(max_frame_length, max_message_length, compression, close_timeout)
+    limits = Settings(**settings)
     key = b64encode(urandom(16)).decode()
     parts = _split(url)
-    request = _request(parts, key, subprotocols, origin, headers, compression)
+    request = _request(parts, key, subprotocols, origin, headers, limits.compression)
     with Timeout(timeout, TimeoutError(f"no WebSocket connection within {timeout} seconds")):
         try:
             if sock is None:
@@ -70,12 +67,12 @@ def connect(
             at_once(sock)
             sock.sendall(request)
             answer = read_answer(sock)
-            protocol, agreement = agree(answer, accept_of(key), subprotocols, compression)
+            protocol, agreement = agree(answer, accept_of(key), subprotocols, limits.compression)
         except BaseException:
             if sock is not None:
                 sock.close()
             raise
-    return _opened(sock, settings, parts, origin, answer, protocol, agreement)
+    return _opened(sock, limits, parts, origin, answer, protocol, agreement)
 
 
 def _opened(

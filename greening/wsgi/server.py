@@ -63,6 +63,7 @@ class Server:
         self.proxies = given.proxies()
         self.meter = given.meter()
         self.environ = template(self.address, self._tls, given.environ)
+        self.environ.setdefault("greening.limits", self.limits)
         self.closing = False
         self.heads: dict[bytes, Head] = {}
         self.answers: dict[tuple[Any, ...], Answer] = {}

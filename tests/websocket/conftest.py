@@ -1,15 +1,18 @@
 """A WebSocket server in this process, and a client that speaks raw frames to it over a real socket."""
 
+import ssl
 import struct
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from io import StringIO
-from socket import SO_RCVBUF, SOL_SOCKET
+from socket import IPPROTO_TCP, SO_RCVBUF, SOL_SOCKET, TCP_NODELAY
 from typing import Any
 
 import pytest
+import trustme
 
 from greening.net.convenience import connect, listen
-from greening.testing import settle
+from greening.testing import fake_time, settle
 from greening.timeout import Timeout
 from greening.websocket.application import WebSocketWSGI
 from greening.wsgi.server import Server
@@ -23,6 +26,7 @@ class Raw:
         self.sock: Any = connect(address)
         self.data = b""
         self.sock.setsockopt(SOL_SOCKET, SO_RCVBUF, 65536)  # so that a sender has to wait for us
+        self.sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)  # so that nothing is kept back, which takes real time
 
     def send(self, data: bytes) -> None:
         self.sock.sendall(data)
@@ -115,9 +119,9 @@ class Running:
 Serve = Callable[..., Running]
 
 
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    """Start a server for a handler, with settings of `WebSocketWSGI`; `server`: those of `Server`."""
+@contextmanager
+def servers() -> Iterator[Serve]:
+    """Start servers for handlers, with settings of `WebSocketWSGI`; `server`: those of `Server`."""
     running: list[Running] = []
 
     def start(handler: Any = echo, *, server: dict[str, Any] | None = None, **settings: Any) -> Running:
@@ -130,3 +134,29 @@ def serve() -> Iterator[Serve]:
     for one in running:
         one.stop()
     settle()
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """See `servers`."""
+    with servers() as start:
+        yield start
+
+
+@pytest.fixture
+def serve_in_fake_time() -> Iterator[Serve]:
+    """The same on a hub whose time jumps when every green thread waits. A client waits for 20 seconds of it."""
+    with fake_time(patience=0.02), servers() as start:
+        yield start
+
+
+@pytest.fixture
+def contexts() -> Callable[[], tuple[ssl.SSLContext, ssl.SSLContext]]:
+    def make() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+        authority = trustme.CA()
+        server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+        authority.issue_cert("127.0.0.1", "localhost").configure_cert(server)
+        authority.configure_trust(client)
+        return server, client
+
+    return make

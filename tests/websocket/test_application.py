@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from greening._core.greenthread import spawn
 from greening.sync.event import Event
 from greening.timeout import Timeout
 from greening.websocket.application import WebSocketWSGI, leave, take
 from greening.websocket.client import connect
-from tests.websocket.wire import KEY, handshake
+from tests.websocket.wire import CLOSE, FIN, KEY, TEXT, close_frame, frame, handshake
 
 
 def test_configured_is_a_decorator_too() -> None:
@@ -86,15 +87,34 @@ def test_a_killed_handler_says_goodbye_and_is_not_waited_for_long(serve: Any) ->
     assert data in (b"", b"\x88\x02\x03\xe9")
 
 
-def test_stop_ends_connections_that_wait(serve: Any) -> None:
-    running = serve()
-    ws = connect(running.url)
-    ws.send("x")
-    assert ws.wait() == "x"
-    with Timeout(5):
+def test_a_stop_says_1001_to_connections_and_waits_for_their_answers(serve: Any) -> None:
+    ended = Event()
+
+    def handler(ws: Any) -> None:
+        ended.send([*ws, ws.close_code])
+
+    running = serve(handler)
+    client = running.open()
+    stopping = spawn(running.server.stop)
+    assert client.frame() == (FIN | CLOSE, b"\x03\xe9")
+    client.send(frame(FIN | TEXT, b"under way") + close_frame(1001))
+    assert ended.wait() == ["under way", 1001]
+    with Timeout(20):
+        stopping.wait()
+
+
+def test_a_stop_cuts_connections_that_do_not_answer(serve: Any) -> None:
+    ended = Event()
+
+    def handler(ws: Any) -> None:
+        ended.send((ws.wait(), ws.close_code))
+
+    running = serve(handler, close_timeout=0.05)
+    client = running.open()
+    with Timeout(20):
         running.server.stop()
-    assert ws.wait() is None
-    ws.close()
+    assert ended.wait() == (None, 1001)
+    assert client.closed_with == 1001
 
 
 def test_the_socket_of_another_server_is_found(serve: Any) -> None:

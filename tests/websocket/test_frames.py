@@ -1,10 +1,17 @@
 """RFC 6455 with raw bytes: what is answered, what is refused, and with which code."""
 
+import gc
+import os
 import zlib
 from typing import Any
 
 import pytest
 
+from greening.websocket import frames as frames_module
+from greening.websocket._wsproto import FrameDecoder, ParseFailed
+from greening.websocket.deflate import Agreement
+from greening.websocket.frames import Frames
+from greening.websocket.settings import Settings
 from tests.websocket.wire import BINARY, CLOSE, FIN, PING, PONG, RSV1, RSV2, RSV3, TEXT, close_frame, frame
 
 DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate"
@@ -172,3 +179,87 @@ def test_many_pings_at_once_cost_nothing_but_their_answers(serve: Any) -> None:
     client.send(b"".join(frame(FIN | PING, b"%d" % number) for number in range(60)) + frame(FIN | TEXT, b"x"))
     assert [client.frame() for _ in range(60)] == [(FIN | PONG, b"%d" % number) for number in range(60)]
     assert client.frame() == (FIN | TEXT, b"x")
+
+
+@pytest.mark.parametrize("client", [False, True])
+@pytest.mark.parametrize("size", [4097, 65535, 65536, 200_000])
+def test_long_frames_may_come_in_pieces_of_any_size(client: bool, size: int) -> None:
+    text = ("€uro" * size).encode()[:size].decode(errors="ignore").encode()
+    mask = None if client else b"\x01\x02\x03\x04"
+    data = frame(FIN | TEXT, text, mask) + frame(FIN | BINARY, text, mask) + frame(FIN | TEXT, b"next", mask)
+    for piece in (1, 3, 65_536, len(data)):
+        if piece < 4 and size > 5000:
+            continue
+        frames, found = Frames(client, None, Settings()), []
+        for at in range(0, len(data), piece):
+            frames.feed(data[at : at + piece])
+            while (one := frames.next()) is not None:
+                found.append(one)
+        assert found == [text.decode(), text, "next"]
+        assert frames.unfinished == 0
+
+
+def test_a_long_deflated_frame_may_come_in_pieces_too() -> None:
+    text = os.urandom(50_000).hex()
+    data = frame(FIN | RSV1 | TEXT, deflated(text.encode()))
+    frames = Frames(False, Agreement(), Settings())
+    for at in range(0, len(data), 7000):
+        assert frames.next() is None
+        frames.feed(data[at : at + 7000])
+    assert frames.next() == text
+
+
+@pytest.mark.parametrize("end", [b"\xff...", b"\xe2\x82"])
+def test_a_long_text_that_is_not_utf8_is_1007_as_soon_as_that_shows(end: bytes) -> None:
+    frames = Frames(False, None, Settings())
+    whole = b"\xe2\x82\xac" * 4000 + end
+    data = frame(FIN | TEXT, whole + (b"x" * 1000 if end[0] == 0xFF else b""))
+    frames.feed(data[:5000])
+    assert frames.next() is None
+    frames.feed(data[5000 : 8 + len(whole)])
+    with pytest.raises(ParseFailed) as caught:
+        frames.next()
+    assert caught.value.code == 1007
+
+
+def test_work_grows_as_the_number_of_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frames that wsproto gets, and whole ones, in one block: each byte is handed over once."""
+    handed: list[int] = []
+
+    class Counting(FrameDecoder):
+        def receive_bytes(self, data: bytes) -> None:
+            handed.append(len(data))
+            super().receive_bytes(data)
+
+    monkeypatch.setattr(frames_module, "FrameDecoder", Counting)
+    for number in (100, 200, 400):
+        del handed[:]
+        frames = Frames(False, None, Settings())
+        frames.feed(
+            (frame(FIN | PING, b"?") + frame(FIN | TEXT, b"whole") + frame(TEXT, b"a") + frame(FIN, b"b")) * number
+        )
+        found = 0
+        while frames.next() is not None:
+            found += 1
+        assert found == 3 * number
+        assert (len(handed), sum(handed)) == (3 * number, 21 * number)
+
+
+def test_what_comes_while_closing_is_dropped_and_not_inflated() -> None:
+    frames = Frames(False, Agreement(), Settings())
+    frames.closing = True
+    nonsense = frame(FIN | RSV1 | TEXT, b"\x07 nonsense") + frame(RSV1 | BINARY, b"\x07") + frame(FIN, b"\x07")
+    frames.feed(nonsense * 2000 + frame(FIN | PING, b"?"))
+    found: Any = frames.next()
+    assert found.payload == b"?"
+    assert frames.next() is None
+    assert frames.unfinished == 0
+
+
+def test_an_idle_connection_holds_nothing_of_the_past() -> None:
+    frames = Frames(False, None, Settings())
+    for data in (frame(FIN | BINARY, bytes(60_000)), frame(BINARY, bytes(60_000)) + frame(FIN), frame(FIN | PING)):
+        frames.feed(data)
+        while frames.next() is not None:
+            pass
+        assert not any(len(part) for part in gc.get_referents(frames) if isinstance(part, (bytes, bytearray)))

@@ -12,7 +12,7 @@ from greening.green import socket
 from greening.sync.event import Event
 from greening.testing import wait_until_parked
 from greening.timeout import Timeout
-from greening.websocket.writer import FrameWriter
+from greening.websocket.writer import FrameWriter, PeerStalledError
 from tests.websocket.wire import CLOSE, FIN, TEXT
 
 BIG = bytes(12 << 20)  # more than buffers take
@@ -76,14 +76,14 @@ def received(sock: Any, size: int) -> bytes:
 
 def test_pongs_follow_the_frame_that_is_being_sent(ends: Any) -> None:
     writer = FrameWriter(ends[0])
-    writer.pongs.append(b"pong 1")
+    writer.answer(b"pong 1")
     writer.send(lambda text: text, b"frame")
     assert received(ends[1], 11) == b"framepong 1"
-    writer.pongs.append(b"pong 2")
+    writer.answer(b"pong 2")
     writer.flush()
     assert received(ends[1], 6) == b"pong 2"
     writer.flush()
-    assert not writer.pongs
+    assert not writer.control
 
 
 def test_pongs_do_not_wait_for_a_sender(ends: Any) -> None:
@@ -91,9 +91,9 @@ def test_pongs_do_not_wait_for_a_sender(ends: Any) -> None:
     frame = bytes(1 << 20)
     sending = spawn(writer.send, lambda: frame)
     wait_until_parked(sending)
-    writer.pongs.append(b"pong")
+    writer.answer(b"pong")
     writer.flush()  # returns at once; the sender takes it along
-    assert writer.pongs
+    assert writer.control
     assert received(ends[1], len(frame) + 4) == frame + b"pong"
     sending.wait()
 
@@ -101,7 +101,7 @@ def test_pongs_do_not_wait_for_a_sender(ends: Any) -> None:
 def test_of_many_pongs_the_latest_are_sent(ends: Any) -> None:
     writer = FrameWriter(ends[0])
     for number in range(100):
-        writer.pongs.append(b"%02d" % number)
+        writer.answer(b"%02d" % number)
     flushing = spawn(writer.flush)
     assert received(ends[1], 128) == b"".join(b"%02d" % number for number in range(36, 100))
     flushing.wait()
@@ -152,3 +152,64 @@ def test_after_the_connection_is_lost_nothing_of_the_frame_is_left(ends: Any) ->
     with pytest.raises(OSError):
         writer.send(lambda: b"frame")
     writer.flush()
+
+
+def test_a_frame_in_two_parts_goes_out_in_one_piece_and_is_finished_by_the_next_one(ends: Any) -> None:
+    writer = FrameWriter(ends[0])
+    payload = bytes(range(256)) * 4096
+    ends[0].settimeout(0.01)
+    with pytest.raises(TimeoutError):
+        writer.send(lambda: (b"head", payload))
+    ends[0].settimeout(None)
+    sending = spawn(writer.send, lambda: (b"HEAD", b"next"))
+    assert received(ends[1], 4 + len(payload) + 8) == b"head" + payload + b"HEADnext"
+    sending.wait()
+
+
+def test_a_peer_that_takes_nothing_is_given_up(ends: Any) -> None:
+    writer = FrameWriter(ends[0], 0.02)
+    with pytest.raises(PeerStalledError, match=r"took nothing for 0\.02 seconds"):
+        writer.send(lambda: BIG)
+    received(ends[1], 4096)
+    writer.send(lambda: b"")  # nothing of the frame is left
+
+
+def test_a_peer_that_takes_little_at_a_time_is_not_given_up(ends: Any) -> None:
+    writer = FrameWriter(ends[0], 5)
+    sending = spawn(writer.send, lambda: bytes(1 << 20))
+    left = 1 << 20
+    while left:
+        left -= len(ends[1].recv(4096))
+    sending.wait()
+
+
+def test_a_time_limit_of_the_socket_comes_first_if_it_is_shorter(ends: Any) -> None:
+    writer = FrameWriter(ends[0], 5)
+    ends[0].settimeout(0.01)
+    with pytest.raises(TimeoutError):
+        writer.send(lambda: BIG)
+
+
+def test_a_frame_is_offered_without_waiting_and_what_there_is_no_room_for_follows(ends: Any) -> None:
+    writer = FrameWriter(ends[0])
+    writer.offer(b"at once")
+    assert received(ends[1], 7) == b"at once"
+    frame = bytes(1 << 20)
+    ends[0].settimeout(0.01)
+    with pytest.raises(TimeoutError):
+        writer.send(lambda: frame)
+    ends[0].settimeout(None)
+    writer.offer(b"later")  # returns, although there is no room
+    flushing = spawn(writer.flush)
+    assert received(ends[1], len(frame) + 5) == frame + b"later"
+    flushing.wait()
+
+
+def test_what_is_offered_while_another_sends_follows_its_frame(ends: Any) -> None:
+    writer = FrameWriter(ends[0])
+    frame = bytes(1 << 20)
+    sending = spawn(writer.send, lambda: frame)
+    wait_until_parked(sending)
+    writer.offer(b"then this")
+    assert received(ends[1], len(frame) + 9) == frame + b"then this"
+    sending.wait()

@@ -9,6 +9,9 @@ import pytest
 from greening._core.greenthread import kill, spawn
 from greening._core.waiting import sleep
 from greening.sync.event import Event
+from greening.testing import settle, wait_until_parked
+from greening.timeout import Timeout
+from greening.websocket.budget import Budget
 from greening.websocket.client import connect
 from tests.websocket.wire import BINARY, FIN, RSV1, TEXT, frame, resident
 
@@ -37,8 +40,10 @@ def test_a_bomb_in_fragments_is_no_better(serve: Any) -> None:
     data = bomb(16 * MEGABYTE)
     parts = [data[at : at + 2000] for at in range(0, len(data), 2000)]
     client = serve(max_frame_length=8 * MEGABYTE).open(DEFLATE)
-    client.send(frame(RSV1 | BINARY, parts[0]) + b"".join(frame(0, part) for part in parts[1:]))
+    before = resident()
+    client.send(frame(RSV1 | BINARY, parts[0]) + b"".join(frame(0, part) for part in parts[1:]) + frame(FIN))
     assert client.closed_with == 1009
+    assert resident() - before < 20 * MEGABYTE
 
 
 def test_a_message_of_the_size_of_the_limit_passes_and_one_byte_more_does_not(serve: Any) -> None:
@@ -154,3 +159,117 @@ def test_a_final_block_ends_a_message_and_nothing_may_follow_it(serve: Any) -> N
 def test_limits_that_let_nothing_through_are_mistakes(serve: Any, settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError):
         serve(**settings)
+
+
+@pytest.mark.parametrize("unit", [b"\0", b"a", b"a" * 65532 + "\U0001f600".encode()], ids=["bytes", "ascii", "mixed"])
+def test_unfinished_messages_take_no_more_memory_than_was_sent(serve: Any, unit: bytes) -> None:
+    deflater = zlib.compressobj(9, zlib.DEFLATED, -15)
+    data = deflater.compress(unit * (8 * MEGABYTE // len(unit) - 2)) + deflater.flush(zlib.Z_SYNC_FLUSH)
+    data = frame(RSV1 | (BINARY if unit == b"\0" else TEXT), data, mask=b"\0\0\0\0")
+    running = serve()
+    clients = [running.open(DEFLATE) for _ in range(20)]
+    before = resident()
+    for client in clients:
+        client.send(data + frame(FIN | 9, b"?"))
+        assert client.frame() == (FIN | 10, b"?")
+    assert resident() - before < 10 * MEGABYTE
+
+
+def test_a_long_message_is_inflated_while_others_of_its_kind_wait(serve: Any) -> None:
+    """One at a time: each may become 8 MiB."""
+    budget = Budget()
+    running = serve(lambda ws: [ws.send(str(len(message))) for message in ws], budget=budget)
+    client = running.open(DEFLATE)
+    budget.inflating.acquire()
+    client.send(frame(FIN | RSV1 | BINARY, bomb(MEGABYTE), mask=b"\0\0\0\0"))
+    short = running.open(DEFLATE)
+    short.send(frame(FIN | RSV1 | BINARY, zlib.compress(b"short", 9, -15)))
+    assert short.frame() == (FIN | TEXT, b"5")
+    settle()
+    assert client.data == b""
+    budget.inflating.release()
+    assert client.frame() == (FIN | TEXT, str(MEGABYTE).encode())
+
+
+def test_who_is_killed_while_it_waits_for_its_turn_to_inflate_takes_no_message_along(serve: Any) -> None:
+    budget, tried, again = Budget(), Event(), Event()
+
+    def handler(ws: Any) -> None:
+        with pytest.raises(Timeout), Timeout(0.01):
+            ws.wait()
+        tried.send()
+        again.wait()
+        ws.send(str(len(ws.wait())))
+
+    client = serve(handler, budget=budget).open(DEFLATE)
+    with budget.inflating:
+        client.send(frame(FIN | RSV1 | BINARY, bomb(MEGABYTE), mask=b"\0\0\0\0"))
+        tried.wait()
+    again.send()
+    assert client.frame() == (FIN | TEXT, str(MEGABYTE).encode())
+
+
+def test_fragments_that_inflate_to_nothing_have_a_limit_too(serve: Any) -> None:
+    client = serve(max_frame_length=10_000).open(DEFLATE)
+    empty = frame(0, b"\0\0\0\xff\xff" * 1000, mask=b"\0\0\0\0")
+    client.send(frame(RSV1 | BINARY, b"") + empty * 3)
+    assert client.closed_with == 1009
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (frame(FIN, b"x"), b"there is nothing to continue"),
+        (frame(TEXT, b"x") + frame(FIN | TEXT, b"y"), b"a message begins inside another one"),
+        (frame(FIN | TEXT, b"", length=2000), b"a frame of more than 1000 bytes"),
+        (frame(TEXT, b"x" * 1000) + frame(0, b"x"), b"a message of more than 1000 bytes"),
+    ],
+)
+def test_what_is_wrong_is_said(serve: Any, data: bytes, why: bytes) -> None:
+    client = serve(max_frame_length=1000).open()
+    client.send(data)
+    assert client.frame()[1][2:] == why
+
+
+def test_finished_messages_that_have_swollen_count_while_their_handlers_may_hold_them(serve: Any) -> None:
+    budget = Budget(5 * MEGABYTE)
+    running = serve(lambda ws: [ws.send(str(len(message))) for message in ws], budget=budget)
+    clients = [running.open(DEFLATE + "; client_no_context_takeover") for _ in range(6)]
+    data = frame(FIN | RSV1 | BINARY, bomb(MEGABYTE), mask=b"\0\0\0\0")
+    codes = []
+    for client in clients:
+        client.send(data)
+        assert client.frame() == (FIN | TEXT, str(MEGABYTE).encode())
+        assert budget.used <= budget.limit
+    for client in clients[:4]:
+        codes.append(client.closed_with)
+    assert codes == [1013] * 4
+    for client in clients[4:]:
+        client.send(frame(FIN | TEXT, b"short"))
+        assert client.frame() == (FIN | TEXT, b"5")
+    assert budget.used == 0
+
+
+def test_a_message_in_proportion_to_what_was_sent_does_not_count(serve: Any) -> None:
+    budget = Budget()
+    message = b"".join(b'{"number": %d}, ' % number for number in range(20_000))
+    with connect(serve(lambda ws: ws.send(str(len(ws.wait()) + budget.used)), budget=budget).url) as ws:
+        ws.send(message)
+        assert ws.wait() == str(len(message))
+
+
+def test_a_connection_that_has_to_go_does_not_wait_for_its_turn_to_inflate(serve: Any) -> None:
+    budget, ended = Budget(), Event()
+
+    def handler(ws: Any) -> None:
+        waiting = spawn(ws.wait)
+        wait_until_parked(waiting)
+        settle()
+        ws.dismiss(1013, "no room")
+        ended.send((waiting.wait(), ws.close_code))
+
+    with budget.inflating:
+        client = serve(handler, budget=budget).open(DEFLATE)
+        client.send(frame(FIN | RSV1 | BINARY, bomb(MEGABYTE), mask=b"\0\0\0\0"))
+        assert ended.wait() == (None, 1013)
+    assert not budget.inflating.locked()

@@ -1,0 +1,240 @@
+"""`Link`: the two directions of a connection, and its end, below what users call.
+
+Green threads may wait in `_fill` and send; the keeper, the budget and the server come in between without waiting.
+"""
+
+from math import inf
+from socket import SHUT_RDWR
+from typing import Any
+
+from greening._core.current import current
+from greening._core.fairness import fairness_tick
+from greening._originals import raw_socket
+from greening.net.idle import read_now
+from greening.sync.lock import Lock
+from greening.timeout import Timeout
+from greening.websocket._wsproto import CloseReason, Frame, Opcode, ParseFailed
+from greening.websocket.closing import close_payload, parsed_close
+from greening.websocket.deflate import Agreement
+from greening.websocket.frames import Frames, Message
+from greening.websocket.keeper import keeper
+from greening.websocket.liveness import Liveness, unread_bytes
+from greening.websocket.masking import Framer
+from greening.websocket.settings import Settings
+from greening.websocket.writer import FrameWriter
+
+# Bytes of one read of the socket, at most.
+BLOCK = 65536
+# First bytes of control frames.
+_CLOSE, PING, _PONG = 0x88, 0x89, 0x8A
+# Seconds in which the rest of a record of TLS should come, once it has begun.
+_RECORD = 0.05
+# Bytes of an unfinished message that no budget counts.
+_FREE = 4096
+
+_shutdown = raw_socket.shutdown
+
+
+class Link:
+    """See `WebSocket`, which is one, for arguments and attributes."""
+
+    next_look: float  # see `Kept`
+
+    def __init__(self, sock: Any, settings: Settings, client: bool, agreement: Agreement | None, begun: bytes) -> None:
+        self.socket = sock
+        self.websocket_closed = False
+        self.close_code: int | None = None
+        self.close_reason = ""
+        self._client = client
+        self._settings = settings
+        self._frames = Frames(client, agreement, settings, begun)
+        self._framer = Framer(client, agreement)
+        self._writer = FrameWriter(sock, settings.write_timeout)
+        self._reading = Lock()
+        self._inbox: list[Message] = []
+        self._held = 0  # bytes that the budget knows of
+        self._swollen = 0  # those of the message that was taken last, if they are out of proportion
+        self._ended = False  # nothing more comes in
+        self._failed = False  # because of what the peer sent
+        self._answer: tuple[int | None, str] | None = None  # what our close frame says, if the peer was first
+        self._closing = False  # messages are not wanted any more
+        self._cut = False  # the connection underneath is done with
+        hub = current().hub
+        self.thread = hub.thread
+        self._now = hub.now
+        self._alive = Liveness(settings, hub.now())
+        self._cut_at = inf  # when the peer must have closed
+        self._keeper = keeper()
+        self._keeper.keep(self, self._alive.next_look())
+
+    # Without waiting, for those who look after the connection.
+
+    def look_after(self, now: float) -> float:
+        """See `Kept`: end the connection if its time is up, ask for a sign of life."""
+        if self._ended:
+            return inf
+        if self.socket.fileno() < 0:  # closed over the heads of its green threads
+            self._lost()
+            self._forget()
+            return inf
+        alive = self._alive
+        if now >= self._cut_at:
+            self.dismiss(CloseReason.GOING_AWAY)
+            return inf
+        if self._writer.busy:
+            alive.heard = now  # it may have to take a long message before it sees a ping; `write_timeout` holds
+        over = alive.verdict(now, unread_bytes(self.socket))
+        if over is not None:
+            self.dismiss(*over)
+            return inf
+        if not self.websocket_closed and alive.needs_ping(now):
+            self._writer.offer(self._framer.control(PING, b""))
+        return min(alive.next_look(), self._cut_at)
+
+    def leave(self, code: int = CloseReason.GOING_AWAY, reason: str = "") -> None:
+        """Say that this side closes. Green threads go on: they get what the peer still sends, and the end when it has
+        closed, too, or `close_timeout` is over. Does not wait."""
+        self._answer = self._answer or (code, reason)
+        self._writer.offer(self._close_frame(*self._answer))
+        self._cut_at = self._now() + self._settings.close_timeout
+        self._keeper.expect(self, self._cut_at)
+
+    def dismiss(self, code: int = CloseReason.GOING_AWAY, reason: str = "") -> None:
+        """End the connection now: say why, if that can be sent at once, and hang up. Does not wait."""
+        if self._ended:
+            return
+        self._end(code, reason)
+        last = self._close_frame(code, reason)
+        self._frames.give_up()
+        if not self._reading.locked():
+            self._forget()
+        self._writer.offer(last)
+        self._hang_up(SHUT_RDWR)
+
+    def give_way(self) -> None:
+        """See `Holder`."""
+        self._held = 0
+        self.dismiss(CloseReason.TRY_AGAIN_LATER, "messages take up too much memory")
+
+    def _hang_up(self, how: int) -> None:
+        try:
+            if how == SHUT_RDWR and isinstance(self.socket, raw_socket):
+                # Below TLS, too: `SSLSocket.shutdown` would take the session from under a reader.
+                _shutdown(self.socket, how)
+            else:
+                self.socket.shutdown(how)
+        except OSError:
+            pass
+
+    # Inwards. The caller holds `_reading`.
+
+    def _fill(self, wait: bool = True) -> bool:
+        """Read some bytes, or note that there are no more. True: there may be more."""
+        try:
+            data = self.socket.recv(BLOCK) if wait else self._read_now()
+        except TimeoutError:
+            raise
+        except OSError:
+            data = b""
+        if self._ended or data is None:
+            return False
+        if data:
+            self._alive.heard = self._now()
+            self._frames.feed(data)
+        else:
+            self._lost()
+        return len(data) == BLOCK or (self._writer.tls and self.socket.pending() > 0)
+
+    def _read_now(self) -> bytes | None:
+        """What has come; None: nothing."""
+        if not self._writer.tls:
+            return read_now(self.socket, BLOCK)
+        with Timeout(_RECORD, False):
+            return self.socket.recv(BLOCK)  # type: ignore[no-any-return]
+        return None
+
+    def _note_unfinished(self, size: int) -> None:
+        """So many bytes of an unfinished message are kept."""
+        alive = self._alive
+        if not size:
+            alive.begun = None
+        elif alive.begun is None:
+            alive.begun = alive.heard
+            self._keeper.expect(self, alive.next_look())
+        self._hold((size if size > _FREE else 0) + self._swollen)
+
+    def _hold(self, size: int) -> None:
+        if size != self._held:
+            self._held = size
+            self._settings.budget.hold(self, size)
+
+    def _next(self) -> Message | None:
+        """The next complete message among the bytes that were read. What is not needed for it stays as it is: of a
+        block that inflates to many messages only one takes up memory."""
+        try:
+            while (found := self._frames.next()) is not None and not self._ended:
+                if type(found) is str or type(found) is bytes:
+                    alive = self._alive
+                    alive.moved = alive.heard
+                    alive.begun = None
+                    swollen = self._frames.swollen
+                    if swollen or self._swollen:
+                        self._frames.swollen, self._swollen = 0, swollen
+                        self._hold(swollen)
+                    if not self._closing:
+                        return found
+                else:
+                    self._obey(found)  # type: ignore[arg-type]  # what is no message is a control frame
+                fairness_tick()
+        except ParseFailed as error:
+            self._failed = True
+            self._end(error.code, str(error))
+            self._answer_close(error.code, str(error))
+        return None
+
+    def _obey(self, frame: Frame) -> None:
+        """A control frame."""
+        payload = frame.payload
+        assert isinstance(payload, bytes)
+        if frame.opcode is Opcode.CLOSE:
+            code, reason = parsed_close(payload)
+            self._end(code, reason)
+            self._answer_close(None if code == CloseReason.NO_STATUS_RCVD else code, reason)
+        elif frame.opcode is Opcode.PING and not self.websocket_closed:
+            self._writer.answer(self._framer.control(_PONG, payload))
+
+    def _answer_close(self, code: int | None, reason: str) -> None:
+        """Answer the peer's close, unless others are sending what the peer does not take."""
+        self._answer = code, reason
+        with Timeout(self._settings.close_timeout, False):
+            self._say_close(code, reason)
+
+    def _say_close(self, code: int | None, reason: str) -> None:
+        try:
+            self._writer.send(self._close_frame, code, reason)
+        except OSError:
+            pass  # it knows
+
+    def _lost(self) -> None:
+        self.websocket_closed = True
+        self._end(CloseReason.ABNORMAL_CLOSURE, "")
+
+    def _end(self, code: int, reason: str) -> None:
+        """Nothing more comes in."""
+        if not self._ended:
+            self._ended = True
+            self.close_code, self.close_reason = int(code), reason
+            self._keeper.release(self)
+
+    def _forget(self) -> None:
+        """Drop what has come of a message."""
+        self._frames.drop()
+        if self._held:
+            self._held = 0
+            self._settings.budget.hold(self, 0)
+
+    def _close_frame(self, code: int | None, reason: str) -> bytes:
+        if self.websocket_closed:
+            return b""
+        self.websocket_closed = True
+        return self._framer.control(_CLOSE, close_payload(code, reason))
