@@ -5,17 +5,16 @@ from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from os import urandom
 from typing import Any
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import unquote
 
-from greening.net.dns import getaddrinfo
-from greening.net.socket import GreenSocket
 from greening.net.tls import shake_hands
 from greening.timeout import Timeout
 from greening.websocket.application import at_once
 from greening.websocket.client_handshake import Answer, agree, read_answer
+from greening.websocket.client_request import REDIRECTIONS, Request, split
 from greening.websocket.connection import WebSocket
-from greening.websocket.deflate import offer
-from greening.websocket.headers import TOKEN, accept_of
+from greening.websocket.dial import dial, proxy_for
+from greening.websocket.headers import accept_of
 from greening.websocket.settings import Settings
 
 Headers = Mapping[str, str] | Iterable[tuple[str, str]]
@@ -29,6 +28,8 @@ def connect(
     headers: Headers = (),
     ssl_context: ssl.SSLContext | None = None,
     timeout: float | None = 10.0,
+    proxy: str | bool = True,
+    max_redirects: int = 10,
     sock: Any = None,
     **settings: Any,
 ) -> WebSocket:
@@ -44,53 +45,85 @@ def connect(
         origin: the Origin field. headers: further fields of the request, e.g. Cookie.
         ssl_context: for wss; None: the system's certificates, names are checked.
         timeout: seconds for everything until the server has accepted; None: however long it takes.
-        sock: a connected socket to use in place of a new one: a Unix socket, a proxy's tunnel. It is closed with the
-            connection, and if there is none.
+        proxy: http://user:password@host:port; True: what the environment says, as for `urllib.request`; False: none.
+        max_redirects: so many are followed, but none from wss to ws. Another origin does not get the user, the
+            password, Authorization and Cookie.
+        sock: a connected socket to use in place of a new one, e.g. a Unix socket. No proxy, no redirects then. It is
+            closed with the connection, and if there is none.
         settings: the fields of `Settings`.
     Raises:
-        HandshakeError: the server said something else. OSError: there is no connection, TimeoutError among it.
-        ssl.SSLError: TLS failed. ValueError: a faulty URL, or a field that cannot be sent.
+        HandshakeError: the server, or the proxy, said something else. OSError: there is no connection, TimeoutError
+            among it. ssl.SSLError: TLS failed. ValueError: a faulty URL, or a field that cannot be sent. TypeError: no
+            such setting.
     Returns:
         The open connection.
     Thread-safety: yes; see `WebSocket` for what is returned.
     """
     limits = Settings(**settings)
-    key = b64encode(urandom(16)).decode()
-    parts = _split(url)
-    request = _request(parts, key, subprotocols, origin, headers, limits.compression)
+    if isinstance(subprotocols, str):
+        raise ValueError(f"not a list of subprotocols: {subprotocols!r}")
+    fields = tuple(headers.items() if isinstance(headers, Mapping) else headers)
+    request = Request(split(url), tuple(subprotocols), origin, fields, limits.compression)
     with Timeout(timeout, TimeoutError(f"no WebSocket connection within {timeout} seconds")):
-        try:
-            if sock is None:
-                sock = _dial(parts)
-            if parts.scheme == "wss":
-                sock = shake_hands(ssl_context or _default_context(), sock, server_hostname=parts.hostname)
-            at_once(sock)
-            sock.sendall(request)
-            answer = read_answer(sock)
-            protocol, agreement = agree(answer, accept_of(key), subprotocols, limits.compression)
-        except BaseException:
-            if sock is not None:
-                sock.close()
-            raise
-    return _opened(sock, limits, parts, origin, answer, protocol, agreement)
+        if sock is None:
+            ws = _follow(request, proxy, max_redirects, ssl_context, limits)
+        else:
+            ws = _accepted(_ask(request, sock, ssl_context, limits))
+    return ws
 
 
-def _opened(
-    sock: Any,
-    settings: Settings,
-    parts: SplitResult,
-    origin: str | None,
-    answer: Answer,
-    protocol: str | None,
-    agreement: Any,
+def _follow(
+    request: Request, proxy: str | bool, left: int, ssl_context: ssl.SSLContext | None, limits: Settings
 ) -> WebSocket:
+    """Ask, and go where the answers lead, so many times. Raises: as `connect`."""
+    while True:
+        found = _ask(request, _dialled(request, proxy), ssl_context, limits)
+        if isinstance(found, WebSocket) or left <= 0:
+            return _accepted(found)
+        left -= 1
+        request = request.redirected(found)
+
+
+def _accepted(found: WebSocket | Answer) -> WebSocket:
+    if isinstance(found, WebSocket):
+        return found
+    where = found.get("location")
+    raise found.wrong(f"the server answers {found.status}, not 101: one redirection too many, to {where!r}")
+
+
+def _dialled(request: Request, wish: str | bool) -> Any:
+    host = request.url.hostname
+    assert host is not None
+    return dial(host, request.port, proxy_for(request.url.scheme, host, request.port, wish))
+
+
+def _ask(request: Request, sock: Any, ssl_context: ssl.SSLContext | None, limits: Settings) -> WebSocket | Answer:
+    """Ask on a new connection. Returns what it has become, or the answer that leads elsewhere.
+
+    Raises:
+        HandshakeError, OSError.
+    """
+    url, key = request.url, b64encode(urandom(16)).decode()
+    try:
+        if url.scheme == "wss":
+            sock = shake_hands(ssl_context or _default_context(), sock, server_hostname=url.hostname)
+        at_once(sock)
+        sock.sendall(request.head(key))
+        answer = read_answer(sock)
+        if answer.status in REDIRECTIONS and answer.get("location"):
+            sock.close()
+            return answer
+        protocol, agreement = agree(answer, accept_of(key), request.subprotocols, limits.compression)
+    except BaseException:
+        sock.close()
+        raise
     return WebSocket(
         sock,
         {},
-        settings,
+        limits,
         client=True,
-        path=unquote(parts.path) or "/",
-        origin=origin,
+        path=unquote(url.path) or "/",
+        origin=request.origin,
         protocol=protocol,
         headers=answer.headers,
         agreement=agreement,
@@ -98,76 +131,7 @@ def _opened(
     )
 
 
-def _split(url: str) -> SplitResult:
-    parts = urlsplit(url)
-    if parts.scheme not in ("ws", "wss") or not parts.hostname:
-        raise ValueError(f"not a ws:// or wss:// URL: {url!r}")
-    if parts.fragment:
-        raise ValueError(f"a WebSocket URL has no fragment: {url!r}")
-    if not url.isascii() or any(character <= " " for character in url):
-        raise ValueError(f"a URL in which something is not percent-encoded: {url!r}")
-    _port(parts)
-    return parts
-
-
-def _port(parts: SplitResult) -> int:
-    return parts.port or (443 if parts.scheme == "wss" else 80)
-
-
-def _dial(parts: SplitResult) -> GreenSocket:
-    """A TCP connection: to one of the host's addresses after the other.
-
-    Raises:
-        OSError: the last one's.
-    """
-    failure: OSError | None = None
-    for family, kind, proto, _, address in getaddrinfo(parts.hostname, _port(parts), 0, 1):
-        sock = GreenSocket(family, kind, proto)
-        try:
-            sock.connect(address)
-            return sock
-        except OSError as error:
-            sock.close()
-            failure = error
-        except BaseException:
-            sock.close()
-            raise
-    raise failure or OSError("the name of the server has no address")
-
-
 def _default_context() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
     return context
-
-
-def _request(
-    parts: SplitResult, key: str, subprotocols: Sequence[str], origin: str | None, headers: Headers, compression: bool
-) -> bytes:
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    host = parts.netloc.rpartition("@")[2]
-    default = ":443" if parts.scheme == "wss" else ":80"
-    fields = [
-        ("Host", host.removesuffix(default)),
-        ("Upgrade", "websocket"),
-        ("Connection", "Upgrade"),
-        ("Sec-WebSocket-Key", key),
-        ("Sec-WebSocket-Version", "13"),
-    ]
-    if subprotocols:
-        if isinstance(subprotocols, str) or not all(map(TOKEN.fullmatch, subprotocols)):
-            raise ValueError(f"not a list of subprotocols: {subprotocols!r}")
-        fields.append(("Sec-WebSocket-Protocol", ", ".join(subprotocols)))
-    if compression:
-        fields.append(("Sec-WebSocket-Extensions", offer()))
-    if origin is not None:
-        fields.append(("Origin", origin))
-    if parts.username is not None:
-        user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        fields.append(("Authorization", f"Basic {b64encode(user.encode()).decode()}"))
-    fields += headers.items() if isinstance(headers, Mapping) else headers
-    for name, value in fields:
-        if TOKEN.fullmatch(name) is None or any((c < " " and c != "\t") or c == "\x7f" for c in value):
-            raise ValueError(f"not a field that can be sent: {name!r}: {value!r}")
-    lines = [f"GET {target} HTTP/1.1", *(f"{name}: {value}" for name, value in fields)]
-    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"

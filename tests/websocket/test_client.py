@@ -1,13 +1,11 @@
 """`connect`: URLs, fields, TLS, and servers that do not do their part."""
 
 import ssl
-from collections.abc import Callable
 from pathlib import Path
 from socket import AF_UNIX
 from typing import Any
 
 import pytest
-import trustme
 
 from greening._core.greenthread import kill, spawn
 from greening.net import convenience
@@ -78,7 +76,8 @@ def test_the_request_is_what_was_asked_for(answering: Any) -> None:
     ("answer", "status"),
     [
         (b"HTTP/1.1 403 Forbidden\r\nX: y\r\n\r\nno", 403),
-        (b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n", 302),
+        (b"HTTP/1.1 302 Found\r\n\r\n", 302),
+        (b"HTTP/1.1 304 Not Modified\r\nLocation: /\r\n\r\n", 304),
         (YES.replace(b"ACCEPT", b"x") + b"\r\n", 101),
         (YES.replace(b"WebSocket\r", b"h2c\r") + b"\r\n", 101),
         (YES.replace(b"upgrade", b"close") + b"\r\n", 101),
@@ -96,6 +95,37 @@ def test_other_answers_are_handshake_errors(answering: Any, answer: bytes, statu
     with pytest.raises(HandshakeError) as caught:
         connect(url)
     assert caught.value.status == status
+
+
+def redirecting(location: str, status: str = "302 Found") -> Any:
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response(status, [("Location", location), ("Content-Length", "0")])
+        return []
+
+    return app
+
+
+@pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"])
+def test_redirections_are_followed(serve: Any, status: str) -> None:
+    there, here = serve(lambda ws: ws.send(ws.path + str(ws.environ.get("HTTP_COOKIE")))), serve()
+    here.server.app = redirecting(there.url.replace("ws", "http") + "/there", status)
+    with connect(here.url, headers={"Cookie": "secret"}) as ws:
+        assert ws.wait() == "/thereNone"
+
+
+def test_a_circle_of_redirections_is_left(serve: Any) -> None:
+    running = serve()
+    running.server.app = redirecting("/again")
+    with pytest.raises(HandshakeError, match="one redirection too many, to '/again'") as caught:
+        connect(running.url, max_redirects=3)
+    assert caught.value.status == 302
+
+
+def test_over_a_socket_of_ones_own_no_redirection_is_followed(serve: Any) -> None:
+    running = serve()
+    running.server.app = redirecting(running.url)
+    with pytest.raises(HandshakeError, match="302"):
+        connect(running.url, sock=convenience.connect(running.address))
 
 
 def test_a_refusal_says_what_the_server_said(answering: Any) -> None:
@@ -147,18 +177,6 @@ def test_a_client_that_is_killed_while_it_connects_leaves_nothing_open() -> None
         with sock, Timeout(5):
             while sock.recv(1000):
                 pass
-
-
-@pytest.fixture
-def contexts() -> Callable[[], tuple[ssl.SSLContext, ssl.SSLContext]]:
-    def make() -> tuple[ssl.SSLContext, ssl.SSLContext]:
-        authority = trustme.CA()
-        server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
-        authority.issue_cert("127.0.0.1", "localhost").configure_cert(server)
-        authority.configure_trust(client)
-        return server, client
-
-    return make
 
 
 def test_over_tls(serve: Any, contexts: Any) -> None:
