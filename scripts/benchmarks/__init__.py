@@ -7,8 +7,9 @@
     families/              one file per kind of row: how a peer is set up and how one sample of it is taken
     measure  report        interleaved rounds; medians, paired ratios, the table and the JSON file
     inside/                what runs inside the measured processes (the adapters of the peers and the loops)
-    c/                     load: the load generator (TLS with OpenSSL); churn: the same with short connections;
-                           echo: the floor, as little CPU as a server can use; http: the clients' server
+    c/                     load: the load generator (TLS with OpenSSL, handshakes of WebSocket); churn: the same with
+                           short connections; echo: the floor, as little CPU as a server can use; http: the clients'
+                           server
     load.py                the slow stand-in for load.c on machines without a C compiler, or without OpenSSL for it
     draw                   --plot: the table as a picture
 

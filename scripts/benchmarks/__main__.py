@@ -82,8 +82,8 @@ def plot(machine: Machine, picture: Path, about: dict[str, object], results: lis
 
 def show_lists() -> int:
     """Print what can be asked for."""
-    print("rows:", *(f"  {row.name:<18} {row.title}" for row in ROWS), sep="\n")
-    print("peers:", *(f"  {peer.name:<18} {peer.about}" for peer in PEERS), sep="\n")
+    print("rows:", *(f"  {row.name:<22} {row.title}" for row in ROWS), sep="\n")
+    print("peers:", *(f"  {peer.name:<22} {peer.about}" for peer in PEERS), sep="\n")
     print(f"ratios are to {BASE}")
     return 0
 

@@ -75,7 +75,7 @@ def mark_lines(results: Iterable[Result], accelerated: bool) -> Iterable[str]:
                 kind = "pure " if marks is result.row.pure and not accelerated else ""
                 spread = f"{share.median:.3f} ({share.low:.3f}..{share.high:.3f})"
                 pair = f"{kind}{which} / {name}"
-                yield f"  {result.row.name:<18}{pair:<32}{spread:<24}wanted <= {most:.3f}  {verdict}"
+                yield f"  {result.row.name:<22}{pair:<32}{spread:<24}wanted <= {most:.3f}  {verdict}"
 
 
 def earlier_lines(results: Iterable[Result]) -> Iterable[str]:
@@ -85,7 +85,7 @@ def earlier_lines(results: Iterable[Result]) -> Iterable[str]:
             share = ratio(result, earlier, name)
             if share is not None:
                 pair = f"{name} / {earlier}"
-                yield f"  {result.row.name:<20}{pair:<30}{share.median:.3f} ({share.low:.3f}..{share.high:.3f})"
+                yield f"  {result.row.name:<22}{pair:<30}{share.median:.3f} ({share.low:.3f}..{share.high:.3f})"
 
 
 def write_json(path: Path, machine: dict[str, object], results: Iterable[Result]) -> None:

@@ -1,30 +1,39 @@
-/* Load generator: PORT CONNECTIONS ASK ANSWER [TEXT]. Loopback only; with -DTLS it speaks TLS.
+/* Load generator: PORT CONNECTIONS ASK ANSWER [TEXT BEGINNING [OPENING SIZE]]. Loopback only; with -DTLS it speaks TLS.
  *
  * Opens the connections, AT_ONCE at a time (so a backlog never fills), with one exchange on each, prints
  * {"ready": CONNECTIONS}, then obeys lines on standard input until it ends:
  *     run SECONDS    every connection sends ASK bytes, waits for ANSWER bytes, and again, until the time is up;
  *                    prints {"requests": n, "seconds": elapsed, "cpu": user + system seconds of this process}
- * With a TEXT that is what is asked, and ASK its length; of an answer only the first line is looked at then.
+ * With a TEXT that is what is asked, and ASK its length; an answer has to begin with BEGINNING then.
+ * An OPENING is asked once on each connection, before all else: the handshake of WebSocket, answered with SIZE bytes.
  * Answers are compared byte by byte. STALL_SECONDS without an answer, or a wrong one, end the program with status 1.
  */
 #include "common.h"
 
 enum { AT_ONCE = 64 };
 
+/* What is asked, and what the answer has to be: its length, and as much of it as is known. */
+struct exchange {
+    const char *message, *beginning;
+    size_t ask_size, answer_size, beginning_size;
+};
+
 struct connection {
     struct stream stream;
+    const struct exchange *exchange;
     size_t sent, got;
 };
 
+static struct exchange usual, opening;
 static struct connection *connections;
-static size_t ask_size, answer_size;
 static int count, poller;
-static char *message, *answer, *text;
+static char *answer;
 
 /* Send what there is room for. */
 static void push(struct connection *c) {
-    while (c->sent < ask_size) {
-        ssize_t n = stream_write(&c->stream, message + c->sent, ask_size - c->sent);
+    const struct exchange *e = c->exchange;
+    while (c->sent < e->ask_size) {
+        ssize_t n = stream_write(&c->stream, e->message + c->sent, e->ask_size - c->sent);
         if (n > 0) c->sent += (size_t)n;
         else if (errno == EAGAIN) return;
         else if (errno != EINTR) die("send: %s", strerror(errno));
@@ -33,17 +42,20 @@ static void push(struct connection *c) {
 
 /* Read what there is; 1 when the answer is whole. */
 static int pull(struct connection *c) {
-    while (c->got < answer_size) {
-        ssize_t n = stream_read(&c->stream, answer, answer_size - c->got);
+    const struct exchange *e = c->exchange;
+    while (c->got < e->answer_size) {
+        ssize_t n = stream_read(&c->stream, answer, e->answer_size - c->got);
         if (n == 0) die("the server closed a connection");
         if (n < 0) {
             if (errno == EINTR) continue;
             if (errno == EAGAIN) return 0;
             die("recv: %s", strerror(errno));
         }
-        if (text == NULL ? memcmp(answer, message + c->got, (size_t)n) != 0
-                         : c->got == 0 && (n < 12 || memcmp(answer, "HTTP/1.1 200", 12) != 0))
-            die("a wrong answer");
+        if (c->got < e->beginning_size) {
+            size_t known = e->beginning_size - c->got;
+            if (memcmp(answer, e->beginning + c->got, known < (size_t)n ? known : (size_t)n) != 0)
+                die("a wrong answer");
+        }
         c->got += (size_t)n;
     }
     return 1;
@@ -54,7 +66,7 @@ static void ask(struct connection *c) {
     push(c);
 }
 
-/* Connect, still blocking, and ask. */
+/* Connect; the descriptor is still blocking. */
 static void open_one(struct connection *c, int port) {
     struct sockaddr_in address = loopback(port);
     struct timeval patience = {.tv_sec = STALL_SECONDS};
@@ -65,19 +77,29 @@ static void open_one(struct connection *c, int port) {
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     stream_open(&c->stream, fd, 0);
-    ask(c);
-    if (c->sent < ask_size) die("no room for a message in time");
+}
+
+/* One exchange on each of these connections, which are still blocking. */
+static void exchange_all(struct connection *first, struct connection *end, const struct exchange *e) {
+    for (struct connection *c = first; c < end; c++) {
+        c->exchange = e;
+        ask(c);
+        if (c->sent < e->ask_size) die("no room for a message in time");
+    }
+    for (struct connection *c = first; c < end; c++)
+        if (!pull(c)) die("no answer in time");
 }
 
 static void open_all(int port) {
-    for (int first = 0; first < count; first += AT_ONCE) {
-        int end = first + AT_ONCE < count ? first + AT_ONCE : count;
-        for (int i = first; i < end; i++) open_one(&connections[i], port);
-        for (int i = first; i < end; i++) {
-            struct connection *c = &connections[i];
+    for (int done = 0; done < count; done += AT_ONCE) {
+        struct connection *first = &connections[done];
+        struct connection *end = &connections[done + AT_ONCE < count ? done + AT_ONCE : count];
+        for (struct connection *c = first; c < end; c++) open_one(c, port);
+        if (opening.message != NULL) exchange_all(first, end, &opening);
+        exchange_all(first, end, &usual);
+        for (struct connection *c = first; c < end; c++) {
             /* Edge-triggered: a message that does not fit goes on when there is room; small ones need no epoll_ctl. */
             struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = c};
-            if (!pull(c)) die("no answer in time");
             if (fcntl(c->stream.fd, F_SETFL, O_NONBLOCK) != 0) die("fcntl: %s", strerror(errno));
             if (epoll_ctl(poller, EPOLL_CTL_ADD, c->stream.fd, &event) != 0) die("epoll_ctl: %s", strerror(errno));
         }
@@ -97,7 +119,7 @@ static void run(double length) {
         if (ready < 0 && errno != EINTR) die("epoll_wait: %s", strerror(errno));
         for (int i = 0; i < ready; i++) {
             struct connection *c = events[i].data.ptr;
-            if (c->got == answer_size) continue; /* it has stopped, and this is the edge of its last send */
+            if (c->got == usual.answer_size) continue; /* it has stopped, and this is the edge of its last send */
             push(c);
             if (!pull(c)) continue;
             done++;
@@ -109,26 +131,49 @@ static void run(double length) {
            seconds_of(CLOCK_PROCESS_CPUTIME_ID) - cpu);
 }
 
+static size_t larger(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
+/* What the arguments say about the exchanges, and memory for them. */
+static void plan(int argc, char **argv) {
+    usual = (struct exchange){.ask_size = (size_t)atol(argv[3]), .answer_size = (size_t)atol(argv[4])};
+    if (argc > 5) {
+        usual.message = argv[5];
+        usual.ask_size = strlen(argv[5]);
+        usual.beginning = argv[6];
+        usual.beginning_size = strlen(argv[6]);
+    } else {
+        size_t largest = larger(usual.ask_size, usual.answer_size);
+        char *text = malloc(largest);
+        if (text == NULL) die("load: no memory");
+        fill(text, largest);
+        usual.message = usual.beginning = text;
+        usual.beginning_size = usual.answer_size;
+    }
+    if (argc > 7) {
+        opening = (struct exchange){.message = argv[7], .beginning = "HTTP/1.1 101 "};
+        opening.ask_size = strlen(argv[7]);
+        opening.answer_size = (size_t)atol(argv[8]);
+        opening.beginning_size = strlen(opening.beginning);
+    }
+    if (count < 1 || usual.ask_size < 1 || usual.answer_size < 1) die("load: nothing to do");
+    answer = malloc(larger(usual.answer_size, opening.answer_size));
+    connections = calloc((size_t)count, sizeof *connections);
+    if (answer == NULL || connections == NULL) die("load: no memory");
+}
+
 int main(int argc, char **argv) {
     char line[80];
     double length;
-    size_t largest;
-    if (argc != 5 && argc != 6) die("usage: load PORT CONNECTIONS ASK ANSWER [TEXT]");
-    text = argc == 6 ? argv[5] : NULL;
+    if (argc != 5 && argc != 7 && argc != 9)
+        die("usage: load PORT CONNECTIONS ASK ANSWER [TEXT BEGINNING [OPENING SIZE]]");
     count = atoi(argv[2]);
-    ask_size = text == NULL ? (size_t)atol(argv[3]) : strlen(text);
-    answer_size = (size_t)atol(argv[4]);
-    largest = ask_size > answer_size ? ask_size : answer_size;
-    if (count < 1 || ask_size < 1 || answer_size < 1) die("load: nothing to do");
     prepare();
     stream_setup(NULL);
-    message = malloc(largest);
-    answer = malloc(largest);
-    connections = calloc((size_t)count, sizeof *connections);
+    plan(argc, argv);
     poller = epoll_create1(EPOLL_CLOEXEC);
-    if (message == NULL || answer == NULL || connections == NULL || poller < 0) die("load: %s", strerror(errno));
-    fill(message, largest);
-    if (text != NULL) memcpy(message, text, ask_size);
+    if (poller < 0) die("epoll_create1: %s", strerror(errno));
     open_all(atoi(argv[1]));
     printf("{\"ready\": %d}\n", count);
     while (fgets(line, sizeof line, stdin) != NULL) {

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from benchmarks.environment import Machine
 from benchmarks.families.common import Sample
-from benchmarks.families.servers import start_churn, start_load, start_server
+from benchmarks.families.servers import Exchange, start_churn, start_load, start_server
 from benchmarks.inside.job import Job
 from benchmarks.peers import Peer
 from benchmarks.processes import BenchError, Child
@@ -55,21 +55,21 @@ def open_echo(machine: Machine, row: Row, peer: Peer, seconds: float) -> LoadedS
     tls = bool(row.options.get("tls"))
     certificate = str(machine.certificate()) if tls else ""
     job = Job("echo", SIZE, float(row.options.get("timeout", 0)), certificate, patched=tls)
-    return _loaded(machine, peer, job, int(row.options["connections"]), seconds, SIZE, SIZE)
+    return _loaded(machine, peer, job, int(row.options["connections"]), seconds, Exchange(SIZE, SIZE))
 
 
 def open_patched_asyncio(machine: Machine, row: Row, peer: Peer, seconds: float) -> LoadedServer:
     """asyncio's streams in a patched process."""
     del row
     job = Job("echo", SIZE, patched=True, asyncio=True)
-    return _loaded(machine, peer, job, ASYNCIO_CONNECTIONS, seconds, SIZE, SIZE)
+    return _loaded(machine, peer, job, ASYNCIO_CONNECTIONS, seconds, Exchange(SIZE, SIZE))
 
 
 def open_stream(machine: Machine, row: Row, peer: Peer, seconds: float) -> LoadedServer:
     """Big messages one way, a byte the other way."""
     name, size = str(row.options["job"]), int(row.options["size"])
-    ask, answer = (size, 1) if name == "receive" else (1, size)
-    return _loaded(machine, peer, Job(name, size, patched=True), STREAMS, seconds, ask, answer, size / (1 << 20))
+    exchange = Exchange(size, 1) if name == "receive" else Exchange(1, size)
+    return _loaded(machine, peer, Job(name, size, patched=True), STREAMS, seconds, exchange, size / (1 << 20))
 
 
 def open_churn(machine: Machine, row: Row, peer: Peer, seconds: float) -> LoadedServer:
@@ -80,22 +80,23 @@ def open_churn(machine: Machine, row: Row, peer: Peer, seconds: float) -> Loaded
     except BenchError:
         server.close()
         raise
-    return _warm(LoadedServer(server, load, seconds))
+    return warmed_up(LoadedServer(server, load, seconds))
 
 
 def _loaded(
-    machine: Machine, peer: Peer, job: Job, connections: int, seconds: float, ask: int, answer: int, scale: float = 1.0
+    machine: Machine, peer: Peer, job: Job, connections: int, seconds: float, exchange: Exchange, scale: float = 1.0
 ) -> LoadedServer:
     server, port = start_server(machine, peer, job)
     try:
-        load = start_load(machine, port, connections, ask, answer, bool(job.certificate))
+        load = start_load(machine, port, connections, exchange, bool(job.certificate))
     except BenchError:
         server.close()
         raise
-    return _warm(LoadedServer(server, load, seconds, scale))
+    return warmed_up(LoadedServer(server, load, seconds, scale))
 
 
-def _warm(sampler: LoadedServer) -> LoadedServer:
+def warmed_up(sampler: LoadedServer) -> LoadedServer:
+    """Return `sampler` after its warm-up. Raises BenchError when that fails, and nothing is left of it then."""
     try:
         sampler.warm_up()
     except BenchError:

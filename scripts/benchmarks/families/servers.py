@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from dataclasses import dataclass
 
 from benchmarks.environment import Machine, most_connections
 from benchmarks.inside.job import Job
 from benchmarks.peers import ROOM, Peer
 from benchmarks.processes import BenchError, CannotDo, Child
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What a load generator asks on each connection again and again, and what it has to get; sizes are in bytes.
+
+    Without a text a pattern is asked, and the same pattern has to come. Texts are arguments: they have no zero bytes.
+    """
+
+    ask: int
+    answer: int
+    text: bytes = b""  # what is asked, if it matters
+    beginning: bytes = b""  # what an answer to the text begins with
+    opening: bytes = b""  # what is asked once, first: the handshake of WebSocket
+    opened: int = 0  # the size of its answer
+
+    def arguments(self) -> list[str]:
+        """Return what `c/load.c` takes for it."""
+        texts = [self.text, self.beginning] if self.text else []
+        texts += [self.opening, str(self.opened).encode()] if self.opening else []
+        return [str(self.ask), str(self.answer), *map(os.fsdecode, texts)]
 
 
 def start_server(machine: Machine, peer: Peer, job: Job) -> tuple[Child, int]:
@@ -25,23 +48,17 @@ def start_server(machine: Machine, peer: Peer, job: Job) -> tuple[Child, int]:
         raise BenchError(f"server: {error}") from error
 
 
-def start_load(
-    machine: Machine, port: int, connections: int, ask: int, answer: int, tls: bool = False, text: str = ""
-) -> Child:
-    """Open `connections` to `port`, to send `ask` bytes for `answer`; each has been served once when this returns.
-
-    `text` is what is sent, if it matters.
-    """
+def start_load(machine: Machine, port: int, connections: int, exchange: Exchange, tls: bool = False) -> Child:
+    """Open `connections` to `port`; each has been served once when this returns."""
     if connections > most_connections():
         raise CannotDo(f"the limit of open files (ulimit -Hn) is too low for {connections} connections")
     try:
         command = [str(machine.program("load", tls=tls))]
     except CannotDo:
-        if text:
+        if exchange.text:
             raise
         command = [sys.executable, str(ROOM / "load.py")]
-    command += [str(port), str(connections), str(ask), str(answer)]
-    command += [text] if text else []
+    command += [str(port), str(connections), *exchange.arguments()]
     if tls:
         in_c = command[0] != sys.executable
         machine.say(

@@ -8,7 +8,7 @@ from benchmarks.families.echo import open_churn, open_echo, open_patched_asyncio
 from benchmarks.families.http import open_http
 from benchmarks.families.latency import open_latency
 from benchmarks.families.loops import LoopSampler
-from benchmarks.families.memory import MemorySampler
+from benchmarks.families.memory import open_memory
 from benchmarks.families.startup import StartupSampler
 
 FAMILIES: dict[str, Open] = {
@@ -16,7 +16,7 @@ FAMILIES: dict[str, Open] = {
     "stream": open_stream,
     "churn": open_churn,
     "patched-asyncio": open_patched_asyncio,
-    "memory": MemorySampler,
+    "memory": open_memory,
     "green": LoopSampler,
     "patched": LoopSampler,
     "client": ClientSampler,

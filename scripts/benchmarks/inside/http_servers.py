@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import importlib
-import json
-import logging
 import os
-import resource
-import signal
-import socket
 import sys
-from collections.abc import Callable
 from typing import Any
 
-PR_SET_PDEATHSIG = 1
-ROOM = 20_000  # connections
-BACKLOG = 4096
-
-
-def _say(port: int) -> None:
-    print(json.dumps({"port": port}), flush=True)
-
-
-def _listener() -> socket.socket:
-    return socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
+from benchmarks.inside.listening import ROOM, Servers, announce, free_port, run, say
 
 
 def _application(name: str) -> Any:
@@ -35,32 +18,28 @@ def greening(app: str) -> None:
     """`greening.wsgi`."""
     library = importlib.import_module("greening")
     library.monkey_patch()
-    listener = _listener()
-    _say(listener.getsockname()[1])
+    listener = announce()
     importlib.import_module("greening.wsgi").server(listener, _application(app), log_output=False, max_size=ROOM)
 
 
 def gevent(app: str) -> None:
     """`gevent.pywsgi`."""
     importlib.import_module("gevent.monkey").patch_all()
-    server = importlib.import_module("gevent.pywsgi").WSGIServer(_listener(), _application(app), log=None)
-    _say(server.address[1])
+    server = importlib.import_module("gevent.pywsgi").WSGIServer(announce(), _application(app), log=None)
     server.serve_forever()
 
 
 def eventlet(app: str) -> None:
     """`eventlet.wsgi`."""
     importlib.import_module("eventlet").monkey_patch()
-    listener = _listener()
-    _say(listener.getsockname()[1])
+    listener = announce()
     importlib.import_module("eventlet.wsgi").server(listener, _application(app), log_output=False, max_size=ROOM)
 
 
 def uvicorn(app: str) -> None:
     """ASGI; it has the small application only."""
     library = importlib.import_module("uvicorn")
-    listener = _listener()
-    _say(listener.getsockname()[1])
+    listener = announce()
     config = library.Config(_application(f"{app}_asgi"), log_level="error", access_log=False, lifespan="off")
     library.Server(config).run(sockets=[listener])
 
@@ -69,28 +48,23 @@ def _command(*words: str) -> None:
     os.execv(sys.executable, [sys.executable, *words])
 
 
-def _free_port() -> int:
-    with _listener() as listener:
-        return int(listener.getsockname()[1])
-
-
 def granian(app: str) -> None:
     """A worker of its own; the caller waits until it answers."""
-    port = _free_port()
-    _say(port)
+    port = free_port()
+    say(port)
     target = f"benchmarks.inside.http_app:{app}"
     _command("-m", "granian", "--interface", "wsgi", "--port", str(port), "--no-access-log", target)
 
 
 def gunicorn(app: str) -> None:
     """One worker with threads; the caller waits until it answers."""
-    port = _free_port()
-    _say(port)
+    port = free_port()
+    say(port)
     threads = ("--worker-class", "gthread", "--threads", "8", "--keep-alive", "600", "--log-level", "error")
     _command("-m", "gunicorn", "--bind", f"127.0.0.1:{port}", *threads, f"benchmarks.inside.http_app:{app}")
 
 
-SERVERS: dict[str, Callable[[str], None]] = {
+SERVERS: Servers = {
     "greening": greening,
     "gevent": gevent,
     "eventlet": eventlet,
@@ -100,15 +74,5 @@ SERVERS: dict[str, Callable[[str], None]] = {
 }
 
 
-def main() -> None:
-    """Serve until killed."""
-    name, app = sys.argv[1:]
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM))
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    logging.disable()
-    SERVERS[name](app)
-
-
 if __name__ == "__main__":
-    main()
+    run(SERVERS)
