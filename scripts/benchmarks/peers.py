@@ -36,11 +36,12 @@ class Peer:
 
 SERVERS = ("echo", "stream", "churn", "memory")
 GREEN = (*SERVERS, "green", "patched", "client", "patched-asyncio", "startup", "http", "latency")
+GREEN_WITH_WEBSOCKETS = (*GREEN, "websocket")
 
 _GREENING = Peer(
     BASE,
     "this checkout",
-    GREEN,
+    GREEN_WITH_WEBSOCKETS,
     style="eventlet_style",
     module="greening",
     requires=("greenlet", "wrapt", "httptools"),
@@ -75,7 +76,7 @@ PEERS: tuple[Peer, ...] = (
     Peer(
         "eventlet",
         "greenlets on epoll",
-        GREEN,
+        GREEN_WITH_WEBSOCKETS,
         style="eventlet_style",
         module="eventlet",
         requires=("eventlet",),
@@ -113,6 +114,13 @@ PEERS: tuple[Peer, ...] = (
         ("http",),
         requires=("gunicorn",),
         probe="import gunicorn",
+    ),
+    Peer(
+        "websockets",
+        "WebSocket server on asyncio",
+        ("websocket",),
+        requires=("websockets",),
+        probe="import websockets.asyncio.server",
     ),
 )
 

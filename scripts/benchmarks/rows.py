@@ -24,6 +24,7 @@ class Row:
 
 REQUEST = "us of CPU per request"
 CONNECTION = "us of CPU per connection"
+MESSAGE = "us of CPU per message"
 MEGABYTE = "us of CPU per MiB"
 CALL = "us of CPU each"
 THERE_AND_BACK = "us of CPU there and back"
@@ -282,6 +283,37 @@ HTTP = (
     ),
 )
 
+WEBSOCKET = (
+    Row(
+        "ws-echo-100",
+        "WebSocket echo 64 B of text, 100 connections",
+        "websocket",
+        MESSAGE,
+        {"app": "echo", "connections": 100},
+        {"eventlet": 0.6, "websockets": 1.0},
+        requires=("wsproto",),
+    ),
+    Row(
+        "ws-idle-10000",
+        "WebSocket, 10,000 idle connections, callbacks where there are any",
+        "websocket",
+        "KiB resident per connection",
+        {"app": "callbacks", "connections": 10_000, "idle": 1},
+        {"websockets": 0.4},
+        slow=True,
+        requires=("wsproto",),
+    ),
+    Row(
+        "ws-idle-threads-2000",
+        "WebSocket, 2,000 idle connections, handlers that wait",
+        "websocket",
+        "KiB resident per connection",
+        {"app": "echo", "connections": 2000, "idle": 1},
+        slow=True,
+        requires=("wsproto",),
+    ),
+)
+
 STARTUP = (
     Row("startup", "start-up: import + monkey_patch", "startup", "ms of CPU", {"way": "start"}, {"gevent": 1.0}),
     Row(
@@ -344,4 +376,4 @@ LATENCY = (
     ),
 )
 
-ROWS: tuple[Row, ...] = (*ECHO, *STREAM, *CHURN, *GREEN, *PATCHED, *CLIENT, *HTTP, *STARTUP, *LATENCY)
+ROWS: tuple[Row, ...] = (*ECHO, *STREAM, *CHURN, *GREEN, *PATCHED, *CLIENT, *HTTP, *WEBSOCKET, *STARTUP, *LATENCY)

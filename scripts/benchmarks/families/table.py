@@ -10,6 +10,7 @@ from benchmarks.families.latency import open_latency
 from benchmarks.families.loops import LoopSampler
 from benchmarks.families.memory import open_memory
 from benchmarks.families.startup import StartupSampler
+from benchmarks.families.websocket import open_websocket
 
 FAMILIES: dict[str, Open] = {
     "echo": open_echo,
@@ -21,6 +22,7 @@ FAMILIES: dict[str, Open] = {
     "patched": LoopSampler,
     "client": ClientSampler,
     "http": open_http,
+    "websocket": open_websocket,
     "startup": StartupSampler,
     "latency": open_latency,
 }
