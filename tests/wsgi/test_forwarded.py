@@ -3,7 +3,7 @@
 import json
 import socket
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import pytest
@@ -207,9 +207,9 @@ def test_long_fields_take_time_in_proportion(name: str, unit: str) -> None:
     def best(size: int) -> float:
         times = []
         for _ in range(3):
-            began = perf_counter()
+            began = process_time()
             client({name: unit * (size // len(unit))}, trusted="*")
-            times.append(perf_counter() - began)
+            times.append(process_time() - began)
         return min(times)
 
     # Quadratic would be 256 times as long.
