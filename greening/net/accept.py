@@ -55,6 +55,7 @@ class Acceptor:
         listener: a socket that listens already. A TLS socket (`wrap_ssl`) brings its context.
         ssl_context: TLS for the connections of an ordinary listener.
         handshake_timeout: seconds for a whole handshake, relative; None: no limit.
+        give_way: called when descriptors run out: closes a connection that can be spared. False: it cannot, at once.
         plain_answer: what a client gets that begins with a letter, as all requests of plain HTTP do and TLS does not.
     """
 
@@ -64,8 +65,10 @@ class Acceptor:
         ssl_context: ssl.SSLContext | None = None,
         handshake_timeout: float | None = None,
         plain_answer: bytes | None = None,
+        give_way: Callable[[], bool] | None = None,
     ) -> None:
         self.listener = listener
+        self._give_way = give_way
         self._plain_answer = plain_answer
         self._handshake_timeout = handshake_timeout
         self._is_tls = isinstance(listener, _stdlib.socket) and hasattr(listener, "do_handshake")
@@ -100,7 +103,8 @@ class Acceptor:
         if not self._exhausted:
             self._exhausted = True
             _log.warning("accept: %s; new connections wait until there is room again", strerror(error.errno or 0))
-        sleep(_PAUSE)
+        if self._give_way is None or not self._give_way():
+            sleep(_PAUSE)
 
     def secure(self, connection: Any, wrapped_as: Callable[[Any], object] | None = None) -> Any:
         """Shake hands over an accepted connection. Returns the TLS socket; None: it failed, and all is closed.

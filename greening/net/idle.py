@@ -30,14 +30,19 @@ class Idle:
         timeout: seconds that it may be idle; None: no limit.
         eager: bytes have been read already: `resume` need not wait for more.
         over: it is finished: the connection is to be closed, although it is handed over as one that stays.
+        since: None, or the hub time since which a green thread of it waits for the client, who has nothing under way:
+            it may be cut off for a newcomer as if it were idle.
     """
 
-    __slots__ = ("eager", "over", "timeout")
+    __slots__ = ("eager", "over", "since", "timeout")
+
+    since: float | None
 
     def __init__(self, timeout: float | None = None) -> None:
         self.timeout = timeout
         self.eager = False
         self.over = False
+        self.since = None
 
     def resume(self) -> "Idle | None":
         """Bytes have come, or the end of the stream. Return an Idle to leave the connection open, None to have it
@@ -98,6 +103,14 @@ def no_longer_start(thread: Task, sock: Any) -> bool:
     """Take `start_when_readable` back. False: the thread has been chosen to begin."""
     reg = thread.hub.regs.get(_fileno(sock))
     return reg is not None and reg.readers is not None and bool(reg.readers.leave(thread))
+
+
+def has_bytes(sock: Any) -> bool:
+    """Whether the system holds bytes for `sock` that were not read: to end the connection would lose a request."""
+    try:
+        return bool(_recv(sock, 1, DONTWAIT | MSG_PEEK))
+    except OSError:  # BlockingIOError among them
+        return False
 
 
 def read_now(sock: Any, size: int) -> bytes | None:

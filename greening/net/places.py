@@ -18,10 +18,13 @@ from greening._core.task import PARKED
 from greening._core.timers import Timer
 from greening._core.unhandled import report_unhandled
 from greening._originals import raw_socket
-from greening.net.idle import Idle, no_longer_start, start_when_readable, waits_for_peer
+from greening.net.idle import Idle, has_bytes, no_longer_start, start_when_readable, waits_for_peer
 from greening.sync.event import Event
+from greening.timeout import Timeout
 
 _shutdown = raw_socket.shutdown
+
+_WANTED = "its place was needed"
 
 
 class Place:
@@ -29,17 +32,19 @@ class Place:
 
     Attributes:
         sock: the connection. thread: its green thread, which runs, or will when bytes come.
-        idle: what goes on then; None: it has not been idle yet. since: hub time since which it is idle.
+        idle: what goes on then; None: it has not been idle yet. since: hub time since which it is idle, or was made.
+        shaking: it has not got further than a handshake. broken: it was cut, and its green thread will end it.
         among: the idle ones with the same time limit, while it is one of them.
     """
 
-    __slots__ = ("among", "idle", "since", "sock", "thread")
+    __slots__ = ("among", "broken", "idle", "shaking", "since", "sock", "thread")
 
     def __init__(self, sock: Any) -> None:
         self.sock = sock
         self.thread: GreenThread[Any] | None = None
         self.idle: Idle | None = None
-        self.since = 0.0
+        self.since = current().hub.now()
+        self.shaking = self.broken = False
         self.among: dict[Place, None] | None = None
 
     def move_to(self, sock: Any) -> None:
@@ -61,7 +66,7 @@ class Places:
         self.taken: dict[Place, None] = {}
         self.dismissed = 0
         self._resume = resume
-        self._context: Context = copy_context()  # of the server: nothing of one request is seen by the next one
+        self._context: Context = copy_context()  # of the server, for each green thread that begins
         self._idle: dict[float | None, dict[Place, None]] = {}
         self._timer: Timer | None = None
         self._due = inf
@@ -87,10 +92,11 @@ class Places:
         finally:
             self._tell()
 
-    def wait_for_change(self) -> None:
-        """Park until a place is released, or becomes idle."""
+    def wait_for_change(self, timeout: float | None = None) -> None:
+        """Park until a place is released, or becomes idle. timeout: seconds, relative."""
         self._changed = self._changed or Event()
-        self._changed.wait()
+        with Timeout(timeout, False):
+            self._changed.wait()
 
     def _tell(self) -> None:
         changed, self._changed = self._changed, None
@@ -147,39 +153,56 @@ class Places:
         _say_goodbye(place, why)
         self.release(place)
 
-    def dismiss_longest_idle(self) -> bool:
-        """Make room by ending the connection that has been idle for longest. False: none is idle."""
-        oldest: Place | None = None
-        for bucket in self._idle.values():
-            first = next(filter(is_parked, bucket), None)
-            if first is not None and (oldest is None or first.since < oldest.since):
-                oldest = first
-        if oldest is None:
-            return False
-        self.dismissed += 1
-        self.dismiss(oldest, "its place was needed")
-        return True
+    def make_room(self) -> bool:
+        """End the connection that has been idle, or shaking hands, for longest. If there is none, end the one that
+        waits for its client in a green thread and has the least time left to do so.
 
-    def break_off_waiting(self) -> bool:
-        """Cut the connection that waits for its client in a green thread, and has the least time left to do so. It is
-        released when that green thread has ended. False: none waits.
-
-        Only the handlers that return an `Idle` sometimes have declared that their connections may be cut.
+        Returns:
+            True: there is room now. False: there will be when a green thread has ended, or nobody could go.
         """
-        chosen: Place | None = None
-        until = inf
+        oldest = self._longest_idle()
+        if oldest is None:
+            oldest = self._least_time_left()
+            if oldest is None:
+                return False
+        self.dismissed += 1
+        if is_parked(oldest):
+            self.dismiss(oldest, _WANTED)
+            return True
+        oldest.broken = True
+        _say_goodbye(oldest, _WANTED)
+        cut(oldest.sock)
+        return False
+
+    def _longest_idle(self) -> Place | None:
+        """Of all that lose nothing by their end, the one that has been so for longest."""
+        oldest, since = None, inf
+        for bucket in self._idle.values():
+            for place in bucket:
+                if is_parked(place) and not has_bytes(place.sock):
+                    if place.since < since:
+                        oldest, since = place, place.since
+                    break
+        for place in self.taken:
+            if not place.broken and place.among is None:
+                begun = place.since if place.shaking else None if place.idle is None else place.idle.since
+                if begun is not None and begun < since and (place.shaking or not has_bytes(place.sock)):
+                    oldest, since = place, begun
+        return oldest
+
+    def _least_time_left(self) -> Place | None:
+        """Only handlers that return an `Idle` sometimes have declared that their connections may be cut."""
+        chosen, until = None, inf
         for place in self.taken:
             thread = place.thread
-            if place.idle is not None and thread is not None and waits_for_peer(thread, place.sock):
-                deadline = inf if thread.deadline is None else thread.deadline
-                if chosen is None or deadline < until:
-                    chosen, until = place, deadline
-        if chosen is None:
-            return False
-        self.dismissed += 1
-        _say_goodbye(chosen, "its place was needed")
-        cut(chosen.sock)
-        return True
+            if place.idle is None or place.broken or thread is None or not waits_for_peer(thread, place.sock):
+                continue
+            if place.idle.since is not None:  # it has just been asked something
+                continue
+            deadline = inf if thread.deadline is None else thread.deadline
+            if chosen is None or deadline < until:
+                chosen, until = place, deadline
+        return chosen
 
     # Time limits
 
@@ -210,14 +233,13 @@ class Places:
         for limit, bucket in list(self._idle.items()):
             if limit is None:
                 continue
-            while (place := next(iter(bucket), None)) is not None:
-                if not is_parked(place):  # chosen: it is about to begin
-                    self._forget_idle(place)
-                elif place.since + limit <= now:
-                    self.dismiss(place, "idle for too long")
-                else:
+            for place in tuple(bucket):
+                if not is_parked(place) or place.among is not bucket:  # chosen: it is about to begin; or it is over
+                    continue
+                if place.since + limit > now:
                     following = min(following, place.since + limit)
                     break
+                self.dismiss(place, "idle for too long")
             if not bucket and self._idle.get(limit) is bucket:
                 del self._idle[limit]
         if following < self._due:

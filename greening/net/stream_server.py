@@ -9,13 +9,18 @@ from typing import Any
 from greening._core.current import current
 from greening._core.greenthread import GreenThread, spawn, throw_into
 from greening._core.timers import deadline_after
+from greening._core.unhandled import report_unhandled
 from greening.errors import GreenletExit, StopServe
 from greening.net.accept import HANDSHAKE_TIMEOUT, Acceptor
 from greening.net.convenience import listen
-from greening.net.idle import Idle
+from greening.net.idle import Idle, has_bytes
 from greening.net.places import Place, Places, cut, is_parked
 from greening.sync.event import Event
 from greening.timeout import Timeout
+
+# Seconds between two looks for a connection that could go, while a new one waits for a place: to begin to wait for a
+# client is no event.
+_LOOK = 0.1
 
 
 class StreamServer:
@@ -64,10 +69,9 @@ class StreamServer:
         self._concurrency = concurrency
         self._pool = pool
         self._preface = preface
-        self._acceptor = Acceptor(self.listener, ssl_context, handshake_timeout, plain_answer)
+        self._acceptor = Acceptor(self.listener, ssl_context, handshake_timeout, plain_answer, self._give_way)
         self._accepting: GreenThread[None] | None = None
         self._places = Places(self._resumed if pool is None else self._resumed_in_pool)
-        self._shaking: dict[Place, None] = {}
         self._stopped = Event()
         self._failure: OSError | None = None
         # Green threads that wait in `stop`: handlers among them would wait for each other.
@@ -147,6 +151,8 @@ class StreamServer:
         return [place for place in self._places.taken if place.thread not in self._stopping]
 
     def _end_idle(self, place: Place) -> None:
+        if has_bytes(place.sock):
+            return  # a request is on its way: it is served, as the last one
         if is_parked(place):
             self._places.dismiss(place, "the server stops")
         else:
@@ -156,7 +162,8 @@ class StreamServer:
         thread = place.thread
         if thread is not None and thread.started:
             thread.quiet = True
-            thread.interrupt(GreenletExit())
+            if not thread.interrupt(GreenletExit()):  # another error is on its way: this one comes first
+                throw_into(thread, GreenletExit())
             return
         if thread is not None:
             throw_into(thread, GreenletExit())
@@ -181,7 +188,7 @@ class StreamServer:
                 self._places.wait_for_change()
 
     def _accept(self) -> None:
-        acceptor, places = self._acceptor, self._places
+        acceptor = self._acceptor
         body = self._secured if acceptor.tls else self._served
         if self._preface is not None:
             body = self._prefaced
@@ -189,51 +196,52 @@ class StreamServer:
             while True:
                 connection, address = acceptor.accept()
                 try:
-                    self._wait_for_room()
-                    place = places.take(connection)
-                except BaseException:
-                    connection.close()
-                    raise
-                try:
-                    thread = (spawn if self._pool is None else self._pool.spawn)(body, place, address)
-                except BaseException:
-                    places.release(place)
-                    raise
-                if place.thread is None:
-                    place.thread = thread
-                thread.link(self._ended, place)
-                del connection, place, thread
+                    self._admit(connection, address, body)
+                except Exception as error:  # noqa: BLE001  # no memory, a pool of the user's: the next one may be well
+                    report_unhandled(error, current())
+                del connection
         except OSError as error:
             self._failure = error
             self.close()
+
+    def _admit(self, connection: Any, address: Any, body: Callable[[Place, Any], None]) -> None:
+        """Give a connection a place and a green thread. It is closed if that fails."""
+        places = self._places
+        try:
+            self._wait_for_room()
+            place = places.take(connection)
+        except BaseException:
+            connection.close()
+            raise
+        try:
+            thread = (spawn if self._pool is None else self._pool.spawn)(body, place, address)
+        except BaseException:
+            places.release(place)
+            raise
+        if place.thread is None:
+            place.thread = thread
+        thread.link(self._ended, place)
+
+    def _give_way(self) -> bool:
+        """No descriptor is left for the next connection: one that has a place goes. True: there is one now."""
+        return self._places.make_room()
 
     def _wait_for_room(self) -> None:
         """Park until there may be one connection more. One that waits for its client has to go for it."""
         places = self._places
         while len(places.taken) >= (self._concurrency if self._pool is None else self._pool.size):
-            if not places.dismiss_longest_idle():
-                if not self._break_off_handshake():
-                    places.break_off_waiting()
-                places.wait_for_change()
-
-    def _break_off_handshake(self) -> bool:
-        """End the TLS handshake that has lasted longest. False: there is none."""
-        place = next(iter(self._shaking), None)
-        if place is None:
-            return False
-        del self._shaking[place]
-        cut(place.sock)
-        return True
+            if not places.make_room():
+                places.wait_for_change(_LOOK)
 
     # Bodies of the green threads of connections
 
     def _prefaced(self, place: Place, address: Any) -> None:
         assert self._preface is not None
-        self._shaking[place] = None
+        place.shaking = True
         try:
             address = self._preface(place.sock, address)
         finally:
-            self._shaking.pop(place, None)
+            place.shaking = False
         if address is None:
             self._places.release(place)
         elif self._acceptor.tls:
@@ -242,11 +250,11 @@ class StreamServer:
             self._served(place, address)
 
     def _secured(self, place: Place, address: Any) -> None:
-        self._shaking[place] = None
+        place.shaking = True
         try:
             secured = self._acceptor.secure(place.sock, place.move_to)
         finally:
-            self._shaking.pop(place, None)
+            place.shaking = False
         if secured is None:
             self._places.release(place)
         else:
@@ -280,7 +288,7 @@ class StreamServer:
         following: Idle | None = None
         try:
             result = step(*args)
-            if isinstance(result, Idle) and not (self.closed and result.shut_down()):
+            if isinstance(result, Idle) and not result.over and not self._may_end(place, result):
                 following = result
         except StopServe:
             self.close()
@@ -289,6 +297,9 @@ class StreamServer:
                 self._places.release(place)
         if following is not None:
             self._places.park(place, following)
+
+    def _may_end(self, place: Place, idle: Idle) -> bool:
+        return self.closed and idle.shut_down() and not idle.eager and not has_bytes(place.sock)
 
     def _ended(self, thread: GreenThread[Any], place: Place) -> None:
         """What was killed before it began has closed nothing."""

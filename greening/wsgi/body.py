@@ -24,7 +24,7 @@ class Input:
     """
 
     # Most requests have no body, and nothing of this is ever set.
-    _inlet: BodyReader | None = None
+    inlet: BodyReader | None = None  # where its bytes come from; None: there is no body
     _chunks: Chunks | None = None
     _left = 0
     _piece = b""
@@ -40,7 +40,7 @@ class Input:
         Args:
             length: in bytes, or CHUNKED.
         """
-        self._inlet = inlet
+        self.inlet = inlet
         if length == CHUNKED:
             self._chunks = Chunks(inlet)
         else:
@@ -77,7 +77,7 @@ class Input:
         """The next piece of the body, of `size` bytes at most; b"": its end."""
         if self._error is not None:
             raise BadBody(self._error.status, self._error.why)
-        inlet = self._inlet
+        inlet = self.inlet
         if inlet is None:
             return b""
         fairness_tick()  # a block may hold thousands of chunks

@@ -67,9 +67,10 @@ class BodyReader:
         """Read from the socket, within what is left of the time for the whole body."""
         limits, sock = self.limits, self.sock
         began = self._now()
+        left = None
         if limits.body_timeout is not None:
-            left = limits.body_timeout + self._came / limits.body_rate - self._spent
-            change_timeout(sock, max(left, 1e-3))
+            left = max(limits.body_timeout + self._came / limits.body_rate - self._spent, 1e-3)
+        change_timeout(sock, left)
         try:
             data: bytes = sock.recv(size)
         except TimeoutError:

@@ -125,7 +125,7 @@ class TrustedProxies:
         client = None
         at = 0
         for at, hop in enumerate(hops):  # noqa: B007  # where the walk ends is the place of the client
-            node = _node(hop.node)
+            node = _node(hop.node) if len(hop.node) <= _LONGEST_NODE else None
             if node is None:
                 break
             client = node
@@ -210,6 +210,9 @@ def _element(text: str) -> Hop:
         pairs[match[1].lower()] = re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
         at = match.end()
     return Hop(pairs.get("for", ""), pairs.get("proto", ""), pairs.get("host", ""))
+
+
+_LONGEST_NODE = 64  # characters: an address in brackets, with a zone and a port, is shorter
 
 
 @lru_cache(maxsize=1024)

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from greenlet import GreenletExit
 
+from greening._core.current import current
 from greening._core.fairness import fairness_tick
-from greening.net.idle import Idle, read_now
+from greening._core.unhandled import report_unhandled
+from greening.net.idle import Idle, has_bytes, read_now
 from greening.wsgi.access import Entry
 from greening.wsgi.body import Input, offer
 from greening.wsgi.body_reader import BLOCK, BodyReader
@@ -48,7 +50,7 @@ class HttpProtocol(Connection):
             trusted proxies name it. tls: what requests are told of TLS.
     """
 
-    __slots__ = ("server", "address", "client", "tls", "idle", "raw", "at", "successor", "_served_last")
+    __slots__ = ("server", "address", "client", "tls", "idle", "raw", "at", "successor", "_born", "_served_last")
 
     def __init__(self, server: "Server", sock: Any, address: Any) -> None:
         super().__init__(server.limits, sock)
@@ -59,6 +61,7 @@ class HttpProtocol(Connection):
         self.raw = b""  # read, and from `at` on not understood yet
         self.at = 0
         self.successor: Idle | None = None  # what speaks another protocol on this connection from now on
+        self._born = self.now()
         self._served_last = -inf  # hub time at which it became idle
 
     def run(self) -> None:
@@ -66,12 +69,20 @@ class HttpProtocol(Connection):
         sock = self.sock
         sock.settimeout(self.limits.head_timeout)
         if self.plain:
-            raw = read_now(sock, BLOCK)
-            self.eager = raw is not None
-            self.raw = raw or b""
-            self.over = raw == b""
+            self._look()
         else:
             self.eager = sock.pending() > 0
+
+    def _look(self) -> None:
+        """Take what a plain client has sent already."""
+        try:
+            raw = read_now(self.sock, BLOCK)
+        except OSError as error:
+            self.server.log.debug(f"{self._who()}: {escaped(str(error))}")
+            raw = b""
+        self.eager = raw is not None
+        self.raw = raw or b""
+        self.over = raw == b""
 
     @property
     def following(self) -> Idle | None:
@@ -83,6 +94,19 @@ class HttpProtocol(Connection):
 
     def resume(self) -> Idle | None:
         """Serve requests until the client pauses. Returns `following`."""
+        if self.plain and not self.raw:
+            self._look()
+            if not self.eager:  # urgent data, perhaps: nothing that is read
+                return self
+        if not self.over:
+            self._serve_all()
+        if self.over:
+            self.farewell()
+            return self.following
+        self._served_last = self.now()
+        return self
+
+    def _serve_all(self) -> None:
         self.idle = self.eager = False
         try:
             self.over = not self._serve_requests()
@@ -94,11 +118,6 @@ class HttpProtocol(Connection):
         except OSError as error:  # silent too long, or gone
             self.server.log.debug(f"{self._who()}: {escaped(str(error))}")
             self.over = True
-        if self.over:
-            self.farewell()
-            return self.following
-        self._served_last = self.now()
-        return self
 
     def _serve_requests(self) -> bool:
         """True: the client pauses, and the connection goes on."""
@@ -106,10 +125,14 @@ class HttpProtocol(Connection):
         heads = server.heads
         asks_often = self.now() - self._served_last < server.busy_timeout
         if not self.plain:
-            self.wait_at_most(self.timeout)
+            self.wait_at_most(self.limits.head_timeout)  # for the rest of a record
         while True:
+            head = None
             if self.raw:
-                head = None
+                if not self.at:
+                    head = heads.get(self.raw)
+                    if head is not None:
+                        self.raw = b""
             else:
                 try:
                     raw = recv(BLOCK)
@@ -118,6 +141,8 @@ class HttpProtocol(Connection):
                         raise
                     self.timeout = server.rest_timeout
                     return server.rest_timeout != 0
+                finally:
+                    self.since = None
                 self.idle = False
                 if not raw:
                     return False
@@ -128,6 +153,7 @@ class HttpProtocol(Connection):
             if not self._serve(head or self._read_head()):
                 return False
             if self.raw:
+                self._served_last = self.now()
                 fairness_tick()
                 continue
             head = None  # a connection that waits holds nothing of the past
@@ -140,6 +166,7 @@ class HttpProtocol(Connection):
             if self.other_limit:
                 self.wait_at_most(server.busy_timeout)
                 self.other_limit = False
+            self.since = self.now()
 
     def dismiss(self, why: str) -> None:
         """See `Idle`."""
@@ -174,7 +201,7 @@ class HttpProtocol(Connection):
             self.raw, self.at = b"", 0
             raw = raw[at:] if at else raw
         head = read_head(raw, limits)
-        if head.plain and len(raw) <= _SHORT:
+        if head.plain and not head.upgrade and len(raw) <= _SHORT:
             if len(server.heads) >= _REMEMBERED:
                 server.heads.clear()
             server.heads[raw] = head
@@ -185,8 +212,7 @@ class HttpProtocol(Connection):
         server = self.server
         body = Input()
         if head.length:
-            inlet = BodyReader(self.sock, server.limits, self.now, self.raw, self.at)
-            body.receive(inlet, head.length)
+            body.receive(BodyReader(self.sock, server.limits, self.now, self.raw, self.at), head.length)
             self.other_limit = True
         environ = request_environ(server.environ, head, self.address, body)
         if self.tls:
@@ -228,17 +254,24 @@ class HttpProtocol(Connection):
                     counters.request(head.method, 101 if self.taken else response.status, seconds, response.count)
                 if server.log.output:
                     self._log(environ, head, response, seconds)
+        return self._goes_on(response, body)
+
+    def _goes_on(self, response: Response, body: Input) -> bool:
+        """After a request: True: the connection may have another one."""
         if self.taken or self.gone:
             return False
-        if not body.ended and not (response.keep and body.discard(server.limits.drain)):
+        if not body.ended and not (response.keep and body.discard(self.limits.drain)):
             self.linger()
             return False
-        if not response.keep:
-            return False
-        if head.length:
+        inlet = body.inlet
+        if inlet is not None:
             done = inlet.at >= len(inlet.raw)
             self.raw, self.at = (b"", 0) if done else (inlet.raw, inlet.at)
-        return not server.closing or bool(self.raw)
+        if response.keep and (self.raw or not self.server.closing):
+            return True
+        if has_bytes(self.sock):  # the system would reset the connection, and the client lose the answer
+            self.linger()
+        return False
 
     def _close(self, result: Any) -> None:
         try:
@@ -266,7 +299,9 @@ class HttpProtocol(Connection):
             log.error(trace)
             if self.server.debug:
                 text = trace
-        if not response.sent:
+        if response.sent:
+            self.gone = True  # TLS must not say that all was sent
+        else:
             response.refuse(status)
             self._answer(status, text, response.bodyless)
 
@@ -299,7 +334,9 @@ class HttpProtocol(Connection):
         limits, now = self.server.limits, self.now
         raw = bytearray(begun)
         seen = 0
-        end = None if limits.head_timeout is None else now() + limits.head_timeout
+        # The first one counts from the accept.
+        began = now() if self._served_last > -inf else self._born
+        end = None if limits.head_timeout is None else began + limits.head_timeout
         while True:
             found = raw.find(b"\r\n\r\n", max(2, seen - 3))
             if found >= 0:
@@ -350,4 +387,7 @@ class HttpProtocol(Connection):
         status = 101 if self.taken else response.status
         count, fields = response.count, response._lines
         entry = Entry(self.client, server.log_x_forwarded_for, environ, line, status, count, seconds, fields)
-        server.log.access(server.access_line(entry))
+        try:
+            server.log.access(server.access_line(entry))
+        except (OSError, ValueError) as error:  # a full disk, a file that was closed: no fault of the client
+            report_unhandled(error, current())

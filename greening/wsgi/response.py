@@ -170,10 +170,14 @@ class Response:
                 bad = next((part for part in result if not isinstance(part, bytes)), None)
                 if bad is not None:
                     raise TypeError(f"a body consists of bytes, not {type(bad).__name__}")
-                data = b"".join(result) if sum(map(len, result)) <= _WHOLE else None
+                size = sum(map(len, result))
+                data = b"".join(result) if size <= _WHOLE else None
             if data is not None:
                 self._whole(data)
                 return
+            if self._status_line:
+                self._put(result[0], size)  # the length of all is known
+                result = result[1:]
         if isinstance(result, FileWrapper) and self._send_file(result):
             return
         pieces: list[bytes] = []
@@ -244,6 +248,7 @@ class Response:
             self._connection.send(b"0\r\n\r\n")
         if self._left > 0:
             self.keep = False
+            self._connection.gone = True  # TLS must not say that all was sent
             self._connection.complain(f"the body is {self._left} bytes shorter than its Content-Length")
         elif self._cut:
             self._connection.complain("the body is longer than its Content-Length; the rest was not sent")

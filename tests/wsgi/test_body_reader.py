@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from greening._core.waiting import sleep
+from greening.net.socket import GreenSocket
 from greening.wsgi.body_reader import BodyReader
 from greening.wsgi.errors import BadBody
 from greening.wsgi.limits import Limits
@@ -56,16 +57,26 @@ def test_the_application_takes_its_time(jumping: None, serve: Any) -> None:
     assert client.answer().body == b"xy"
 
 
-class Source:
-    """Stands for a socket: gives pieces, then what is to be raised."""
+def test_a_body_without_a_limit_may_pause_on_a_busy_connection(serve: Any) -> None:
+    # A client that asks often is waited for in a green thread, with a limit of its own.
+    client = serve(limits=Limits(body_timeout=None, idle_timeout=0.05)).connect()
+    for _ in range(3):
+        assert client.get().status == 200
+    client.send(POST + b"Content-Length: 2\r\n\r\nx")
+    sleep(0.1)
+    client.send(b"y")
+    assert client.answer().told["body"] == "xy"
+
+
+class Source(GreenSocket):
+    """A socket that is not connected: gives pieces, then what is to be raised."""
 
     def __init__(self, *pieces: bytes | OSError) -> None:
+        super().__init__()
+        self.close()
         self.pieces = list(pieces)
 
-    def fileno(self) -> int:
-        return -1
-
-    def recv(self, size: int) -> bytes:
+    def recv(self, size: int, flags: int = 0, /) -> bytes:
         piece = self.pieces.pop(0)
         if isinstance(piece, OSError):
             raise piece

@@ -1,13 +1,18 @@
 """A connection's life: deadlines, clients that go away, what comes after a request, other protocols."""
 
 import time
+from socket import SO_LINGER, SOL_SOCKET
+from struct import pack
 from typing import Any
 
 import pytest
 
+from greening._core.current import get_hub
 from greening._core.greenthread import spawn
 from greening._core.waiting import sleep
 from greening.sync.event import Event
+from greening.testing import settle
+from greening.wsgi import protocol
 from greening.wsgi.limits import Limits
 from greening.wsgi.protocol import HttpProtocol
 
@@ -403,3 +408,74 @@ def test_what_is_sent_on_a_connection_that_was_taken_over_is_dropped(serve: Any)
     client = serve(app).connect()
     client.send(UPGRADE)
     assert client.rest() == b"mine"
+
+
+def test_a_client_that_resets_at_once_is_no_error(serve: Any) -> None:
+    running = serve()
+    client = running.connect()
+    client.sock.setsockopt(SOL_SOCKET, SO_LINGER, pack("ii", 1, 0))
+    client.sock.close()
+    assert running.connect().get().status == 200
+    assert "Traceback" not in running.log.getvalue()
+
+
+def test_a_second_request_behind_the_last_answer_does_not_reset_the_connection(serve: Any) -> None:
+    """Bytes that nobody has read when a socket is closed make the system reset the connection, and answers are lost."""
+    size = 4 << 20
+    go_on = Event()
+
+    def app(environ: Any, start_response: Any) -> Any:
+        go_on.wait()
+        start_response("200 OK", [("Content-Length", str(size)), ("Connection", "close")])
+        return [bytes(size)]
+
+    client = serve(app, limits=Limits(linger_timeout=5)).connect()
+    client.send(GET)
+    settle()
+    client.send(GET)
+    go_on.send()
+    settle()
+    answer = client.answer()
+    assert (answer.status, len(answer.body)) == (200, size)
+
+
+def test_a_list_of_long_parts_has_a_length(serve: Any) -> None:
+    def app(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [])
+        return [b"x" * 100_000, b"", b"y" * 50_000]
+
+    answer = serve(app).connect().get()
+    assert answer.fields["content-length"] == "150000"
+    assert answer.body == b"x" * 100_000 + b"y" * 50_000
+
+
+def test_a_log_that_fails_does_not_end_connections(serve: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    reported: list[BaseException] = []
+    monkeypatch.setattr(protocol, "report_unhandled", lambda error, thread: reported.append(error))
+
+    class Full:
+        def write(self, text: str) -> None:
+            if "GET" in text:
+                raise OSError("No space left on device")
+
+    client = serve(log=Full(), log_output=True).connect()
+    assert client.get().status == 200
+    assert client.get().status == 200
+    assert [str(error) for error in reported] == ["No space left on device"] * 2
+
+
+def test_handshakes_of_other_protocols_are_not_remembered(serve: Any) -> None:
+    running = serve()
+    client = running.connect()
+    for _ in range(2):
+        assert client.ask(UPGRADE).status == 200
+    assert running.server.heads == {}
+
+
+def test_the_first_head_counts_from_the_accept(jumping: None, serve: Any) -> None:
+    client = serve(limits=Limits(head_timeout=10)).connect()
+    sleep(6)
+    client.send(GET[:10])
+    begun = get_hub().now()
+    assert b" 408 " in client.rest()
+    assert get_hub().now() - begun < 5
