@@ -5,8 +5,8 @@ from socket import SHUT_RDWR, SHUT_WR
 from types import TracebackType
 from typing import Any
 
+from greening.errors import GreenletExit
 from greening.timeout import Timeout
-from greening.websocket._wsproto import CloseReason
 from greening.websocket.closing import MAX_CONTROL, check_close
 from greening.websocket.deflate import Agreement
 from greening.websocket.exceptions import ConnectionClosedError
@@ -14,7 +14,6 @@ from greening.websocket.frames import Message
 from greening.websocket.link import BLOCK, PING, Link
 from greening.websocket.masking import Outgoing
 from greening.websocket.settings import Settings
-from greening.websocket.writer import PeerStalledError
 
 
 class WebSocket(Link):
@@ -94,17 +93,14 @@ class WebSocket(Link):
 
     def _receive(self, wait: bool) -> Message | None:
         with self._reading:
-            while not self._inbox:
+            while True:
                 message = None if self._ended else self._next()
                 if self._writer.control:
-                    if message is not None:
-                        self._inbox.append(message)  # it must not be lost if this green thread is
-                        message = None
+                    # Without waiting: a peer that does not read before it has sent would wait for us.
                     self._writer.try_flush()
+                    self._see_to_rest()
                 if message is not None:
                     return message
-                if self._inbox:
-                    break
                 if self._ended:
                     self._forget()
                     return None
@@ -114,16 +110,16 @@ class WebSocket(Link):
                 if not wait:
                     return None
                 self._fill()
-            return self._inbox.pop(0)
 
     def send(self, message: Message | bytearray | memoryview) -> None:
         """Send one message: text for a str, binary for anything else. Parks while the peer does not take it.
 
         A green thread that is killed in it, or runs into a `Timeout`, has sent nothing if others were still sending. A
-        message that was begun is finished, at the latest in front of the next one.
+        message that was begun is sent to its end all the same, as the peer takes it, in front of the next one.
 
         Raises:
-            ConnectionClosedError: the connection is closed, or closing, or the peer took nothing for `write_timeout`.
+            ConnectionClosedError: the connection is closed, or closing, or the peer took nothing for `write_timeout`,
+            which ends it.
             UnicodeEncodeError: a lone surrogate. TypeError: neither text nor bytes. TimeoutError: the socket's own time
             limit.
         """
@@ -177,27 +173,23 @@ class WebSocket(Link):
         seconds = self._settings.close_timeout
         if error is None:
             self._close(1000, "", seconds)
-        elif isinstance(error, (Exception, Timeout)):
-            self._close(1011, "", seconds)
-        else:
+        elif isinstance(error, (GreenletExit, KeyboardInterrupt)):
             self._close(1001, "", min(0.1, seconds))
+        else:
+            self._close(1011, "", seconds)
 
     # Outwards.
 
     def _emit(self, make: Any, payload: Any) -> None:
         try:
             self._writer.send(make, payload)
-        except (ConnectionClosedError, TimeoutError):
+        except ConnectionClosedError:
             raise
-        except PeerStalledError as error:
-            self.websocket_closed = True
-            self._end(CloseReason.ABNORMAL_CLOSURE, error.strerror or "")
-            self._hang_up(SHUT_RDWR)
-            raise ConnectionClosedError(self.close_code, self.close_reason) from error
-        except OSError as error:
-            # What the peer sent before it went is still there to be read, its reasons perhaps among it.
-            self.websocket_closed = True
-            raise ConnectionClosedError(self.close_code, self.close_reason) from error
+        except BaseException as error:
+            self._see_to_rest(error)
+            if isinstance(error, OSError) and self._writer.broken:
+                raise ConnectionClosedError(self.close_code, self.close_reason) from error
+            raise
 
     def _message_frame(self, message: Any) -> Outgoing:
         self._check_open()
@@ -236,7 +228,6 @@ class WebSocket(Link):
         """Drop what comes until the peer has closed. With bytes unread, the system would reset the connection, and
         what was sent last would not arrive."""
         with self._reading:
-            self._inbox.clear()
             while not self._ended:
                 self._next()
                 if not self._ended:

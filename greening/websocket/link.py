@@ -9,6 +9,7 @@ from typing import Any
 
 from greening._core.current import current
 from greening._core.fairness import fairness_tick
+from greening._core.greenthread import spawn
 from greening._originals import raw_socket
 from greening.net.idle import read_now
 from greening.sync.lock import Lock
@@ -21,7 +22,7 @@ from greening.websocket.keeper import keeper
 from greening.websocket.liveness import Liveness, unread_bytes
 from greening.websocket.masking import Framer
 from greening.websocket.settings import Settings
-from greening.websocket.writer import FrameWriter
+from greening.websocket.writer import FrameWriter, PeerStalledError
 
 # Bytes of one read of the socket, at most.
 BLOCK = 65536
@@ -50,8 +51,9 @@ class Link:
         self._frames = Frames(client, agreement, settings, begun)
         self._framer = Framer(client, agreement)
         self._writer = FrameWriter(sock, settings.write_timeout)
+        self._finishing = False  # a green thread sends what others have begun
+        self._owing = False  # it is a message, perhaps
         self._reading = Lock()
-        self._inbox: list[Message] = []
         self._held = 0  # bytes that the budget knows of
         self._swollen = 0  # those of the message that was taken last, if they are out of proportion
         self._ended = False  # nothing more comes in
@@ -81,7 +83,7 @@ class Link:
         if now >= self._cut_at:
             self.dismiss(CloseReason.GOING_AWAY)
             return inf
-        if self._writer.busy:
+        if self._writer.busy or self._owing:
             alive.heard = now  # it may have to take a long message before it sees a ping; `write_timeout` holds
         over = alive.verdict(now, unread_bytes(self.socket))
         if over is not None:
@@ -89,6 +91,7 @@ class Link:
             return inf
         if not self.websocket_closed and alive.needs_ping(now):
             self._writer.offer(self._framer.control(PING, b""))
+            self._see_to_rest()
         return min(alive.next_look(), self._cut_at)
 
     def leave(self, code: int = CloseReason.GOING_AWAY, reason: str = "") -> None:
@@ -96,6 +99,7 @@ class Link:
         closed, too, or `close_timeout` is over. Does not wait."""
         self._answer = self._answer or (code, reason)
         self._writer.offer(self._close_frame(*self._answer))
+        self._see_to_rest()
         self._cut_at = self._now() + self._settings.close_timeout
         self._keeper.expect(self, self._cut_at)
 
@@ -125,6 +129,40 @@ class Link:
                 self.socket.shutdown(how)
         except OSError:
             pass
+
+    # Outwards.
+
+    def _see_to_rest(self, failure: BaseException | None = None) -> None:
+        """Frames were offered, or a sender has failed: have what is left of them sent as the peer takes it. If that is
+        impossible, end the connection."""
+        writer = self._writer
+        if writer.broken:
+            self.websocket_closed = True
+            # If the peer has gone, what it sent before is still there to be read, its reasons perhaps among it.
+            if isinstance(failure, PeerStalledError):
+                self._end(CloseReason.ABNORMAL_CLOSURE, failure.strerror or "")
+            self._hang_up(SHUT_RDWR)
+        elif writer.behind and not self._cut:
+            self._owing |= failure is not None
+            if not self._finishing:
+                self._finishing = True
+                spawn(self._finish_frames).name = "websocket writer"
+
+    def _finish_frames(self) -> None:
+        """Body of a green thread. It holds up no sender while it waits: a sender finishes what was begun itself."""
+        writer, failure = self._writer, None
+        try:
+            while writer.behind and not self._cut:
+                writer.await_room()
+                self._alive.heard = self._now()
+                writer.try_flush()
+        except OSError as error:
+            failure = error
+            if not writer.busy:
+                writer.give_up()
+        finally:
+            self._finishing = self._owing = False
+        self._see_to_rest(failure)
 
     # Inwards. The caller holds `_reading`.
 
@@ -212,8 +250,9 @@ class Link:
     def _say_close(self, code: int | None, reason: str) -> None:
         try:
             self._writer.send(self._close_frame, code, reason)
-        except OSError:
-            pass  # it knows
+        except OSError as error:
+            if self._writer.broken:
+                self._see_to_rest(error)
 
     def _lost(self) -> None:
         self.websocket_closed = True

@@ -1,8 +1,8 @@
 """The way out: frames of several green threads, one after the other, each of them whole.
 
-A sender that is killed, or times out, before it is its turn has sent nothing. A frame that was begun is finished,
-perhaps by the next sender, or by a green thread that waits for a message: half a frame would end the connection, and
-the compression of later messages builds on it.
+A sender that is killed, or times out, before it is its turn has sent nothing. A frame that was begun is finished, by
+the next sender or by what looks after the connection: the compression of later messages builds on it. After half a
+frame that cannot be finished nothing is sent any more: the peer would take it for the other half.
 """
 
 import errno
@@ -12,7 +12,7 @@ from ssl import SSLWantReadError, SSLWantWriteError
 from typing import Any
 
 from greening._core.current import current
-from greening._core.poller import OUT
+from greening._core.poller import IN, OUT
 from greening.net.retry import deadline_of, wait_socket
 from greening.sync.lock import Lock
 from greening.timeout import Timeout
@@ -34,13 +34,15 @@ class FrameWriter:
     Args:
         timeout: seconds that the peer may take nothing at all; None: no limit.
     Attributes:
+        broken: nothing can be sent any more; what was sent last may be half a frame.
         control: control frames that go out as soon as no other frame is being sent.
         tls: the socket is one of TLS.
     """
 
-    __slots__ = ("control", "tls", "_sock", "_timeout", "_lock", "_rest", "_next")
+    __slots__ = ("broken", "control", "tls", "_sock", "_timeout", "_lock", "_rest", "_next", "_wants")
 
     def __init__(self, sock: Any, timeout: float | None = None) -> None:
+        self.broken = False
         self.control: list[bytes] = []
         self.tls = hasattr(sock, "do_handshake")
         self._sock = sock
@@ -48,22 +50,32 @@ class FrameWriter:
         self._lock = Lock()
         self._rest: Any = b""  # of a frame that was begun
         self._next: Any = b""  # its payload, while the rest is of its head
+        self._wants = OUT  # what has to come before more can be sent
 
     @property
     def busy(self) -> bool:
         """A green thread is sending."""
         return self._lock.locked()
 
+    @property
+    def behind(self) -> bool:
+        """There is something to be sent, and no green thread is at it."""
+        return bool(self._rest or self.control) and not self._lock.locked()
+
     def send(self, make: Callable[..., Outgoing], *args: Any) -> None:
         """Send what `make(*args)` returns, which is called when it is its turn; what it raises goes to the caller.
 
         Raises:
-            PeerStalledError: the peer took nothing for too long; the frame is lost. Other OSErrors: the connection is.
-            TimeoutError: the socket's own time limit; the rest will follow.
+            PeerStalledError: the peer took nothing for too long. Other OSErrors: the connection is lost. In both cases
+            this is `broken`. TimeoutError: the socket's own time limit; the rest will follow.
         """
         with self._lock:
+            if self.broken:
+                raise BrokenPipeError(errno.EPIPE, "a frame could not be finished: nothing can follow it")
             if self._rest:
                 self._write()
+            if self.control:
+                self._send_control()
             frame = make(*args)
             if type(frame) is tuple:
                 self._rest, self._next = frame
@@ -75,6 +87,8 @@ class FrameWriter:
 
     def answer(self, frame: bytes) -> None:
         """Put a control frame with those that go out as soon as possible."""
+        if self.broken:
+            return
         if len(self.control) >= _MAX_CONTROL:
             del self.control[0]
         self.control.append(frame)
@@ -82,28 +96,42 @@ class FrameWriter:
     def offer(self, frame: bytes) -> None:
         """Send a control frame, as far as that can be without waiting; the rest follows later. It does not raise."""
         self.answer(frame)
-        self.try_flush(False)
+        self.try_flush()
 
-    def try_flush(self, wait: bool = True) -> None:
-        """`flush`, whatever comes of it: what came in is still to be read, and its end will show."""
+    def try_flush(self) -> None:
+        """`flush`, whatever comes of it: see `behind` and `broken`."""
         try:
-            self.flush(wait)
+            self.flush()
         except OSError:
             pass
 
-    def flush(self, wait: bool = True) -> None:
-        """Finish what was begun, and send the control frames, unless a sender is at it.
+    def flush(self) -> None:
+        """Finish what was begun, and send the control frames, without waiting, unless a sender is at it.
 
         Raises:
-            OSError: as `send`. BlockingIOError: it would have to wait.
+            BlockingIOError: it would have to wait. Other OSErrors: the connection is lost.
         """
         if (self.control or self._rest) and self._lock.acquire(False):
             try:
                 if self._rest:
-                    self._write(wait)
-                self._send_control(wait)
+                    self._write(False)
+                self._send_control(False)
             finally:
                 self._lock.release()
+
+    def await_room(self) -> None:
+        """Park until `flush` may get on. Others may send meanwhile. The socket's own time limit does not count.
+
+        Raises:
+            PeerStalledError: the peer took nothing for too long. Other OSErrors: the socket was closed.
+        """
+        self._await(None if self._timeout is None else current().hub.now() + self._timeout)
+
+    def give_up(self) -> None:
+        """Send nothing any more. No green thread may be at it."""
+        self.broken = True
+        self._rest = self._next = b""
+        self.control.clear()
 
     def _send_control(self, wait: bool = True) -> None:
         while self.control:
@@ -122,10 +150,10 @@ class FrameWriter:
                 self._rest, self._next = self._next, b""
                 if not self._rest:
                     return
-        except (TimeoutError, BlockingIOError):
+        except (TimeoutError, BlockingIOError, SSLWantReadError, SSLWantWriteError):
             raise
         except OSError:
-            self._rest = self._next = b""
+            self.give_up()
             raise
 
     def _send_some(self, data: Any, wait: bool) -> int:
@@ -151,7 +179,8 @@ class FrameWriter:
             raise OSError(errno.EBADF, "the session is over")
         try:
             return engine.write(data)  # type: ignore[no-any-return]
-        except (SSLWantReadError, SSLWantWriteError):
+        except (SSLWantReadError, SSLWantWriteError) as error:
+            self._wants = IN if isinstance(error, SSLWantReadError) else OUT
             raise BlockingIOError from None
 
     def _await_room(self) -> None:
@@ -161,8 +190,12 @@ class FrameWriter:
         if limit is None or (own is not None and own <= limit):
             wait_socket(sock, OUT, own)
             return
+        self._await(limit)
+
+    def _await(self, limit: float | None) -> None:
+        """Park until there is room, or `limit` (absolute hub time, seconds) has passed."""
         try:
-            wait_socket(sock, OUT, limit)
+            wait_socket(self._sock, self._wants, limit)
         except TimeoutError:
             raise self._stalled() from None
 

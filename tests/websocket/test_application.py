@@ -45,6 +45,14 @@ def test_a_handler_that_raises_closes_with_1011_and_the_server_is_told(serve: An
     assert "ZeroDivisionError" in running.log.getvalue()
 
 
+@pytest.mark.parametrize("error", [SystemExit(3), BaseException("of its own kind")])
+def test_an_end_of_a_handler_that_nobody_asked_for_closes_with_1011(serve: Any, error: BaseException) -> None:
+    def handler(ws: Any) -> None:
+        raise error
+
+    assert serve(handler).open().closed_with == 1011
+
+
 def test_a_handler_whose_client_has_gone_is_no_error(serve: Any) -> None:
     ended = Event()
 

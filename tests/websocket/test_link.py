@@ -5,11 +5,14 @@ from socket import SHUT_RDWR
 from typing import Any
 
 import pytest
+from greenlet import GreenletExit
 
-from greening._core.greenthread import spawn
+from greening._core.greenthread import kill, spawn
 from greening._core.waiting import sleep
 from greening.sync.event import Event
 from greening.testing import wait_until_parked
+from greening.timeout import Timeout
+from greening.websocket.application import WebSocketWSGI
 from greening.websocket.budget import Budget
 from greening.websocket.client import connect
 from greening.websocket.exceptions import ConnectionClosedError
@@ -257,3 +260,97 @@ def test_a_peer_that_reads_a_long_message_slowly_is_not_blamed_for_answering_no_
     assert client.frame() == (FIN | BINARY, BIG)
     sent.wait()
     assert client.frame() == (FIN | PING, b"")
+
+
+def interrupt(ws: Any) -> None:
+    """Begin to send a message to a peer that does not read yet."""
+    sending = spawn(ws.send, BIG)
+    wait_until_parked(sending)
+    kill(sending)
+    with pytest.raises(GreenletExit):
+        raise sending.wait()
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_message_whose_sender_was_interrupted_is_finished_while_nobody_sends(
+    serve: Any, contexts: Any, tls: bool
+) -> None:
+    server, client = contexts()
+    begun, got = Event(), Event()
+
+    def handler(ws: Any) -> None:
+        interrupt(ws)
+        begun.send()
+        got.send(ws.wait())
+
+    running = serve(handler, compression=False, server={"ssl_context": server} if tls else {})
+    with connect(running.url, ssl_context=client if tls else None, max_frame_length=len(BIG)) as ws:
+        begun.wait()
+        with Timeout(20):
+            assert ws.wait() == BIG
+        ws.send("that was all")
+        assert got.wait() == "that was all"
+
+
+def test_a_message_that_was_begun_in_a_callback_is_finished_without_another_one(serve: Any) -> None:
+    begun = Event()
+
+    def on_message(ws: Any, message: Any) -> None:
+        interrupt(ws)
+        begun.send()
+
+    client = serve(WebSocketWSGI.callbacks(on_message, compression=False)).open()
+    client.send(frame(FIN | TEXT, b"go"))
+    begun.wait()
+    assert client.frame() == (FIN | BINARY, BIG)
+
+
+@pytest.mark.parametrize("asked", [b"", frame(FIN | PING, b"are you there?")])
+def test_half_a_frame_that_the_peer_does_not_take_is_the_last_thing_that_is_sent(serve: Any, asked: bytes) -> None:
+    ended = Event()
+
+    def handler(ws: Any) -> None:
+        interrupt(ws)
+        assert ws.wait() is None
+        with pytest.raises(ConnectionClosedError):
+            ws.send("the peer would take this for the rest")
+        ended.send((ws.close_code, ws.close_reason))
+
+    client = serve(handler, compression=False, write_timeout=SOON * 5).open()
+    client.send(asked)
+    assert ended.wait() == (1006, f"the peer took nothing for {SOON * 5} seconds")
+    with pytest.raises(AssertionError, match="the connection ended"):
+        client.frame()
+    assert client.data.strip(b"\0") == b""
+
+
+def test_a_peer_that_does_not_read_before_it_has_sent_is_listened_to(serve: Any) -> None:
+    ended = Event()
+
+    def handler(ws: Any) -> None:
+        interrupt(ws)
+        ended.send(len(ws.wait()))
+
+    client = serve(handler, compression=False, max_frame_length=len(BIG)).open()
+    with Timeout(20):
+        client.send(frame(FIN | PING, b"x") + frame(FIN | BINARY, BIG, mask=b"\0\0\0\0"))
+        assert ended.wait() == len(BIG)
+    assert client.frame() == (FIN | BINARY, BIG)
+    assert client.frame() == (FIN | PONG, b"x")
+
+
+def test_a_peer_that_takes_an_interrupted_message_slowly_is_not_blamed_for_answering_no_ping(
+    serve_in_fake_time: Any,
+) -> None:
+    def handler(ws: Any) -> None:
+        interrupt(ws)
+        ws.wait()
+
+    client = serve_in_fake_time(handler, compression=False, ping_interval=2, ping_timeout=2, write_timeout=100).open()
+    for _ in range(8):
+        sleep(1)
+        client.sock.recv(1 << 20)
+    data = b"?"
+    while data and not data.endswith(bytes((FIN | PING, 0))):
+        data = client.sock.recv(1 << 20)
+    assert data, "the connection was ended"

@@ -74,11 +74,17 @@ def received(sock: Any, size: int) -> bytes:
     return bytes(data)
 
 
-def test_pongs_follow_the_frame_that_is_being_sent(ends: Any) -> None:
+def finish(writer: FrameWriter) -> None:
+    while writer.behind:
+        writer.await_room()
+        writer.try_flush()
+
+
+def test_a_pong_goes_out_before_the_next_frame(ends: Any) -> None:
     writer = FrameWriter(ends[0])
     writer.answer(b"pong 1")
-    writer.send(lambda text: text, b"frame")
-    assert received(ends[1], 11) == b"framepong 1"
+    writer.send(lambda text: text, b"frame")  # perhaps the last one: nothing follows a close frame
+    assert received(ends[1], 11) == b"pong 1frame"
     writer.answer(b"pong 2")
     writer.flush()
     assert received(ends[1], 6) == b"pong 2"
@@ -102,9 +108,9 @@ def test_of_many_pongs_the_latest_are_sent(ends: Any) -> None:
     writer = FrameWriter(ends[0])
     for number in range(100):
         writer.answer(b"%02d" % number)
-    flushing = spawn(writer.flush)
+    finishing = spawn(finish, writer)
     assert received(ends[1], 128) == b"".join(b"%02d" % number for number in range(36, 100))
-    flushing.wait()
+    finishing.wait()
 
 
 def test_what_is_to_be_sent_is_made_when_it_is_its_turn(ends: Any) -> None:
@@ -151,6 +157,7 @@ def test_after_the_connection_is_lost_nothing_of_the_frame_is_left(ends: Any) ->
     ends[1].close()
     with pytest.raises(OSError):
         writer.send(lambda: b"frame")
+    assert writer.broken and not writer.behind
     writer.flush()
 
 
@@ -170,8 +177,23 @@ def test_a_peer_that_takes_nothing_is_given_up(ends: Any) -> None:
     writer = FrameWriter(ends[0], 0.02)
     with pytest.raises(PeerStalledError, match=r"took nothing for 0\.02 seconds"):
         writer.send(lambda: BIG)
-    received(ends[1], 4096)
-    writer.send(lambda: b"")  # nothing of the frame is left
+    assert writer.broken and not writer.behind
+
+
+def test_nothing_follows_half_a_frame_that_is_given_up(ends: Any) -> None:
+    writer = FrameWriter(ends[0], 0.02)
+    with pytest.raises(PeerStalledError):
+        writer.send(lambda: BIG)
+    writer.answer(b"pong")
+    ends[1].setblocking(False)
+    with pytest.raises(BlockingIOError):
+        while ends[1].recv(65536):
+            pass
+    with pytest.raises(BrokenPipeError, match="could not be finished"):
+        writer.send(lambda: b"next")
+    writer.try_flush()
+    with pytest.raises(BlockingIOError):
+        ends[1].recv(1)
 
 
 def test_a_peer_that_takes_little_at_a_time_is_not_given_up(ends: Any) -> None:
@@ -200,9 +222,11 @@ def test_a_frame_is_offered_without_waiting_and_what_there_is_no_room_for_follow
         writer.send(lambda: frame)
     ends[0].settimeout(None)
     writer.offer(b"later")  # returns, although there is no room
-    flushing = spawn(writer.flush)
+    assert writer.behind
+    rest = spawn(finish, writer)
     assert received(ends[1], len(frame) + 5) == frame + b"later"
-    flushing.wait()
+    rest.wait()
+    assert not writer.behind
 
 
 def test_what_is_offered_while_another_sends_follows_its_frame(ends: Any) -> None:
@@ -213,3 +237,28 @@ def test_what_is_offered_while_another_sends_follows_its_frame(ends: Any) -> Non
     writer.offer(b"then this")
     assert received(ends[1], len(frame) + 9) == frame + b"then this"
     sending.wait()
+
+
+def test_who_waits_for_room_holds_up_no_sender(ends: Any) -> None:
+    writer = FrameWriter(ends[0])
+    frame = bytes(1 << 20)
+    ends[0].settimeout(0.01)
+    with pytest.raises(TimeoutError):
+        writer.send(lambda: frame)
+    ends[0].settimeout(None)
+    rest = spawn(finish, writer)
+    wait_until_parked(rest)
+    assert not writer.busy
+    sending = spawn(writer.send, lambda: b"next")
+    assert received(ends[1], len(frame) + 4) == frame + b"next"
+    sending.wait()
+    rest.wait()
+
+
+def test_room_that_does_not_come_is_told(ends: Any) -> None:
+    writer = FrameWriter(ends[0], 0.02)
+    ends[0].settimeout(0.01)
+    with pytest.raises(TimeoutError):
+        writer.send(lambda: BIG)
+    with pytest.raises(PeerStalledError):
+        finish(writer)
