@@ -1,18 +1,23 @@
 """What a server does to be measured: a row of `Metrics` while it runs, a look at its connections, a statsd."""
 
+import logging
 from collections.abc import Callable
+from functools import cache
 
 from greening._core.greenthread import GreenThread, spawn
 from greening._core.waiting import sleep
 from greening.wsgi.metrics import EVICTED, INTERVAL, Counters, Metrics
 from greening.wsgi.statsd import Statsd, parse_statsd
 
+_log = logging.getLogger("greening.wsgi")
+
 
 class Meter:
     """Counts for one `Server`.
 
     Args:
-        metrics: shared with other processes; None: the server's own, for statsd alone.
+        metrics: shared with other processes; None: for statsd alone, those of all servers of this
+            process that send to the same statsd.
         statsd: HOST:PORT of a statsd, or None. prefix: of each name that it gets.
     Attributes:
         counters: while the server runs, or else None.
@@ -22,6 +27,7 @@ class Meter:
 
     def __init__(self, metrics: Metrics | None, statsd: str | None, prefix: str) -> None:
         self.counters: Counters | None = None
+        self._started = False
         self._metrics = metrics
         self._address = None if statsd is None else parse_statsd(statsd)
         self._prefix = prefix
@@ -31,20 +37,24 @@ class Meter:
         self._statsd: Statsd | None = None
 
     def start(self, look: Callable[[], tuple[int, int, int]]) -> None:
-        """Take a row. A second call does nothing.
+        """Take a row. A second call does nothing. Where there is none, that is logged, and nothing is counted.
 
         Args:
             look: says how many connections are idle, how many are active, and how many had to go so far.
-        Raises:
-            OSError: no row is free.
         """
-        if self.counters is not None or (self._metrics is None and self._address is None):
+        if self._started or (self._metrics is None and self._address is None):
             return
-        self._metrics = self._metrics or Metrics()
+        self._started = True
+        try:
+            if self._metrics is None:
+                self._metrics = _common_metrics(self._address, self._prefix)
+            self.counters = self._metrics.claim()
+        except OSError as error:
+            _log.warning("this server is not counted in the metrics: %s", error)
+            return
         self._look = look
-        self.counters = self._metrics.claim()
         if self._address is not None:
-            self._statsd = Statsd(self.counters, self._address, self._prefix)
+            self._statsd = Statsd(self._metrics, self.counters, self._address, self._prefix)
             self._statsd.start()
         self._looking = spawn(self._look_for_ever)
         self._looking.name = "metrics"
@@ -60,6 +70,7 @@ class Meter:
     def stop(self) -> None:
         """Give the row back; what was counted stays. A second call does nothing."""
         self.refresh()
+        self._started = False
         counters, self.counters = self.counters, None
         if counters is None or self._metrics is None:
             return
@@ -74,3 +85,9 @@ class Meter:
         while True:
             self.refresh()
             sleep(INTERVAL)
+
+
+@cache
+def _common_metrics(address: tuple[str, int] | None, prefix: str) -> Metrics:
+    """Those of the servers of this process that send to one statsd: a gauge has to be the sum over them."""
+    return Metrics()

@@ -20,6 +20,8 @@ from collections.abc import Callable
 from operator import add
 from typing import Final, NamedTuple
 
+from greening._originals import allocate_lock
+
 INTERVAL = 1.0  # seconds between two looks at how many connections there are
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other")
@@ -28,7 +30,7 @@ BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0
 _RANGES: Final = len(BOUNDS) + 1
 _CLASSES: Final = 10  # of statuses, by their first digit; 0: there was no answer
 _STRIDE: Final = _RANGES * _CLASSES
-_ROWS: Final = 512  # memory that no worker has used costs nothing
+_ROWS: Final = 2048  # one for each worker and address; memory that no worker has used costs nothing
 
 # The cells of a row. All are floats: they count in less time than integers, and exactly up to 2 ** 53.
 PID: Final = 0
@@ -143,7 +145,7 @@ class Metrics:
 
     Raises:
         OSError: there is no memory for it.
-    Thread-safety: use it in one OS thread of each process.
+    Thread-safety: complete. What `claim` returns is for one OS thread.
     """
 
     def __init__(self) -> None:
@@ -151,15 +153,19 @@ class Metrics:
         weakref.finalize(self, os.close, self._file)
         os.ftruncate(self._file, _ROWS * _SIZE)
         self._cells: memoryview[float] = memoryview(mmap.mmap(self._file, _ROWS * _SIZE)).cast("d")
+        self._guard = allocate_lock()  # the kernel's locks tell processes apart, and not OS threads
         self._mine: set[tuple[int, int]] = set()  # (process, row): a child of fork has none of its parent's
 
     def claim(self) -> Counters:
         """A row for this process: the first that has no owner. It is given back by `release`, or when the process ends.
 
         Raises:
-            OSError: all of the 512 rows have owners.
+            OSError: all rows have owners.
         """
-        pid = os.getpid()
+        with self._guard:
+            return self._claim(os.getpid())
+
+    def _claim(self, pid: int) -> Counters:
         for number in range(_ROWS):
             if (pid, number) not in self._mine and self._lock(number):
                 row = self._row(number)
@@ -170,13 +176,14 @@ class Metrics:
                 self._mine.add((pid, number))
                 row[IDLE] = row[ACTIVE] = 0
                 return Counters(row, number)
-        raise OSError(f"no row of metrics is free: {_ROWS} processes have one")
+        raise OSError(f"no row of metrics is free: all {_ROWS} are taken")
 
     def release(self, counters: Counters) -> None:
         """Give a row back. What was counted in it stays."""
         counters.connections(0, 0)
-        self._mine.discard((os.getpid(), counters.number))
-        fcntl.lockf(self._file, fcntl.LOCK_UN, 1, counters.number)
+        with self._guard:
+            self._mine.discard((os.getpid(), counters.number))
+            fcntl.lockf(self._file, fcntl.LOCK_UN, 1, counters.number)
 
     def _row(self, number: int) -> "memoryview[float]":
         start = number * _SIZE // 8
@@ -190,12 +197,24 @@ class Metrics:
         return True
 
     def _has_owner(self, number: int) -> bool:
-        if (os.getpid(), number) in self._mine:
+        with self._guard:
+            if (os.getpid(), number) in self._mine:
+                return True
+            if self._lock(number):
+                fcntl.lockf(self._file, fcntl.LOCK_UN, 1, number)
+                return False
             return True
-        if self._lock(number):
-            fcntl.lockf(self._file, fcntl.LOCK_UN, 1, number)
-            return False
-        return True
+
+    def connections(self) -> tuple[int, int]:
+        """How many are idle, and how many are active, in all rows that have owners."""
+        idle = active = 0
+        for number in range(_ROWS):
+            row = self._row(number)
+            if not row[TAKEN]:
+                break  # rows are taken in order
+            if self._has_owner(number):
+                idle, active = idle + int(row[IDLE]), active + int(row[ACTIVE])
+        return idle, active
 
     def totals(self) -> Totals:
         """Add all rows up. It takes less than a millisecond for each ten workers."""

@@ -3,13 +3,14 @@
 Facts: a packet for each request, as gunicorn sends it, costs a system call for each request. statsd takes a value with
 a rate: `12|ms|@0.1` counts as ten times 12 ms.
 Decision: a second's requests are one line for each method and class of statuses, and one for each range of durations
-(`BOUNDS`), with the range's upper bound as its value. Packets that nobody takes are lost, as UDP is.
+(`BOUNDS`), with the range's upper bound as its value. Packets that nobody takes are lost, as UDP is. How many
+connections there are is the sum over all servers that count in the same `Metrics`. Each of them sends the sum: a gauge
+keeps what came last.
 
 Source: github.com/statsd/statsd, docs/metric_types.md.
 """
 
 import logging
-import os
 import socket
 from collections.abc import Iterator
 
@@ -17,7 +18,7 @@ from greening._core.greenthread import GreenThread, spawn
 from greening._core.waiting import sleep
 from greening.net.dns import getaddrinfo
 from greening.net.socket import GreenSocket
-from greening.wsgi.metrics import ACCEPTED, ACTIVE, BOUNDS, EVICTED, IDLE, INTERVAL, REFUSED, SENT, Counters
+from greening.wsgi.metrics import ACCEPTED, BOUNDS, EVICTED, INTERVAL, REFUSED, SENT, Counters, Metrics
 
 _log = logging.getLogger("greening.wsgi")
 
@@ -28,13 +29,17 @@ class Statsd:
     """Sends what `counters` have counted since the last time, and how many connections there are.
 
     Args:
+        metrics: where all servers count. counters: of one server, in it.
         address: of `parse_statsd`.
         prefix: of each name, with its dot if there is to be one.
 
     A host that has no address at the moment stops nothing: that is told once, and tried again the next time.
     """
 
-    def __init__(self, counters: Counters, address: tuple[str, int], prefix: str = "greening.") -> None:
+    def __init__(
+        self, metrics: Metrics, counters: Counters, address: tuple[str, int], prefix: str = "greening."
+    ) -> None:
+        self._metrics = metrics
         self._counters = counters
         self._prefix = prefix
         self._address = address
@@ -127,8 +132,9 @@ class Statsd:
             more = now.cells[cell] - before.cells[cell]
             if more:
                 yield f"{name}:{more:.0f}|c"
-        for name, cell in (("idle", IDLE), ("active", ACTIVE)):
-            yield f"connections.{name}.{os.getpid()}:{now.cells[cell]:.0f}|g"
+        idle, active = self._metrics.connections()
+        yield f"connections.idle:{idle}|g"
+        yield f"connections.active:{active}|g"
 
 
 def parse_statsd(text: str) -> tuple[str, int]:

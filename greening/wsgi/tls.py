@@ -95,6 +95,8 @@ class TlsSettings:
                 os.stat(file) if os.path.isdir(file) else open(file, "rb").close()
             except OSError as error:
                 raise OSError(f"cannot read {file}: {error.strerror}") from None
+        if self.ca_certs is not None:
+            check_authorities(self.ca_certs)
         files = " and ".join(filter(None, (certfile, keyfile)))
         try:
             return server_context(
@@ -121,6 +123,20 @@ def check_ciphers(text: str) -> None:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).set_ciphers(text)
     except ssl.SSLError:
         raise ValueError(f"{text!r}: OpenSSL knows none of these ciphers") from None
+
+
+def check_authorities(path: str) -> None:
+    """Look whether a file has certificates of authorities. A hashed folder is read when a client comes.
+
+    Raises:
+        OSError: it has none, or OpenSSL cannot read them; the text names the file.
+    """
+    if os.path.isdir(path):
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(path)
+    except ssl.SSLError as error:
+        raise OSError(f"no certificates of authorities, in PEM, for ca_certs: {path}: {error}") from None
 
 
 def split_sni(text: str) -> tuple[str, str, str | None]:

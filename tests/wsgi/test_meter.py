@@ -62,6 +62,42 @@ def test_a_statsd_alone_needs_no_metrics_of_the_user(fake: Fake[Any]) -> None:
     meter.stop()
 
 
+def test_servers_of_a_process_that_send_to_one_statsd_count_together(fake: Fake[Any]) -> None:
+    one, other, apart = (
+        Meter(None, "127.0.0.1:9", "y."),
+        Meter(None, "127.0.0.1:9", "y."),
+        Meter(None, "127.0.0.1:9", ""),
+    )
+    rows = []
+    for meter in (one, other, apart):
+        meter.start(lambda: (0, 0, 0))
+        assert meter.counters is not None
+        rows.append(meter.counters.number)
+    assert rows == [0, 1, 0]
+    for meter in (one, other, apart):
+        meter.stop()
+
+
+def test_where_no_row_is_free_a_server_goes_on_without(
+    fake: Fake[Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("greening.wsgi.metrics._ROWS", 1)
+    metrics = Metrics()
+    meter, late = Meter(metrics, None, ""), Meter(metrics, "127.0.0.1:9", "")
+    meter.start(lambda: (0, 0, 0))
+    for _ in range(2):
+        late.start(lambda: pytest.fail("it counts nothing"))
+    late.refresh()
+    assert late.counters is None
+    told = "this server is not counted in the metrics: no row of metrics is free: all 1 are taken"
+    assert [record.getMessage() for record in caplog.records] == [told]
+    late.stop()
+    meter.stop()
+    late.start(lambda: (0, 0, 0))  # now there is one
+    assert late.counters is not None
+    late.stop()
+
+
 def test_a_mistake_in_the_address_is_known_at_once() -> None:
     with pytest.raises(ValueError, match="HOST:PORT"):
         Meter(None, "a:b", "")

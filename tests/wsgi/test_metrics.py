@@ -142,5 +142,5 @@ def test_when_all_rows_are_taken_it_is_said(monkeypatch: pytest.MonkeyPatch) -> 
     metrics = Metrics()
     metrics.claim()
     metrics.claim()
-    with pytest.raises(OSError, match="no row of metrics is free: 2"):
+    with pytest.raises(OSError, match="no row of metrics is free: all 2"):
         metrics.claim()

@@ -1,6 +1,5 @@
 """What a statsd gets: what has changed in a second, in few packets, and nothing that holds the server up."""
 
-import os
 import socket
 import sys
 from collections.abc import Iterator
@@ -22,8 +21,13 @@ def receiver() -> Iterator[socket.socket]:
 
 
 @pytest.fixture
-def counters() -> Counters:
-    return Metrics().claim()
+def metrics() -> Metrics:
+    return Metrics()
+
+
+@pytest.fixture
+def counters(metrics: Metrics) -> Counters:
+    return metrics.claim()
 
 
 def packets(receiver: socket.socket) -> list[list[str]]:
@@ -35,12 +39,12 @@ def packets(receiver: socket.socket) -> list[list[str]]:
             return found
 
 
-GAUGES = [f"greening.connections.idle.{os.getpid()}:0|g", f"greening.connections.active.{os.getpid()}:0|g"]
+GAUGES = ["greening.connections.idle:0|g", "greening.connections.active:0|g"]
 
 
-def test_what_has_changed_since_the_last_time(receiver: socket.socket, counters: Counters) -> None:
+def test_what_has_changed_since_the_last_time(receiver: socket.socket, metrics: Metrics, counters: Counters) -> None:
     counters.request("GET", 500, 0.1, 1)  # before: another worker's
-    statsd = Statsd(counters, receiver.getsockname())
+    statsd = Statsd(metrics, counters, receiver.getsockname())
     for _ in range(4):
         counters.request("GET", 200, 0.003, 10)
     counters.request("POST", 404, 60, 0)
@@ -62,8 +66,25 @@ def test_what_has_changed_since_the_last_time(receiver: socket.socket, counters:
     statsd.stop()
 
 
-def test_it_is_sent_once_a_second_and_at_the_end(fake: Fake[Any], receiver: socket.socket, counters: Counters) -> None:
-    statsd = Statsd(counters, receiver.getsockname(), "x.")
+def test_connections_are_those_of_all_servers_in_whichever_packet_comes_last(
+    receiver: socket.socket, metrics: Metrics, counters: Counters
+) -> None:
+    other = metrics.claim()
+    counters.connections(1, 2)
+    other.connections(10, 20)
+    for one in (counters, other):
+        statsd = Statsd(metrics, one, receiver.getsockname())
+        statsd.send()
+        assert packets(receiver) == [["greening.connections.idle:11|g", "greening.connections.active:22|g"]]
+        statsd.stop()
+    metrics.release(other)
+    assert metrics.connections() == (1, 2)
+
+
+def test_it_is_sent_once_a_second_and_at_the_end(
+    fake: Fake[Any], receiver: socket.socket, metrics: Metrics, counters: Counters
+) -> None:
+    statsd = Statsd(metrics, counters, receiver.getsockname(), "x.")
     statsd.start()
     settle()
     assert packets(receiver) == []
@@ -81,10 +102,10 @@ def test_it_is_sent_once_a_second_and_at_the_end(fake: Fake[Any], receiver: sock
 
 
 def test_lines_are_never_cut_between_packets(
-    receiver: socket.socket, counters: Counters, monkeypatch: pytest.MonkeyPatch
+    receiver: socket.socket, metrics: Metrics, counters: Counters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("greening.wsgi.statsd._PACKET", 60)
-    statsd = Statsd(counters, receiver.getsockname())
+    statsd = Statsd(metrics, counters, receiver.getsockname())
     for method in ("GET", "HEAD", "POST", "PUT"):
         counters.request(method, 200, 0.003, 0)
     statsd.send()
@@ -94,25 +115,29 @@ def test_lines_are_never_cut_between_packets(
     statsd.stop()
 
 
-def test_a_statsd_that_is_not_there_is_no_error(counters: Counters) -> None:
+def test_a_statsd_that_is_not_there_is_no_error(metrics: Metrics, counters: Counters) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as gone:
         gone.bind(("127.0.0.1", 0))
         address = gone.getsockname()
-    statsd = Statsd(counters, address)
+    statsd = Statsd(metrics, counters, address)
     for _ in range(5):
         statsd.send()  # from the second one on, the system says that nobody takes it
     statsd.stop()
 
 
 def test_a_host_without_an_address_is_told_once_and_what_has_changed_is_sent_later(
-    receiver: socket.socket, counters: Counters, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    receiver: socket.socket,
+    metrics: Metrics,
+    counters: Counters,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     known = sys.modules["greening.wsgi.statsd"].getaddrinfo
 
     def unknown(*args: Any, **kwargs: Any) -> Any:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    statsd = Statsd(counters, receiver.getsockname())
+    statsd = Statsd(metrics, counters, receiver.getsockname())
     monkeypatch.setattr("greening.wsgi.statsd.getaddrinfo", unknown)
     for _ in range(2):
         counters.request("GET", 200, 0.003, 0)

@@ -293,6 +293,7 @@ def test_an_encrypted_key_with_its_password(serve: Any, settings: Any) -> None:
         ({"certfile": "a.crt", "keyfile": "b.key"}, "not a certificate with its private key: .*a.crt and .*b.key"),
         ({"certfile": "none.pem"}, "cannot read .*none.pem: No such file"),
         ({"ca_certs": "none.pem"}, "cannot read .*none.pem: No such file"),
+        ({"ca_certs": "locked.key"}, "no certificates of authorities, in PEM, for ca_certs: .*locked.key"),
         ({"sni": ("b.org=/none.pem",)}, "cannot read /none.pem: No such file"),
     ],
 )

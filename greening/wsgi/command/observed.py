@@ -23,13 +23,13 @@ class Observed:
 
 
 def observe(settings: Settings) -> Observed:
-    """Listen where metrics are to be shown.
+    """Listen where metrics are to be shown. Workers that send to a statsd have to know their sum, too.
 
     Raises:
         CannotListen: that is impossible.
     """
     if settings.metrics is None:
-        return Observed()
+        return Observed() if settings.server.get("statsd") is None else Observed(Metrics())
     return Observed(Metrics(), open_all((settings.metrics,), settings.umask, settings.backlog))
 
 

@@ -24,6 +24,11 @@ def test_without_metrics_nothing_is_opened(tmp_path: Path) -> None:
     assert (observed.metrics, observed.bounds) == (None, [])
 
 
+def test_workers_that_send_to_a_statsd_count_together(tmp_path: Path) -> None:
+    observed = observe(settings(tmp_path, STATSD="127.0.0.1:9"))
+    assert observed.metrics is not None and observed.bounds == []
+
+
 def test_metrics_have_an_address_of_their_own(tmp_path: Path) -> None:
     observed = observe(settings(tmp_path, METRICS=f"unix:{tmp_path}/m"))
     (bound,) = observed.bounds
