@@ -4,8 +4,9 @@ Facts: TCP on loopback is reached by every user of the machine, and by every pag
 send HTTP, or TLS, with bytes of the page's choice. Abstract Unix sockets have no permissions, and containers that share
 the network share them.
 Decisions: on a Unix socket the kernel says which user the client is (SO_PEERCRED): root and the user of this process
-are let in. Anything but a Unix socket in the file system asks for a token, and nothing runs before it has come. What no
-terminal sends, in any line, ends the connection.
+are let in. Anything but a Unix socket in the file system asks for a token, and nothing runs before it has come. Of many
+clients that have not given it the oldest goes first, so that they leave room for one that does. What no terminal sends,
+in any line, ends the connection.
 """
 
 import hmac
@@ -13,7 +14,7 @@ import logging
 import os
 import re
 import struct
-from _socket import AF_UNIX, SO_PEERCRED, SOL_SOCKET
+from _socket import AF_UNIX, SHUT_RDWR, SO_PEERCRED, SOL_SOCKET
 from secrets import token_urlsafe
 from typing import Any
 
@@ -23,6 +24,7 @@ TOKEN = "token: "  # the prompt for it
 INTERRUPT = b"\xff\xf4"  # telnet's Ctrl-C: IAC IP (RFC 854)
 LONGEST = 8192  # bytes of a line; a terminal gives no more than 4,095 at once (termios(3))
 _SECONDS = 30  # for a token to be typed
+_UNKNOWN = 64  # clients that have not given a token, at once
 
 _TELNET = re.compile(rb"\xff(?:[\xfb-\xfe].|[\xf0-\xf9])", re.DOTALL)  # negotiations and commands
 _REQUEST = re.compile(rb"\s*[A-Za-z-]+ +\S+ +(?:HTTP|RTSP|SIP)/\d")
@@ -55,6 +57,7 @@ class Entrance:
             token = token_urlsafe(16)
             _log.warning("backdoor on %s: token %s", sock.getsockname(), token)
         self._token = token
+        self._unknown: dict[Any, None] = {}  # connections without a token yet, in the order in which they came
 
     def admit(self, connection: Any, lines: Any) -> None:
         """Return if the client may run commands.
@@ -69,12 +72,30 @@ class Entrance:
             raise CutOff(f"user {user} is neither root nor the user of this process")
         if self._token is None:
             return
-        connection.sendall(TOKEN.encode())
-        with Timeout(_SECONDS, CutOff("no token came")):
-            line: bytes = lines.readline(LONGEST)
+        line = self._ask(connection, lines)
         if not hmac.compare_digest(_TELNET.sub(b"", line).strip(), self._token.strip().encode()):
             connection.sendall(b"wrong token\n")
             raise CutOff("the token is wrong")
+
+    def _ask(self, connection: Any, lines: Any) -> bytes:
+        """What the client gives as its token."""
+        while len(self._unknown) >= _UNKNOWN:
+            oldest = next(iter(self._unknown))
+            del self._unknown[oldest]
+            try:
+                oldest.shutdown(SHUT_RDWR)  # its green thread wakes up
+            except OSError:
+                pass
+        self._unknown[connection] = None
+        try:
+            connection.sendall(TOKEN.encode())
+            with Timeout(_SECONDS, CutOff("no token came")):
+                line: bytes = lines.readline(LONGEST)
+            if connection not in self._unknown:
+                raise CutOff("others came before its token")
+            return line
+        finally:
+            self._unknown.pop(connection, None)
 
 
 def in_file_system(sock: Any) -> bool:

@@ -19,7 +19,7 @@ def backdoor_server(
     """Serve prompts on a listening socket, one per connection, until the socket is closed or the caller is killed.
 
     A client of a Unix socket has to be of this process's user, or root. A client of another socket has to send a token,
-    as its first line, within 30 seconds.
+    as its first line, within 30 seconds. Of more than 64 that have not sent it the oldest is cut off.
 
     Args:
         sock: as `greening.listen` makes it, on loopback or a Unix socket. It is closed at the end; prompts go on.

@@ -153,3 +153,29 @@ def test_a_silent_client_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPa
 def test_a_token_is_a_line(token: str) -> None:
     with listen(("127.0.0.1", 0)) as listener, pytest.raises(ValueError, match="a token is a line"):
         Entrance(listener, token)
+
+
+def test_clients_without_a_token_leave_room_for_one_that_has_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(entrance, "_UNKNOWN", 2)
+    with listen(("127.0.0.1", 0)) as listener:
+        thread = spawn(backdoor_server, listener, token=TOKEN)
+        admitted = Client(listener.getsockname())
+        admitted.enter()
+        silent = [Client(listener.getsockname()) for _ in range(2)]
+        for client in silent:
+            client.until(b"token: ")
+        newcomer = Client(listener.getsockname())
+        newcomer.enter()
+        assert silent[0].rest() == ""
+        assert admitted.ask("6 * 7") == newcomer.ask("6 * 7") == "42\n"
+        silent[1].say(TOKEN)
+        silent[1].until()
+        assert "others came before its token" in caplog.text
+        for client in (admitted, newcomer, silent[1]):
+            client.say("exit()")
+            client.rest()
+        for client in (admitted, newcomer, *silent):
+            client.sock.close()
+        kill(thread)
