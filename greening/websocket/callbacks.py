@@ -92,6 +92,11 @@ class Conversation(Watched):
         self._callbacks = callbacks
         self._running = False
 
+    @property
+    def environ(self) -> dict[str, Any] | None:
+        """Of the request that began the connection, for the server to name it. None: the connection is over."""
+        return None if self._ws is None else self._ws.environ
+
     def begin(self) -> None:
         """The connection has been opened."""
         self._run(self._callbacks.opened)

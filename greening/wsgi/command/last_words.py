@@ -8,8 +8,10 @@ import faulthandler
 import traceback
 from collections.abc import Iterator
 from types import FrameType
+from typing import Any
 
 from greening._core.current import current
+from greening.net.idle import Idle
 from greening.wsgi.environ import client_name
 from greening.wsgi.log import escaped, escaped_line
 from greening.wsgi.protocol import HttpProtocol
@@ -32,19 +34,34 @@ def under_way() -> list[str]:
     left_out = 0
     for runner in current().hub.runners:
         frames = list(_outward(runner.gr_frame))
-        serving = next((frame for frame in frames if frame.f_code is _SERVE), None)
+        serving, title = next(filter(None, map(_found, frames)), (None, ""))
         if serving is None:
             continue
         if len(texts) == _MOST:
             left_out += 1
         else:
-            texts.append(f"{_title(serving)}, stood here:\n{_stack(frames[: frames.index(serving)])}")
+            texts.append(f"{title}, stood here:\n{_stack(frames[: frames.index(serving)])}")
     return [*texts, f"and {left_out} requests more"] if left_out else texts
 
 
-def _title(serving: FrameType) -> str:
-    head, connection = serving.f_locals["head"], serving.f_locals["self"]
-    return f"{head.method} {escaped(head.target.decode('latin-1'))} of {client_name(connection.client)}"
+def _found(frame: FrameType) -> tuple[FrameType, str] | None:
+    """The frame, and what it serves, if it is one that serves a request."""
+    names = frame.f_code.co_varnames
+    one: Any = frame.f_locals.get("self") if names and names[0] == "self" else None
+    if frame.f_code is _SERVE:
+        head = frame.f_locals["head"]
+        return frame, f"{head.method} {escaped(head.target.decode('latin-1'))} of {client_name(one.client)}"
+    # A connection that was handed over, and is served by callbacks: its `Idle` knows the request that began it.
+    environ = getattr(one, "environ", None) if issubclass(type(one), Idle) else None
+    return None if environ is None else (frame, _title(environ))
+
+
+def _title(environ: dict[str, Any]) -> str:
+    query = environ.get("QUERY_STRING")
+    target = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "") + (f"?{query}" if query else "")
+    address, port = environ.get("REMOTE_ADDR"), environ.get("REMOTE_PORT")
+    client = client_name((address, port) if address and port else None)
+    return f"{environ['REQUEST_METHOD']} {escaped(target)} of {client}"
 
 
 def _stack(frames: list[FrameType]) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from greening.sync.event import Event
+from greening.websocket.application import WebSocketWSGI
+from greening.websocket.client import connect
 from greening.wsgi.command import last_words
 from greening.wsgi.command.last_words import tell_when_aborted, under_way
 from tests.wsgi.conftest import Serve
@@ -52,6 +54,28 @@ def test_requests_are_told_with_their_place(serve: Serve) -> None:
     assert busy.answer().status == 200
     busy.get()  # the server has seen the end of the first one
     assert under_way() == []
+
+
+def test_a_callback_of_a_websocket_is_told_with_the_request_that_began_the_connection(serve: Serve) -> None:
+    came, go = Event(), Event()
+
+    def on_message(ws: Any, message: Any) -> None:
+        came.send()
+        go.wait()  # here
+
+    running = serve(WebSocketWSGI.callbacks(on_message))
+    host, port = running.server.address
+    with connect(f"ws://{host}:{port}/chat?room=1") as ws:
+        assert under_way() == []
+        ws.send("x")
+        came.wait()
+        (text,) = under_way()
+        client_host, client_port = ws.socket.getsockname()
+        title, place, line, *_ = text.split("\n")
+        assert title == f"GET /chat?room=1 of {client_host}:{client_port}, stood here:"
+        assert place.startswith(f'  File "{__file__}", line ') and line == "    go.wait()  # here"
+        assert "callbacks.py" not in text
+        go.send()
 
 
 def test_of_many_requests_some_are_told_and_the_others_counted(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
