@@ -150,7 +150,7 @@ def _observed(settings: Settings) -> Observed:
     try:
         observed = observe(settings)
     except CannotListen as error:
-        _refuse(f"--metrics: {error}", error.status)
+        _refuse(str(error) if error.status == 2 else f"--metrics: {error}", error.status)
     for bound in observed.bounds:
         say(f"metrics at {url(bound.sock.getsockname(), False)}/metrics")
     if settings.static:
@@ -171,11 +171,11 @@ def _listen(config: Config, settings: Settings, owner: Identity | None) -> list[
                 say(f"{origin} does not count: LISTEN_FDS says that the sockets are open already")
         else:
             bounds = open_all(settings.bind, settings.umask, settings.backlog)
+        if owner is not None:
+            for bound in bounds:
+                bound.give_to(owner.uid, owner.gid)
     except CannotListen as error:
         _refuse(str(error), error.status)
-    if owner is not None:
-        for bound in bounds:
-            bound.give_to(owner.uid, owner.gid)
     return bounds
 
 

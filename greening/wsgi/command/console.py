@@ -16,13 +16,14 @@ from typing import Any
 
 from greening._core.greenthread import spawn_after
 from greening.sync.lock import Lock
+from greening.wsgi.command.logfile import open_log
+from greening.wsgi.command.privileges import Identity
 from greening.wsgi.log import Log
 
 DELAY = 0.1  # seconds that lines are gathered
 _FULL = 10_000  # lines: the request that has one more waits until they are written
 _PIECE = 4096  # bytes: PIPE_BUF, what a pipe takes at once
 _FILE_PIECE = 65536  # the same for a file
-_MODE = 0o640  # of a file that is made: addresses of clients are personal data
 _ERRORS = 2  # the descriptor of standard error
 
 
@@ -48,42 +49,30 @@ def flush_standard_streams() -> None:
             stream.flush()
 
 
-def open_log(path: str, uid: int = -1, gid: int = -1) -> int:
-    """Open a log file for appending; make it if there is none. Returns its descriptor.
-
-    Args:
-        path: a file, or a FIFO that has a reader.
-        uid, gid: who is to own it, so that workers under another user can open it again; -1: that stays.
-    Raises:
-        OSError: that is impossible.
-    """
-    # O_NONBLOCK: a FIFO without a reader is an error, and not a wait.
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, _MODE)
-    try:
-        os.set_blocking(descriptor, True)
-        if (uid, gid) != (-1, -1):
-            os.fchown(descriptor, uid, gid)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
-def redirect_errors(path: str, uid: int = -1, gid: int = -1) -> None:
+def redirect_errors(path: str, owner: Identity | None = None) -> None:
     """Have standard error, of this process and of those that it starts from now on, in a file.
 
     A second call opens the file anew, in one step: no line is lost or written twice.
 
     Args:
-        path, uid, gid: as in `open_log`.
+        path, owner: as in `open_log`.
     Raises:
         OSError: the file cannot be opened; standard error is what it was.
     """
-    descriptor = open_log(path, uid, gid)
+    descriptor = open_log(path, owner)
     try:
         os.dup2(descriptor, _ERRORS)
     finally:
         os.close(descriptor)
+
+
+def reopen_errors(path: str | None) -> None:
+    """Open the file of standard error by its name again; None: it is in none. A failure is told."""
+    if path is not None:
+        try:
+            redirect_errors(path)
+        except OSError as error:
+            say(f"cannot reopen the error log {path}: {error.strerror}; the old file stays")
 
 
 class Output(Log):
@@ -171,11 +160,7 @@ class Output(Log):
                     self._descriptor, self._torn = descriptor, False
             elif self._given is not None:
                 self._descriptor, self.output = self._given, True
-        if self._errors is not None:
-            try:
-                redirect_errors(self._errors)
-            except OSError as error:
-                say(f"cannot reopen the error log {self._errors}: {error.strerror}; the old file stays")
+        reopen_errors(self._errors)
 
     def _put(self, descriptor: int, lines: list[str]) -> None:
         pieces = _pieces(lines, _FILE_PIECE if stat.S_ISREG(os.fstat(descriptor).st_mode) else _PIECE)

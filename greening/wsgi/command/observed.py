@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from greening.wsgi.command.binds import Bound, open_all
 from greening.wsgi.command.checked import OFF, STDOUT
 from greening.wsgi.command.config import Settings
-from greening.wsgi.command.console import open_log, redirect_errors, say
+from greening.wsgi.command.console import redirect_errors, say
+from greening.wsgi.command.logfile import open_log
 from greening.wsgi.command.privileges import Identity
 from greening.wsgi.metrics import Metrics
 
@@ -30,7 +31,7 @@ def observe(settings: Settings) -> Observed:
     """
     if settings.metrics is None:
         return Observed() if settings.server.get("statsd") is None else Observed(Metrics())
-    return Observed(Metrics(), open_all((settings.metrics,), settings.umask, settings.backlog))
+    return Observed(Metrics(), open_all((settings.metrics,), settings.umask, settings.backlog, "--metrics"))
 
 
 def access_file(settings: Settings) -> str | None:
@@ -48,7 +49,7 @@ class LogFiles:
     def __init__(self, settings: Settings, owner: Identity | None) -> None:
         self._access = access_file(settings)
         self._errors = settings.error_log
-        self._uid, self._gid = (-1, -1) if owner is None else (owner.uid, owner.gid)
+        self._owner = owner
 
     def open(self) -> None:
         """Have standard error where it is to be, and make the file of the access log.
@@ -57,9 +58,9 @@ class LogFiles:
             OSError: one of them cannot be written; it has the name of the file.
         """
         if self._errors is not None:
-            redirect_errors(self._errors, self._uid, self._gid)
+            redirect_errors(self._errors, self._owner)
         if self._access is not None:
-            os.close(open_log(self._access, self._uid, self._gid))
+            os.close(open_log(self._access, self._owner))
 
     def reopen(self) -> None:
         """The same after the files were renamed, before workers do so."""

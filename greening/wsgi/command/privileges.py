@@ -3,6 +3,8 @@
 import grp
 import os
 import pwd
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -29,7 +31,7 @@ class Identity:
         Raises:
             OSError: the system does not let it.
         """
-        if (self.uid, self.gid) == (os.geteuid(), os.getegid()):
+        if self._is_taken():
             return
         # In this order: without the user's rights the groups cannot be changed any more.
         if self.name:
@@ -39,6 +41,34 @@ class Identity:
             os.setgroups([self.gid])
         os.setresgid(self.gid, self.gid, self.gid)
         os.setresuid(self.uid, self.uid, self.uid)
+
+    @contextmanager
+    def assumed(self) -> Iterator[None]:
+        """Have its rights, and no others, within the block: for files that it may lead to elsewhere.
+
+        Raises:
+            OSError: the system does not let it.
+        Thread-safety: for a process with one OS thread, since all of them have its rights meanwhile.
+        """
+        if self._is_taken():
+            yield
+            return
+        uid, gid, groups = os.geteuid(), os.getegid(), os.getgroups()
+        try:
+            if self.name:
+                os.initgroups(self.name, self.gid)
+            else:
+                os.setgroups([self.gid])
+            os.setegid(self.gid)
+            os.seteuid(self.uid)
+            yield
+        finally:
+            os.seteuid(uid)
+            os.setegid(gid)
+            os.setgroups(groups)
+
+    def _is_taken(self) -> bool:
+        return (self.uid, self.gid) == (os.geteuid(), os.getegid())
 
 
 def identity(user: str | None, group: str | None) -> Identity | None:
@@ -52,7 +82,7 @@ def identity(user: str | None, group: str | None) -> Identity | None:
     uid, gid = os.geteuid(), os.getegid()
     entry = _user(user, uid)
     if user is not None:
-        uid = entry.pw_uid if entry is not None else int(user)
+        uid = entry.pw_uid if entry is not None else _number(user, "--user")
         gid = entry.pw_gid if entry is not None else gid
     if group is not None:
         gid = _group(group)
@@ -78,8 +108,16 @@ def _user(user: str | None, uid: int) -> pwd.struct_passwd | None:
 
 def _group(group: str) -> int:
     if group.isdecimal():
-        return int(group)
+        return _number(group, "--group")
     try:
         return grp.getgrnam(group).gr_gid
     except KeyError:
         raise BadIdentity(f"--group: there is no group {group!r}") from None
+
+
+def _number(text: str, option: str) -> int:
+    """Raises: BadIdentity: the system has no such numbers; the last one stands for "as it is" in chown(2)."""
+    number = int(text)
+    if number >= 2**32 - 1:
+        raise BadIdentity(f"{option}: {text} is no number of the system: they end at {2**32 - 2}")
+    return number

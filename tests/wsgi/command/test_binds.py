@@ -167,3 +167,47 @@ def test_sockets_that_were_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
         (bound,) = passing({"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1"})
         with bound.sock as sock:
             assert sock.getsockname() == theirs.getsockname()
+
+
+def test_a_descriptor_is_taken_over_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as theirs:
+        error = refused(*[f"fd://{theirs.fileno()}"] * 2)
+        assert error.status == 2
+        assert "is there twice" in str(error)
+        theirs.getsockname()  # it was not closed
+    assert "no number of a descriptor" in str(refused("fd://99999999999"))
+
+
+def test_all_addresses_of_a_name_are_listened_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = (socket.SOCK_STREAM, 6, "")
+    found: list[Any] = [(socket.AF_INET, *stream, (f"127.0.0.{last}", 0)) for last in (1, 2, 2)]
+    missing = (socket.AF_INET, *stream, ("203.0.113.1", 0))  # no machine has it, RFC 5737
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [found[0], missing, *found[1:]])
+    both = open_all(["both:0"], None, 5)
+    names = [bound.sock.getsockname() for bound in both]
+    for bound in both:
+        bound.sock.close()
+    assert [host for host, _ in names] == ["127.0.0.1", "127.0.0.2"]
+    assert len({port for _, port in names}) == 1
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [missing])
+    assert "Cannot assign requested address" in str(refused("none:0"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_what_has_taken_the_place_of_a_unix_socket_is_not_given_away(tmp_path: Path) -> None:
+    bound = opened(f"unix:{tmp_path}/s")
+    bound.give_to(65534, 65534)
+    assert os.stat(tmp_path / "s").st_uid == 65534
+    (tmp_path / "precious").write_text("")
+    for link in (os.symlink, os.link):
+        os.unlink(tmp_path / "s")
+        link(tmp_path / "precious", tmp_path / "s")
+        with pytest.raises((CannotListen, OSError)):
+            bound.give_to(65534, 65534)
+    assert os.stat(tmp_path / "precious").st_uid == 0
+    bound.sock.close()
+
+
+def test_a_mistake_is_told_with_its_option() -> None:
+    with pytest.raises(CannotListen, match=r"^--metrics: 'foo' is neither"):
+        open_all(["foo"], None, 5, "--metrics")

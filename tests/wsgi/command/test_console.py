@@ -22,7 +22,6 @@ from greening.wsgi.command.console import (
     Output,
     descriptor_of,
     flush_standard_streams,
-    open_log,
     redirect_errors,
     say,
 )
@@ -336,13 +335,6 @@ def test_a_fifo_needs_a_reader(tmp_path: Path) -> None:
     output.flush()
     assert os.read(reader, 100) == b"x\n"
     os.close(reader)
-
-
-@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
-def test_a_log_file_belongs_to_the_user_of_the_workers(log_file: Path) -> None:
-    os.close(open_log(str(log_file), 65534, 65534))
-    found = log_file.stat()
-    assert (found.st_uid, found.st_gid) == (65534, 65534)
 
 
 def test_standard_error_in_a_file_that_is_renamed(log_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
