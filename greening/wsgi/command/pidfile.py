@@ -3,6 +3,9 @@
 import fcntl
 import os
 import tempfile
+import time
+
+_TRIES, _PAUSE = 20, 0.1  # seconds: writing the file takes another server a moment
 
 
 class PidFileTaken(Exception):
@@ -15,7 +18,8 @@ class PidFile:
     Args:
         path: of the file. One that a dead process has left behind is replaced.
     Raises:
-        PidFileTaken: see there. OSError: the file cannot be written.
+        PidFileTaken: see there, or another process keeps the folder locked.
+        OSError: the file cannot be written.
     """
 
     def __init__(self, path: str) -> None:
@@ -24,7 +28,7 @@ class PidFile:
         folder = os.path.dirname(self._path)
         lock = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # of two servers that begin at once, one sees the other's file
+            _lock(lock, folder)
             self._check()
             descriptor, new = tempfile.mkstemp(prefix=os.path.basename(path), dir=folder)
             with open(descriptor, "w") as file:
@@ -50,6 +54,18 @@ class PidFile:
             raise PidFileTaken(f"--pid: {self._path} is there, and has no process number in it: it was not replaced")
         if content != str(self._pid) and _lives(int(content)):
             raise PidFileTaken(f"--pid: process {content} of {self._path} lives: is this server running already?")
+
+
+def _lock(descriptor: int, folder: str) -> None:
+    """Of two servers that begin at once, one sees the other's file. Others can hold this lock, too: not for ever."""
+    for left in reversed(range(_TRIES)):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if not left:
+                raise PidFileTaken(f"--pid: another process keeps the folder {folder} locked (flock)") from None
+            time.sleep(_PAUSE)
 
 
 def _content(path: str) -> str:

@@ -10,6 +10,9 @@ from greening.wsgi.command.application import Unloadable, split
 
 YES = ("1", "true", "yes", "on")
 NO = ("0", "false", "no", "off")
+# Upper bounds, beyond all reason: what is longer overflows somewhere in the system.
+_MOST = 2**31 - 1
+_LONGEST = 1e9  # seconds: 31 years
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
@@ -64,13 +67,19 @@ def _switch(text: str) -> bool:
 def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise ValueError(f"{text!r} is no number of at least 1")
-    return int(text)
+    return _bounded(int(text))
 
 
 def _count(text: str) -> int:
     if not text.isdecimal():
         raise ValueError(f"{text!r} is no number of at least 0")
-    return int(text)
+    return _bounded(int(text))
+
+
+def _bounded(number: int) -> int:
+    if number > _MOST:
+        raise ValueError(f"{number} is too much: at most {_MOST}")
+    return number
 
 
 def _seconds(text: str) -> float:
@@ -80,6 +89,8 @@ def _seconds(text: str) -> float:
         number = -1.0
     if not 0 <= number < float("inf"):
         raise ValueError(f"{text!r} is no number of seconds")
+    if number > _LONGEST:
+        raise ValueError(f"{text!r} is too long: at most {_LONGEST:g} seconds")
     return number
 
 

@@ -1,11 +1,13 @@
 """The file with the supervisor's number."""
 
+import fcntl
 import os
 import stat
 from pathlib import Path
 
 import pytest
 
+from greening.wsgi.command import pidfile
 from greening.wsgi.command.pidfile import PidFile, PidFileTaken
 
 
@@ -57,3 +59,15 @@ def test_that_of_a_successor_stays(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         PidFile(str(tmp_path / "no" / "pid"))
+
+
+def test_a_folder_that_another_process_keeps_locked_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pidfile, "_PAUSE", 0)
+    lock = os.open(tmp_path, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(PidFileTaken, match=r"keeps the folder .* locked"):
+            PidFile(str(tmp_path / "pid"))
+    finally:
+        os.close(lock)
+    PidFile(str(tmp_path / "pid"))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from greening.wsgi.command import values
-from greening.wsgi.command.values import Kind, limit_kind
+from greening.wsgi.command.values import COUNT, POSITIVE, SECONDS, Kind, limit_kind
 
 
 def below_ten(value: Any) -> None:
@@ -94,3 +94,12 @@ def test_a_value_of_a_file_has_the_right_type(kind: Kind, value: Any, problem: s
 )
 def test_what_is_shown_is_read_back(kind: Kind, value: Any) -> None:
     assert kind.of_toml(tomllib.loads(f"x = {kind.show(value)}")["x"]) == value
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"), [(POSITIVE, "99999999999"), (COUNT, "2147483648"), (SECONDS, "1e300"), (SECONDS, "1e10")]
+)
+def test_what_would_overflow_is_refused(kind: Kind, text: str) -> None:
+    with pytest.raises(ValueError, match="at most"):
+        kind.parse(text)
+    assert POSITIVE.parse("2147483647") == 2147483647
