@@ -43,6 +43,7 @@ class Settings:
     workers: int
     connections: int
     timeout: float
+    start_timeout: float
     graceful_timeout: float
     preload: bool
     reload: bool

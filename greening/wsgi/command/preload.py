@@ -16,8 +16,8 @@ import socket
 from typing import Any
 
 from greening.net.socket import GreenSocket
-from greening.wsgi.command.channel import COPY, PID, READY
-from greening.wsgi.command.console import say
+from greening.wsgi.command.channel import COPY, PID, READY, REOPEN
+from greening.wsgi.command.console import reopen_errors, say
 
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
@@ -27,11 +27,11 @@ def adopt_orphans() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def fork_workers(channel: GreenSocket) -> GreenSocket:
+def fork_workers(channel: GreenSocket, errors: str | None = None) -> GreenSocket:
     """Be the template, with the application loaded: fork a worker whenever the supervisor asks for one.
 
     Args:
-        channel: to the supervisor.
+        channel: to the supervisor. errors: the file that standard error is in, opened anew when the supervisor says so.
     Returns:
         In each worker: its own channel.
     Raises:
@@ -45,6 +45,9 @@ def fork_workers(channel: GreenSocket) -> GreenSocket:
             message, descriptors, _, _ = socket.recv_fds(channel, 64, 1)
         except OSError:
             message, descriptors = b"", []
+        if message == REOPEN:
+            reopen_errors(errors)
+            continue
         if message != COPY or not descriptors:
             raise SystemExit(0)
         theirs = GreenSocket(fileno=descriptors[0])
@@ -70,5 +73,5 @@ def _fork_twice(channel: Any) -> bool:
     except OSError as error:
         say(f"cannot start a worker: {error.strerror}")
         os._exit(1)
-    channel.send(PID + b"%d" % os.getpid())
+    channel.send(PID)
     return True

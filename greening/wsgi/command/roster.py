@@ -35,27 +35,47 @@ class Roster:
         self._children.remove(child)
 
     def present(self) -> list[Child]:
-        """Workers of the present generation that were not told to end."""
+        """Workers of the present generation that are to stay."""
         return [child for child in self._staying() if child.generation == self.generation]
 
     def previous(self) -> list[Child]:
-        """Workers of earlier generations that were not told to end."""
+        """Workers of earlier generations that are to stay."""
         return [child for child in self._staying() if child.generation != self.generation]
 
     def serving(self) -> list[Child]:
-        """Workers that are ready, of any generation, and were not told to end."""
+        """Workers that are ready, of any generation, and are to stay."""
         return [child for child in self._staying() if child.ready]
 
     def _staying(self) -> list[Child]:
-        return [child for child in self._children if child.deadline is None and not child.template]
+        return [child for child in self._children if not child.leaving and not child.template]
+
+    def watched(self) -> list[Child]:
+        """Those that are to give signs of life, or to become ready in time."""
+        return [
+            child
+            for child in self._children
+            if child.deadline is None and not child.failed and not (child.template and child.ready)
+        ]
 
     def templates(self) -> list[Child]:
-        """Processes that have the application preloaded, and were not told to end."""
-        return [child for child in self._children if child.deadline is None and child.template]
+        """Processes that have the application preloaded, and are to stay."""
+        return [child for child in self._children if not child.leaving and child.template]
 
-    def template(self) -> Child | None:
-        """The one of the present generation."""
-        return next((child for child in self.templates() if child.generation == self.generation), None)
+    def template(self, generation: int | None = None) -> Child | None:
+        """The one of a generation; None: of the present one."""
+        wanted = self.generation if generation is None else generation
+        return next((child for child in self.templates() if child.generation == wanted), None)
+
+    def wanted(self) -> int:
+        """The generation of which a worker is missing, and can be forked now; 0: there is none."""
+        template = self.template()
+        if self.missing() and (template is None or template.ready):
+            return self.generation
+        # While a new generation has not proven itself, an old worker that is gone comes again, if its application is
+        # still at hand.
+        if not self.proven and len(self.previous()) < self.count:
+            return next((old.generation for old in self.templates() if old.ready and old is not template), 0)
+        return 0
 
     def missing(self) -> bool:
         """A worker of the present generation is wanted.

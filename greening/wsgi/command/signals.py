@@ -9,6 +9,7 @@ from typing import Any
 _NUMBERS = (
     signal.SIGTERM,
     signal.SIGINT,
+    signal.SIGQUIT,
     signal.SIGHUP,
     signal.SIGCHLD,
     signal.SIGUSR1,

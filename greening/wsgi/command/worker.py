@@ -9,6 +9,7 @@ import signal
 import ssl
 import sys
 import time
+from types import FrameType
 from typing import Any
 
 from greening._core.greenthread import spawn
@@ -18,10 +19,22 @@ from greening.net.socket import GreenSocket
 from greening.sync.event import Event
 from greening.timeout import Timeout
 from greening.wsgi.command.application import Unloadable, load
-from greening.wsgi.command.channel import BEAT, CHANGED, FAILED, QUIT, READY, REOPEN, RETIRE, STOP
+from greening.wsgi.command.channel import (
+    BEAT,
+    CHANGED,
+    FAILED,
+    LAST_WORDS,
+    LEAVING,
+    QUIT,
+    READY,
+    REOPEN,
+    RETIRE,
+    STOP,
+)
 from greening.wsgi.command.checked import OFF
 from greening.wsgi.command.config import Settings
-from greening.wsgi.command.console import Output, descriptor_of, redirect_errors, say
+from greening.wsgi.command.console import Output, descriptor_of, redirect_errors, reopen_errors, say
+from greening.wsgi.command.deadman import DeadMan
 from greening.wsgi.command.hooks import call, demand
 from greening.wsgi.command.last_words import tell_when_aborted, under_way
 from greening.wsgi.command.lifetime import Lifetime
@@ -67,20 +80,26 @@ def work(
     """
     tell_when_aborted(descriptor_of(sys.stderr))
     monkey_patch()
-    worker = _Worker(settings, GreenSocket(fileno=channel.detach()), beat, observed)
+    channel = GreenSocket(fileno=channel.detach())
+    worker: _Worker | None = None
     try:
         if identity is not None:
             _become(identity)
         if template:
+            reopen_errors(settings.error_log)
             app = load(settings.app)
-            worker = _Worker(settings, fork_workers(worker.channel), beat, observed)
-            demand("post_fork", settings)
-        else:
-            demand("post_fork", settings)
+            channel = fork_workers(channel, settings.error_log)
+        # Log files are opened here, and not before: with the rights of the worker, and not in the template, which
+        # would hand its descriptors down to each worker.
+        worker = _Worker(settings, channel, beat, observed)
+        demand("post_fork", settings)
+        if not template:
             app = load(settings.app)
     except Unloadable as error:
         say(str(error))
-        worker.wait_for_change(error.files)
+        _tell(channel, FAILED)
+        if worker is not None and settings.reload:
+            worker.wait_for_change(error.files)
         raise SystemExit(LOAD_FAILED) from None
     call("worker_ready", settings)
     worker.serve([GreenSocket(fileno=listener.detach()) for listener in listeners], app, context)
@@ -121,12 +140,10 @@ class _Worker:
         self._orphan = False
 
     def wait_for_change(self, files: tuple[str, ...]) -> None:
-        """Tell that the application cannot be loaded. With `--reload`, watch it until the supervisor says STOP."""
-        self._tell(FAILED)
-        if self._settings.reload:
-            spawn(self._obey)
-            spawn(self._watch, files)
-            self._told.wait()
+        """The application cannot be loaded: watch it until the supervisor says STOP."""
+        spawn(self._obey)
+        spawn(self._watch, files)
+        self._told.wait()
 
     def serve(self, listeners: list[GreenSocket], app: Any, context: ssl.SSLContext | None) -> None:
         """Until STOP, QUIT, SIGTERM, or the supervisor's death."""
@@ -138,6 +155,7 @@ class _Worker:
         self._servers = [self._server(listener, app, context) for listener in listeners]
         self._show_metrics()
         signal.signal(signal.SIGTERM, self._terminated)
+        signal.signal(LAST_WORDS, self._asked)
         serving = [spawn(self._accept, server) for server in self._servers]
         spawn(self._obey)
         if self._beat:
@@ -236,9 +254,16 @@ class _Worker:
     def _terminated(self, *_: Any) -> None:
         spawn(self._end)
 
+    def _asked(self, _: int, running: FrameType | None) -> None:
+        """The supervisor takes this worker for stuck, and is about to kill it. A handler: it runs in what is stuck."""
+        for text in under_way(running):
+            say(f"worker {os.getpid()} is killed at {text}")
+        self._log.flush()
+
     def _end(self) -> None:
         if not self._told.ready():
             self._told.send()
+            self._tell(LEAVING)
 
     def _orphaned(self) -> None:
         if not self._told.ready():
@@ -275,8 +300,11 @@ class _Worker:
 
     def _live(self) -> None:
         """Body of the green thread that says that this worker lives: as long as green threads get their turns."""
+        dead_man = _dead_man(self._settings.timeout)
         while True:
             self._tell(BEAT)
+            if dead_man is not None:
+                dead_man.wind()
             sleep(self._beat)
 
     def _look_after(self, lifetime: Lifetime) -> None:
@@ -301,7 +329,22 @@ class _Worker:
             sleep(_WATCH_INTERVAL)
 
     def _tell(self, what: bytes) -> None:
-        try:
-            self.channel.send(what)
-        except OSError:
-            pass  # the supervisor is dead; `_obey` sees that, too
+        _tell(self.channel, what)
+
+
+def _tell(channel: GreenSocket, what: bytes) -> None:
+    try:
+        channel.send(what)
+    except OSError:
+        pass  # the supervisor is dead; `_obey` sees that, too
+
+
+def _dead_man(timeout: float) -> DeadMan | None:
+    """None: nothing counts as stuck, or the system has no timer left."""
+    try:
+        return DeadMan(timeout) if timeout else None
+    except OSError as error:
+        say(
+            f"worker {os.getpid()}: if it is stuck after its supervisor has died, nothing will end it: {error.strerror}"
+        )
+        return None

@@ -17,22 +17,21 @@ from collections.abc import Callable, Iterable
 from time import monotonic
 from typing import NamedTuple
 
-from greening.wsgi.command.channel import CHANGED, FAILED, QUIT, READY, REOPEN, RETIRE, STOP, Child, pair
+from greening.wsgi.command.backoff import Backoff
+from greening.wsgi.command.channel import CHANGED, FAILED, LEAVING, QUIT, READY, REOPEN, RETIRE, STOP, Child, pair
 from greening.wsgi.command.config import Settings
 from greening.wsgi.command.console import say
+from greening.wsgi.command.deadlines import MARGIN, abort, enforce, name
 from greening.wsgi.command.pulse import Pulse
 from greening.wsgi.command.roster import Roster
 from greening.wsgi.command.signals import Signals, signal_name
 from greening.wsgi.command.systemd import Notifier
 
 # Seconds.
-_FIRST_DELAY, _LAST_DELAY = 0.1, 10.0  # after a worker that never got ready; it doubles in between
-_MARGIN = 2.0  # for a worker to end in, after the graceful timeout
 _AT_ONCE = 1.0  # the same after the second signal
-_LAST_WORDS = 1.0  # for a worker to say where it is stuck
 _LATE = 1.0  # of the supervisor itself: the machine, or the container, was stopped
 
-_ATTEMPTS = 5  # deaths until it gives up, when no worker has ever got ready
+_LONGEST_POLL = 2**31 - 1  # milliseconds, see poll(2)
 
 
 class Born(NamedTuple):
@@ -73,13 +72,11 @@ class Supervisor:
         self._started = started
         self._notifier = notifier
         self._reopen_logs = reopen_logs
-        self._pulse = Pulse(settings.timeout, notifier)
+        self._pulse = Pulse(settings.timeout, settings.start_timeout, notifier)
         self.beat = self._pulse.beat
         self._roster = Roster(settings.workers)
         self._ever = False  # a worker of any generation has been ready
-        self._deaths = 0  # in a row, of workers that never got ready
-        self._forked = 0.0  # when the last one was
-        self._not_before = 0.0
+        self._backoff = Backoff()
         self._ending = 0  # signals to end so far
         self._status = 0
 
@@ -106,9 +103,10 @@ class Supervisor:
 
     def _fill(self, signals: Signals) -> Born | None:
         """Fork what is missing. In a new process: what it has."""
-        while self._missing() and monotonic() >= self._not_before:
-            self._forked = monotonic()
-            template = self._roster.template()
+        while self._missing() and monotonic() >= self._backoff.not_before:
+            self._backoff.forks()
+            generation = self._roster.wanted()
+            template = self._roster.template(generation)
             ours, theirs = pair()
             with theirs:
                 if template is not None:
@@ -121,17 +119,16 @@ class Supervisor:
         return None
 
     def _missing(self) -> bool:
-        """A process is to be forked now, or when `_not_before` has come."""
-        template = self._roster.template()
-        return not self._ending and self._roster.missing() and (template is None or template.ready)
+        """A process is to be forked now, or when the back-off is over."""
+        return not self._ending and self._roster.wanted() > 0
 
     def _order(self, template: Child, ours: socket.socket, theirs: socket.socket) -> None:
         """Have the template fork a worker."""
         if template.order(theirs):
-            self._roster.add(Child(0, ours, self._roster.generation))
+            self._roster.add(Child(0, ours, template.generation))
         else:
             ours.close()
-            self._died_early()
+            self._backoff.died_early()
 
     def _fork(self, signals: Signals, ours: socket.socket, theirs: socket.socket) -> Born | None:
         """Fork a worker, or a template. In it: what it has."""
@@ -141,7 +138,7 @@ class Supervisor:
         except OSError as error:
             ours.close()
             say(f"cannot start a worker: {error.strerror}")
-            self._died_early()
+            self._backoff.died_early()
             return None
         if pid:
             self._roster.add(Child(pid, ours, self._roster.generation, template))
@@ -162,13 +159,13 @@ class Supervisor:
         for fd in by_fd:
             poll.register(fd, select.POLLIN)
         due = [child.deadline for child in self._roster if child.deadline is not None]
-        due += self._pulse.due(self._roster.serving())
+        due += self._pulse.due(self._roster.watched())
         if self._missing():
-            due.append(self._not_before)
+            due.append(self._backoff.not_before)
         milliseconds = None if not due else max(0, int((min(due) - monotonic()) * 1000) + 1)
-        happened = poll.poll(milliseconds)
+        happened = poll.poll(milliseconds and min(milliseconds, _LONGEST_POLL))
         if due and monotonic() - min(due) > _LATE:
-            self._pulse.slept(self._roster.serving())
+            self._pulse.slept(self._roster.watched())
         for fd, _ in happened:
             if fd == signals.fileno():
                 self._signalled(signals.read())
@@ -179,6 +176,9 @@ class Supervisor:
         for number in numbers:
             if number in (signal.SIGTERM, signal.SIGINT):
                 self._end()
+            elif number == signal.SIGQUIT:  # the quick end, as gunicorn and nginx have it
+                self._end()
+                self._end()
             elif self._ending:
                 pass
             elif number == signal.SIGHUP:
@@ -188,7 +188,7 @@ class Supervisor:
                 self._resize(1 if number == signal.SIGTTIN else -1)
             elif number == signal.SIGUSR1:
                 self._reopen_logs()
-                for child in self._roster.serving():
+                for child in self._roster:  # those that load or drain, too: they have the old files open as well
                     child.tell(REOPEN)
             elif number == signal.SIGUSR2:
                 say("SIGUSR2 does nothing: for an upgrade without a gap, let systemd hold the sockets, and restart")
@@ -205,9 +205,9 @@ class Supervisor:
             if not child.template:
                 self._is_ready(child)
         if FAILED in said:
-            child.failed = True
-            if child.generation == self._roster.generation and self._settings.reload:
-                self._keep_old()
+            self._has_failed(child)
+        if LEAVING in said and child.ready:
+            self._leaves(child)
         if RETIRE in said:
             child.retiring = True
         # Workers of one generation all see the change; the first to say so is the one that counts. Those of an older
@@ -218,7 +218,36 @@ class Supervisor:
         if not child.pid and child.channel.fileno() < 0:  # it was never forked
             self._roster.remove(child)
             if child.deadline is None:
-                self._died_early()
+                self._backoff.died_early()
+        elif child.channel.fileno() < 0 and child.deadline is None:
+            self._hung_up(child)
+
+    def _has_failed(self, child: Child) -> None:
+        """It cannot load the application. With `--reload` it waits for a change; else it ends, or is made to."""
+        child.failed = True
+        current = child.generation == self._roster.generation
+        if self._settings.reload:
+            if current:
+                self._keep_old()
+        elif not child.leaving:
+            child.leaving = child.settled = True
+            child.deadline = monotonic() + MARGIN
+            if not self._ending:
+                self._lost(child)
+
+    def _leaves(self, child: Child) -> None:
+        """It serves no more, though nobody told it to. It may take its time to end; its successor does not wait."""
+        if not child.leaving:
+            child.leaving = True
+            child.deadline = monotonic() + self._settings.graceful_timeout + MARGIN
+            self._backoff.served()
+
+    def _hung_up(self, child: Child) -> None:
+        """It is about to be dead, as a rule. If not, it does not listen any more."""
+        if child.ready:
+            self._leaves(child)
+        else:
+            child.deadline = monotonic() + MARGIN
 
     def _is_ready(self, child: Child) -> None:
         roster = self._roster
@@ -234,7 +263,7 @@ class Supervisor:
                 if template.generation != roster.generation:
                     self._dismiss(template)
         roster.proven = self._ever = True
-        self._deaths = 0
+        self._backoff.is_ready()
         self._dismiss_surplus()
 
     def _dismiss_surplus(self) -> None:
@@ -251,7 +280,7 @@ class Supervisor:
             return
         self._roster.generation += 1
         self._roster.proven = False
-        self._deaths, self._not_before = 0, 0.0
+        self._backoff.begin_anew()
         for child in [*self._roster.previous(), *self._roster.templates()]:
             if not child.ready:
                 self._dismiss(child)
@@ -283,32 +312,28 @@ class Supervisor:
                 found.failed = found.failed or FAILED in last_words
                 self._roster.remove(found)
                 found.channel.close()
-                if found.deadline is None and not self._ending:
+                if not found.settled and not self._ending:
                     self._died(found, os.waitstatus_to_exitcode(status))
 
     def _died(self, child: Child, code: int) -> None:
-        roster = self._roster
         if not child.failed:  # else it has said why
             how = f"ended with status {code}" if code >= 0 else f"was killed by {signal_name(-code)}"
-            what = "the process that preloads" if child.template else "worker"
-            say(f"{what} {child.pid} {how}" + ("" if child.ready else " before it could serve anything"))
-        if not self._ever and (child.failed or self._deaths + 1 >= _ATTEMPTS):
+            say(f"{name(child)} {how}" + ("" if child.ready else " before it could serve anything"))
+        self._lost(child)
+
+    def _lost(self, child: Child) -> None:
+        """A child that was not told to end serves nothing any more. What to do about it."""
+        roster = self._roster
+        if not self._ever and (child.failed or self._backoff.is_hopeless):
             say("no worker could be started; giving up")
             self._status = 1
             self._end()
         elif not roster.proven and child.generation == roster.generation and any(w.ready for w in roster.previous()):
             self._keep_old()
         elif not child.ready:
-            self._died_early()
+            self._backoff.died_early()
         else:
-            # It could serve: the next one can, too, and a request that kills must not take the service away for long.
-            self._not_before = self._forked + _FIRST_DELAY
-
-    def _died_early(self) -> None:
-        now = monotonic()
-        if now >= self._not_before:  # else it died with the one that is waited for already
-            self._not_before = now + min(_FIRST_DELAY * 2**self._deaths, _LAST_DELAY)
-            self._deaths += 1
+            self._backoff.served()
 
     # The end
 
@@ -316,7 +341,7 @@ class Supervisor:
         """The first time: finish what is in flight. From the second time on: at once."""
         self._ending += 1
         if self._ending == 1:
-            if self._roster:
+            if any(child.ready for child in self._roster):
                 say("finishing what is in flight; another signal ends it at once")
             self._notifier.stopping()
             for listener in self._listeners:
@@ -332,29 +357,39 @@ class Supervisor:
 
     def _dismiss(self, child: Child) -> None:
         child.tell(STOP)
-        child.deadline = monotonic() + self._settings.graceful_timeout + _MARGIN
+        child.leaving = child.settled = True
+        child.deadline = monotonic() + self._settings.graceful_timeout + MARGIN
         if not child.ready and not child.failed:
             child.kill(signal.SIGTERM)  # it loads the application, and does not listen yet
 
     def _enforce(self) -> None:
         """Do what is due."""
-        now = monotonic()
-        for child in self._pulse.stuck(self._roster.serving()):
-            say(f"worker {child.pid} has been stuck for {self._settings.timeout:g} s; its stack follows")
-            self._abort(child)
-        for child in self._roster:
-            if child.deadline is not None and child.deadline <= now:
-                if child.aborted or self._ending > 1:
-                    child.kill(signal.SIGKILL)
-                    child.deadline = now + _MARGIN  # once is enough, unless it is stuck in the kernel
-                    child.aborted = True
-                else:
-                    say(f"worker {child.pid} does not end; killed; its stack follows")
-                    self._abort(child)
-        self._pulse.tell_watchdog(self._roster.serving())
+        for child in self._pulse.stuck(self._roster.watched()):
+            if child.pid:
+                self._is_stuck(child)
+            else:
+                self._was_never_forked(child)
+        enforce(self._roster, self._ending > 1)
+        self._pulse.tell_watchdog(self._roster)
 
-    def _abort(self, child: Child) -> None:
-        """Have it say where it is (`last_words`), which ends it; SIGKILL follows, in case it does not."""
-        child.kill(signal.SIGABRT)
-        child.aborted = True
-        child.deadline = monotonic() + _LAST_WORDS
+    def _is_stuck(self, child: Child) -> None:
+        settings = self._settings
+        if child.ready:
+            say(f"{name(child)} has been stuck for {settings.timeout:g} s; its stack follows")
+        else:
+            say(f"{name(child)} has not loaded the application within {settings.start_timeout:g} s; its stack follows")
+        child.leaving = child.settled = True
+        abort(child)
+        if not child.ready:
+            self._lost(child)
+
+    def _was_never_forked(self, child: Child) -> None:
+        """The template was told to fork it, and does not do so: it is stuck."""
+        self._roster.remove(child)
+        child.channel.close()
+        self._backoff.died_early()
+        template = self._roster.template(child.generation)
+        if template is not None:
+            say(f"{name(template)} forks no worker; its stack follows")
+            template.leaving = template.settled = True
+            abort(template)

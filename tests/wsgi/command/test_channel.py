@@ -1,11 +1,13 @@
 """Messages between the supervisor and its children."""
 
 import os
+import signal
 import socket
 from collections.abc import Iterator
 
 import pytest
 
+from greening.wsgi.command import channel
 from greening.wsgi.command.channel import BEAT, COPY, PID, READY, STOP, Child, pair
 
 
@@ -51,10 +53,58 @@ def test_a_child_of_another_process_tells_its_number(ends: tuple[Child, socket.s
     child, theirs = ends
     child.pid = 0
     child.kill(0)  # no process, and above all not this one's group
-    theirs.send(PID + b"%d" % os.getpid())
+    theirs.send(PID)
     theirs.send(READY)
     assert child.heard() == [READY]
     assert child.pid == os.getpid()
+
+
+def test_a_child_has_one_number_for_good(ends: tuple[Child, socket.socket]) -> None:
+    child, theirs = ends
+    theirs.send(PID)
+    child.heard()
+    assert child.pid == 5
+
+
+@pytest.mark.parametrize("message", [b"pid 1", b"pid x", b"\xff" * 1000])
+def test_no_message_of_a_child_names_a_process_or_does_harm(ends: tuple[Child, socket.socket], message: bytes) -> None:
+    child, theirs = ends
+    child.pid = 0
+    theirs.send(message)
+    child.heard()
+    assert child.pid == 0
+
+
+def test_descriptors_that_a_child_sends_are_not_kept(ends: tuple[Child, socket.socket]) -> None:
+    child, theirs = ends
+    reader, writer = os.pipe()
+    socket.send_fds(theirs, [BEAT], [writer])
+    os.close(writer)
+    assert child.heard() == [BEAT]
+    assert os.read(reader, 1) == b""  # nobody has the other end
+    os.close(reader)
+
+
+def test_a_child_that_never_stops_talking_is_not_listened_to_for_ever(
+    ends: tuple[Child, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channel, "_MOST", 3)
+    child, theirs = ends
+    for _ in range(5):
+        theirs.send(BEAT)
+    assert [len(child.heard()) for _ in range(3)] == [3, 2, 0]
+
+
+def test_a_process_that_is_no_child_is_not_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    killed: list[int] = []
+    monkeypatch.setattr(os, "kill", lambda pid, number: killed.append(pid))
+    own = os.posix_spawn("/bin/true", ["true"], {})
+    ours, theirs = pair()
+    with ours, theirs:
+        for pid in (os.getppid(), own):
+            Child(pid, ours, 1).kill(signal.SIGKILL)
+    os.waitpid(own, 0)
+    assert killed == [own]
 
 
 def test_a_template_that_does_not_listen_takes_no_order(ends: tuple[Child, socket.socket]) -> None:

@@ -2,13 +2,16 @@
 
 import os
 import pwd
+import signal
 import subprocess
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from greening.wsgi.command.privileges import BadIdentity, Identity, identity
-from tests.wsgi.processes import ROOT
+from tests.wsgi.processes import ROOT, Start, change
 
 NOBODY = pwd.getpwnam("nobody")
 
@@ -78,3 +81,51 @@ except PermissionError:
     environ = {**os.environ, "PYTHONPATH": str(ROOT), "USER": "root", "HOME": "/root"}
     told = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=True)
     assert told.stdout.splitlines() == [expected, "for good"]
+
+
+EVIL = """
+import os, socket
+
+def app(environ, start_response):
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            sock = socket.socket(fileno=os.dup(int(name)))
+        except OSError:
+            continue
+        if sock.family == socket.AF_UNIX and sock.type == socket.SOCK_SEQPACKET:
+            sock.send(b"pid " + environ["QUERY_STRING"].encode())
+    while True:
+        pass
+"""
+
+
+@only_root
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [(), ("--preload",)])
+def test_a_worker_cannot_have_the_supervisor_kill_a_foreign_process(
+    start: Start, folder: Path, options: tuple[str, ...]
+) -> None:
+    change(folder, EVIL)
+    command = start("--user", "nobody", "--timeout", "0.4", *options, "site1:app")
+    folder.chmod(0o755)
+    for path in folder.parents[:-1]:
+        path.chmod(path.stat().st_mode | 0o001)
+    command.listening()
+    with subprocess.Popen(["sleep", "100"]) as victim:
+        for text in (str(victim.pid), "x"):
+            with suppress(ConnectionResetError):
+                assert command.ask(f"/?{text}").data() == b""
+            command.until("has been stuck")
+            command.until("Fatal Python error: Aborted")
+        assert victim.poll() is None
+        victim.kill()
+    command.signal(signal.SIGTERM)
+    assert command.end()[0] == 0
+
+
+@pytest.mark.parametrize("text", ["4294967295", "99999999999", "9" * 30])
+def test_numbers_that_no_system_has(text: str) -> None:
+    with pytest.raises(BadIdentity, match="is no number of the system"):
+        identity(None, text)
+    with pytest.raises(BadIdentity, match="is no number of the system"):
+        identity(text, "0")

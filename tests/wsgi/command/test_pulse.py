@@ -24,13 +24,16 @@ class Clock:
         self.told.append(self.now - 1000)
 
 
-def made(monkeypatch: pytest.MonkeyPatch, timeout: float, watchdog: float = 0.0) -> tuple[Any, Pulse, Child]:
+def made(
+    monkeypatch: pytest.MonkeyPatch, timeout: float, watchdog: float = 0.0, start_timeout: float = 0.0
+) -> tuple[Any, Pulse, Child]:
     clock: Any = Clock(watchdog)
     monkeypatch.setattr(pulse, "monotonic", clock)
     nothing: Any = None
     child = Child(1, nothing, 1)
     child.beat = clock.now
-    return clock, Pulse(timeout, clock), child
+    child.ready = True
+    return clock, Pulse(timeout, start_timeout, clock), child
 
 
 @pytest.mark.parametrize(
@@ -68,18 +71,43 @@ def test_without_a_timeout_no_worker_is_stuck(monkeypatch: pytest.MonkeyPatch) -
     assert watching.due([child]) == []
 
 
+def test_a_worker_that_loads_has_a_limit_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, watching, child = made(monkeypatch, 5.0, start_timeout=20.0)
+    child.ready = False
+    assert watching.due([child]) == [1020.0]
+    clock.now += 19
+    assert watching.stuck([child]) == []
+    clock.now += 1
+    assert watching.stuck([child]) == [child]
+
+
 def test_the_watchdog_hears_only_of_workers_that_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, watching, child = made(monkeypatch, 0.0, watchdog=2.0)
-    watching.tell_watchdog([])  # none is ready
-    assert watching.due([child]) == [1002.0]
+    watching.tell_watchdog([])  # there is none
+    assert watching.due([]) == [1001.0]  # one may come soon
+    clock.now += 1
+    watching.tell_watchdog([child])
+    assert clock.told == [1]
     clock.now += 1
     watching.tell_watchdog([child])  # not due
+    clock.now += 1.5  # silent since
+    watching.tell_watchdog([child])
+    assert clock.told == [1]
+    child.beat = clock.now
     clock.now += 1
     watching.tell_watchdog([child])
-    assert clock.told == [2]
-    clock.now += 2  # silent since
+    assert clock.told == [1, 4.5]
+
+
+def test_the_watchdog_does_not_end_the_service_for_a_worker_that_is_to_be_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, watching, child = made(monkeypatch, 30.0, watchdog=15.0)
+    for _ in range(3):  # as WatchdogSec=30 has it, 15 s apart
+        watching.tell_watchdog([child])
+        clock.now += 15
+    assert clock.told == [0, 15, 30]
+    child.ready, child.beat = False, clock.now  # its successor, which takes a while to load
+    clock.now += 60
     watching.tell_watchdog([child])
-    child.beat = clock.now
-    clock.now += 2
-    watching.tell_watchdog([child])
-    assert clock.told == [2, 6]
+    assert clock.told[-1] == 105

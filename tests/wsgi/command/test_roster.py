@@ -39,7 +39,7 @@ def test_the_first_worker_goes_ahead() -> None:
 def test_a_worker_that_was_told_to_end_is_none() -> None:
     roster = Roster(1)
     only = add(roster)
-    only.deadline = 1.0
+    only.leaving = True
     assert roster.missing()
     assert roster.serving() == []
     assert list(roster) == [only]
@@ -54,7 +54,7 @@ def test_a_new_generation_takes_the_place_of_the_old_one_by_one() -> None:
     assert roster.surplus() == []
     add(roster)
     assert roster.surplus() == old[:1]
-    old[0].deadline = 1.0
+    old[0].leaving = True
     assert roster.missing()
     add(roster)
     assert roster.surplus() == old[1:]
@@ -83,11 +83,11 @@ def test_those_that_want_to_leave_have_one_successor_at_a_time() -> None:
     assert roster.surplus() == []
     successor.ready = True
     assert roster.surplus() == [first]
-    first.deadline = 1.0
+    first.leaving = True
     assert roster.missing()  # the second one's
     add(roster)
     assert roster.surplus() == [second]
-    second.deadline = 1.0
+    second.leaving = True
     assert not roster.missing()
 
 
@@ -108,3 +108,30 @@ def test_a_template_serves_nothing() -> None:
     reload(roster)
     assert roster.template() is None
     assert roster.templates() == [template]
+
+
+def test_an_old_worker_comes_again_from_the_old_template_while_the_new_one_loads() -> None:
+    roster = Roster(2)
+    old_template, old, other = add(roster, template=True), add(roster), add(roster)
+    reload(roster)
+    new_template = add(roster, ready=False, template=True)
+    assert roster.wanted() == 0
+    roster.remove(old)
+    assert roster.wanted() == 1
+    assert roster.template(1) is old_template
+    new_template.ready = True
+    assert roster.wanted() == 2
+    add(roster, ready=False)
+    assert roster.wanted() == 1
+    roster.remove(old_template)
+    assert roster.wanted() == 0
+    assert roster.previous() == [other]
+
+
+def test_what_is_watched() -> None:
+    roster = Roster(3)
+    loading, failed, aborted, template = (add(roster, ready=False) for _ in range(4))
+    failed.failed, aborted.deadline, template.template = True, 1.0, True
+    assert roster.watched() == [loading, template]
+    template.ready = True
+    assert roster.watched() == [loading]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.wsgi.processes import APP, Start, change, let_go
+from tests.wsgi.processes import APP, Command, Start, change, let_go
 
 
 @pytest.mark.slow
@@ -220,3 +220,140 @@ def test_one_worker_more_and_one_fewer(start: Start) -> None:
     assert command.get()["pid"] in (first, second)
     command.signal(signal.SIGTERM)
     assert command.end()[0] == 0
+
+
+# Workers that do not do what they should
+
+
+THREAD = """
+import threading, time
+threading.Thread(target=lambda: [time.sleep(0.5) for _ in iter(int, 1)]).start()
+"""
+
+
+@pytest.mark.slow
+def test_a_worker_that_serves_no_more_but_does_not_end_has_a_successor_at_once(start: Start, folder: Path) -> None:
+    change(folder, THREAD + APP)
+    command = start("--graceful-timeout", "0.5", "site1:app").listening()
+    first = command.get()["pid"]
+    os.kill(first, signal.SIGTERM)
+    assert int(command.until(r"loaded (\d+)")[1]) != first
+    assert command.get()["pid"] != first
+    command.until(f"worker {first} does not end; killed; its stack follows")
+    command.until(f"worker {first} was killed by SIG")
+
+
+@pytest.mark.slow
+def test_an_application_that_cannot_be_loaded_and_has_a_thread_ends_all_the_same(start: Start, folder: Path) -> None:
+    change(folder, THREAD + "raise RuntimeError('no database')\n")
+    command = start("site1:app")
+    command.until("no worker could be started; giving up")
+    assert command.end() == (1, "")
+    assert "no database" in command.errors
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [(), ("--preload",)])
+def test_a_reload_that_hangs_ends_and_leaves_the_old_workers(
+    start: Start, folder: Path, options: tuple[str, ...]
+) -> None:
+    command = start("--start-timeout", "2", "--workers", "2", *options, "site1:app").listening()
+    hang = "import sys\nprint('hangs', file=sys.stderr, flush=True)\nopen('go')\n"
+    change(folder, hang)
+    command.signal(signal.SIGHUP)
+    command.until("hangs")
+    if options:  # the old application is at hand: a worker of it that dies comes again meanwhile
+        pids = {command.get()["pid"] for _ in range(30)}
+        os.kill(min(pids), signal.SIGKILL)
+        while not {command.get()["pid"]} - pids:
+            pass
+        assert "has not loaded" not in command.errors
+    command.until("has not loaded the application within 2 s; its stack follows")
+    command.until("not reloaded: the old workers go on")
+    command.until(r'File ".*/site1.py", line 3')
+    assert command.get()["version"] == 1
+    change(folder, APP)
+    command.signal(signal.SIGHUP)
+    command.until("reloaded")
+
+
+@pytest.mark.slow
+def test_a_stuck_worker_names_its_requests_and_writes_its_lines(start: Start, folder: Path) -> None:
+    change(folder, APP.replace('open("go").close()', "while True: pass"))
+    command = start(
+        "--timeout", "0.4", "--access-log", "a.log", "--access-log-format", "%(path)s", "site1:app"
+    ).listening()
+    command.get("/before")
+    held = command.ask("/hold")
+    command.until("has been stuck")
+    command.until(r"worker \d+ is killed at GET /hold of 127")
+    command.until(r'File ".*/site1.py", line \d+, in app')
+    command.until("Fatal Python error: Aborted")
+    command.until("loaded")
+    with suppress(ConnectionResetError):
+        assert held.data() == b""
+    assert (folder / "a.log").read_text().startswith("/before\n")
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_stuck_when_its_supervisor_dies_lets_its_port_go(start: Start, folder: Path) -> None:
+    change(folder, APP.replace('open("go").close()', "while True: pass"))
+    command = start("--timeout", "0.5", "site1:app").listening()
+    held = command.ask("/hold")
+    command.until("holding")
+    command.signal(signal.SIGKILL)
+    command.refuses()
+    with suppress(ConnectionResetError):
+        assert held.data() == b""
+    command.until("Fatal Python error: Aborted")
+
+
+@pytest.mark.slow
+def test_sigquit_ends_it_at_once(start: Start) -> None:
+    command = start("site1:app").listening()
+    held = command.ask("/hold")
+    command.until("holding")
+    os.killpg(command.process.pid, signal.SIGQUIT)  # as a terminal does it
+    with suppress(ConnectionResetError):
+        assert held.data() == b""
+    assert command.end()[0] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [(), ("--preload",)])
+def test_log_files_are_opened_anew_by_workers_that_load_or_leave(
+    start: Start, folder: Path, options: tuple[str, ...]
+) -> None:
+    change(folder, "import sys\nprint('loading', file=sys.stderr, flush=True)\nopen('go').close()\n" + APP)
+    command = start("--access-log", "a.log", "--access-log-format", "%(path)s", *options, "site1:app")
+    command.until("loading")
+    rotate(command, folder / "a.log", 1)
+    let_go(folder)
+    pid = command.listening().get("/first")["pid"]
+    while open_logs(pid) != ["a.log"]:  # one descriptor, of the new file
+        pass
+    held = command.ask("/hold")
+    command.until("holding")
+    os.kill(pid, signal.SIGTERM)
+    rotate(command, folder / "a.log", 2)
+    while open_logs(pid) != ["a.log"]:
+        pass
+    let_go(folder)
+    assert held.answer()["pid"] == pid
+    while "/hold" not in (folder / "a.log").read_text():
+        pass
+    assert "/hold" not in (folder / "a.log.2").read_text()
+
+
+def rotate(command: Command, log: Path, number: int) -> None:
+    log.rename(f"{log}.{number}")
+    command.signal(signal.SIGUSR1)
+    while not log.exists():
+        pass
+
+
+def open_logs(pid: int) -> list[str]:
+    """The names of the log files that a process has open."""
+    folder = Path(f"/proc/{pid}/fd")
+    found = [os.readlink(each) for each in folder.iterdir() if each.is_symlink()]
+    return [os.path.basename(name) for name in found if "a.log" in name]
