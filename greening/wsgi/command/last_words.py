@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
-from greenlet import getcurrent
-
 from greening._core.current import current
 from greening.net.idle import Idle
 from greening.wsgi.environ import client_name
@@ -34,13 +32,14 @@ def under_way(running: FrameType | None = None) -> list[str]:
     """The requests that green threads of this OS thread are at: what and whose they are, and where they stand.
 
     Args:
-        running: where the current green thread stands, as the handler of a signal is told; None: it is at none.
+        running: what a signal has interrupted, as its handler is told.
     """
     texts: list[str] = []
     left_out = 0
-    here = getcurrent()
     for runner in current().hub.runners:
-        frames = list(_outward(running if runner is here else runner.gr_frame))
+        frames = list(_outward(runner.gr_frame))
+        if running in frames:  # above it is only how the handler runs
+            frames = frames[frames.index(running) :]
         serving, title = next(filter(None, map(_found, frames)), (None, ""))
         if serving is None:
             continue
