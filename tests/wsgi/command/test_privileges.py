@@ -106,10 +106,10 @@ def test_a_worker_cannot_have_the_supervisor_kill_a_foreign_process(
     start: Start, folder: Path, options: tuple[str, ...]
 ) -> None:
     change(folder, EVIL)
-    command = start("--user", "nobody", "--timeout", "0.4", *options, "site1:app")
     folder.chmod(0o755)
     for path in folder.parents[:-1]:
         path.chmod(path.stat().st_mode | 0o001)
+    command = start("--user", "nobody", "--timeout", "0.4", *options, "site1:app")
     command.listening()
     with subprocess.Popen(["sleep", "100"]) as victim:
         for text in (str(victim.pid), "x"):
