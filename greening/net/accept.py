@@ -38,6 +38,7 @@ _GONE = {
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 # Seconds to wait after such an error. nginx pauses for half a second, trio for a tenth.
 _PAUSE = 0.1
+_SHORT_PAUSE = 0.02  # the first time: it may pass, before a connection has to give way
 
 # Seconds that a client which speaks no TLS has to take the answer.
 _LINGER = 2.0
@@ -103,7 +104,8 @@ class Acceptor:
         if not self._exhausted:
             self._exhausted = True
             _log.warning("accept: %s; new connections wait until there is room again", strerror(error.errno or 0))
-        if self._give_way is None or not self._give_way():
+            sleep(_SHORT_PAUSE)
+        elif self._give_way is None or not self._give_way():
             sleep(_PAUSE)
 
     def secure(self, connection: Any, wrapped_as: Callable[[Any], object] | None = None) -> Any:
