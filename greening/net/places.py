@@ -153,6 +153,17 @@ class Places:
         _say_goodbye(place, why)
         self.release(place)
 
+    def spare_one(self, seconds: float) -> bool:
+        """End the connection that has been idle, or shaking hands, for longest, if that is `seconds` or more.
+
+        Returns:
+            True: its descriptor is free.
+        """
+        oldest = self._longest_idle(current().hub.now() - seconds)
+        if oldest is None:
+            return False
+        return self._end(oldest)
+
     def make_room(self) -> bool:
         """End the connection that has been idle, or shaking hands, for longest. If there is none, end the one that
         waits for its client in a green thread and has the least time left to do so.
@@ -160,11 +171,11 @@ class Places:
         Returns:
             True: there is room now. False: there will be when a green thread has ended, or nobody could go.
         """
-        oldest = self._longest_idle()
-        if oldest is None:
-            oldest = self._least_time_left()
-            if oldest is None:
-                return False
+        oldest = self._longest_idle(inf) or self._least_time_left()
+        return oldest is not None and self._end(oldest)
+
+    def _end(self, oldest: Place) -> bool:
+        """True: it has ended. False: its green thread will end it."""
         self.dismissed += 1
         if is_parked(oldest):
             self.dismiss(oldest, _WANTED)
@@ -174,9 +185,9 @@ class Places:
         cut(oldest.sock)
         return False
 
-    def _longest_idle(self) -> Place | None:
-        """Of all that lose nothing by their end, the one that has been so for longest."""
-        oldest, since = None, inf
+    def _longest_idle(self, before: float) -> Place | None:
+        """Of all that lose nothing by their end, the one that has been so for longest, and since `before`."""
+        oldest, since = None, before
         for bucket in self._idle.values():
             for place in bucket:
                 if is_parked(place) and not has_bytes(place.sock):

@@ -22,6 +22,9 @@ from greening.timeout import Timeout
 # client is no event.
 _LOOK = 0.1
 
+# Seconds. A client that pauses for less is between two requests, and does not expect an end.
+_IDLE_ENOUGH = 1.0
+
 
 class StreamServer:
     """Accepts connections and runs `handle(connection, address)` for each in a green thread of its own.
@@ -224,7 +227,7 @@ class StreamServer:
 
     def _give_way(self) -> bool:
         """No descriptor is left for the next connection: one that has a place goes. True: there is one now."""
-        return self._places.make_room()
+        return self._places.spare_one(_IDLE_ENOUGH)
 
     def _wait_for_room(self) -> None:
         """Park until there may be one connection more. One that waits for its client has to go for it."""

@@ -54,7 +54,8 @@ def test_passing_troubles_of_accept_are_survived_and_told_once(
         before = fake.clock.now()
         server, address = acceptor.accept()
         rests = errno.EMFILE in errors
-        assert fake.clock.now() - before == pytest.approx(accept._SHORT_PAUSE + (len(errors) - 1) * accept._PAUSE if rests else 0)
+        paused = accept._SHORT_PAUSE + (len(errors) - 1) * accept._PAUSE if rests else 0
+        assert fake.clock.now() - before == pytest.approx(paused)
     keep(server)
     assert address == client.getsockname()
     assert [record.message.split(";")[0] for record in caplog.records] == (

@@ -327,12 +327,15 @@ def test_a_newcomer_gets_in_when_another_begins_to_wait_for_its_client(keep: Kee
     server.stop(0)
 
 
-def test_descriptors_that_run_out_are_taken_from_the_longest_idle(keep: Keep, monkeypatch: pytest.MonkeyPatch) -> None:
-    with running() as one:
-        first, second = keep(connect(one.server.address)), keep(connect(one.server.address))
-        assert ask(first, b"1") == ask(second, b"2")[:0] + b"1"
-        settle()
-        failures = [OSError(errno.EMFILE, "Too many open files") for _ in range(2)]  # one may pass
+@pytest.mark.parametrize("pause", [0.5, 2.0])
+def test_descriptors_that_run_out_are_taken_from_what_is_idle_for_a_while(
+    keep: Keep, monkeypatch: pytest.MonkeyPatch, pause: float
+) -> None:
+    with fake_time(patience=0.005), running() as one:
+        first = keep(connect(one.server.address))
+        assert ask(first, b"1") == b"1"
+        _pause(pause)
+        failures = [OSError(errno.EMFILE, "Too many open files") for _ in range(3)]
         accept = type(one.server.listener).accept
 
         def scarce(listener: Any) -> Any:
@@ -340,13 +343,14 @@ def test_descriptors_that_run_out_are_taken_from_the_longest_idle(keep: Keep, mo
                 raise failures.pop()
             return accept(listener)
 
+        second = keep(connect(one.server.address))
+        assert ask(second, b"2") == b"2"
         monkeypatch.setattr(type(one.server.listener), "accept", scarce)
-        third = keep(connect(one.server.address))  # the one that is accepted already waits in the real accept
+        third, fourth = keep(connect(one.server.address)), keep(connect(one.server.address))
         assert ask(third, b"3") == b"3"
-        fourth = keep(connect(one.server.address))
         assert ask(fourth, b"4") == b"4"
-        assert is_closed(first)
         assert ask(second, b"still") == b"still"
+        assert one.server.dismissed == (1 if pause > 1 else 0)
 
 
 def test_a_pool_that_fails_once_costs_one_connection(keep: Keep, monkeypatch: pytest.MonkeyPatch) -> None:

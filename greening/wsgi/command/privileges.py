@@ -3,6 +3,7 @@
 import grp
 import os
 import pwd
+import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -121,3 +122,15 @@ def _number(text: str, option: str) -> int:
     if number >= 2**32 - 1:
         raise BadIdentity(f"{option}: {text} is no number of the system: they end at {2**32 - 2}")
     return number
+
+
+def allow_descriptors(wanted: int) -> None:
+    """Raise this process's soft limit of descriptors to `wanted`, as far as the hard limit lets: getrlimit(2).
+
+    The usual soft limit is 1,024: as many as a worker has connections, so that accept(2) would fail before the longest
+    idle one goes.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))

@@ -40,7 +40,7 @@ from greening.wsgi.command.last_words import tell_when_aborted, under_way
 from greening.wsgi.command.lifetime import Lifetime
 from greening.wsgi.command.observed import Observed, access_file
 from greening.wsgi.command.preload import fork_workers
-from greening.wsgi.command.privileges import Identity
+from greening.wsgi.command.privileges import Identity, allow_descriptors
 from greening.wsgi.command.reload import Watch
 from greening.wsgi.environ import url
 from greening.wsgi.prometheus import metrics_app
@@ -49,6 +49,7 @@ from greening.wsgi.static import StaticFiles, parse_static
 
 LOAD_FAILED = 4  # exit status
 
+_FILES = 512  # descriptors besides those of connections: files and back ends of the application
 _SCRAPERS = 16  # connections at once to the address of the metrics
 
 # Seconds.
@@ -79,6 +80,7 @@ def work(
         SystemExit: the application could not be loaded, or accept failed for good.
     """
     tell_when_aborted(descriptor_of(sys.stderr))
+    allow_descriptors(settings.connections * len(listeners) + _FILES)
     monkey_patch()
     channel = GreenSocket(fileno=channel.detach())
     worker: _Worker | None = None

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import resource
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from greening.wsgi.command.privileges import BadIdentity, Identity, identity
+from greening.wsgi.command.privileges import BadIdentity, Identity, allow_descriptors, identity
 from tests.wsgi.processes import ROOT, Start, change
 
 NOBODY = pwd.getpwnam("nobody")
@@ -129,3 +130,23 @@ def test_numbers_that_no_system_has(text: str) -> None:
         identity(None, text)
     with pytest.raises(BadIdentity, match="is no number of the system"):
         identity(text, "0")
+
+
+@pytest.mark.parametrize(
+    ("limits", "wanted", "expected"),
+    [
+        ((1024, 4096), 1536, [(1536, 4096)]),
+        ((1024, 1200), 1536, [(1200, 1200)]),
+        ((4096, 4096), 1536, []),
+        ((1024, resource.RLIM_INFINITY), 1536, [(1536, resource.RLIM_INFINITY)]),
+        ((resource.RLIM_INFINITY, resource.RLIM_INFINITY), 1536, []),
+    ],
+)
+def test_a_worker_may_have_as_many_descriptors_as_connections(
+    monkeypatch: pytest.MonkeyPatch, limits: tuple[int, int], wanted: int, expected: list[tuple[int, int]]
+) -> None:
+    said: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda what: limits)
+    monkeypatch.setattr(resource, "setrlimit", lambda what, new: said.append(new))
+    allow_descriptors(wanted)
+    assert said == expected
