@@ -140,7 +140,8 @@ def test_a_worker_that_is_stuck_is_replaced_while_others_serve(start: Start, fol
     with suppress(ConnectionResetError):
         assert held.data() == b""
     assert command.get()["pid"] != stuck
-    command.until("loaded")
+    if command.errors.count("loaded") < 3:  # the successor may load while the stuck one is still being ended
+        command.until("loaded")
     command.signal(signal.SIGTERM)
     assert command.end()[0] == 0
 
