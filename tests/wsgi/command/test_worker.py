@@ -134,10 +134,10 @@ def test_a_hook_that_fails_before_the_start_ends_it(start: Start, folder: Path, 
 @pytest.mark.slow
 def test_sigusr1_has_every_worker_open_its_log_anew(start: Start, folder: Path) -> None:
     (folder / "hooks1.py").write_text(
-        "import os, sys\n"
+        "import os\n"
         "from greening.wsgi.command.console import Output\n"
         "def ready(settings):\n"
-        "    Output.reopen = lambda log: print('opened anew by', os.getpid(), file=sys.stderr, flush=True)\n"
+        "    Output.reopen = lambda log: os.write(2, b'opened anew by %d\\n' % os.getpid())\n"
     )
     command = start("--workers", "2", "--worker-ready", "hooks1:ready", "site1:app").listening()
     pids = set()
