@@ -4,7 +4,7 @@ Their sockets are cooperative whether or not anything is patched.
 """
 
 import socket as _stdlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from greening._core.current import current
@@ -65,17 +65,31 @@ def listen(
     Source: socket(7).
     """
     sock = GreenSocket(family, _stdlib.SOCK_STREAM)
+    options = []
+    if reuse_addr and family != _stdlib.AF_UNIX:
+        options.append((_stdlib.SOL_SOCKET, _stdlib.SO_REUSEADDR))
+    if reuse_port:
+        options.append((_stdlib.SOL_SOCKET, _stdlib.SO_REUSEPORT))
+    begin_to_listen(sock, addr, backlog, options)
+    return sock
+
+
+def begin_to_listen(sock: Any, addr: Any, backlog: int, options: Iterable[tuple[int, int]]) -> None:
+    """Switch options on, bind, and listen. The socket is closed if one of it fails.
+
+    Args:
+        options: (level, option) of setsockopt(2).
+    Raises:
+        OSError: as `socket.bind` and `socket.listen`.
+    """
     try:
-        if reuse_addr and family != _stdlib.AF_UNIX:
-            sock.setsockopt(_stdlib.SOL_SOCKET, _stdlib.SO_REUSEADDR, 1)
-        if reuse_port:
-            sock.setsockopt(_stdlib.SOL_SOCKET, _stdlib.SO_REUSEPORT, 1)
+        for option in options:
+            sock.setsockopt(*option, 1)
         sock.bind(addr)
         sock.listen(backlog)
     except BaseException:
         sock.close()
         raise
-    return sock
 
 
 def serve(sock: Any, handle: Callable[[Any, Any], object], concurrency: int = 1000) -> None:

@@ -2,9 +2,10 @@
 
 Facts: a parked green thread costs a stack: 8 KiB and more. Most connections of a server wait for the next request most
 of the time.
+Measured: to make a green thread for each request takes 2 us more than to switch to one that stays (12 for 10 in the row
+http-hello).
 Decision: such a connection is a green thread that has not begun, in the registration of its descriptor. The hub starts
-it when bytes come, as it starts every new one. To park a thread that is made for one request costs no more than to
-switch to one that serves them all: no stack is saved.
+it when bytes come, as it starts every new one. A server may wait in its green thread for a client that asks often.
 """
 
 from _socket import MSG_PEEK

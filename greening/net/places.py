@@ -160,9 +160,7 @@ class Places:
             True: its descriptor is free.
         """
         oldest = self._longest_idle(current().hub.now() - seconds)
-        if oldest is None:
-            return False
-        return self._end(oldest)
+        return oldest is not None and self._end(oldest)
 
     def make_room(self) -> bool:
         """End the connection that has been idle, or shaking hands, for longest. If there is none, end the one that

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 _SHORT = 1024  # bytes: heads up to here are remembered by their bytes, since clients repeat themselves
 _REMEMBERED = 128  # heads
 
-
 # A kill, and Ctrl-C, which strikes whatever runs. Whatever else an application raises, `sys.exit()` among it, ends its
 # own request.
 _ENDS = (GreenletExit, KeyboardInterrupt)
@@ -201,7 +200,7 @@ class HttpProtocol(Connection):
             self.raw, self.at = b"", 0
             raw = raw[at:] if at else raw
         head = read_head(raw, limits)
-        if head.plain and not head.upgrade and len(raw) <= _SHORT:
+        if head.plain and len(raw) <= _SHORT:
             if len(server.heads) >= _REMEMBERED:
                 server.heads.clear()
             server.heads[raw] = head

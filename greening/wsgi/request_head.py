@@ -227,7 +227,7 @@ def _frame(head: Head) -> bool:
     """Where the body ends, and what comes after it. RFC 9112 6 and 9, decided here and nowhere else.
 
     Returns:
-        True: the message ends with its head, and the connection goes on, as HTTP/1.
+        True: the message ends with its head, and the connection goes on, in the same protocol.
     Raises:
         Refused.
     """
@@ -265,7 +265,7 @@ def _frame(head: Head) -> bool:
         if any(one.strip(" \t") not in ("100-continue", "") for one in expect.lower().split(",")):
             raise Refused(417, "unknown expectation")
         head.expects = head.length != 0
-    return head.keep and head.length == 0 and (connection is None or len(options) == 1)
+    return head.keep and head.length == 0 and not head.upgrade and (connection is None or len(options) == 1)
 
 
 def _why_not(data: bytes) -> Refused:

@@ -1,6 +1,7 @@
 """Requests, right and wrong ones, on many connections at once; always the same ones for the same generator."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 # What can be wrong with a request, or looks odd and is right.
@@ -46,6 +47,7 @@ BITS = (
     b"-", b"_", b"Host: a\r\n", b"Content-Length: 3\r\n", b"chunked", b"\r\n\r\n",
     b"GET /echo HTTP/1.1\r\nHost: a\r\n\r\n",
 )  # fmt: skip
+LONGEST_DOUBLED = 200  # bytes
 LONG = (8100, 9000, 65000, 70000)
 
 AT_ONCE = 8  # connections
@@ -142,21 +144,23 @@ def _body(rng: random.Random) -> tuple[bytes, bytes]:
     return b"Transfer-Encoding: chunked", framed + b"0\r\n" + trailers + b"\r\n"
 
 
-def mutated(rng: random.Random, raw: bytes) -> bytes:
-    """The same with a few bytes changed, gone, doubled or put in."""
+def mutated(
+    rng: random.Random, raw: bytes, bits: Sequence[bytes] = BITS, longest: int | None = LONGEST_DOUBLED
+) -> bytes:
+    """The same with a few bytes changed, gone, doubled (`longest` at most) or put in (out of `bits`)."""
     data = bytearray(raw)
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         at = rng.randrange(len(data) + 1)
         what = rng.randrange(5)
         if what == 0:
-            data[at:at] = rng.choice(BITS)
+            data[at:at] = rng.choice(bits)
         elif what == 1:
             del data[at : at + rng.choice((1, 1, 2, 5))]
         elif what == 2:
-            data[at : at + 1] = rng.choice(BITS)
+            data[at : at + 1] = rng.choice(bits)
         elif what == 3:
             data[at : at + 1] = bytes((rng.randrange(256),))
         else:
             end = rng.randrange(len(data) + 1)
-            data[at:at] = data[min(at, end) : max(at, end)][:200]
+            data[at:at] = data[min(at, end) : max(at, end)][:longest]
     return bytes(data)

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import ssl
 from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
@@ -10,9 +11,11 @@ from socket import AF_INET, AF_UNIX
 from typing import Any
 
 import pytest
+import trustme
 
 from greening.net.convenience import connect, listen
 from greening.net.socket import GreenSocket
+from greening.net.tls import GreenSSLSocket
 from greening.testing import fake_time, settle
 from greening.timeout import Timeout
 from greening.wsgi.server import Server
@@ -167,6 +170,18 @@ def jumping() -> Iterator[None]:
     """
     with fake_time(patience=0.005):
         yield
+
+
+@pytest.fixture(scope="module")
+def contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Of a server, and of a client that trusts it."""
+    authority = trustme.CA()
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(server)
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.sslsocket_class = GreenSSLSocket
+    authority.configure_trust(client)
+    return server, client
 
 
 @pytest.fixture

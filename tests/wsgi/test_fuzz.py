@@ -12,6 +12,7 @@ from greening._core.waiting import sleep
 from greening.wsgi.errors import Refused
 from greening.wsgi.limits import Limits
 from greening.wsgi.request_head import CHUNKED, Head, check_partial, read_head
+from tests.fuzz.requests import mutated
 
 HEADS = [
     b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -26,25 +27,6 @@ BITS = [
     b"0", b"5", b"-", b"_", b"HTTP/1.1", b"Host: a\r\n", b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n",
     b"chunked", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"\r\n\r\n",
 ]  # fmt: skip
-
-
-def mutated(rng: random.Random, raw: bytes) -> bytes:
-    data = bytearray(raw)
-    for _ in range(rng.choice((1, 1, 1, 2, 3))):
-        at = rng.randrange(len(data) + 1)
-        what = rng.randrange(5)
-        if what == 0:
-            data[at:at] = rng.choice(BITS)
-        elif what == 1:
-            del data[at : at + rng.choice((1, 1, 2, 5))]
-        elif what == 2:
-            data[at : at + 1] = rng.choice(BITS)
-        elif what == 3:
-            data[at : at + 1] = bytes((rng.randrange(256),))
-        else:
-            end = rng.randrange(len(data) + 1)
-            data[at:at] = data[min(at, end) : max(at, end)]
-    return bytes(data)
 
 
 def sound(head: Head, raw: bytes) -> None:
@@ -71,7 +53,7 @@ def test_heads(seed: int) -> None:
     limits = Limits()
     let_in = 0
     for _ in range(500):
-        raw = mutated(rng, rng.choice(HEADS))
+        raw = mutated(rng, rng.choice(HEADS), BITS, longest=None)
         whole = raw[: raw.find(b"\r\n\r\n", 2) + 4] if b"\r\n\r\n" in raw[2:] else raw
         try:
             head = read_head(whole, limits)
@@ -98,7 +80,7 @@ def script(rng: random.Random) -> bytes:
         else:
             chunks = b"".join(b"%x\r\n%b\r\n" % (1, body[at : at + 1]) for at in range(len(body)))
             parts.append(head + b"Transfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n")
-    return mutated(rng, b"".join(parts))
+    return mutated(rng, b"".join(parts), BITS, longest=None)
 
 
 @pytest.mark.slow

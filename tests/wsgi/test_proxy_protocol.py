@@ -2,17 +2,14 @@
 
 import json
 import socket
-import ssl
 import struct
 from pathlib import Path
 from typing import Any
 
 import pytest
-import trustme
 
 from greening._core.waiting import sleep
 from greening.net.convenience import listen
-from greening.net.tls import GreenSSLSocket
 from greening.wsgi.proxy_protocol import HEADER_TIMEOUT
 from tests.wsgi.conftest import Client, Serve
 
@@ -103,17 +100,6 @@ def test_a_header_may_come_byte_by_byte(jumping: None, serve: Serve, header: byt
         client.send(header[at : at + 1])
         sleep(0.01)
     assert client.ask(GET).told == [*who.split(), "http"]
-
-
-@pytest.fixture(scope="module")
-def contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    authority = trustme.CA()
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost").configure_cert(server)
-    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    client.sslsocket_class = GreenSSLSocket
-    authority.configure_trust(client)
-    return server, client
 
 
 @pytest.mark.parametrize(("header", "who"), [HEADERS[0], HEADERS[2], HEADERS[7], HEADERS[13]])

@@ -26,17 +26,6 @@ from greening.wsgi.tls import TlsSettings, split_sni, tls_environ
 CONTENT = bytes(range(256)) * 8192
 
 
-@pytest.fixture(scope="module")
-def contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    authority = trustme.CA()
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost").configure_cert(server)
-    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    client.sslsocket_class = GreenSSLSocket
-    authority.configure_trust(client)
-    return server, client
-
-
 @pytest.fixture
 def connect(serve: Any, contexts: Any) -> Any:
     def connected(app: Any, **settings: Any) -> Any:

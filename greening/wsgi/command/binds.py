@@ -12,6 +12,8 @@ from collections.abc import Iterable, MutableMapping
 from contextlib import contextmanager
 from typing import Any
 
+from greening.net.convenience import begin_to_listen
+
 _LAST = 2**31 - 1  # the highest number that a descriptor can have
 _FIRST = 3  # the number of the first socket that systemd passes, sd_listen_fds(3)
 
@@ -173,16 +175,10 @@ def _is_ipv4_with(port: int, bind: str) -> bool:
 
 def _listening(family: int, address: Any, backlog: int, only_ipv6: bool = False) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        if family != socket.AF_UNIX:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if only_ipv6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind(address)
-        sock.listen(backlog)
-    except BaseException:
-        sock.close()
-        raise
+    options = [] if family == socket.AF_UNIX else [(socket.SOL_SOCKET, socket.SO_REUSEADDR)]
+    if only_ipv6:
+        options.append((socket.IPPROTO_IPV6, socket.IPV6_V6ONLY))
+    begin_to_listen(sock, address, backlog, options)
     return sock
 
 
