@@ -105,8 +105,7 @@ class Server:
         Raises:
             OSError: accept failed for good.
         """
-        self.meter.start(self._look)
-        self.log.info(f"({os.getpid()}) wsgi starting up on {url(self.address, self._tls)}")
+        self.start()
         self._streams.serve_forever()
 
     @property
