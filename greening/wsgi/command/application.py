@@ -110,9 +110,9 @@ def _import(name: str, here: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(error.name + ".")):
             raise Unloadable(f"no module named {error.name!r}, neither in {here} nor elsewhere on sys.path") from None
-        raise _mistake(f"cannot import {name!r}", error) from None
+        raise mistake(f"cannot import {name!r}", error) from None
     except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever it is, it is the application's
-        raise _mistake(f"cannot import {name!r}", error) from None
+        raise mistake(f"cannot import {name!r}", error) from None
 
 
 def _evaluate(spec: str, module: Any, expression: str) -> Any:
@@ -123,15 +123,14 @@ def _evaluate(spec: str, module: Any, expression: str) -> Any:
             found = getattr(found, name)
         except AttributeError:
             where = f"module {module.__name__!r}" if found is module else f"{type(found).__name__!r} object"
-            file = getattr(module, "__file__", None) or ""
-            raise Unloadable(f"{spec!r}: {where} has no attribute {name!r}", files=(file,)) from None
+            raise Unloadable(f"{spec!r}: {where} has no attribute {name!r}", files=_file_of(spec)) from None
     if call is None:
         return found
     arguments, keywords = call
     try:
         return found(*arguments, **keywords)
     except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever it is, it is the application's
-        raise _mistake(f"calling {'.'.join(names)} of {module.__name__!r} failed", error) from None
+        raise mistake(f"calling {'.'.join(names)} of {module.__name__!r} failed", error) from None
 
 
 def _names_and_call(spec: str, expression: str) -> tuple[list[str], tuple[list[Any], dict[str, Any]] | None]:
@@ -153,8 +152,8 @@ def _names_and_call(spec: str, expression: str) -> tuple[list[str], tuple[list[A
     return names, call
 
 
-def _mistake(problem: str, error: BaseException) -> Unloadable:
-    """What is wrong in the application, with its own frames only."""
+def mistake(problem: str, error: BaseException) -> Unloadable:
+    """What is wrong in the user's own code, with its own frames only."""
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_MACHINERY):
         trace = trace.tb_next

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from greening.wsgi.access import FIELDS, TextLine
-from greening.wsgi.command.values import NO, YES, Kind
+from greening.wsgi.command.values import FILE, NO, YES, Kind
 from greening.wsgi.forwarded import FORWARDED_FIELDS, TrustedProxies, TrustList
 from greening.wsgi.static import parse_static
 from greening.wsgi.statsd import parse_statsd
@@ -20,9 +20,7 @@ STDOUT, OFF = "-", "off"  # for an access log, in place of a file
 
 def _checked(check: Callable[[str], object]) -> Callable[[str], str]:
     def parse(text: str) -> str:
-        if not text:
-            raise ValueError("it is empty")
-        check(text)
+        check(FILE.parse(text))
         return text
 
     return parse
@@ -50,7 +48,8 @@ def _access_log(text: str) -> str:
         return OFF
     if text.lower() in YES:
         return STDOUT
-    return _checked(lambda _: None)(text)
+    name: str = FILE.parse(text)
+    return name
 
 
 def _one_of(*words: str) -> Callable[[str], Any]:

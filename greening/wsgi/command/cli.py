@@ -51,20 +51,26 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """
     config, settings = _settings(arguments)
     notifier = Notifier(os.environ)
-    _check_certificate(settings)
+    context = _first_context(settings)
     owner = _identity(settings)
     log_files = _log_files(settings, owner)
     observed = _observed(settings)
-    bounds = _listen(config, settings, owner)
-    pid_file = _pid_file(settings, bounds)
+    bounds = _listen(config, settings, owner, observed.bounds)
+    pid_file = _pid_file(settings, [*bounds, *observed.bounds])
     try:
         demand("on_starting", settings)
     except Unloadable as error:
-        _close(bounds, pid_file)
+        _close([*bounds, *observed.bounds], pid_file)
         _refuse(str(error))
     listeners = [bound.sock for bound in bounds]
     supervisor = Supervisor(
-        settings, listeners, lambda: _context(settings), _start_line(settings, bounds), notifier, log_files.reopen
+        settings,
+        listeners,
+        context,
+        lambda: _context(settings),
+        _start_line(settings, bounds),
+        notifier,
+        log_files.reopen,
     )
     if settings.preload:
         adopt_orphans()
@@ -124,10 +130,10 @@ def _context(settings: Settings) -> ssl.SSLContext | None:
     return None if tls is None else tls.context()
 
 
-def _check_certificate(settings: Settings) -> None:
-    """Raises: SystemExit: there is something wrong with it."""
+def _first_context(settings: Settings) -> ssl.SSLContext | None:
+    """Raises: SystemExit: there is something wrong with a file."""
     try:
-        _context(settings)
+        return _context(settings)
     except OSError as error:
         _refuse(str(error))
 
@@ -161,8 +167,8 @@ def _observed(settings: Settings) -> Observed:
 # The place in the system
 
 
-def _listen(config: Config, settings: Settings, owner: Identity | None) -> list[Bound]:
-    """Raises: SystemExit: that is impossible."""
+def _listen(config: Config, settings: Settings, owner: Identity | None, others: list[Bound]) -> list[Bound]:
+    """Raises: SystemExit: that is impossible; `others`, which are open already, are closed."""
     try:
         bounds = passed_on(os.environ)
         if bounds:
@@ -175,6 +181,7 @@ def _listen(config: Config, settings: Settings, owner: Identity | None) -> list[
             for bound in bounds:
                 bound.give_to(owner.uid, owner.gid)
     except CannotListen as error:
+        _close(others, None)
         _refuse(str(error), error.status)
     return bounds
 

@@ -119,21 +119,16 @@ class Output(Log):
     def info(self, line: str) -> None:
         """Started, stopped: the supervisor says that."""
 
-    def error(self, line: str) -> None:
-        """Something is wrong with the application, or with us: standard error."""
+    def _write(self, line: str) -> None:
+        """What is wrong, and what `debug` is for: standard error."""
         descriptor = descriptor_of(sys.stderr)
         try:
             if descriptor is None:
-                super().error(line)
+                super()._write(line)
             else:
                 _tell(descriptor, line)
         except (OSError, ValueError):
             pass  # the application has closed it: no reason to break a connection
-
-    def debug(self, line: str) -> None:
-        """A client was refused, or went away: the same."""
-        if self._debug:
-            self.error(line)
 
     def flush(self) -> None:
         """Write what was gathered. Parks while the reader pauses."""

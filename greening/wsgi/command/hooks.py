@@ -12,9 +12,7 @@ Each is called with the `Settings`. The supervisor is not patched. What a failin
 that of `on-starting` ends the start, and that of `post-fork` the worker.
 """
 
-import traceback
-
-from greening.wsgi.command.application import Unloadable, resolve
+from greening.wsgi.command.application import Unloadable, mistake, resolve
 from greening.wsgi.command.config import Settings
 from greening.wsgi.command.console import say
 
@@ -50,6 +48,4 @@ def demand(name: str, settings: Settings) -> None:
     try:
         hook(settings)
     except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever it is, it is the user's
-        trace = error.__traceback__.tb_next if error.__traceback__ is not None else None  # without this function
-        text = "".join(traceback.format_exception(type(error), error, trace))
-        raise Unloadable(f"{title}, {spec!r}, failed:", text) from None
+        raise mistake(f"{title}, {spec!r}, failed", error) from None

@@ -27,11 +27,12 @@ def adopt_orphans() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def fork_workers(channel: GreenSocket, errors: str | None = None) -> GreenSocket:
+def fork_workers(channel: GreenSocket, errors: str | None) -> GreenSocket:
     """Be the template, with the application loaded: fork a worker whenever the supervisor asks for one.
 
     Args:
-        channel: to the supervisor. errors: the file that standard error is in, opened anew when the supervisor says so.
+        channel: to the supervisor. errors: the file that standard error is in, opened anew when the supervisor says so;
+            None: in none.
     Returns:
         In each worker: its own channel.
     Raises:

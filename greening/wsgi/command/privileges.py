@@ -1,4 +1,7 @@
-"""The user and the group of the workers. The supervisor stays what it was, to open logs and read keys again."""
+"""The user and the group of the workers, and how many descriptors they may have.
+
+The supervisor stays what it was, to open logs and read keys again.
+"""
 
 import grp
 import os
@@ -35,11 +38,9 @@ class Identity:
         if self._is_taken():
             return
         # In this order: without the user's rights the groups cannot be changed any more.
+        self._take_groups()
         if self.name:
-            os.initgroups(self.name, self.gid)
             os.environ.update(USER=self.name, LOGNAME=self.name, HOME=self.home)
-        else:
-            os.setgroups([self.gid])
         os.setresgid(self.gid, self.gid, self.gid)
         os.setresuid(self.uid, self.uid, self.uid)
 
@@ -56,10 +57,7 @@ class Identity:
             return
         uid, gid, groups = os.geteuid(), os.getegid(), os.getgroups()
         try:
-            if self.name:
-                os.initgroups(self.name, self.gid)
-            else:
-                os.setgroups([self.gid])
+            self._take_groups()
             os.setegid(self.gid)
             os.seteuid(self.uid)
             yield
@@ -67,6 +65,12 @@ class Identity:
             os.seteuid(uid)
             os.setegid(gid)
             os.setgroups(groups)
+
+    def _take_groups(self) -> None:
+        if self.name:
+            os.initgroups(self.name, self.gid)
+        else:
+            os.setgroups([self.gid])
 
     def _is_taken(self) -> bool:
         return (self.uid, self.gid) == (os.geteuid(), os.getegid())

@@ -42,10 +42,6 @@ class Roster:
         """Workers of earlier generations that are to stay."""
         return [child for child in self._staying() if child.generation != self.generation]
 
-    def serving(self) -> list[Child]:
-        """Workers that are ready, of any generation, and are to stay."""
-        return [child for child in self._staying() if child.ready]
-
     def _staying(self) -> list[Child]:
         return [child for child in self._children if not child.leaving and not child.template]
 
@@ -100,10 +96,8 @@ class Roster:
     def keep_previous(self) -> bool:
         """What is ready of earlier generations belongs to the present one from now on. False: there is nothing."""
         kept = [child for child in self.previous() if child.ready]
-        for child in kept:
-            child.generation = self.generation
-            self.proven = True
         if kept:
-            for template in self.templates():
-                template.generation = self.generation
+            self.proven = True
+            for child in [*kept, *self.templates()]:
+                child.generation = self.generation
         return bool(kept)

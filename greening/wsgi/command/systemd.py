@@ -41,10 +41,6 @@ class Notifier:
         """It accepts no more."""
         self._send("STOPPING=1\nSTATUS=finishing what is in flight")
 
-    def status(self, status: str) -> None:
-        """A line for `systemctl status`."""
-        self._send(f"STATUS={status}")
-
     def alive(self) -> None:
         """The sign of life."""
         self._send("WATCHDOG=1")

@@ -28,7 +28,7 @@ from greening.wsgi.command.signals import Signals, signal_name
 from greening.wsgi.command.systemd import Notifier
 
 # Seconds.
-_AT_ONCE = 1.0  # the same after the second signal
+_AT_ONCE = 1.0  # for children to end in, after the second signal
 _LATE = 1.0  # of the supervisor itself: the machine, or the container, was stopped
 
 _LONGEST_POLL = 2**31 - 1  # milliseconds, see poll(2)
@@ -47,25 +47,26 @@ class Supervisor:
     Args:
         settings: of the command.
         listeners: closed when the first signal comes.
-        make_context: makes the TLS context of a generation, None for none; raises OSError for a file that is no good.
+        context: of TLS, for the first generation; None: none. make_context: makes that of a later one; raises OSError
+            for a file that is no good.
         started: called when the first worker is ready.
         notifier: told how the service is. reopen_logs: called at SIGUSR1, before workers are told.
     Attributes:
         beat: seconds between two signs of life of a worker; 0: it gives none.
-    Raises:
-        OSError: as `make_context`.
+        context: of TLS, for the present generation.
     """
 
     def __init__(
         self,
         settings: Settings,
         listeners: list[socket.socket],
+        context: ssl.SSLContext | None,
         make_context: Callable[[], ssl.SSLContext | None],
         started: Callable[[], object],
         notifier: Notifier,
         reopen_logs: Callable[[], object],
     ) -> None:
-        self.context = make_context()
+        self.context = context
         self._settings = settings
         self._listeners = listeners
         self._make_context = make_context

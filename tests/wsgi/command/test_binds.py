@@ -150,21 +150,17 @@ def test_a_descriptor_that_does_not_listen_is_refused(tmp_path: Path) -> None:
         assert f"descriptor {file.fileno()} is no socket" in str(refused(f"fd://{file.fileno()}"))
 
 
-def passing(environ: dict[str, str]) -> Any:
-    return binds.passed_on(environ)
-
-
 def test_sockets_of_another_process_are_not_taken() -> None:
     environ = {"LISTEN_PID": "1", "LISTEN_FDS": "1", "LISTEN_FDNAMES": "x", "OTHER": "1"}
-    assert passing(environ) == []
+    assert binds.passed_on(environ) == []
     assert environ == {"OTHER": "1"}
-    assert passing({}) == []
+    assert binds.passed_on({}) == []
 
 
 def test_sockets_that_were_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as theirs:
         monkeypatch.setattr(binds, "_FIRST", os.dup(theirs.fileno()))
-        (bound,) = passing({"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1"})
+        (bound,) = binds.passed_on({"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1"})
         with bound.sock as sock:
             assert sock.getsockname() == theirs.getsockname()
 

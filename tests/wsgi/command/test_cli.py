@@ -48,6 +48,18 @@ def test_unix_socket(start: Start, folder: Path) -> None:
     assert not path.exists()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "bad", [("--bind", "unix:missing/s"), ("--on-starting", "site1:nothing"), ("--pid", "missing/p")]
+)
+def test_a_start_that_is_refused_leaves_no_socket_of_the_metrics(
+    start: Start, folder: Path, bad: tuple[str, str]
+) -> None:
+    command = start("--metrics", f"unix:{folder}/metrics", *bad, "site1:app")
+    assert command.end()[0] == 1
+    assert not (folder / "metrics").exists()
+
+
 def certificate(folder: Path) -> ssl.SSLContext:
     """Write a new one; a client's context that believes in no other."""
     authority = trustme.CA()

@@ -95,10 +95,8 @@ def test_of_many_requests_some_are_told_and_the_others_counted(serve: Serve, mon
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("spin", "where"), [("while True: pass", "in spin"), ("re.match('(a+)+$', 'a' * 60 + 'b')", "in spin")]
-)
-def test_an_aborted_process_says_where_it_is_also_in_c(spin: str, where: str) -> None:
+@pytest.mark.parametrize("spin", ["while True: pass", "re.match('(a+)+$', 'a' * 60 + 'b')"])
+def test_an_aborted_process_says_where_it_is_also_in_c(spin: str) -> None:
     program = f"""
 import re, sys
 from greening import monkey_patch, spawn
@@ -119,7 +117,7 @@ spawn(spin).wait()
         process.send_signal(signal.SIGABRT)
         _, errors = process.communicate()
     assert process.returncode == -signal.SIGABRT
-    assert where in errors
+    assert "in spin" in errors
 
 
 def test_without_a_descriptor_nothing_is_prepared() -> None:

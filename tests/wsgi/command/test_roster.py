@@ -41,7 +41,7 @@ def test_a_worker_that_was_told_to_end_is_none() -> None:
     only = add(roster)
     only.leaving = True
     assert roster.missing()
-    assert roster.serving() == []
+    assert roster.present() == []
     assert list(roster) == [only]
 
 
@@ -103,7 +103,7 @@ def test_a_template_serves_nothing() -> None:
     roster = Roster(1)
     template = add(roster, template=True)
     assert roster.missing()
-    assert roster.serving() == roster.present() == []
+    assert roster.present() == []
     assert roster.template() is template
     reload(roster)
     assert roster.template() is None

@@ -35,8 +35,6 @@ def test_every_state_is_told(manager: tuple[str, socket.socket]) -> None:
     assert sock.recv(500) == b"WATCHDOG=1"
     notifier.stopping()
     assert sock.recv(500) == b"STOPPING=1\nSTATUS=finishing what is in flight"
-    notifier.status("more")
-    assert sock.recv(500) == b"STATUS=more"
 
 
 def test_variables_are_not_for_programs_of_the_application() -> None:
