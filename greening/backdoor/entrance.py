@@ -14,10 +14,11 @@ import logging
 import os
 import re
 import struct
-from _socket import AF_UNIX, SHUT_RDWR, SO_PEERCRED, SOL_SOCKET
+from _socket import AF_UNIX, SO_PEERCRED, SOL_SOCKET
 from secrets import token_urlsafe
 from typing import Any
 
+from greening.net.places import cut
 from greening.timeout import Timeout
 
 TOKEN = "token: "  # the prompt for it
@@ -82,10 +83,7 @@ class Entrance:
         while len(self._unknown) >= _UNKNOWN:
             oldest = next(iter(self._unknown))
             del self._unknown[oldest]
-            try:
-                oldest.shutdown(SHUT_RDWR)  # its green thread wakes up
-            except OSError:
-                pass
+            cut(oldest)  # its green thread wakes up
         self._unknown[connection] = None
         try:
             connection.sendall(TOKEN.encode())

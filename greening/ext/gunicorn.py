@@ -27,6 +27,7 @@ import signal
 import ssl
 import time
 import traceback
+from operator import itemgetter
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -46,7 +47,6 @@ from greening.ext.gunicorn_connection import (
     Connection,
     Patience,
     TlsClientSocket,
-    patience_of,
 )
 from greening.monkey import monkey_patch
 from greening.net.accept import HANDSHAKE_TIMEOUT, Acceptor
@@ -106,7 +106,7 @@ class GreeningWorker(AsyncWorker):  # type: ignore[misc]  # gunicorn is untyped
         self._places = Semaphore(self.worker_connections)
         self._connections: dict[Task, Connection] = {}
         self._bodies: dict[Task, BodySource] = {}
-        self.patience = patience_of(self)
+        self.patience = Patience.of(os.environ, self.patience)
         super().init_process()
 
     def run(self) -> None:
@@ -196,7 +196,7 @@ class GreeningWorker(AsyncWorker):  # type: ignore[misc]  # gunicorn is untyped
         now = time.monotonic()
         ranks = [(rank, it) for it in self._connections.values() if (rank := it.rank(now)) is not None]
         if ranks:
-            min(ranks, key=_first)[1].hang_up("the place was needed")
+            min(ranks, key=itemgetter(0))[1].hang_up("the place was needed")
 
     def _end_overdue(self) -> None:
         now = time.monotonic()
@@ -330,10 +330,6 @@ class GreeningWorker(AsyncWorker):  # type: ignore[misc]  # gunicorn is untyped
         self.log.warning("Worker graceful timeout (pid:%s)", self.pid)
         for thread in self._connections:
             throw_into(thread, GreenletExit())
-
-
-def _first(ranked: tuple[tuple[int, float], Connection]) -> tuple[int, float]:
-    return ranked[0]
 
 
 class _Bound:

@@ -9,13 +9,15 @@ TLS, which wakes all that wait for it; they raise ECONNRESET or EPIPE, which gun
 """
 
 import errno
-import os
 import socket
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from time import monotonic
 from typing import Any
+
+from greening.net.idle import has_bytes
+from greening.net.places import cut
 
 # What a connection is doing.
 WORKING = "working"  # the application runs
@@ -54,7 +56,7 @@ class Patience:
             ValueError: a variable is not a number, or negative.
         """
         values: dict[str, float] = {}
-        for name in ("head_timeout", "body_timeout", "body_rate", "write_timeout"):
+        for name in (field.name for field in fields(cls)):
             variable = f"GREENING_GUNICORN_{name.upper()}"
             text = environ.get(variable, "")
             try:
@@ -97,11 +99,7 @@ class Connection:
     def hang_up(self, why: str) -> None:
         """End the connection: what waits for it wakes up at once. Does not block."""
         self.ended = self.ended or why
-        try:
-            # Not the method of TLS sockets, which gives up the encryption.
-            socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
-        except OSError:
-            pass  # the client was quicker
+        cut(self.sock)
 
     def overdue(self, now: float, patience: Patience, keepalive: float) -> str:
         """Return what the client has not done in time; "": nothing."""
@@ -117,15 +115,8 @@ class Connection:
         if self.state == WORKING or self.ended:
             return None
         if self.state == IDLE:
-            return (0 if self.kept and not self._has_sent() else 1), self.since
+            return (0 if self.kept and not has_bytes(self.sock) else 1), self.since
         return (2, self.since) if now - self.since > _SLOW else None
-
-    def _has_sent(self) -> bool:
-        """Whether a request has come that its green thread has not seen yet."""
-        try:
-            return bool(socket.socket.recv(self.sock, 1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
-        except OSError:
-            return False
 
 
 class BodySource:
@@ -222,8 +213,3 @@ class ClientSocket(socket.socket):
 
 class TlsClientSocket(ClientSocket, ssl.SSLSocket):
     """The same over TLS; `SSLContext.sslsocket_class`."""
-
-
-def patience_of(worker: Any) -> Patience:
-    """Return the limits of a worker: its class's attributes, changed by the environment. Raises: as `Patience.of`."""
-    return Patience.of(os.environ, worker.patience)

@@ -9,7 +9,7 @@
 | `Settings`, `DEFAULT_MAX_FRAME_LENGTH` | what a connection may cost, in bytes and in time |
 | `Budget`, `PROCESS_BUDGET` | what unfinished messages of all connections may take up |
 | `ConnectionClosedError` | sending on a connection that is closed |
-| `HandshakeError` | the server does not want `connect` |
+| `HandshakeError` | the server, or a proxy, does not want `connect` |
 """
 
 from greening.websocket.application import WebSocketWSGI

@@ -1,12 +1,11 @@
 """The client's part of the opening handshake (RFC 6455 4.1): the request, and where a redirection leads."""
 
-from base64 import b64encode
 from dataclasses import dataclass, replace
-from urllib.parse import SplitResult, unquote, urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from greening.websocket.client_handshake import Answer
 from greening.websocket.deflate import offer
-from greening.websocket.headers import TOKEN
+from greening.websocket.headers import TOKEN, basic
 
 REDIRECTIONS = (301, 302, 303, 307, 308)
 # Fields that are meant for one origin (RFC 9110 15.4).
@@ -55,9 +54,8 @@ class Request:
             fields.append(("Sec-WebSocket-Extensions", offer()))
         if self.origin is not None:
             fields.append(("Origin", self.origin))
-        if url.username is not None:
-            user = f"{unquote(url.username)}:{unquote(url.password or '')}"
-            fields.append(("Authorization", f"Basic {b64encode(user.encode()).decode()}"))
+        if (authorization := basic(url)) is not None:
+            fields.append(("Authorization", authorization))
         fields += self.fields
         for name, value in fields:
             if TOKEN.fullmatch(name) is None or any((c < " " and c != "\t") or c == "\x7f" for c in value):

@@ -209,7 +209,7 @@ class WebSocket(Link):
     def _close(self, code: int, reason: str, seconds: float) -> None:
         if self._cut:
             return
-        self._closing = self._frames.closing = True
+        self._frames.closing = True
         try:
             with Timeout(seconds, False):
                 self._say_close(*(self._answer or (code, reason)))

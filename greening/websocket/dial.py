@@ -1,15 +1,15 @@
 """The client's way to a server: a TCP connection, or a tunnel through a proxy (RFC 9110 9.3.6)."""
 
-from base64 import b64encode
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from greening.net.dns import getaddrinfo
 from greening.net.socket import GreenSocket
 from greening.websocket.client_handshake import read_answer
 from greening.websocket.exceptions import HandshakeError
+from greening.websocket.headers import basic
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,7 @@ def proxy_for(scheme: str, host: str, port: int, wish: str | bool) -> Proxy | No
         raise ValueError(
             f"not a proxy that can be used: {shown!r}; http://host:port can, or a socket of your own (sock=)"
         )
-    authorization = None
-    if parts.username is not None:
-        user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        authorization = f"Basic {b64encode(user.encode()).decode()}"
-    return Proxy(parts.hostname, parts.port or 80, authorization)
+    return Proxy(parts.hostname, parts.port or 80, basic(parts))
 
 
 def bracketed(host: str) -> str:

@@ -22,7 +22,7 @@ class ConnectionClosedError(GreeningError, BrokenPipeError):
 
 
 class HandshakeError(GreeningError, ConnectionError):
-    """`connect`: the server answered, but not with a WebSocket connection.
+    """`connect`: the server, or a proxy, answered, but not with a WebSocket connection, or a tunnel.
 
     Attributes:
         status: of its answer, e.g. 403; None: it was no answer in HTTP. headers: of its answer, (name, value).

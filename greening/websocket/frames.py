@@ -16,14 +16,11 @@ from greening.websocket._wsproto import CloseReason, Frame, FrameDecoder, Opcode
 from greening.websocket.deflate import Agreement
 from greening.websocket.fragments import Fragments
 from greening.websocket.inflate import Inflater, Utf8, decoded
-from greening.websocket.masking import mask
+from greening.websocket.masking import _BINARY, _DEFLATED, _TEXT, mask
 from greening.websocket.settings import Settings
 
 Message = str | bytes
 
-_DEFLATED = 0x40
-_TEXT, _BINARY = 0x81, 0x82  # whole messages, not deflated
-_CONTROL = 0x08
 _LONG_FRAME = 4096  # bytes: one that is longer, and cut, is collected. Faults of a shorter one show at once
 # What a message inflates to is out of proportion if it is more than this many times of what was sent. (Text and tables
 # deflate to a tenth.) Messages of so few bytes never are.

@@ -4,6 +4,7 @@ import base64
 import binascii
 import re
 from hashlib import sha1
+from urllib.parse import SplitResult, unquote
 
 TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 1.3
@@ -48,6 +49,14 @@ def _parameter(text: str) -> tuple[str, str | None]:
     if len(value) > 1 and value[0] == value[-1] == '"':
         value = value[1:-1]  # what is in quotes must be a token, too (RFC 6455 9.1)
     return _token(name.rstrip(" \t")), _token(value)
+
+
+def basic(url: SplitResult) -> str | None:
+    """The value of Authorization for a URL's user and password (RFC 7617); None: it has none."""
+    if url.username is None:
+        return None
+    user = f"{unquote(url.username)}:{unquote(url.password or '')}"
+    return f"Basic {base64.b64encode(user.encode()).decode()}"
 
 
 def is_key(value: str) -> bool:

@@ -12,6 +12,7 @@ from greening._core.fairness import fairness_tick
 from greening._core.greenthread import spawn
 from greening._originals import raw_socket
 from greening.net.idle import read_now
+from greening.net.places import cut
 from greening.sync.lock import Lock
 from greening.timeout import Timeout
 from greening.websocket._wsproto import CloseReason, Frame, Opcode, ParseFailed
@@ -32,8 +33,6 @@ _CLOSE, PING, _PONG = 0x88, 0x89, 0x8A
 _RECORD = 0.05
 # Bytes of an unfinished message that no budget counts.
 _FREE = 4096
-
-_shutdown = raw_socket.shutdown
 
 
 class Link:
@@ -59,7 +58,6 @@ class Link:
         self._ended = False  # nothing more comes in
         self._failed = False  # because of what the peer sent
         self._answer: tuple[int | None, str] | None = None  # what our close frame says, if the peer was first
-        self._closing = False  # messages are not wanted any more
         self._cut = False  # the connection underneath is done with
         hub = current().hub
         self.thread = hub.thread
@@ -97,8 +95,7 @@ class Link:
     def leave(self, code: int = CloseReason.GOING_AWAY, reason: str = "") -> None:
         """Say that this side closes. Green threads go on: they get what the peer still sends, and the end when it has
         closed, too, or `close_timeout` is over. Does not wait."""
-        self._answer = self._answer or (code, reason)
-        self._writer.offer(self._close_frame(*self._answer))
+        self._writer.offer(self._close_frame(*(self._answer or (code, reason))))
         self._see_to_rest()
         self._cut_at = self._now() + self._settings.close_timeout
         self._keeper.expect(self, self._cut_at)
@@ -121,12 +118,11 @@ class Link:
         self.dismiss(CloseReason.TRY_AGAIN_LATER, "messages take up too much memory")
 
     def _hang_up(self, how: int) -> None:
+        if how == SHUT_RDWR and isinstance(self.socket, raw_socket):
+            cut(self.socket)
+            return
         try:
-            if how == SHUT_RDWR and isinstance(self.socket, raw_socket):
-                # Below TLS, too: `SSLSocket.shutdown` would take the session from under a reader.
-                _shutdown(self.socket, how)
-            else:
-                self.socket.shutdown(how)
+            self.socket.shutdown(how)
         except OSError:
             pass
 
@@ -219,7 +215,7 @@ class Link:
                     if swollen or self._swollen:
                         self._frames.swollen, self._swollen = 0, swollen
                         self._hold(swollen)
-                    if not self._closing:
+                    if not self._frames.closing:
                         return found
                 else:
                     self._obey(found)  # type: ignore[arg-type]  # what is no message is a control frame

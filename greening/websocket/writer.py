@@ -125,7 +125,7 @@ class FrameWriter:
         Raises:
             PeerStalledError: the peer took nothing for too long. Other OSErrors: the socket was closed.
         """
-        self._await(None if self._timeout is None else current().hub.now() + self._timeout)
+        self._await(self._limit())
 
     def give_up(self) -> None:
         """Send nothing any more. No green thread may be at it."""
@@ -185,12 +185,15 @@ class FrameWriter:
 
     def _await_room(self) -> None:
         sock = self._sock
-        own = deadline_of(sock)
-        limit = None if self._timeout is None else current().hub.now() + self._timeout
+        own, limit = deadline_of(sock), self._limit()
         if limit is None or (own is not None and own <= limit):
             wait_socket(sock, OUT, own)
             return
         self._await(limit)
+
+    def _limit(self) -> float | None:
+        """Absolute hub time, in seconds, until which the peer has to take something."""
+        return None if self._timeout is None else current().hub.now() + self._timeout
 
     def _await(self, limit: float | None) -> None:
         """Park until there is room, or `limit` (absolute hub time, seconds) has passed."""

@@ -1,7 +1,6 @@
 """`WebSocketWSGI.callbacks`: functions that are called back, and connections that cost no green thread meanwhile."""
 
 import gc
-import struct
 import threading
 import weakref
 from collections.abc import Callable
@@ -18,17 +17,11 @@ from greening.timeout import Timeout
 from greening.websocket.application import WebSocketWSGI
 from greening.websocket.client import connect
 from greening.websocket.exceptions import ConnectionClosedError
-from tests.websocket.wire import BINARY, CLOSE, FIN, PING, PONG, RSV1, TEXT, close_frame, frame
-
-DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate"
+from tests.websocket.wire import BINARY, CLOSE, DEFLATE, FIN, PING, PONG, RSV1, TEXT, close_frame, code_of, frame
 
 
 def echo(ws: Any, message: Any) -> None:
     ws.send(message)
-
-
-def code_of(payload: bytes) -> int:
-    return struct.unpack("!H", payload[:2])[0]  # type: ignore[no-any-return]
 
 
 def test_an_idle_connection_has_no_green_thread(serve: Any) -> None:

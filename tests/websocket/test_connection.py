@@ -13,9 +13,7 @@ from greening.testing import wait_until_parked
 from greening.timeout import Timeout
 from greening.websocket.client import connect
 from greening.websocket.exceptions import ConnectionClosedError
-from tests.websocket.wire import CLOSE, FIN, PING, PONG, TEXT, close_frame, echo, frame
-
-BIG = bytes(12 << 20)  # more than buffers take
+from tests.websocket.wire import BIG, CLOSE, FIN, PING, PONG, TEXT, close_frame, echo, frame
 
 
 def test_text_is_str_and_bytes_are_bytes(serve: Any) -> None:

@@ -13,9 +13,8 @@ from greening.testing import settle, wait_until_parked
 from greening.timeout import Timeout
 from greening.websocket.budget import Budget
 from greening.websocket.client import connect
-from tests.websocket.wire import BINARY, FIN, RSV1, TEXT, frame, resident
+from tests.websocket.wire import BINARY, DEFLATE, FIN, RSV1, TEXT, frame, resident
 
-DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate"
 MEGABYTE = 1 << 20
 
 

@@ -12,14 +12,21 @@ from greening.websocket._wsproto import FrameDecoder, ParseFailed
 from greening.websocket.deflate import Agreement
 from greening.websocket.frames import Frames
 from greening.websocket.settings import Settings
-from tests.websocket.wire import BINARY, CLOSE, FIN, PING, PONG, RSV1, RSV2, RSV3, TEXT, close_frame, frame
-
-DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate"
-
-
-def deflated(data: bytes) -> bytes:
-    deflater = zlib.compressobj(9, zlib.DEFLATED, -15)
-    return (deflater.compress(data) + deflater.flush(zlib.Z_SYNC_FLUSH))[:-4]
+from tests.websocket.wire import (
+    BINARY,
+    CLOSE,
+    DEFLATE,
+    FIN,
+    PING,
+    PONG,
+    RSV1,
+    RSV2,
+    RSV3,
+    TEXT,
+    close_frame,
+    deflated,
+    frame,
+)
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 65535, 65536, 100_000])

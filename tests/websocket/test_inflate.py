@@ -7,11 +7,7 @@ import pytest
 from greening.websocket import inflate as inflate_module
 from greening.websocket._wsproto import ParseFailed
 from greening.websocket.inflate import PIECE, Inflater, decoded
-
-
-def deflated(data: bytes, level: int = 6) -> bytes:
-    deflater = zlib.compressobj(level, zlib.DEFLATED, -15)
-    return (deflater.compress(data) + deflater.flush(zlib.Z_SYNC_FLUSH))[:-4]
+from tests.websocket.wire import deflated
 
 
 def inflate(inflater: Inflater, data: bytes) -> tuple[bytes, int]:

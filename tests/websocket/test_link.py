@@ -17,14 +17,9 @@ from greening.websocket.budget import Budget
 from greening.websocket.client import connect
 from greening.websocket.exceptions import ConnectionClosedError
 from greening.wsgi.limits import Limits
-from tests.websocket.wire import BINARY, CLOSE, FIN, PING, PONG, TEXT, close_frame, echo, frame
+from tests.websocket.wire import BIG, BINARY, CLOSE, FIN, PING, PONG, TEXT, close_frame, code_of, echo, frame
 
 SOON = 0.01  # seconds
-BIG = bytes(12 << 20)  # more than buffers take
-
-
-def close_code(payload: bytes) -> int:
-    return struct.unpack("!H", payload[:2])[0]  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize("ping_timeout", [5, None])
@@ -46,7 +41,7 @@ def test_a_peer_that_answers_no_ping_is_closed_with_1011_and_the_handler_is_told
     client = serve(handler, ping_interval=SOON, ping_timeout=SOON).open()
     assert client.frame() == (FIN | PING, b"")
     first, payload = client.frame()
-    assert (first, close_code(payload)) == (FIN | CLOSE, 1011)
+    assert (first, code_of(payload)) == (FIN | CLOSE, 1011)
     assert ended.wait() == (None, 1011, f"no answer to a ping for {SOON} seconds")
     assert client.sock.recv(1) == b""
 
@@ -96,7 +91,7 @@ def test_a_connection_without_messages_ends_with_1001(serve: Any) -> None:
     client.send(frame(FIN | PING))
     assert client.frame() == (FIN | PONG, b"")
     first, payload = client.frame()
-    assert (first, close_code(payload)) == (FIN | CLOSE, 1001)
+    assert (first, code_of(payload)) == (FIN | CLOSE, 1001)
     assert payload[2:] == f"no message for {SOON * 5} seconds".encode()
 
 
@@ -109,7 +104,7 @@ def test_a_message_that_does_not_end_is_closed_with_1008(serve: Any, begun: byte
     client.send(frame(FIN | TEXT, b"whole") + begun)
     assert client.frame() == (FIN | TEXT, b"whole")
     first, payload = client.frame()
-    assert (first, close_code(payload)) == (FIN | CLOSE, 1008)
+    assert (first, code_of(payload)) == (FIN | CLOSE, 1008)
 
 
 def test_each_message_has_its_own_time(serve_in_fake_time: Any) -> None:
@@ -120,7 +115,7 @@ def test_each_message_has_its_own_time(serve_in_fake_time: Any) -> None:
         client.send(frame(FIN, b"") + frame(TEXT, b"%d" % number))
         assert client.frame() == (FIN | TEXT, b"%d" % (number - 1))
     first, payload = client.frame()
-    assert (first, close_code(payload)) == (FIN | CLOSE, 1008)
+    assert (first, code_of(payload)) == (FIN | CLOSE, 1008)
 
 
 def test_a_peer_that_takes_nothing_ends_the_connection_of_its_sender(serve: Any) -> None:
@@ -219,7 +214,7 @@ def test_when_there_is_no_room_the_largest_unfinished_message_goes_with_1013(ser
     assert small.frame() == (FIN | PONG, b"")
     large.send(frame(BINARY, bytes(90_000), mask=b"\0\0\0\0"))
     first, payload = large.frame()
-    assert (first, close_code(payload)) == (FIN | CLOSE, 1013)
+    assert (first, code_of(payload)) == (FIN | CLOSE, 1013)
     honest.send(frame(FIN | TEXT, b"x"))
     assert honest.frame() == (FIN | TEXT, b"x")
     small.send(frame(FIN))

@@ -13,9 +13,7 @@ from greening.sync.event import Event
 from greening.testing import wait_until_parked
 from greening.timeout import Timeout
 from greening.websocket.writer import FrameWriter, PeerStalledError
-from tests.websocket.wire import CLOSE, FIN, TEXT
-
-BIG = bytes(12 << 20)  # more than buffers take
+from tests.websocket.wire import BIG, CLOSE, FIN, TEXT
 
 
 def test_a_message_whose_sender_is_killed_midway_is_finished_by_the_next_one(serve: Any) -> None:

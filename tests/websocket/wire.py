@@ -2,12 +2,16 @@
 
 import os
 import struct
+import zlib
 from typing import Any
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="  # RFC 6455's example, and what belongs to it
 ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
+DEFLATE = "Sec-WebSocket-Extensions: permessage-deflate"
+BIG = bytes(12 << 20)  # more than buffers take
+
 FIN, RSV1, RSV2, RSV3 = 128, 64, 32, 16
 
 
@@ -33,6 +37,17 @@ def frame(
     if not any(mask):
         return head + mask + payload
     return head + mask + bytes(byte ^ mask[at % 4] for at, byte in enumerate(payload))
+
+
+def code_of(payload: bytes) -> int:
+    """What a close frame says."""
+    return struct.unpack("!H", payload[:2])[0]  # type: ignore[no-any-return]
+
+
+def deflated(data: bytes, level: int = 9) -> bytes:
+    """A message of its own, as it is sent."""
+    deflater = zlib.compressobj(level, zlib.DEFLATED, -15)
+    return (deflater.compress(data) + deflater.flush(zlib.Z_SYNC_FLUSH))[:-4]
 
 
 def close_frame(code: int, reason: bytes = b"") -> bytes:
