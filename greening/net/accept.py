@@ -2,8 +2,9 @@
 
 Facts: accept(2) reports errors of the connection that it was about to return, and that connection is gone. It also
 fails when descriptors or memory run out, which passes. `SSLSocket.accept` shakes hands before it returns.
-Decision: errors of a connection are passed over. After a lack of room the loop logs it once, pauses, and goes on. The
-handshake belongs to the connection's own green thread and has a deadline, so that a silent client costs one place.
+Decision: errors of a connection are passed over. After a lack of room the loop logs it once, pauses, and goes on; if it
+lasts, a connection that can be spared has to go (`give_way`). The handshake belongs to the connection's own green
+thread and has a deadline, so that a silent client costs one place.
 """
 
 import errno
@@ -56,8 +57,8 @@ class Acceptor:
         listener: a socket that listens already. A TLS socket (`wrap_ssl`) brings its context.
         ssl_context: TLS for the connections of an ordinary listener.
         handshake_timeout: seconds for a whole handshake, relative; None: no limit.
-        give_way: called when descriptors run out: closes a connection that can be spared. False: it cannot, at once.
         plain_answer: what a client gets that begins with a letter, as all requests of plain HTTP do and TLS does not.
+        give_way: called when descriptors run out: closes a connection that can be spared. False: it cannot, at once.
     """
 
     def __init__(

@@ -242,13 +242,17 @@ class Places:
         for limit, bucket in list(self._idle.items()):
             if limit is None:
                 continue
-            for place in tuple(bucket):
-                if not is_parked(place) or place.among is not bucket:  # chosen: it is about to begin; or it is over
+            due = []
+            for place in bucket:
+                if not is_parked(place):  # chosen: it is about to begin
                     continue
                 if place.since + limit > now:
                     following = min(following, place.since + limit)
                     break
-                self.dismiss(place, "idle for too long")
+                due.append(place)
+            for place in due:
+                if is_parked(place) and place.among is bucket:  # the goodbyes of others may let it run
+                    self.dismiss(place, "idle for too long")
             if not bucket and self._idle.get(limit) is bucket:
                 del self._idle[limit]
         if following < self._due:

@@ -1,4 +1,4 @@
-"""`python -m greening.wsgi`: see `cli`."""
+"""`python -m greening.wsgi`: see `command.cli`."""
 
 from greening.wsgi.command.cli import main
 

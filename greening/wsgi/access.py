@@ -71,14 +71,16 @@ class Entry:
         self.limit = FIELD
 
     def __getitem__(self, name: str) -> Any:
-        make = FIELDS.get(name) or _other(name)
-        found = make(self)
+        found = self._found(name)
         return "-" if found is None else escaped(found, self.limit) if type(found) is str else found
 
     def plain(self, name: str) -> Any:
         """The same without escapes, for JSON: a text that is cut, a number, or None. Raises: KeyError."""
-        found = (FIELDS.get(name) or _other(name))(self)
+        found = self._found(name)
         return clipped(found, self.limit) if type(found) is str else found
+
+    def _found(self, name: str) -> Any:
+        return (FIELDS.get(name) or _other(name))(self)
 
 
 def _client_ip(entry: Entry) -> str:

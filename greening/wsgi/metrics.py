@@ -22,7 +22,7 @@ from typing import Final, NamedTuple
 
 from greening._originals import allocate_lock
 
-INTERVAL = 1.0  # seconds between two looks at how many connections there are
+INTERVAL = 1.0  # seconds between two looks at how many connections there are, and between two reports to a statsd
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other")
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # seconds
@@ -180,7 +180,6 @@ class Metrics:
 
     def release(self, counters: Counters) -> None:
         """Give a row back. What was counted in it stays."""
-        counters.connections(0, 0)
         with self._guard:
             self._mine.discard((os.getpid(), counters.number))
             fcntl.lockf(self._file, fcntl.LOCK_UN, 1, counters.number)

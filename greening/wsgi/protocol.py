@@ -249,10 +249,11 @@ class HttpProtocol(Connection):
                 self._run_hooks(environ)
             if timed:
                 seconds = perf_counter() - began
+                status = 101 if self.taken else response.status
                 if counters is not None:
-                    counters.request(head.method, 101 if self.taken else response.status, seconds, response.count)
+                    counters.request(head.method, status, seconds, response.count)
                 if server.log.output:
-                    self._log(environ, head, response, seconds)
+                    self._log(environ, head, response, status, seconds)
         return self._goes_on(response, body)
 
     def _goes_on(self, response: Response, body: Input) -> bool:
@@ -380,10 +381,9 @@ class HttpProtocol(Connection):
             except BaseException:  # noqa: BLE001  # the next one is to be called all the same
                 self.server.log.error(escaped_trace())
 
-    def _log(self, environ: dict[str, Any], head: Head, response: Response, seconds: float) -> None:
+    def _log(self, environ: dict[str, Any], head: Head, response: Response, status: int, seconds: float) -> None:
         server = self.server
         line = f"{head.method} {head.target.decode('ascii')} HTTP/1.{head.minor}"
-        status = 101 if self.taken else response.status
         count, fields = response.count, response._lines
         entry = Entry(self.client, server.log_x_forwarded_for, environ, line, status, count, seconds, fields)
         try:

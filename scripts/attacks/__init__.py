@@ -6,5 +6,5 @@
     application    what the attacked server serves
     server         the server's process: its memory, its CPU time, and the wait of an honest client
 
-A new attack is a function in `attackers` and a line in `attacks`.
+A new attack is a function in `attackers`, a line in its `BY_NAME`, and a line in `attacks`.
 """

@@ -7,7 +7,6 @@ import socket
 import ssl
 import sys
 import zlib
-from collections.abc import Callable
 from contextlib import suppress
 from struct import pack
 from threading import Thread
@@ -86,11 +85,11 @@ def websocket_non_readers(port: int, count: int) -> Clients:
 
 def tiny_chunks(port: int, count: int) -> Clients:
     head = b"POST /read HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-    return _flood(count, _send_for_ever, port, head, b"1;aaaaaaaaaaaaaa\r\nx\r\n" * 6000, False)
+    return _flood(count, port, head, b"1;aaaaaaaaaaaaaa\r\nx\r\n" * 6000, False)
 
 
 def inflating_messages(port: int, count: int) -> Clients:
-    return _flood(count, _send_for_ever, port, COMPRESSED_OPENING % b"echo", _frame(0xC2, _deflated()[:-4]), True)
+    return _flood(count, port, COMPRESSED_OPENING % b"echo", _frame(0xC2, _deflated()[:-4]), True)
 
 
 def unfinished_messages(port: int, count: int) -> Clients:
@@ -101,9 +100,9 @@ def unfinished_messages(port: int, count: int) -> Clients:
     return clients
 
 
-def _flood(count: int, send: Callable[..., None], *args: object) -> Clients:
+def _flood(count: int, *args: object) -> Clients:
     for _ in range(count):
-        Thread(target=send, args=args, daemon=True).start()
+        Thread(target=_send_for_ever, args=args, daemon=True).start()
     return []
 
 

@@ -15,7 +15,7 @@ class Attack:
     """One kind of hostile clients.
 
     Attributes:
-        name: that of its function in `attackers`, with blanks.
+        name: its key in `attackers.BY_NAME`.
         count: clients. what: what they do.
         wait: seconds, the median that an honest client, a new one each time, may have to wait for its answer.
         longest: seconds, for each of these clients.

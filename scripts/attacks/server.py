@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import select
 import signal
 import socket
@@ -112,7 +111,7 @@ def serving(kind: str, certificate: Path | None) -> Iterator[Server]:
         try:
             server = Server(process.pid, port, certificate is not None)
             end = monotonic() + PATIENCE
-            while not _answers(server):
+            while server.honest_wait() >= PATIENCE:
                 if process.poll() is not None or monotonic() > end:
                     told.seek(0)
                     raise CannotAttack(f"{kind} does not start: {told.read().decode(errors='replace')[-500:]}")
@@ -131,14 +130,6 @@ def _free_port() -> int:
             sock.bind(("127.0.0.1", port))
             return port
     raise CannotAttack("there is no free port")
-
-
-def _answers(server: Server) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", server.port), PATIENCE).close()
-    except OSError:
-        return False
-    return server.honest_wait() < PATIENCE
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -163,7 +154,7 @@ def attacked(name: str, port: int, count: int) -> Iterator[None]:
     try:
         assert process.stdout is not None
         ready = select.select([process.stdout], [], [], 6 * PATIENCE)[0]
-        if not ready or not re.match(b"ready", process.stdout.readline()):
+        if not ready or not process.stdout.readline().startswith(b"ready"):
             raise CannotAttack(f"the clients of {name!r} could not begin")
         yield
     finally:

@@ -42,13 +42,12 @@ class Outcome:
     differences: list[Difference]
 
 
-def run(seed: int, requests: int, progress: Callable[[Outcome], None] | None = None, most: int = 1) -> Outcome:
-    """Send so many requests to one server, and each connection's to a fresh one.
+def run(seed: int, requests: int, progress: Callable[[Outcome], None] | None = None) -> Outcome:
+    """Send so many requests to one server, and each connection's to a fresh one. The first difference ends it.
 
     Args:
         seed: the same one makes the same requests.
         progress: called after every thousand requests.
-        most: end after so many differences.
     """
     rng = random.Random(seed)
     outcome = Outcome(0, 0, [])
@@ -63,14 +62,13 @@ def run(seed: int, requests: int, progress: Callable[[Outcome], None] | None = N
                 alone = fresh.run([step for step in steps if step.connection == number])[number]
                 if alone != answer:
                     outcome.differences.append(_reproduced(fresh, history, number, alone, answer))
-                    if len(outcome.differences) >= most:
-                        break
+                    break
             outcome.requests += size
             outcome.connections += len(got)
             history = [step for step in history if step.connection > outcome.connections - HISTORY]
             if progress is not None:
                 progress(outcome)
-            if len(outcome.differences) >= most:
+            if outcome.differences:
                 break
     return outcome
 
