@@ -49,8 +49,8 @@ class ServerSettings:
         proxy_protocol: the proxies whose connections begin with a header of the PROXY protocol, version 1 or 2, as in
             `forwarded_allow_ips`. None: no connection does.
         metrics: a `Metrics` that counts requests and connections, shared with other processes or with none.
-        statsd: HOST:PORT of a statsd that gets the same, without the workers, once a second. statsd_prefix: of each name
-            there.
+        statsd: HOST:PORT of a statsd that gets the same, without the workers, once a second.
+        statsd_prefix: what each name there begins with.
     Raises:
         ValueError: `max_http_version` is none, a limit is too low, a list of proxies has what is no address, or
             `statsd` is none. KeyError, TypeError, ValueError: `log_format` names what there is not, or is malformed.
