@@ -81,6 +81,13 @@ class Command:
                 return found
         raise AssertionError(f"ended without {pattern!r}:\n{self.errors}")
 
+    def until_each(self, *patterns: str) -> None:
+        """Until there was a line for each: the lines of several processes come in any order."""
+        before, left = len(self.errors), list(patterns)
+        while left:
+            self.until("|".join(f"(?:{pattern})" for pattern in left))
+            left = [pattern for pattern in left if not re.search(pattern, self.errors[before:])]
+
     def listening(self) -> "Command":
         """Wait until it serves."""
         found = self.until(r" on (?:(https?)://(127\.0\.0\.1):(\d+)|unix:(\S+)) \(")

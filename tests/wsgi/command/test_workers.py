@@ -270,8 +270,7 @@ def test_a_reload_that_hangs_ends_and_leaves_the_old_workers(
             pass
         assert "has not loaded" not in command.errors
     command.until("has not loaded the application within 2 s; its stack follows")
-    command.until("not reloaded: the old workers go on")
-    command.until(r'File ".*/site1.py", line 3')
+    command.until_each("not reloaded: the old workers go on", r'File ".*/site1.py", line 3')
     assert command.get()["version"] == 1
     change(folder, APP)
     command.signal(signal.SIGHUP)
