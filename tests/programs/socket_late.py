@@ -31,14 +31,14 @@ assert new.gettimeout() == newer.gettimeout() == 3
 assert raw(new) is None
 assert socket.socket(type=socket.SOCK_STREAM | socket.SOCK_NONBLOCK).gettimeout() == 0
 
-ticks = greening.spawn(lambda: [greening.sleep(0.001) for _ in range(3)])
+others = greening.spawn(greening.sleep, 0)
 try:
     file.read(1)
 except TimeoutError as error:
     assert str(error) == "timed out"
 else:
     raise AssertionError("no timeout")
-assert ticks.dead, "the others did not run while the old socket waited"
+assert others.dead, "the others did not run while the old socket waited"
 
 accepting = greening.spawn(listener.accept)
 client = socket.create_connection(listener.getsockname())
