@@ -7,7 +7,6 @@ import socket
 import ssl
 import struct
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -91,14 +90,13 @@ def fill(sock: Any) -> int:
     sent = 0
     timeout = sock.gettimeout()
     sock.settimeout(0)
-    moved = 1
-    while moved:  # the system may still move what was sent to the other end, and have room again
-        time.sleep(0.02)
+    before = -1
+    while sent > before:  # the system may still move what was sent to the other end, and have room again
+        select.select([], [], [], 0.02)
         before = sent
         with pytest.raises(ssl.SSLWantWriteError):
             while True:
                 sent += sock.send(bytes(16384))
-        moved = sent - before
     sock.settimeout(timeout)
     return sent
 
