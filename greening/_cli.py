@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 
 import greening
 import greening.patches
+from greening.compat import startup
 from greening.debug import audit
 from greening.monkey import monkey_patch
 from greening.patches import CATALOGUE
@@ -35,6 +36,8 @@ __main__.py; without it, or with -, the program is read from standard input.
   --skip LIST   patch everything but these
   -i            when the program has ended, go on with a prompt, as `python -i` does
   --no-patch    patch nothing; the program may call greening.monkey_patch() itself
+  --as-eventlet have `import eventlet` mean greening, here and in the Python programs that this one starts; patch
+                nothing that --only or --skip do not name, since the program calls eventlet.monkey_patch() itself
   --audit       when the program has ended, list on standard error what stayed unpatched, and where
   --version     print versions
   --help        print this
@@ -64,6 +67,7 @@ class Options:
     def __init__(self) -> None:
         self.flags: dict[str, bool] = {}
         self.patch = True
+        self.as_eventlet = False
         self.audit = False
         self.prompt = False
 
@@ -79,6 +83,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         SystemExit: as the program does; 2 for a command line that makes no sense or a script that cannot be opened.
     """
     options, rest = parse(sys.argv[1:] if arguments is None else list(arguments))
+    if options.as_eventlet or startup.is_wanted():
+        startup.hand_down()
+        importlib.import_module("greening.compat.alias").install()
+        options.patch = options.patch and bool(options.flags)
     if options.patch:
         monkey_patch(**options.flags)
     run = _program(rest)
@@ -111,6 +119,8 @@ def parse(arguments: list[str]) -> tuple[Options, list[str]]:
             options.flags.update(dict.fromkeys(_flags(name, value if equals else rest.pop(0)), name == "--only"))
         elif name == "--no-patch":
             options.patch = False
+        elif name == "--as-eventlet":
+            options.as_eventlet = True
         elif name == "-i":
             options.prompt = not sys.flags.interactive  # or the interpreter does it
         elif name == "--audit":

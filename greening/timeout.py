@@ -149,7 +149,7 @@ def started_at(timeout: Timeout) -> float | None:
     return timeout._timer.when - timeout.seconds
 
 
-def with_timeout(seconds: float | None, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+def with_timeout(seconds: float | None, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     """Call `function(*args, **kwargs)` under a `Timeout` of `seconds`.
 
     Args:

@@ -13,6 +13,7 @@ from greening._core.critical import guard, uninterruptible
 from greening._core.current import current, get_hub
 from greening._core.delivery import DeliveryTask, normalize_exception
 from greening._core.hub import Hub
+from greening._core.suspend import switch
 from greening._core.task import DEAD, PARKED, READY, RUNNING, Task
 from greening._core.thread_ops import ThreadOps
 from greening._core.timers import deadline_after
@@ -27,10 +28,10 @@ class GreenThread(ThreadOps[T], Task, Generic[T]):
     """A function that runs concurrently with the others of its OS thread. Made by `spawn`, never directly.
 
     True (`bool`) from its start to its end. All methods are thread-safe except where they say otherwise.
-    Difference from eventlet's: it is not a greenlet, but runs on one.
+    Difference from eventlet's: it is not a greenlet, but runs on one. Programs may set attributes on it.
     """
 
-    __slots__ = ()
+    __slots__ = ("__dict__",)
 
     # `GreenThread[int]` is Generic's: the compiled base has one of its own, which comes before it.
     __class_getitem__ = vars(Generic)["__class_getitem__"]
@@ -58,6 +59,8 @@ class GreenThread(ThreadOps[T], Task, Generic[T]):
             self._report(failure)
 
     def _report(self, error: BaseException) -> None:
+        if not self.hub.reports:
+            return
         try:
             report_unhandled(error, self)
         except BaseException as failure:  # noqa: BLE001  # the hook wants the program to end; our waiters come first
@@ -98,7 +101,7 @@ class GreenThread(ThreadOps[T], Task, Generic[T]):
     def __bool__(self) -> bool:
         return self.resume is not None and self._func is not None
 
-    def link(self, func: Callable[..., object], /, *args: Any, **kwargs: Any) -> None:
+    def link(self, func: Callable[..., object], *args: Any, **kwargs: Any) -> None:
         """Have `func(self, *args, **kwargs)` called when it ends, in its own greenlet. If it has ended: call it now."""
         what = (func, args, kwargs)
         mine = [what]
@@ -111,7 +114,7 @@ class GreenThread(ThreadOps[T], Task, Generic[T]):
             return
         func(self, *args, **kwargs)
 
-    def unlink(self, func: Callable[..., object], /, *args: Any, **kwargs: Any) -> bool:
+    def unlink(self, func: Callable[..., object], *args: Any, **kwargs: Any) -> bool:
         """Take back a `link` made with the same arguments. False: there is none."""
         try:
             (self._links or []).remove((func, args, kwargs))
@@ -234,6 +237,11 @@ def cancel_unstarted(thread: GreenThread[Any], error: BaseException) -> None:
     thread._settle()
 
 
+# What a greenlet has, and programs for eventlet use of its green threads and of `getcurrent()`.
+Task.throw = kill
+Task.switch = switch
+
+
 def getcurrent() -> Task:
     """The running green thread; for a main or a foreign greenlet, its `Task`.
 
@@ -243,7 +251,7 @@ def getcurrent() -> Task:
 
 
 @double
-def spawn(func: Callable[..., T], /, *args: Any, **kwargs: Any) -> GreenThread[T]:
+def spawn(func: Callable[..., T], *args: Any, **kwargs: Any) -> GreenThread[T]:
     """Have `func(*args, **kwargs)` run concurrently. It starts when the caller next lets others run.
 
     Green threads start in the order of spawning. `func` runs in a copy of the caller's `contextvars` context. Its
@@ -268,7 +276,7 @@ def spawn(func: Callable[..., T], /, *args: Any, **kwargs: Any) -> GreenThread[T
 
 
 @double
-def spawn_n(func: Callable[..., object], /, *args: Any, **kwargs: Any) -> GreenThread[Any]:
+def spawn_n(func: Callable[..., object], *args: Any, **kwargs: Any) -> GreenThread[Any]:
     """Like `spawn`, for when the result does not matter. Difference from eventlet's: it returns a green thread.
 
     Raises:
@@ -292,7 +300,7 @@ if accelerator is not None:
 # Green threads that start later.
 
 
-def spawn_after(seconds: float, func: Callable[..., T], /, *args: Any, **kwargs: Any) -> GreenThread[T]:
+def spawn_after(seconds: float, func: Callable[..., T], *args: Any, **kwargs: Any) -> GreenThread[T]:
     """Like `spawn`, but the function starts later. `cancel()` prevents the start.
 
     Args:
@@ -334,7 +342,7 @@ class LocalGreenThread(GreenThread[T]):
         super().execute()
 
 
-def spawn_after_local(seconds: float, func: Callable[..., T], /, *args: Any, **kwargs: Any) -> GreenThread[T]:
+def spawn_after_local(seconds: float, func: Callable[..., T], *args: Any, **kwargs: Any) -> GreenThread[T]:
     """Like `spawn_after`, but it does not start if the calling green thread has ended by then.
 
     Args, Raises: as `spawn_after`.

@@ -55,6 +55,7 @@ class Hub(ExternalWaits, HubOps):
         urgent: the last error given to `raise_in_main`; `pass_turn` raises it at once.
         passing: the main task while it is in `pass_turn`.
         kept: the error that the main task keeps for its next park, while `urgent` comes first.
+        reports: False: unhandled exceptions of its green threads are not reported.
         thread: `get_ident()` of the OS thread, for comparison only.
         awake_ident: the same while `ready` and `timers` may be touched directly; 0 while the hub sleeps. A signal
             handler that runs then is in the right OS thread, but must end the sleep as any other thread must.
@@ -64,6 +65,7 @@ class Hub(ExternalWaits, HubOps):
     urgent: BaseException | None
     kept: BaseException | None
     passing: Task | None
+    reports = True
 
     def __init__(self, main: greenlet, clock: Clock, make_poller: Callable[[], Poller]) -> None:
         self.thread = self.awake_ident = get_ident()

@@ -25,7 +25,7 @@ _fileno = raw_socket.fileno
 class Registry:
     """The registrations of one hub. Use it in the hub's own OS thread only."""
 
-    __slots__ = ("wakeup_fd", "to_recheck", "rechecks", "poller", "ready", "regs", "notified")
+    __slots__ = ("exclusive", "wakeup_fd", "to_recheck", "rechecks", "poller", "ready", "regs", "notified")
 
     def __init__(self, poller: Poller, ready: deque[Task]) -> None:
         self.poller = poller
@@ -37,6 +37,8 @@ class Registry:
         # The hub's wake-up descriptor, and whether it was among the events.
         self.wakeup_fd = -1
         self.notified = False
+        # True: a second reader, or writer, of one descriptor is an error of its program.
+        self.exclusive = False
 
     def socket(self, fd: int, owner: Any, stream: bool) -> Registration:
         """The registration of a green socket, armed once for all its waits.
@@ -93,6 +95,8 @@ class Registry:
         Raises:
             OSError: EBADF, the descriptor was closed meanwhile.
         """
+        if self.exclusive:
+            self._refuse_second(reg, mask)
         if task.state != RUNNING:
             task = task.waiter()
         if not reg.enter_unless_news(task, mask) or (not reg.edge and not self._arm(reg, task)):
@@ -106,6 +110,15 @@ class Registry:
             reg.leave(task)
         reg.take_news(mask)  # the caller tries now
         return 0 if events is TIMED_OUT else events
+
+    def _refuse_second(self, reg: Registration, mask: int) -> None:
+        for event, waiting, what in ((IN, reg.readers, "read"), (OUT, reg.writers, "write")):
+            if mask & event and waiting:
+                raise RuntimeError(
+                    f"Second simultaneous {what} on fileno {reg.fd} detected: {waiting[0].name} waits for it already. "
+                    "Unless you really know what you're doing, make sure that only one green thread can use a socket "
+                    "at a time; hub_prevent_multiple_readers(False) switches this check off"
+                )
 
     def start_when_ready(self, reg: Registration, task: Task, mask: int) -> bool:
         """Have `task`, which has not begun, begin when an event of `mask` comes for `reg`, or when it is closed.
@@ -142,6 +155,10 @@ class Registry:
     ) -> Any:
         """See `wait_any`. Returns one's events, or TIMED_OUT; or `always`, if it is given and one is always ready."""
         joined: list[Registration] = []
+        if self.exclusive:
+            for fd, mask in wants:
+                if (reg := self.regs.get(fd)) is not None:
+                    self._refuse_second(reg, mask)
         if task.state != RUNNING:
             task = task.waiter()
         task.state = PARKED

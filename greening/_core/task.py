@@ -29,6 +29,7 @@ from greening._originals import get_ident
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextvars import Context
+    from types import FrameType
 
     from greening._core.hub import Hub
     from greening._core.timers import Timer
@@ -185,6 +186,10 @@ class Task(TaskOps):
     # False: it does not let others run because its slice is over. See fairness.
     takes_turns = True
 
+    # Set by greenthread.py: `kill`, and `switch` of suspend.py.
+    throw: "Callable[..., None]"
+    switch: "Callable[..., Any]"
+
     def __init__(self, hub: "Hub", glet: "RealGreenlet | None" = None, ident: int = 0) -> None:
         self.hub = hub
         self.resume = None if glet is None else glet.switch
@@ -232,6 +237,22 @@ class Task(TaskOps):
         holder: Any = self.resume.__self__  # type: ignore[attr-defined]  # a bound method
         # The `resume` of a task that is held is a method of its _Hold.
         return holder if isinstance(holder, RealGreenlet) else holder.greenlet
+
+    @property
+    def dead(self) -> bool:
+        """True when it has ended."""
+        return self.state == DEAD
+
+    @property
+    def parent(self) -> None:
+        """None: tasks have no parents. For programs that look at greenlets."""
+        return None
+
+    @property
+    def gr_frame(self) -> "FrameType | None":
+        """Its innermost frame while it is suspended; None while it runs, before it begins and after its end."""
+        glet = self.greenlet
+        return None if glet is None else glet.gr_frame
 
     def interrupt(self, error: BaseException) -> bool:
         """Have the task resumed with `error` raised. In its own OS thread only.

@@ -155,6 +155,10 @@ class TimerHeap:
             self._dead -= 1
         return None
 
+    def pending(self) -> list[Timer]:
+        """The live timers, by the time that they are due."""
+        return [timer for _, _, timer in sorted(self._entries) if timer.heap is not None]
+
     def mark(self) -> int:
         """A point in the order of adding: `pop_due(now, mark)` leaves alone what is added from now on."""
         return next(self._order)

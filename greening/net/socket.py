@@ -280,6 +280,10 @@ def name_like_stdlib(method: FunctionType, name: str, twin: type) -> None:
     method.__doc__ = method.__doc__ or getattr(twin, name).__doc__
 
 
+# What else the cooperative classes have: `greening.compat` puts in what programs for another library expect.
+further_members: dict[str, Any] = {}
+
+
 def methods(make: Callable[..., Any]) -> dict[str, Any]:
     """Return the methods that make a `socket.socket` class cooperative. `make`: the class of accepted sockets."""
     found: dict[str, Any] = {
@@ -307,6 +311,7 @@ def methods(make: Callable[..., Any]) -> dict[str, Any]:
         "settimeout": settimeout,
         "timeout": property(timeout_of, doc="the timeout of the socket, in seconds, or None"),
     }
+    found |= further_members
     if _sendmsg_afalg is not None:
         found["sendmsg_afalg"] = sendmsg_afalg
     found |= compiled_methods

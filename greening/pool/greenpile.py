@@ -21,12 +21,12 @@ class GreenPile(Iterator[Any]):
         self.pool = size_or_pool if isinstance(size_or_pool, GreenPool) else GreenPool(size_or_pool)
         self._jobs: deque[Job[Any]] = deque()
 
-    def spawn(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> None:
-        """Run `function(*args, **kwargs)` in the pool; iterating reads its result.
+    def spawn(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        """Run `func(*args, **kwargs)` in the pool; iterating reads its result.
 
         Parks while the pool is full. A worker of the pool then runs the function on the spot, as in `GreenPool.spawn`.
         """
-        job = Job(self.pool, function, args, kwargs)
+        job = Job(self.pool, func, args, kwargs)
         self._jobs.append(job)
         if self.pool._would_wait_for_itself():
             job.run(in_caller=True)

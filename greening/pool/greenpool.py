@@ -60,7 +60,7 @@ class GreenPool:
             while self._claimed < self.size and self._spawners.unpark() is not None:
                 self._claimed += 1
 
-    def spawn(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> GreenThread[T]:
+    def spawn(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> GreenThread[T]:
         """Run `function(*args, **kwargs)` in a green thread; park while the pool is full.
 
         A worker of the pool that calls it when the pool is full runs the function on the spot: it might wait for ever.
@@ -76,7 +76,7 @@ class GreenPool:
         self._claim()
         return self._start(function, args, kwargs)
 
-    def spawn_n(self, function: Callable[..., object], /, *args: Any, **kwargs: Any) -> None:
+    def spawn_n(self, function: Callable[..., object], *args: Any, **kwargs: Any) -> None:
         """Like `spawn`, for when the result does not matter. An exception is reported, on the spot as elsewhere."""
         if not callable(function):
             raise TypeError(f"a callable is needed, not {function!r}")

@@ -57,10 +57,11 @@ class Event:
 
     Thread-safety: complete, between green threads, hubs and OS threads.
     Difference from `threading.Event`: that one is a flag that carries nothing. Difference from eventlet's: the waiters
-    are woken in order of arrival, and `poll_exception` returns the exception instead of raising it.
+    are woken in order of arrival, and `poll_exception` returns the exception instead of raising it. Programs may set
+    attributes on it.
     """
 
-    __slots__ = ("__weakref__", "_sending")
+    __slots__ = ("__dict__", "__weakref__", "_sending")
 
     def __init__(self) -> None:
         self._sending = _Outcome()

@@ -33,6 +33,7 @@ from greening._core.fork import THREADS, before_fork, on_child
 from greening._core.hub import Hub
 from greening._core.parking_lot import ParkingLot
 from greening._core.runner import flush_streams
+from greening._core.unhandled import report_unraisable
 from greening._originals import (
     allocate_lock,
     get_native_id,
@@ -144,6 +145,7 @@ class NativePool:
     def __init__(self, size: int, *, block_signals: bool = False) -> None:
         self._size = _checked(size)
         self._block_signals = block_signals
+        self.reports = False  # True: exceptions of calls are given to `sys.unraisablehook`, too
         self._alive: set[_Worker] = set()  # those that may still take a job
         self._idle: list[_Worker] = []  # the one that became idle last is last: it is the next to work
         self._backlog: OrderedDict[_Job, None] = OrderedDict()
@@ -156,7 +158,7 @@ class NativePool:
 
     # What green threads call
 
-    def execute(self, func: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    def execute(self, meth: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Make a call in an OS thread; park meanwhile.
 
         It runs in a copy of the caller's `contextvars` context. In a thread of a pool, without threads, and when the
@@ -169,16 +171,16 @@ class NativePool:
             what the call raises, with its traceback.
         """
         if not self._size or hasattr(_here, "worker"):
-            return func(*args, **kwargs)
+            return meth(*args, **kwargs)
         caller = current()
         if isinstance(caller, BlockingTask):
-            return func(*args, **kwargs)
+            return meth(*args, **kwargs)
         hub = caller.hub
-        job = _Job(hub, func, args, kwargs)
+        job = _Job(hub, meth, args, kwargs)
         hub.begin_external_wait()
         if not self._submit(job):
             hub.end_external_wait()
-            return func(*args, **kwargs)
+            return meth(*args, **kwargs)
         try:
             with guard:
                 # A finaliser may have let the hub run since the job was submitted.
@@ -188,7 +190,7 @@ class NativePool:
         except BaseException:
             self._abandon(job)
             raise
-        return job.outcome()  # type: ignore[no-any-return]  # what func returned
+        return job.outcome()  # type: ignore[no-any-return]  # what meth returned
 
     def launch(self, hub: Hub, func: Callable[[], object]) -> bool:
         """Have `func()` called in an OS thread and go on; `hub` expects it as a call under way. It must not raise.
@@ -247,6 +249,8 @@ class NativePool:
         job, worker.job = worker.job, None
         while job is not None:
             job.run()
+            if self.reports and job.error is not None:
+                report_unraisable(job.error, "exception in a call of tpool", self)
             if getpid() != pid:
                 # The call has forked, and this is the child. It ends with its only OS thread, as it would unpatched.
                 flush_streams()

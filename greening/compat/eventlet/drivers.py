@@ -1,0 +1,66 @@
+"""Database drivers that `monkey_patch` makes cooperative, when they are imported.
+
+psycopg2 has a hook for that: while libpq waits, it calls us back. MySQLdb has none: its connections are made, and used,
+in native threads.
+"""
+
+from types import ModuleType
+from typing import Any
+
+from greening._core.poller import IN, OUT
+from greening._core.waiting import wait_fd
+from greening.monkey import patch_module, when_imported
+from greening.patcher.spec import Patch
+from greening.threads.native import execute
+from greening.threads.proxy import Proxy
+
+# What stands for the flag of that name.
+MODULES = {"MySQLdb": "MySQLdb", "psycopg": "psycopg2"}
+
+
+def wait_for_libpq(connection: Any, timeout: float | None = None) -> None:
+    """Park until the operation of a psycopg2 connection is complete. For `psycopg2.extensions.set_wait_callback`.
+
+    Args:
+        timeout: seconds for each wait, from its begin; None: no limit.
+    Raises:
+        TimeoutError: the time ran out. psycopg2.OperationalError: an unknown state.
+    Source: psycopg2's documentation, "Support for coroutine libraries".
+    """
+    while (state := connection.poll()) != 0:  # POLL_OK
+        if state not in (1, 2):  # POLL_READ, POLL_WRITE
+            raise connection.OperationalError(f"psycopg2 reports an unknown state: {state!r}")
+        if not wait_fd(connection.fileno(), IN if state == 1 else OUT, timeout):
+            raise TimeoutError(f"the database has not answered within {timeout} seconds")
+
+
+def make_psycopg_green(module: ModuleType) -> None:
+    """Have every connection of psycopg2 wait cooperatively. `module`: psycopg2."""
+    extensions: Any = module.extensions
+    extensions.set_wait_callback(wait_for_libpq)
+
+
+def connections_in_threads(module: Any) -> dict[str, Any]:
+    """The names of MySQLdb that make connections, with replacements that make and use them in native threads."""
+    make = module.connections.Connection
+
+    def connect(*args: Any, **kwargs: Any) -> Any:
+        """Connect in a native thread. The result is a `tpool.Proxy`; its cursors are, too."""
+        return Proxy(execute(make, *args, **kwargs), autowrap_names=("cursor",))
+
+    return dict.fromkeys(("Connection", "Connect", "connect"), connect)
+
+
+def _patch_mysqldb(module: ModuleType) -> None:
+    patch_module(Patch(target="MySQLdb", flag="MySQLdb", replaces=connections_in_threads(module)), module)
+
+
+_HOOKS = {"MySQLdb": _patch_mysqldb, "psycopg": make_psycopg_green}
+_waiting: set[str] = set()
+
+
+def patch(flag: str) -> None:
+    """Make the driver of this flag cooperative: now if it is imported, else when it is. Once."""
+    if flag not in _waiting:
+        _waiting.add(flag)
+        when_imported(MODULES[flag], _HOOKS[flag])

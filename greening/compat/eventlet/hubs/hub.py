@@ -1,0 +1,173 @@
+"""eventlet.hubs.hub: the interface of eventlet's hubs, on greening's."""
+
+from collections.abc import Callable
+from typing import Any
+
+from greening._core.current import get_hub as engine_of_thread
+from greening._core.hub import Hub
+from greening._core.suspend import suspend
+from greening._core.task import Task
+from greening._core.waiting import forget_fd, sleep
+from greening._originals import monotonic
+from greening.compat.eventlet.hubs.listener import READ, WRITE, FdListener, Watch, closed_callback
+from greening.compat.eventlet.hubs.timer import LocalTimer, Timer
+
+__all__ = ["READ", "WRITE", "BaseHub", "FdListener", "closed_callback"]
+
+
+class BaseHub:
+    """The hub of an OS thread, as programs for eventlet know it. `hubs.get_hub()` gives it.
+
+    Thread-safety: use it in its own OS thread.
+    Difference from eventlet's: it cannot be derived from to make another hub, timers and listeners call back in green
+    threads of their own (so that they may wait), and `switch` resumes the caller only by its own `switch` or `throw`.
+
+    Args:
+        clock: accepted for eventlet's sake if it is the monotonic clock, which is the engine's.
+    Raises:
+        ValueError: another clock.
+    """
+
+    SYSTEM_EXCEPTIONS = (KeyboardInterrupt, SystemExit)
+    READ = READ
+    WRITE = WRITE
+
+    def __init__(self, clock: Callable[[], float] | None = None) -> None:
+        if clock not in (None, monotonic):
+            raise ValueError("greening's hub runs on the monotonic clock; greening.testing has a hub with another one")
+        # What `debug` sets.
+        self.listener_stacks = self.debug_blocking = False
+        self.debug_blocking_resolution: float = 1
+        self._aborted = False
+
+    @property
+    def engine(self) -> Hub:
+        """greening's own hub of this OS thread."""
+        return engine_of_thread()
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """The hub's clock: absolute monotonic time in seconds."""
+        return self.engine.now
+
+    @property
+    def greenlet(self) -> Task:
+        """The task of the loop itself. It is never the running one in a program's own code."""
+        return self.engine.task
+
+    @property
+    def debug_exceptions(self) -> bool:
+        """Whether unhandled exceptions of green threads are reported. See `debug.hub_exceptions`."""
+        return self.engine.reports
+
+    @debug_exceptions.setter
+    def debug_exceptions(self, value: bool) -> None:
+        self.engine.reports = bool(value)
+
+    # Calls
+
+    def schedule_call_global(self, seconds: float, cb: Callable[..., object], *args: Any, **kw: Any) -> Timer:
+        """Have `cb(*args, **kw)` called after `seconds`, whatever becomes of the caller.
+
+        Args:
+            seconds: relative; 0 or less: with the next turn of those that are runnable.
+            cb: also `g.switch` or `g.throw` of a green thread.
+        Returns:
+            The timer; `cancel()` prevents the call.
+        """
+        return Timer(seconds, cb, *args, **kw).schedule()
+
+    def schedule_call_local(self, seconds: float, cb: Callable[..., object], *args: Any, **kw: Any) -> Timer:
+        """As `schedule_call_global`, unless the calling green thread has ended by then."""
+        return LocalTimer(seconds, cb, *args, **kw).schedule()
+
+    def add_timer(self, timer: Timer) -> float:
+        """Start a timer. Returns the hub's time of its call, in seconds."""
+        timer.schedule()
+        assert timer.scheduled_time is not None
+        return timer.scheduled_time
+
+    def get_timers_count(self) -> int:
+        """Number of timers that will still call."""
+        return len(self.engine.timers)
+
+    # Switches
+
+    def switch(self) -> Any:
+        """Park the caller until its `switch(value)` is called. Returns that value. Its `throw` ends the wait, too."""
+        self._aborted = False
+        return suspend()
+
+    def ensure_greenlet(self) -> None:
+        """Do nothing: the loop is always there."""
+
+    @property
+    def running(self) -> bool:
+        """False after `abort`, until the hub is used again."""
+        return not self._aborted and not self.engine.closed
+
+    def abort(self, wait: bool = False) -> None:
+        """Stop the loop, which begins anew when something waits. Here it only notes that: what waits is not lost.
+
+        Args:
+            wait: True: let what is runnable run first.
+        """
+        if wait:
+            sleep(0)
+        self._aborted = True
+
+    # Descriptors
+
+    def add(
+        self,
+        evtype: str,
+        fileno: int,
+        cb: Callable[[int], object],
+        tb: Callable[..., object] | None = None,
+        mark_as_closed: Callable[[], object] | None = None,
+    ) -> Watch:
+        """Have `cb(fileno)` called whenever a descriptor is ready, until the listener is removed.
+
+        Args:
+            evtype: `READ` or `WRITE`.
+            fileno: an open descriptor. Borrowed.
+            tb: called with an `IOClosed` when `notify_close` says that the descriptor is closed, or a green socket is.
+            mark_as_closed: called before that, without an argument.
+        Returns:
+            The listener, for `remove`.
+        Raises:
+            ValueError: another `evtype`.
+        """
+        return Watch(evtype, fileno, cb, tb, mark_as_closed)
+
+    def remove(self, listener: FdListener) -> None:
+        """Have a listener of `add` call back no more. Does nothing the second time."""
+        if isinstance(listener, Watch):
+            listener.remove()
+
+    def notify_close(self, fileno: int) -> None:
+        """A descriptor is closed: those that wait for it get an error."""
+        forget_fd(fileno)
+
+    def mark_as_reopened(self, fileno: int) -> None:
+        """The number of a descriptor is another file's now: those that wait for the former one get an error."""
+        forget_fd(fileno)
+
+    def remove_descriptor(self, fileno: int) -> None:
+        """Have nobody wait for a descriptor any more: those that do get an error."""
+        forget_fd(fileno)
+
+    def get_readers(self) -> list[FdListener]:
+        """Those that wait to read, one entry each."""
+        return self._waiting(READ)
+
+    def get_writers(self) -> list[FdListener]:
+        """Those that wait to write, one entry each."""
+        return self._waiting(WRITE)
+
+    def _waiting(self, evtype: str) -> list[FdListener]:
+        found: list[FdListener] = []
+        for fd, reg in tuple(self.engine.regs.items()):
+            tasks = reg.readers if evtype == READ else reg.writers
+            found.extend(FdListener(evtype, fd, task) for task in tuple(tasks or ()))
+        return found

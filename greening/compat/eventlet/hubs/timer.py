@@ -1,0 +1,111 @@
+"""eventlet.hubs.timer: a call at a later time, which can be cancelled."""
+
+from collections.abc import Callable
+from traceback import format_stack
+from typing import Any
+
+from greening._core.current import current, get_hub
+from greening._core.greenthread import GreenThread, spawn_after
+from greening._core.task import Task
+
+__all__ = ["LocalTimer", "Timer"]
+
+
+class Timer:
+    """Calls `cb(*args, **kw)` once, `seconds` after `schedule()`. A hub's `schedule_call_global` makes and starts one.
+
+    The call is made in a green thread of its own, so that it may wait. Difference from eventlet: there it is made in
+    the hub, where nothing may wait.
+
+    Args:
+        seconds: relative to `schedule()`. 0 or less: with the next turn of those that are runnable.
+        cb: what to call, with the arguments that follow.
+    """
+
+    # True: a timer remembers where it was made. Set by `debug.hub_timer_stacks`.
+    remember_stacks = False
+
+    def __init__(self, seconds: float, cb: Callable[..., object], *args: Any, **kw: Any) -> None:
+        self.seconds = seconds
+        self.tpl: tuple[Callable[..., object], tuple[Any, ...], dict[str, Any]] | None = (cb, args, kw)
+        # True when it has made its call, or never will.
+        self.called = False
+        # The hub's time of the call, in seconds; None before `schedule()`.
+        self.scheduled_time: float | None = None
+        self._thread: GreenThread[None] | None = None
+        self._made_at = "".join(format_stack()[:-1]) if self.remember_stacks else ""
+
+    @property
+    def pending(self) -> bool:
+        """True as long as it will make its call."""
+        return not self.called
+
+    def schedule(self) -> "Timer":
+        """Start it. Returns the timer.
+
+        Raises:
+            TypeError, ValueError: `seconds` is no number of seconds.
+        """
+        self.called = False
+        self._thread = spawn_after(self.seconds, self)
+        self.scheduled_time = get_hub().now() + self.seconds
+        return self
+
+    def copy(self) -> "Timer":
+        """Another timer with the same call, not started."""
+        if self.tpl is None:
+            raise RuntimeError(f"{self!r} has made its call, and has none any more to copy")
+        cb, args, kw = self.tpl
+        return type(self)(self.seconds, cb, *args, **kw)
+
+    def cancel(self) -> None:
+        """Have it never make its call. Does nothing when it has."""
+        if self.called:
+            return
+        self.called = True
+        self.tpl = None
+        if self._thread is not None:
+            self._thread.cancel()
+
+    def __call__(self) -> None:
+        """Make the call now, unless it was made or cancelled."""
+        if self.called or self.tpl is None:
+            return
+        self.called = True
+        (cb, args, kw), self.tpl = self.tpl, None
+        try:
+            cb(*args, **kw)
+        except BaseException as error:
+            if self._made_at:
+                error.add_note(f"The timer of this call was made here:\n{self._made_at}")
+            raise
+
+    def __repr__(self) -> str:
+        call = "" if self.tpl is None else f" {self.tpl[0]!r}"
+        return f"<{type(self).__name__} at {id(self):#x} seconds={self.seconds}{call}>"
+
+    def __lt__(self, other: "Timer") -> bool:
+        return id(self) < id(other)
+
+
+class LocalTimer(Timer):
+    """A timer that makes no call if the green thread that made it has ended by then."""
+
+    def __init__(self, seconds: float, cb: Callable[..., object], *args: Any, **kw: Any) -> None:
+        super().__init__(seconds, cb, *args, **kw)
+        self._maker: Task | None = current()
+
+    @property
+    def pending(self) -> bool:
+        """True as long as it will make its call."""
+        return not self.called and (self._maker is None or not self._maker.dead)
+
+    def __call__(self) -> None:
+        """Make the call now, unless it was made or cancelled, or the maker has ended."""
+        if self.pending:
+            super().__call__()
+
+    def cancel(self) -> None:
+        """Have it never make its call."""
+        super().cancel()
+        self._maker = None

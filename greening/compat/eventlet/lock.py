@@ -1,0 +1,5 @@
+"""eventlet.lock."""
+
+from greening.sync.lock import Lock
+
+__all__ = ["Lock"]

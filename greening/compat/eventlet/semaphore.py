@@ -1,0 +1,73 @@
+"""eventlet.semaphore."""
+
+from greening.sync.semaphore import BoundedSemaphore, Semaphore
+
+__all__ = ["BoundedSemaphore", "CappedSemaphore", "Semaphore"]
+
+
+class CappedSemaphore:
+    """A number of permits with an upper limit: `acquire` waits while there is none, `release` while there are `limit`.
+
+    Thread-safety: complete. Waiters of each kind are served in order of arrival.
+    Difference from `BoundedSemaphore`: a release too many waits, and is no error.
+
+    Args:
+        count: permits at the start.
+        limit: permits at most.
+    Raises:
+        ValueError: `count` is negative, or greater than `limit`.
+    """
+
+    def __init__(self, count: int, limit: int) -> None:
+        if count > limit:
+            raise ValueError(f"a CappedSemaphore of {count} permits may not have a limit of {limit}, which is less")
+        self.lower_bound = Semaphore(count)
+        self.upper_bound = Semaphore(limit - count)
+
+    def acquire(self, blocking: bool = True) -> bool:
+        """Take a permit; park while there is none.
+
+        Args:
+            blocking: False: answer at once.
+        Returns:
+            True when a permit was taken.
+        """
+        taken = self.lower_bound.acquire(blocking)
+        if taken:
+            self.upper_bound.release()
+        return taken
+
+    def release(self, blocking: bool = True) -> bool:
+        """Give a permit back; park while there are as many as there may be.
+
+        Args:
+            blocking: accepted for eventlet's sake, as there: a release always waits.
+        Returns:
+            True.
+        """
+        self.upper_bound.acquire()
+        self.lower_bound.release()
+        return True
+
+    def __enter__(self) -> None:
+        self.acquire()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.release()
+
+    @property
+    def balance(self) -> int:
+        """Permits left, or minus the number of waiters."""
+        return self.lower_bound.balance - self.upper_bound.balance if self.bounded() else self.lower_bound.balance
+
+    def locked(self) -> bool:
+        """True when there is no permit left."""
+        return self.lower_bound.locked()
+
+    def bounded(self) -> bool:
+        """True when a release would have to wait."""
+        return self.upper_bound.locked()
+
+    def __repr__(self) -> str:
+        counts = f"permits={self.lower_bound.counter} room={self.upper_bound.counter}"
+        return f"<{type(self).__name__} at {id(self):#x} {counts}>"
