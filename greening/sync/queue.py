@@ -1,7 +1,7 @@
 """Queues: eventlet's family, usable across hubs and OS threads.
 
-One rule for all of them: an item goes to the first waiting getter together with its wake-up, and a free place goes to
-the item of the first waiting putter. So an item is always in exactly one place.
+One rule: an item goes to the first waiting getter together with its wake-up, and a free place goes to the item of the
+first waiting putter. So an item is always in exactly one place.
 """
 
 import heapq
@@ -14,7 +14,8 @@ from typing import Any, Generic, TypeVar
 from greening._core.critical import guard, uninterruptible
 from greening._core.fairness import fairness_tick
 from greening._core.parking_lot import ParkingLot, make_ready
-from greening._core.task import TIMED_OUT, Task
+from greening._core.running import known_task
+from greening._core.task import RUNNING, TIMED_OUT, Task
 from greening._core.timers import deadline_after
 
 T = TypeVar("T")
@@ -59,6 +60,8 @@ class LightQueue(Generic[T]):
         self._putters = ParkingLot()
         # What the waiting putters bring. An item is here until it is taken.
         self._offers: dict[Task, T] = {}
+        # Items of a channel that were given to getters which have not run yet.
+        self._given: list[T] = []
         self.is_shutdown = False
         self._init()
 
@@ -89,7 +92,7 @@ class LightQueue(Generic[T]):
 
     def putting(self) -> int:
         """Number of green threads that wait in `put`."""
-        return len(self._putters)
+        return len(self._putters) + len(self._given)
 
     def getting(self) -> int:
         """Number of green threads that wait in `get`."""
@@ -110,10 +113,7 @@ class LightQueue(Generic[T]):
     def resize(self, size: int | None) -> None:
         """Change `maxsize`, and wake the putters for which there are places now. No item is dropped.
 
-        Args:
-            size: as `maxsize` of the constructor.
-        Raises:
-            TypeError: it is not an integer.
+        Args, Raises: as the constructor.
         """
         with guard:
             self.maxsize = _places(size)
@@ -139,7 +139,10 @@ class LightQueue(Generic[T]):
             elif self._getters and (getter := self._getters.choose(item)) is not None:
                 make_ready(getter)
                 self._accepted()
-                return
+                if self.maxsize != 0 or not block or timeout == 0:
+                    return
+                self._given.append(item)
+                task, error = None, None
             elif self._store(item):
                 self._accepted()
                 return
@@ -152,6 +155,8 @@ class LightQueue(Generic[T]):
                 error = None
         if error is not None:
             raise error()
+        if task is None and (task := self._see_taken(item)) is None:
+            return
         try:
             outcome = self._putters.wait(task, timeout)
         except BaseException:
@@ -162,6 +167,23 @@ class LightQueue(Generic[T]):
             self._take_back(task)
             self._refused()
             raise _full() if outcome is TIMED_OUT else _shut_down() if outcome is _SHUT else outcome
+
+    def _see_taken(self, item: T) -> Task | None:
+        """In a channel: let the getter run that was given `item`. None: it has the item. A task: the getter was
+        interrupted, and the running task waits with the item, as a putter."""
+        task = known_task()
+        try:
+            if task is not None and task.state == RUNNING and not guard.is_owned():
+                task.pass_turn()
+        finally:
+            self._given.pop()
+        with guard:
+            if not (self.queue and self.queue[0] is item):
+                return None
+            self._get()
+            task = self._putters.enter()
+            self._offers[task] = item
+            return task
 
     def _store(self, item: T) -> bool:
         """Under guard: put it into a free place. False: there is none."""

@@ -430,9 +430,34 @@ def test_the_item_of_a_getter_of_a_channel_that_was_killed_when_it_had_it_goes_o
     channel = kind(0)
     victim, other = spawn(channel.get), spawn(channel.get)
     settle()
-    channel.put(1)
+    channel.put_nowait(1)
     victim.kill()
     assert other.wait() == 1
+
+
+@FIFO
+def test_a_put_to_a_waiting_getter_of_a_channel_returns_after_the_getter_has_run(kind: Kind) -> None:
+    channel, order = kind(0), list[str]()
+    spawn(lambda: order.append(f"got {channel.get()}"))
+    settle()
+    channel.put(1)
+    order.append("put 1")
+    assert order == ["got 1", "put 1"]
+    assert channel.putting() == 0
+
+
+@FIFO
+def test_a_put_whose_getter_is_killed_before_it_runs_waits_for_another(kind: Kind) -> None:
+    channel, item = kind(0), object()
+    victim = spawn(channel.get)
+    settle()
+    putter = spawn(channel.put, item)
+    spawn(victim.kill)
+    settle()
+    assert (channel.putting(), channel.qsize(), putter.dead) == (1, 0, False)
+    assert channel.get() is item
+    putter.wait()
+    assert channel.putting() == 0
 
 
 def test_a_task_that_passes_through_a_channel_is_one_task() -> None:
