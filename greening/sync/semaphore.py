@@ -81,19 +81,15 @@ class Semaphore(SemaphoreOps):
     wait goes to the first of them: no other task can take it first.
 
     Args:
-        value: permits at the start.
+        value: permits at the start; a number with a fraction is cut off, and text is read (as `int` does both).
     Raises:
-        ValueError: `value` is negative. TypeError: it is not an integer.
+        ValueError: `value` is negative. TypeError: it is no number, and no text of one.
     """
 
     __slots__ = ()
 
-    def __init__(self, value: int = 1) -> None:
-        if not isinstance(value, int):
-            raise TypeError(f"semaphore value must be an integer, not {value!r}")
-        if value < 0:
-            raise ValueError(f"semaphore must be initialized with a positive number, got {value}")
-        self.counter = value
+    def __init__(self, value: float | str = 1) -> None:
+        self.counter = _permits(value)
         self._waiters = ParkingLot()
 
     @property
@@ -143,15 +139,25 @@ class Semaphore(SemaphoreOps):
         return f"<{type(self).__name__} at {id(self):#x} permits={self.counter} waiters={len(self._waiters)}>"
 
 
+def _permits(value: float | str) -> int:
+    try:
+        number = int(value)
+    except (TypeError, ValueError, OverflowError):
+        raise TypeError(f"the value of a semaphore must be a number, not {value!r}") from None
+    if number < 0:
+        raise ValueError(f"the value of a semaphore must not be negative, got {value!r}")
+    return number
+
+
 @uninterruptible
 class BoundedSemaphore(Semaphore):
     """A semaphore that refuses more releases than there were acquires: an extra one is the caller's bug."""
 
     __slots__ = ("_limit",)
 
-    def __init__(self, value: int = 1) -> None:
+    def __init__(self, value: float | str = 1) -> None:
         super().__init__(value)
-        self._limit = value
+        self._limit = self.counter
 
     def bounded(self) -> bool:
         """True."""
