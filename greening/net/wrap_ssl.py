@@ -26,8 +26,8 @@ def wrap_ssl(
 ) -> Any:
     """Put TLS over `sock`, which is detached: the result has its descriptor.
 
-    A listening socket may be wrapped as well. The sockets that it accepts are TLS sockets, and shake hands at their
-    first read or write (as in eventlet), so that a silent client does not hold up `accept`.
+    A socket that listens may be wrapped as well, and one that will listen later. The sockets that it accepts are TLS
+    sockets, and shake hands at their first read or write (as in eventlet): a silent client does not hold up `accept`.
 
     Args:
         keyfile: path of a PEM file with the private key; None: it is in `certfile`.
@@ -65,9 +65,18 @@ def wrap_ssl(
         suppress_ragged_eofs=suppress_ragged_eofs,
         server_hostname=server_hostname,
     )
-    if server_side and wrapped.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+    if server_side and not _is_connected(wrapped):
+        # It can only be used to listen, now or later, and this is about what it accepts.
         wrapped.do_handshake_on_connect = False  # type: ignore[attr-defined]  # typeshed does not know it
     return wrapped
+
+
+def _is_connected(sock: socket.socket) -> bool:
+    try:
+        sock.getpeername()
+    except OSError:
+        return False
+    return True
 
 
 def _context(version: int | None, server_side: bool, ciphers: str | None) -> ssl.SSLContext:

@@ -171,3 +171,17 @@ def test_a_wrapped_listener_is_served(listener: GreenSocket, files: Files, keep:
     serving.kill()
     tls.close()
     sleep(0)
+
+
+def test_a_socket_that_is_wrapped_before_it_listens_accepts_silent_clients(files: Files, keep: Keep) -> None:
+    tls = keep(wrap_ssl(GreenSocket(), certfile=files.both, server_side=True))
+    tls.bind(("127.0.0.1", 0))
+    tls.listen(5)
+    keep(connect(tls.getsockname()))
+    keep(spawn(tls.accept).wait(5)[0])
+    asking = spawn(lambda: wrap_ssl(connect(tls.getsockname())))
+    server = keep(tls.accept()[0])
+    reading = spawn(server.recv, 10)  # shakes hands
+    client = keep(asking.wait(5))
+    client.sendall(b"hello")
+    assert reading.wait(5) == b"hello"
