@@ -70,7 +70,7 @@
     "Begin a slice: nothing is checked before it is over."
 
 #define DOC_spawn \
-    "spawn($module, func, /, *args, **kwargs)\n" \
+    "spawn($module, func, *args, **kwargs)\n" \
     "--\n" \
     "\n" \
     "Have `func(*args, **kwargs)` run concurrently. It starts when the caller next lets others run.\n" \
@@ -87,7 +87,7 @@
     "Thread-safety: it runs in the calling OS thread."
 
 #define DOC_spawn_n \
-    "spawn_n($module, func, /, *args, **kwargs)\n" \
+    "spawn_n($module, func, *args, **kwargs)\n" \
     "--\n" \
     "\n" \
     "Like `spawn`, for when the result does not matter. Difference from eventlet's: it returns a green thread.\n" \

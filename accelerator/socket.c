@@ -129,6 +129,8 @@ wait_readable(Task *task, Registration *reg, PyObject *deadline)
 {
     if (task->state != RUNNING || !reg->edge)
         return 0;
+    if (IS(reg->readers, LotType) && ((Lot *)reg->readers)->size)
+        return 0; /* a second reader, which may be refused: see Registry.wait */
     Py_INCREF((PyObject *)reg); /* a finaliser may run, which may close the descriptor */
     int entered = registration_enter_unless_news(reg, task, POLLIN);
     if (entered <= 0) {

@@ -89,6 +89,11 @@ static PyObject *
 spawn_or(Twin *slow, const char *name, PyObject *args, PyObject *kwargs)
 {
     PyObject *func = PyTuple_Size(args) ? PyTuple_GetItem(args, 0) : NULL;
+    int twice = kwargs == NULL ? 0 : PyDict_Contains(kwargs, N_func); /* `func=`: the twin knows what is wrong */
+    if (twice < 0)
+        return NULL;
+    if (twice)
+        func = NULL;
     Task *me = func == NULL || !PyCallable_Check(func) ? NULL : running_task();
     Hub *hub = me == NULL ? NULL : (Hub *)me->hub;
     if (hub == NULL || !IS(hub, HubType) || !hub->awake_ident) {

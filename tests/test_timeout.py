@@ -495,4 +495,5 @@ def test_with_timeout_refuses_what_is_no_number_and_calls_nothing(seconds: Any) 
 
 
 def test_with_timeout_passes_arguments_of_any_other_name_on() -> None:
-    assert with_timeout(1, dict, seconds=1, function=2, timeout_value=3) == {"seconds": 1, "function": 2}
+    assert with_timeout(1, dict, func=1, self=2, timeout_value=3) == {"func": 1, "self": 2}
+    assert with_timeout(seconds=1, function=dict, x=2) == {"x": 2}

@@ -21,7 +21,7 @@ class GreenPile(Iterator[Any]):
         self.pool = size_or_pool if isinstance(size_or_pool, GreenPool) else GreenPool(size_or_pool)
         self._jobs: deque[Job[Any]] = deque()
 
-    def spawn(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+    def spawn(self, /, func: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         """Run `func(*args, **kwargs)` in the pool; iterating reads its result.
 
         Parks while the pool is full. A worker of the pool then runs the function on the spot, as in `GreenPool.spawn`.

@@ -1,6 +1,7 @@
 """GreenPool: at most so many green threads at once."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, TypeVar
 
 from greening._core.critical import guard, uninterruptible
@@ -60,7 +61,7 @@ class GreenPool:
             while self._claimed < self.size and self._spawners.unpark() is not None:
                 self._claimed += 1
 
-    def spawn(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> GreenThread[T]:
+    def spawn(self, /, function: Callable[..., T], *args: Any, **kwargs: Any) -> GreenThread[T]:
         """Run `function(*args, **kwargs)` in a green thread; park while the pool is full.
 
         A worker of the pool that calls it when the pool is full runs the function on the spot: it might wait for ever.
@@ -76,7 +77,7 @@ class GreenPool:
         self._claim()
         return self._start(function, args, kwargs)
 
-    def spawn_n(self, function: Callable[..., object], *args: Any, **kwargs: Any) -> None:
+    def spawn_n(self, /, function: Callable[..., object], *args: Any, **kwargs: Any) -> None:
         """Like `spawn`, for when the result does not matter. An exception is reported, on the spot as elsewhere."""
         if not callable(function):
             raise TypeError(f"a callable is needed, not {function!r}")
@@ -106,6 +107,8 @@ class GreenPool:
     def _start(
         self, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any], job: Job[Any] | None = None
     ) -> GreenThread[T]:
+        if "func" in kwargs:  # the function's own, and not that of `spawn`
+            function, args, kwargs = partial(function, *args, **kwargs), (), {}
         try:
             thread = spawn(function, *args, **kwargs)
         except BaseException:

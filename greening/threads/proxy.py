@@ -6,6 +6,7 @@ spot: attributes, `len`, `bool`, `==`, `hash`, `repr`, `str`, arithmetic.
 
 import copy
 from collections.abc import Callable, Collection
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -119,7 +120,7 @@ def _call(
     if kwargs.pop("nonblocking", False):
         result = func(*args, **kwargs)
     else:
-        result = execute(func, *args, **kwargs)
+        result = execute(partial(func, *args, **kwargs))  # `meth` may be among the keywords
     return _wrapped(result, autowrap, always)
 
 

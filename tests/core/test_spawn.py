@@ -4,6 +4,7 @@ import gc
 import sys
 import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -133,12 +134,31 @@ def test_arguments_reach_the_function() -> None:
         return args, kwargs
 
     assert spawn(function, 1, 2, x=3).wait() == ((1, 2), {"x": 3})
-    assert spawn(function, func=1, self=2).wait() == ((), {"func": 1, "self": 2})
-    assert spawn_after(0, function, 1, seconds=4, func=5).wait() == ((1,), {"seconds": 4, "func": 5})
+    assert spawn(function, self=2, args=3).wait() == ((), {"self": 2, "args": 3})
+    assert spawn_after(0, function, 1, self=4).wait() == ((1,), {"self": 4})
     seen: list[Any] = []
-    spawn(int).link(lambda *args, **kwargs: seen.append(kwargs), func=1, self=2)
+    spawn(int).link(lambda *args, **kwargs: seen.append(kwargs), function=1, self=2)
     settle()
-    assert seen == [{"func": 1, "self": 2}]
+    assert seen == [{"function": 1, "self": 2}]
+
+
+@pytest.mark.parametrize("start", [spawn, spawn_n, partial(spawn_after, 0), partial(spawn_after_local, 0)])
+def test_the_function_may_be_given_by_its_name(start: Any) -> None:
+    got: list[object] = []
+    start(func=lambda **given: got.append(given), x=1)
+    settle()
+    assert got == [{"x": 1}]
+    with pytest.raises(TypeError, match="func"):
+        start(print, func=print)
+
+
+def test_green_threads_take_attributes() -> None:
+    thread: Any = spawn(lambda: getcurrent().tag)  # type: ignore[attr-defined]  # set in the next line
+    thread.tag = "blue"
+    assert thread.wait() == "blue"
+    later: Any = spawn_after(0, int)
+    later.entry = later
+    assert later.entry is later
 
 
 # Waiting

@@ -166,3 +166,10 @@ def test_a_cancelled_timer_that_is_called_all_the_same_does_nothing() -> None:
     timer = TimerHeap().add(1, name, "x")
     timer.cancel()
     assert timer.call(*timer.args) is None
+
+
+def test_the_live_timers_are_listed_by_their_time() -> None:
+    heap = TimerHeap()
+    late, dead, early = heap.add(3, print), heap.add(2, print), heap.add(1, print)
+    dead.cancel()
+    assert heap.pending() == [early, late]

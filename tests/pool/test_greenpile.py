@@ -229,10 +229,13 @@ def test_an_error_is_not_reported_and_has_the_frame_in_which_it_was_raised(monke
     assert reports == []
 
 
-def test_arguments_may_have_any_name() -> None:
+def test_arguments_may_have_any_name_but_that_of_the_function() -> None:
     pile = GreenPile(2)
     pile.spawn(dict, function=1, self=2)
-    assert list(pile) == [{"function": 1, "self": 2}]
+    pile.spawn(func=dict, x=1)
+    assert list(pile) == [{"function": 1, "self": 2}, {"x": 1}]
+    with pytest.raises(TypeError, match="func"):
+        pile.spawn(dict, func=1)  # type: ignore[misc]  # on purpose
 
 
 def test_what_cannot_be_called_is_an_error_at_its_position() -> None:

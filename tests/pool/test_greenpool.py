@@ -211,13 +211,17 @@ def test_an_end_that_was_asked_for_ends_the_worker_on_whose_spot_it_came() -> No
     assert pool.free() == 1
 
 
-def test_arguments_may_have_any_name() -> None:
+def test_arguments_may_have_any_name_but_that_of_the_function() -> None:
     pool = GreenPool(1)
-    assert pool.spawn(dict, self=1, function=2, args=3).wait() == {"self": 1, "function": 2, "args": 3}
+    assert pool.spawn(dict, self=1, func=2, args=3).wait() == {"self": 1, "func": 2, "args": 3}
+    assert pool.spawn(function=dict, self=1).wait() == {"self": 1}
     got: list[dict[str, int]] = []
-    pool.spawn_n(lambda **given: got.append(given), function=1)
+    pool.spawn_n(lambda **given: got.append(given), func=1)
+    pool.spawn_n(function=lambda **given: got.append(given), x=2)
     pool.waitall()
-    assert got == [{"function": 1}]
+    assert got == [{"func": 1}, {"x": 2}]
+    with pytest.raises(TypeError, match="function"):
+        pool.spawn(dict, function=1)  # type: ignore[misc]  # on purpose
 
 
 @pytest.mark.parametrize("what", [None, "function", 5])

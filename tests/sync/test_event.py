@@ -495,3 +495,10 @@ def test_what_is_sent_while_a_waiter_enters_is_its_result_at_once(timeout: float
     assert fake.clock.now() == before
     sleep(1)
     assert fake.clock.now() == pytest.approx(before + 1), "no wake-up is left over"
+
+
+def test_events_take_attributes() -> None:
+    event: Any = Event()
+    event.send = print
+    event.tag = "blue"
+    assert (event.send, event.tag) == (print, "blue")
