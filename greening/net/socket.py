@@ -7,13 +7,14 @@ methods. The methods in which every server spends its time are in stream.
 import gc
 import socket as _stdlib
 from collections.abc import Callable, Iterator
+from fcntl import F_DUPFD_CLOEXEC, fcntl
 from functools import update_wrapper
 from types import FunctionType
 from typing import Any, cast
 
 from greening._core.poller import IN, OUT
 from greening._core.waiting import forget_fd
-from greening._originals import raw_socket
+from greening._originals import os_close, raw_socket
 from greening.fdio.buffers import io_with_turns
 from greening.net.complete_io import WAITALL, recv_into_rest, recv_rest, send_rest, sendmsg_rest
 from greening.net.connect import accept_fd, connect, connect_ex, resolved
@@ -238,7 +239,12 @@ def getdefaulttimeout() -> float | None:
 
 
 def init(self: Any, family: int = -1, type: int = -1, proto: int = -1, fileno: Any = None) -> None:
-    _raw_init(self, family, type, proto, fileno)
+    try:
+        _raw_init(self, family, type, proto, fileno)
+    except TypeError:
+        if not (isinstance(self, GreenSocket) and hasattr(family, "fileno")):
+            raise
+        self.take_over(family)
     seconds = _raw_gettimeout(self)
     if seconds is None:
         seconds = _default_timeout  # not for SOCK_NONBLOCK, whose timeout is 0
@@ -335,6 +341,7 @@ class GreenSocket(_stdlib.socket):
     """A `socket.socket` that is cooperative whether or not the stdlib's class has been patched.
 
     Args, results and errors: as `socket.socket`. An operation that has to wait parks the green thread, and others run.
+    The only argument may also be a socket, or another object with the `fileno` of one, as in eventlet: see `take_over`.
 
     Differences from the stdlib: `close` in one green thread ends the operations of the others with OSError (EBADF). A
     host name in an address is looked up while others run. Several green threads may read the files of `makefile`, in
@@ -345,7 +352,41 @@ class GreenSocket(_stdlib.socket):
     """
 
     makefile = _makefile_in_turns()
+    _taken_over: Any = None
+
+    @property
+    def fd(self) -> Any:
+        """What has the descriptor: the socket that was taken over, or else this one itself (eventlet's name)."""
+        return self if self._taken_over is None else self._taken_over
+
+    def take_over(self, sock: Any) -> None:
+        """Become another socket object of the same connection, or of the same listener. Called by the constructor.
+
+        Both stay usable. This one has a descriptor of its own, a duplicate; `close` closes the other one, too.
+
+        Args:
+            sock: a socket, or an object with the `fileno` of one. Its timeout is taken over; 0 becomes None.
+        Raises:
+            OSError: it is closed, or is no socket; or there are no descriptors left.
+        """
+        fd = fcntl(sock.fileno(), F_DUPFD_CLOEXEC, 0)
+        try:
+            _raw_init(self, -1, -1, -1, fd)
+        except BaseException:
+            os_close(fd)
+            raise
+        self._taken_over = sock
+        seconds = sock.gettimeout() if hasattr(sock, "gettimeout") else None
+        if seconds:
+            set_timeout(self, seconds)
+
+    def _real_close(self, _ss: Any = raw_socket) -> None:
+        _real_close(self, _ss)
+        sock, self._taken_over = self._taken_over, None
+        if sock is not None:
+            sock.close()
 
 
 for _name, _method in methods(GreenSocket).items():
-    setattr(GreenSocket, _name, _method)
+    if _name not in vars(GreenSocket):
+        setattr(GreenSocket, _name, _method)
