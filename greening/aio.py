@@ -3,6 +3,7 @@
     greening.aio.run(coroutine)              from a green thread: run it, park until it is done
     greening.aio.wait(awaitable)             the same for any awaitable of the shared loop
     await greening.aio.green(func, *args)    from a coroutine: run blocking code in a green thread
+    await thread                             the same for a green thread that runs already
 
 Coroutines that come over the bridge run on one shared loop per OS thread, in a green thread of its own that starts with
 the first of them. A killed green thread cancels the task that it waits for; a cancelled coroutine kills the green
@@ -12,7 +13,7 @@ thread that it waits for. Nothing needs to be patched.
 import asyncio
 import atexit
 import selectors
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from types import FunctionType, MethodType
 from typing import Any, Generic, TypeVar
 from weakref import WeakSet
@@ -202,6 +203,11 @@ async def green(func: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         asyncio.CancelledError: it was killed from elsewhere;
         RuntimeError: the loop waits in C, and another one that does is suspended in this OS thread.
     """
+    return await _outcome(lambda: spawn(func, *args, **kwargs))
+
+
+async def _outcome(make: Callable[[], GreenThread[T]]) -> T:
+    """The outcome of the green thread that `make` gives, awaited in the running loop."""
     loop = asyncio.get_running_loop()
     guest = None
     if not _cooperates(loop):
@@ -212,7 +218,7 @@ async def green(func: Callable[..., T], *args: Any, **kwargs: Any) -> T:
             )
     try:
         future: asyncio.Future[T] = loop.create_future()
-        thread = spawn(func, *args, **kwargs)
+        thread = make()
         thread.quiet = True  # the coroutine hears of its error
         thread.link(_tell, loop, future)
         try:
@@ -224,6 +230,14 @@ async def green(func: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     finally:
         if guest is not None:
             depart(guest)
+
+
+def _await(thread: GreenThread[T]) -> Generator[Any, None, T]:
+    """`await thread`, from a coroutine: its outcome, as with `green`."""
+    return _outcome(lambda: thread).__await__()
+
+
+GreenThread.__await__ = _await  # type: ignore[attr-defined]  # a green thread can be awaited once asyncio is in play
 
 
 def _tell(thread: GreenThread[T], loop: asyncio.AbstractEventLoop, future: "asyncio.Future[T]") -> None:
