@@ -13,7 +13,7 @@ from types import CodeType
 from typing import Any, NamedTuple
 
 from greening.patcher.deferred import find_spec_of_others
-from greening.patcher.introspect import is_kept
+from greening.patcher.introspect import is_alias_of_kept, is_kept
 
 _IMPORT_NAME = bytes([dis.opmap["IMPORT_NAME"]])
 
@@ -98,7 +98,7 @@ class Scanner:
             if current in seen:
                 continue
             seen.add(current)
-            if current is not name and (is_stdlib(current) or is_kept(current)):
+            if current is not name and (is_stdlib(current) or is_kept(current) or is_alias_of_kept(current)):
                 continue
             facts = self.facts(current)
             if hit(facts):

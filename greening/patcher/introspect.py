@@ -6,6 +6,7 @@ descriptors of the built-in types themselves.
 """
 
 import gc
+import sys
 from collections.abc import Iterator
 from types import FunctionType, GetSetDescriptorType, MappingProxyType, MemberDescriptorType, ModuleType
 
@@ -21,6 +22,9 @@ KEEPERS = frozenset(
     "greening greenlet importlib _frozen_importlib _frozen_importlib_external zipimport "
     "pydevd debugpy _pydevd_bundle _pydev_bundle _pydevd_frame_eval".split()
 )
+
+# How the names of original modules begin under which eventlet puts them into `sys.modules` (see greening.compat).
+ORIGINALS = "__original_module_"
 
 
 def is_module(value: object) -> bool:
@@ -85,7 +89,13 @@ def slots_of(value: object) -> Iterator[tuple[str, MemberDescriptorType, object]
 
 def is_kept(name: object) -> bool:
     """True for the name of a module that keeps originals on purpose."""
-    return type(name) is str and name.partition(".")[0] in KEEPERS
+    return type(name) is str and (name.partition(".")[0] in KEEPERS or name.startswith(ORIGINALS))
+
+
+def is_alias_of_kept(name: str) -> bool:
+    """True for the name of a package in `sys.modules` whose real name is that of a module that keeps originals."""
+    module = sys.modules.get(name.partition(".")[0])
+    return is_module(module) and is_kept(module_dict(module).get("__name__"))
 
 
 def is_made_by_keeper(owner: object) -> bool:

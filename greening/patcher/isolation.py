@@ -31,7 +31,7 @@ from greening.patcher import threading_copy
 from greening.patcher.apply import class_of, load_patch, place
 from greening.patcher.deferred import find_spec_of_others
 from greening.patcher.import_scan import Facts, Scanner, has_python_code, is_namespace, is_stdlib, parents_of
-from greening.patcher.introspect import class_dict, is_class, is_kept
+from greening.patcher.introspect import class_dict, is_alias_of_kept, is_class, is_kept
 from greening.patcher.ledger import ABSENT, BEHIND, LEDGER, Changes, Ledger
 from greening.patcher.spec import Entry, Patch
 from greening.patcher.sys_modules import Modules, real_import, standing_in
@@ -132,7 +132,7 @@ class ModuleSpace:
             return not self.green or name not in self._ledger.wanted
         if name == "importlib":
             return self.green
-        if is_kept(name):
+        if is_kept(name) or is_alias_of_kept(name):
             return False  # there is one engine
         if self._unit(name) in self._named:
             return True
