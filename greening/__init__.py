@@ -15,6 +15,7 @@ The house, from the ground up:
     monkey debug green         the patcher's face; instruments; green imports
     wsgi websocket             servers, and a client
     ext backdoor               a worker for gunicorn; a prompt inside a running process
+    compat                     eventlet's names for all of it
 """
 
 import os as _os

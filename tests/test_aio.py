@@ -11,6 +11,7 @@ import pytest
 
 import greening
 from greening import aio
+from greening.compat.eventlet.asyncio import spawn_for_awaitable
 from greening.interop.guest import arrive, depart
 from greening.testing import settle, wait_until_parked
 
@@ -98,6 +99,36 @@ def test_a_coroutine_awaits_blocking_code_in_a_green_thread() -> None:
         return list(await asyncio.gather(*(aio.green(block, n) for n in range(5))))
 
     assert aio.run(main()) == [0, 1, 2, 3, 4]
+
+
+def test_a_coroutine_awaits_a_green_thread_that_runs_already() -> None:
+    running = greening.spawn(lambda: (greening.sleep(0), 1)[1])
+    ended, failing = greening.spawn(int), greening.spawn(int, "x")
+    failing.quiet = True
+    ended.wait()
+
+    async def main() -> tuple[int, int]:
+        with pytest.raises(ValueError, match="'x'"):
+            await failing
+        return await running, await ended
+
+    assert aio.run(main()) == (1, 0)
+
+
+def test_to_cancel_the_coroutine_kills_the_green_thread_that_it_awaits() -> None:
+    thread = greening.spawn(greening.sleep, 100)
+
+    async def main() -> None:
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(thread, 0.001)
+
+    aio.run(main())
+    with pytest.raises(greening.GreenletExit):
+        thread.wait()
+
+
+def test_eventlets_name_for_a_green_thread_that_awaits() -> None:
+    assert spawn_for_awaitable(_double(4)).wait() == 8
 
 
 def test_an_exception_of_the_green_thread_is_raised_in_the_coroutine() -> None:

@@ -101,7 +101,7 @@ class GreenThread(ThreadOps[T], Task, Generic[T]):
     def __bool__(self) -> bool:
         return self.resume is not None and self._func is not None
 
-    def link(self, func: Callable[..., object], *args: Any, **kwargs: Any) -> None:
+    def link(self, /, func: Callable[..., object], *args: Any, **kwargs: Any) -> None:
         """Have `func(self, *args, **kwargs)` called when it ends, in its own greenlet. If it has ended: call it now."""
         what = (func, args, kwargs)
         mine = [what]
@@ -114,7 +114,7 @@ class GreenThread(ThreadOps[T], Task, Generic[T]):
             return
         func(self, *args, **kwargs)
 
-    def unlink(self, func: Callable[..., object], *args: Any, **kwargs: Any) -> bool:
+    def unlink(self, /, func: Callable[..., object], *args: Any, **kwargs: Any) -> bool:
         """Take back a `link` made with the same arguments. False: there is none."""
         try:
             (self._links or []).remove((func, args, kwargs))

@@ -16,11 +16,10 @@ from types import ModuleType
 from greening.compat.eventlet.green import real_name as real_green_name
 from greening.monkey import original
 from greening.net.socket import further_members
+from greening.patcher.introspect import ORIGINALS
 
 ALIAS = "eventlet"
 REAL = "greening.compat.eventlet"
-# Where eventlet keeps the stdlib as it was before patching; programs import these by name.
-ORIGINAL = "__original_module_"
 
 
 def real_name(alias: str) -> str | None:
@@ -42,7 +41,7 @@ class Finder:
     @staticmethod
     def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
         """See `importlib.abc.MetaPathFinder`. None: the name is none of ours."""
-        if name.startswith(ORIGINAL):
+        if name.startswith(ORIGINALS):
             return ModuleSpec(name, Loader)  # type: ignore[arg-type]  # a class with the two methods will do
         real = real_name(name)
         if real is None or (real.startswith(REAL + ".") and not _has_file(real)):
@@ -67,8 +66,8 @@ class Loader:
     def exec_module(module: ModuleType) -> None:
         """Import the real module, and put it in the place of `module`."""
         alias = module.__name__
-        if alias.startswith(ORIGINAL):
-            sys.modules[alias] = original(alias.removeprefix(ORIGINAL))
+        if alias.startswith(ORIGINALS):
+            sys.modules[alias] = original(alias.removeprefix(ORIGINALS))
             return
         real = real_name(alias)
         assert real is not None

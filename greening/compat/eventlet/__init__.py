@@ -13,6 +13,7 @@ Submodules are attributes, too, and are imported when they are asked for.
 """
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 import greenlet as greenlet
@@ -62,8 +63,10 @@ def __getattr__(name: str) -> Any:
         value = globals()[name] = getattr(importlib.import_module(_LAZY[name]), name)
         return value
     if name in _SUBMODULES:
+        # By the name that it was asked for, if there is one: programs find it in `sys.modules`.
+        package = "eventlet" if sys.modules.get("eventlet") is sys.modules[__name__] else __name__
         try:
-            return importlib.import_module(f"{__name__}.{name}")
+            return importlib.import_module(f"{package}.{name}")
         except ImportError as error:  # an extra is not installed; `import eventlet.wsgi` says so, too
             raise AttributeError(str(error)) from error
     raise AttributeError(f"module 'eventlet' (greening's) has no attribute {name!r}")

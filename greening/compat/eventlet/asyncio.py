@@ -1,7 +1,7 @@
 """eventlet.asyncio: coroutines from green threads, and green threads from coroutines."""
 
 from collections.abc import Awaitable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from greening import aio
 from greening._core.greenthread import GreenThread, getcurrent, spawn
@@ -22,8 +22,4 @@ def spawn_for_awaitable(coroutine: Awaitable[T]) -> GreenThread[T]:
     Returns:
         The green thread.
     """
-    return spawn(_await, coroutine)
-
-
-def _await(awaitable: Awaitable[Any]) -> Any:
-    return aio.wait(awaitable)
+    return spawn(aio.wait, coroutine)

@@ -14,6 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 from greening import monkey
 from greening.compat.eventlet import drivers
 from greening.monkey import import_patched
+from greening.patcher.introspect import ORIGINALS
 from greening.patcher.isolation import green_space
 from greening.patches import CATALOGUE
 
@@ -40,7 +41,6 @@ _DRIVERS = {"MySQLdb": False, "psycopg": True}
 _WITHOUT_EFFECT = frozenset({"profile"})
 # The originals that `import eventlet` brings; the others come when they are asked for.
 _KEPT = ("_thread", "threading", "select", "time", "socket")
-_ORIGINAL = "__original_module_"
 
 already_patched: dict[str, bool] = {}
 
@@ -86,7 +86,7 @@ def original(modname: str) -> Any:
     Raises:
         ImportError: there is no such module.
     """
-    name = _ORIGINAL + modname
+    name = ORIGINALS + modname
     if name not in sys.modules:
         sys.modules[name] = monkey.original(modname)
     return sys.modules[name]

@@ -10,7 +10,7 @@ import _signal
 from types import FrameType
 from typing import Any
 
-from greening._core.current import get_hub, in_hub
+from greening._core.current import current, get_hub, in_hub
 from greening._core.hub import Hub
 from greening._originals import monotonic
 
@@ -58,8 +58,11 @@ class Watchdog:
             hub.post(self._taken)
         elif now - self._posted >= self._resolution:
             self._posted = now  # once for each period
-            place = "an unknown place" if frame is None else f"{frame.f_code.co_filename}, line {frame.f_lineno}"
-            raise RuntimeError(f"Blocking detector ALARMED at {place}: no other green thread has run meanwhile")
+            place = "a call in C" if frame is None else f"{frame.f_code.co_filename}, line {frame.f_lineno}"
+            raise RuntimeError(
+                f"Blocking detector ALARMED at {place}: {current().name} has let nobody else run for "
+                f"{self._resolution} seconds or more"
+            )
 
     def _taken(self) -> None:
         self._posted = None

@@ -4,6 +4,7 @@ They are those of `greening.green`. A file here is for what eventlet adds, and t
 """
 
 import importlib
+import sys
 from importlib.machinery import PathFinder
 from typing import Any
 
@@ -30,7 +31,9 @@ def real_name(name: str) -> str:
 def __getattr__(name: str) -> Any:
     if name.startswith("__"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # By the name that it was asked for, if there is one: programs find it in `sys.modules`.
+    installed = sys.modules.get("eventlet.green") is sys.modules[__name__]
     try:
-        return importlib.import_module(real_name(name))
+        return importlib.import_module(f"eventlet.green.{name}" if installed else real_name(name))
     except ModuleNotFoundError as error:
         raise AttributeError(f"eventlet.green has no {name!r}: {error}") from None

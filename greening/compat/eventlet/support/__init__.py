@@ -2,7 +2,9 @@
 
 from typing import Any
 
-__all__ = ["PY33", "bytes_to_str", "get_errno"]
+from greening.compat.eventlet.support import greendns, greenlets
+
+__all__ = ["PY33", "bytes_to_str", "get_errno", "greendns", "greenlets"]
 
 PY33 = False
 

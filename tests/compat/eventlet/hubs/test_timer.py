@@ -1,0 +1,103 @@
+"""Timers of eventlet's hubs: a call later, once, unless it is cancelled."""
+
+from typing import Any
+
+import pytest
+
+from greening._core.greenthread import spawn
+from greening._core.waiting import sleep
+from greening.compat.eventlet.hubs.timer import LocalTimer, Timer
+from greening.testing import settle
+
+pytestmark = pytest.mark.usefixtures("fake")
+
+
+def test_it_calls_once_when_its_time_has_come() -> None:
+    calls: list[tuple[Any, ...]] = []
+    timer = Timer(1, lambda *args, **kw: calls.append((args, kw)), 1, x=2)
+    assert (timer.pending, timer.called, timer.scheduled_time) == (True, False, None)
+    assert timer.schedule() is timer
+    sleep(0.5)
+    assert calls == []
+    sleep(1)
+    timer()
+    assert calls == [((1,), {"x": 2})]
+    assert (timer.pending, timer.called) == (False, True)
+
+
+@pytest.mark.parametrize("seconds", [0, -1])
+def test_one_that_is_due_has_called_after_the_next_turn(seconds: int) -> None:
+    calls: list[int] = []
+    Timer(seconds, calls.append, 1).schedule()
+    sleep(0)
+    assert calls == [1]
+
+
+def test_cancelled_it_never_calls() -> None:
+    calls: list[int] = []
+    timer = Timer(1, calls.append, 1).schedule()
+    timer.cancel()
+    timer.cancel()
+    timer()
+    sleep(2)
+    assert (calls, timer.pending) == ([], False)
+
+
+def test_a_copy_calls_for_itself() -> None:
+    calls: list[int] = []
+    timer = Timer(1, calls.append, 1)
+    timer.copy().schedule()
+    sleep(2)
+    assert (calls, timer.called) == ([1], False)
+    timer()
+    with pytest.raises(RuntimeError, match="has made its call"):
+        timer.copy()
+
+
+def test_the_call_may_wait() -> None:
+    order: list[str] = []
+    Timer(0, lambda: (sleep(1), order.append("call"))).schedule()
+    spawn(order.append, "other")
+    sleep(2)
+    assert order == ["other", "call"]
+
+
+def test_a_local_timer_dies_with_the_green_thread_that_made_it() -> None:
+    calls: list[int] = []
+    made: list[LocalTimer] = []
+
+    def maker(number: int) -> None:
+        made.append(LocalTimer(1, calls.append, number))
+        made[-1].schedule()
+        sleep(number)
+
+    for number in (0, 2):
+        spawn(maker, number)
+    settle()
+    assert [timer.pending for timer in made] == [False, True]
+    sleep(3)
+    assert calls == [2]
+
+
+def test_a_local_timer_can_be_cancelled() -> None:
+    calls: list[int] = []
+    LocalTimer(1, calls.append, 1).schedule().cancel()
+    sleep(2)
+    assert calls == []
+
+
+def test_an_error_says_where_the_timer_was_made_if_that_is_switched_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    reported: list[Any] = []
+    monkeypatch.setattr("threading.excepthook", reported.append)
+    Timer(0, lambda: 1 / 0).schedule()
+    monkeypatch.setattr(Timer, "remember_stacks", True)
+    Timer(0, lambda: 1 / 0).schedule()
+    sleep(0)
+    notes = ["".join(getattr(report.exc_value, "__notes__", ())) for report in reported]
+    assert [__file__ in note for note in notes] == [False, True]
+
+
+def test_it_shows_its_call_and_has_an_order() -> None:
+    timer = Timer(1, print)
+    assert "print" in repr(timer)
+    assert sorted([timer, Timer(2, print)])

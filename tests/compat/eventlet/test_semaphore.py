@@ -1,0 +1,48 @@
+"""`CappedSemaphore`: permits with an upper limit."""
+
+import pytest
+
+from greening._core.greenthread import spawn
+from greening.compat.eventlet.semaphore import CappedSemaphore
+from greening.testing import settle
+
+pytestmark = pytest.mark.usefixtures("fake")
+
+
+def test_acquire_waits_for_a_permit_and_release_for_room() -> None:
+    semaphore = CappedSemaphore(1, 2)
+    assert semaphore.acquire() is True
+    waiter = spawn(semaphore.acquire)
+    settle()
+    assert (waiter.dead, semaphore.balance, semaphore.locked()) == (False, -1, True)
+    semaphore.release()
+    assert waiter.wait() is True
+    semaphore.release()
+    semaphore.release()
+    assert (semaphore.bounded(), semaphore.balance) == (True, 2)
+    releaser = spawn(semaphore.release)
+    settle()
+    assert not releaser.dead
+    semaphore.acquire()
+    assert releaser.wait() is True
+
+
+def test_without_blocking_the_answer_comes_at_once() -> None:
+    semaphore = CappedSemaphore(0, 1)
+    assert semaphore.acquire(blocking=False) is False
+    semaphore.release(blocking=False)
+    assert semaphore.acquire(blocking=False) is True
+
+
+def test_with_takes_a_permit_and_gives_it_back() -> None:
+    semaphore = CappedSemaphore(1, 1)
+    with semaphore:
+        assert semaphore.locked()
+    assert not semaphore.locked()
+    assert "permits=1 room=0" in repr(semaphore)
+
+
+@pytest.mark.parametrize("arguments", [(3, 2), (-1, 2)])
+def test_counts_that_make_no_sense_are_refused(arguments: tuple[int, int]) -> None:
+    with pytest.raises(ValueError):
+        CappedSemaphore(*arguments)

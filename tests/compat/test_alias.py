@@ -1,0 +1,187 @@
+"""`install`: `import eventlet` means greening, in a fresh interpreter each time."""
+
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+HEAD = "from greening.compat.eventlet import install\ninstall()\n"
+
+SAME_OBJECTS = (
+    HEAD
+    + """
+import eventlet, greening, sys
+import eventlet.hubs.timer, eventlet.green.http.client
+from eventlet.green import socket, urllib, Queue
+from eventlet.green.urllib import request
+import greening.compat.eventlet as real
+import greening.green.socket, greening.green.http.client, greening.green.urllib.request, greening.green.queue
+assert eventlet is real
+assert eventlet.hubs is real.hubs and eventlet.hubs.timer is sys.modules["greening.compat.eventlet.hubs.timer"]
+assert socket is greening.green.socket is eventlet.green.socket is sys.modules["eventlet.green.socket"]
+assert eventlet.green.http.client is greening.green.http.client
+assert request is greening.green.urllib.request and Queue is greening.green.queue
+for name in "spawn spawn_n spawn_after sleep kill GreenPool GreenPile Event Queue Timeout connect serve".split():
+    assert getattr(eventlet, name) is getattr(greening, name), name
+assert sum(name.startswith("eventlet") for name in sys.modules) < 20
+"""
+)
+
+SUBMODULES = (
+    HEAD
+    + """
+import eventlet
+for name in ("greenthread greenpool event queue semaphore timeout tpool corolocal patcher greenio hubs green wsgi "
+             "websocket backdoor debug convenience support asyncio lock coros").split():
+    module = getattr(eventlet, name)
+    assert module.__name__.startswith("greening."), module
+assert eventlet.green.ssl.wrap_socket and eventlet.support.greenlets and eventlet.greenlet.GreenletExit
+assert "hubs" in dir(eventlet) and "spawn" in dir(eventlet)
+for nothing in ("nothing", "green.nothing", "hubs.nothing"):
+    try:
+        __import__("eventlet." + nothing)
+    except ModuleNotFoundError:
+        pass
+    else:
+        raise SystemExit(f"eventlet.{nothing} was found")
+assert not hasattr(eventlet, "nothing") and not hasattr(eventlet.green, "nothing")
+"""
+)
+
+ORIGINALS = (
+    HEAD
+    + """
+import sys, time
+import eventlet
+assert "__original_module_threading" in sys.modules
+eventlet.monkey_patch()
+import __original_module_threading as threading, __original_module_queue as queue
+import threading as green
+assert threading is eventlet.patcher.original("threading") is sys.modules["__original_module_threading"]
+assert queue is eventlet.patcher.original("queue")
+import _thread
+started = []
+thread = threading.Thread(target=lambda: started.append(threading.get_native_id()))
+thread.start(); thread.join()
+assert started != [threading.get_native_id()]
+assert threading._allocate_lock is not green._allocate_lock
+assert eventlet.patcher.original("time").sleep is not time.sleep
+sys.modules["__original_module_select"] = "mine"
+assert eventlet.patcher.original("select") == "mine"
+"""
+)
+
+COPIES = (
+    HEAD
+    + """
+import sys
+from pathlib import Path
+Path("theirs.py").write_text("import eventlet, socket\\nfrom eventlet import hubs\\n")
+sys.path.insert(0, "")
+import eventlet
+module = eventlet.import_patched("theirs")
+assert module.eventlet is eventlet and module.hubs is eventlet.hubs
+assert module.socket is eventlet.green.socket
+"""
+)
+
+AGAIN = (
+    HEAD
+    + """
+import sys, eventlet
+install()
+assert sum(getattr(finder, "__name__", "") == "Finder" for finder in sys.meta_path) == 1
+del sys.modules["eventlet"]
+import eventlet as other
+assert other is eventlet
+"""
+)
+
+SOCKETS = (
+    HEAD
+    + """
+import eventlet, socket
+from eventlet.green import socket as copy
+eventlet.monkey_patch()
+for kind in (socket.socket, copy.socket, eventlet.greenio.GreenSocket):
+    with kind() as sock:
+        assert sock.fd is sock, kind
+eventlet.listen(("127.0.0.1", 0)).fd._real_close()
+"""
+)
+
+
+@pytest.mark.parametrize(
+    "program",
+    [SAME_OBJECTS, SUBMODULES, ORIGINALS, COPIES, AGAIN, SOCKETS],
+    ids=["same-objects", "submodules", "originals", "copies", "again", "sockets"],
+)
+def test_program(run_program, program: str) -> None:
+    run_program(program)
+
+
+REFUSED = """
+import sys, types
+real = sys.modules["eventlet"] = types.ModuleType("eventlet")
+real.__file__ = "/somewhere/eventlet/__init__.py"
+from greening.compat.eventlet import install
+try:
+    install()
+except ImportError as error:
+    assert "/somewhere/eventlet/__init__.py" in str(error) and "--as-eventlet" in str(error)
+else:
+    raise SystemExit("it did not refuse")
+assert sys.modules["eventlet"] is real
+assert "greening.compat.alias" not in [getattr(finder, "__module__", "") for finder in sys.meta_path]
+"""
+
+
+def test_it_refuses_to_stand_beside_the_real_one(run_program) -> None:
+    run_program(REFUSED)
+
+
+UNASKED = """
+import sys
+import greening, greening.debug, greening.wsgi, greening.green.socket
+greening.monkey_patch()
+assert not [name for name in sys.modules if name.startswith("eventlet") or "compat" in name.partition(".")[2]]
+import greening.compat, greening.compat.eventlet.hubs
+assert not [name for name in sys.modules if name.startswith(("eventlet", "__original_module_"))]
+"""
+
+
+def test_nothing_is_called_eventlet_unless_asked_for(run_program) -> None:
+    run_program(UNASKED)
+
+
+DOOR = """
+import sys
+import eventlet
+from eventlet import patcher
+print(eventlet.__name__, patcher.is_monkey_patched("socket"), patcher.is_monkey_patched("time"), sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "socket", "time"),
+    [(["--as-eventlet"], False, False), (["--as-eventlet", "--only", "time"], False, True)],
+)
+def test_the_command_line_door(run_program, options: list[str], socket: bool, time: bool) -> None:
+    done = run_program(DOOR, "x", python_args=("-m", "greening", *options))
+    assert done.stdout == f"greening.compat.eventlet {socket} {time} ['x']\n"
+
+
+@pytest.mark.parametrize(("value", "name"), [("1", "greening.compat.eventlet"), ("0", "")])
+def test_the_variable_opens_the_door_of_the_command(run_program, value: str, name: str) -> None:
+    program = "import sys, greening\nprint(*[m.__name__ for m in [sys.modules.get('eventlet')] if m])\n"
+    done = run_program(program, python_args=("-m", "greening"), env={"GREENING_AS_EVENTLET": value})
+    assert done.stdout.strip() == name
+
+
+def test_a_module_is_run_as_eventlet(run_program, tmp_path) -> None:
+    (tmp_path / "mine.py").write_text("import eventlet\nprint(eventlet.__name__, __name__)\n")
+    starter = "import subprocess, sys\nsys.exit(subprocess.call([sys.executable, '-m', 'greening', *sys.argv[1:]]))\n"
+    done = run_program(starter, "--as-eventlet", "-m", "mine")
+    assert done.stdout == "greening.compat.eventlet __main__\n"
+    assert sys.modules.get("mine") is None

@@ -1,0 +1,127 @@
+"""`suspend` and `switch`: one task waits, another resumes it by name."""
+
+from typing import Any
+
+import pytest
+
+from greening._core.current import current
+from greening._core.greenthread import getcurrent, spawn
+from greening._core.suspend import suspend, switch
+from greening._core.waiting import sleep
+from greening.errors import GreenletExit
+from greening.sync.event import Event
+from greening.sync.lock import Lock
+from greening.testing import settle
+from greening.timeout import Timeout
+
+pytestmark = pytest.mark.usefixtures("fake")
+
+
+@pytest.mark.parametrize(("given", "got"), [((), ()), ((1,), 1), ((1, 2), (1, 2))])
+def test_the_value_of_switch_is_what_suspend_returns(given: tuple[int, ...], got: object) -> None:
+    thread = spawn(suspend)
+    settle()
+    assert thread.switch(*given) == ()
+    assert thread.wait() == got
+
+
+def test_the_caller_of_switch_goes_on_and_the_other_runs_in_its_turn() -> None:
+    order: list[str] = []
+    thread = spawn(lambda: order.append(f"resumed {suspend()}"))
+    settle()
+    thread.switch("now")
+    order.append("caller")
+    sleep(0)
+    assert order == ["caller", "resumed now"]
+
+
+def test_the_main_greenlet_can_be_suspended_too() -> None:
+    main = getcurrent()
+    spawn(lambda: main.switch("back"))
+    assert suspend() == "back"
+
+
+def test_throw_ends_it_with_an_error() -> None:
+    thread = spawn(suspend)
+    thread.quiet = True
+    settle()
+    thread.throw(KeyError, "k")
+    with pytest.raises(KeyError, match="k"):
+        thread.wait()
+
+
+def test_throw_without_arguments_is_a_kill() -> None:
+    thread = spawn(suspend)
+    settle()
+    thread.throw()
+    with pytest.raises(GreenletExit):
+        thread.wait()
+
+
+def test_a_timeout_ends_it_and_a_switch_that_comes_later_finds_nobody() -> None:
+    def impatient() -> object:
+        with Timeout(0.01, False):
+            suspend()
+        return suspend()
+
+    thread = spawn(impatient)
+    sleep(0.1)
+    thread.switch("second")
+    assert thread.wait() == "second"
+
+
+@pytest.mark.parametrize("wait", [lambda: sleep(10), Event().wait], ids=["sleep", "event"])
+def test_a_task_that_waits_for_something_else_cannot_be_switched_to(wait: Any) -> None:
+    thread = spawn(wait)
+    settle()
+    with pytest.raises(RuntimeError, match=f"{thread.name}, which waits for something else"):
+        thread.switch()
+    thread.kill()
+
+
+def test_a_lock_is_not_taken_by_a_switch() -> None:
+    lock = Lock()
+    lock.acquire()
+    thread = spawn(lock.acquire)
+    settle()
+    with pytest.raises(RuntimeError):
+        thread.switch(True)
+    assert not thread.dead
+    lock.release()
+    assert thread.wait() is True
+
+
+def test_what_is_runnable_new_or_dead_is_left_alone() -> None:
+    new = spawn(lambda: "ran")
+    assert new.switch() == ()
+    assert new.wait() == "ran"
+    assert new.switch(3) == ()
+    runnable = spawn(sleep, 0)
+    sleep(0)
+    assert runnable.switch() == ()
+    assert runnable.wait() is None
+
+
+def test_the_running_task_gets_the_value_at_once() -> None:
+    assert switch(current(), 5) == 5
+
+
+def test_only_the_first_of_two_switches_counts() -> None:
+    thread = spawn(lambda: [suspend(), suspend()])
+    settle()
+    thread.switch(1)
+    thread.switch(2)
+    settle()
+    thread.switch(3)
+    assert thread.wait() == [1, 3]
+
+
+def test_tasks_look_like_greenlets_to_those_who_ask() -> None:
+    thread = spawn(suspend)
+    assert (thread.parent, thread.dead, thread.gr_frame) == (None, False, None)
+    settle()
+    assert thread.gr_frame is not None
+    assert getcurrent().parent is None
+    assert getcurrent().dead is False
+    thread.kill()
+    assert (thread.dead, thread.gr_frame) == (True, None)
