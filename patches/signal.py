@@ -19,7 +19,8 @@ failure. The main greenlet runs next, however busy the interrupted thread is.
 A mask that a green thread sets for itself does not make the others deaf: see threads/sigmask.
 
 `signal` and `set_wakeup_fd` are refused outside the main thread, as ever. CPython looks at the OS thread alone: all
-green threads would pass, and each event loop would take the wake-up descriptor of another.
+green threads would pass, and each event loop would take the wake-up descriptor of another. Programs for eventlet set
+handlers in any green thread of the main OS thread: see `SETTERS`.
 
 What stays: alarm, timers, `siginterrupt`. They are the system's.
 """
@@ -157,6 +158,19 @@ def _needs_wrapping(handler: Any) -> bool:
     return callable(handler) and not isinstance(handler, int | _Handler)
 
 
+class _Setters:
+    """Who may set handlers.
+
+    Attributes:
+        all: True: every green thread of the main OS thread, and not the main thread alone. Set by greening.compat.
+    """
+
+    all = False
+
+
+SETTERS = _Setters()
+
+
 def _only_in_main_thread(function: str) -> None:
     if not is_main_thread():
         raise ValueError(f"{function} only works in main thread of the main interpreter")
@@ -170,7 +184,8 @@ def set_wakeup_fd(fd: int, /, *, warn_on_full_buffer: bool = True) -> int:
 
 @_of_stdlib
 def signal(signalnum: int, handler: Any) -> Any:
-    _only_in_main_thread("signal")
+    if not SETTERS.all:
+        _only_in_main_thread("signal")
     old = _set_handler(signalnum, _Handler(handler) if _needs_wrapping(handler) else handler)
     fairness_tick()
     return _unwrapped(old)

@@ -17,6 +17,7 @@ from greening.compat.eventlet.green import real_name as real_green_name
 from greening.monkey import original
 from greening.net.socket import further_members
 from greening.patcher.introspect import ORIGINALS
+from greening.patches.signal import SETTERS
 
 ALIAS = "eventlet"
 REAL = "greening.compat.eventlet"
@@ -105,5 +106,6 @@ def prepare() -> None:
     further_members["fd"] = property(
         lambda self: self, doc="what has the descriptor: the socket itself (eventlet's name)"
     )
+    SETTERS.all = True
     if Finder not in sys.meta_path:
         sys.meta_path.insert(0, Finder)

@@ -112,10 +112,30 @@ eventlet.listen(("127.0.0.1", 0)).fd._real_close()
 )
 
 
+SIGNALS = (
+    HEAD
+    + """
+import eventlet
+eventlet.monkey_patch()
+import os, signal, threading
+came = eventlet.Event()
+eventlet.spawn(signal.signal, signal.SIGUSR1, lambda number, frame: came.send(number)).wait()
+os.kill(os.getpid(), signal.SIGUSR1)
+assert came.wait(5) == signal.SIGUSR1
+def refused():
+    try:
+        signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+    except ValueError:
+        return True
+assert eventlet.tpool.execute(refused)
+"""
+)
+
+
 @pytest.mark.parametrize(
     "program",
-    [SAME_OBJECTS, SUBMODULES, ORIGINALS, COPIES, AGAIN, SOCKETS],
-    ids=["same-objects", "submodules", "originals", "copies", "again", "sockets"],
+    [SAME_OBJECTS, SUBMODULES, ORIGINALS, COPIES, AGAIN, SOCKETS, SIGNALS],
+    ids=["same-objects", "submodules", "originals", "copies", "again", "sockets", "signals"],
 )
 def test_program(run_program, program: str) -> None:
     run_program(program)
