@@ -20,6 +20,7 @@ _TRAILER = re.compile(FIELD_LINES)
 # These say how the message ends, or which host it is for, when that is long decided: RFC 9110 6.5.1.
 _NEVER = {b"content-length", b"transfer-encoding", b"host"}
 
+BAD_SIZE: Final = "malformed chunk size"
 _MAX_SIZE = 2**63 - 1
 # Bytes of framing that small chunks may cost above what they bring. 16 for each chunk and as many as its data are free.
 _MAX_WASTE = 16384
@@ -63,7 +64,7 @@ class Chunks:
         line = self._line(inlet.limits.chunk_line)
         match = _SIZE.fullmatch(line)
         if match is None:
-            raise BadBody(400, "malformed chunk size")
+            raise BadBody(400, BAD_SIZE)
         size = int(match[1], 16)
         if size > _MAX_SIZE:
             raise BadBody(400, "chunk too large")

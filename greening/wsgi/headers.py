@@ -96,18 +96,18 @@ def _learn(pair: tuple[str, str], capitalize: bool) -> tuple[bytes, int]:
     return line, bits
 
 
-def field_line(name: str, value: str, capitalize: bool) -> bytes:
+def field_line(name: str, value: str, capitalize: bool, token: re.Pattern[str] = _TOKEN) -> bytes:
     """`Name: value` with its line's end.
 
     Args:
-        capitalize: each part of the name.
+        capitalize: each part of the name. token: what a name may be.
     Raises:
         TypeError, ValueError: characters that do not belong into a head, or no `str`.
     """
     # Exactly `str`: what a subclass says of itself when it is looked at need not be what it says when it is sent.
     if type(name) is not str or type(value) is not str:
         raise TypeError(f"a header's name and value are str, not {name!r}, {value!r}")
-    if _TOKEN.fullmatch(name) is None:
+    if token.fullmatch(name) is None:
         raise ValueError(f"not the name of a header: {name!r}")
     if _VALUE.fullmatch(value) is None:
         raise ValueError(f"the value of {name} has characters that no header may have: {value!r}")

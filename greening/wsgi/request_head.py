@@ -24,10 +24,13 @@ HEAD = re.compile(rb"(?:\r\n)?(%s) (%s) HTTP/1\.([0-9])\r\n(?:%s)*+\r\n" % (TOKE
 _BLANKS_AT_END = re.compile(rb"(?<![ \t])[ \t]++\r\n")
 _ANY_VERSION = re.compile(rb"(?:\r\n)?%s %s HTTP/[0-9]\.[0-9]\r\n" % (TOKEN, _TARGET))
 _FIELDS = re.compile(rb"(?:%s)*+" % FIELD_LINES)
+_OWN_METHOD = re.compile(rb"[A-Z]++(?:[-_][A-Z]++)*+")
 _BEGUN = re.compile(rb"(?:\r\n)?%s [^\r\n ]++" % TOKEN)
 
 # What can stand nowhere outside a body: controls, and half of a line's end. A CR at the very end may get its LF yet.
 FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?!\n|\Z)")
+# The same but for a line that ends in LF alone, which a parser of a subclass of eventlet's protocol may take.
+CONTROLS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n|\Z)")
 
 # RFC 3986 3.2.2 and 3.2.3; a comma is legal in a name and means two hosts wherever it was seen.
 _HOST = re.compile(rb"(?:\[([0-9A-Fa-f:.]++)\]|(?:[A-Za-z0-9\-._~!$&'()*+;=]|%[0-9A-Fa-f]{2})++)(?::([0-9]{0,5}+))?")
@@ -78,11 +81,13 @@ class Head:
     whole: dict[str, Any] | None
 
 
-def read_head(data: bytes, limits: Limits) -> Head:
+def read_head(data: bytes, limits: Limits, any_method: bool = False, needs_host: bool = True) -> Head:
     """Understand a whole head.
 
     Args:
         data: from its first byte (a line's end before it is let pass) to the empty line, inclusive.
+        any_method: let a method pass that llhttp does not know, for applications that have their own.
+        needs_host: refuse HTTP/1.1 without Host, as RFC 9112 3.2 says.
     Raises:
         Refused.
     """
@@ -103,15 +108,11 @@ def read_head(data: bytes, limits: Limits) -> Head:
     if minor > b"1":
         # RFC 9110 2.5: a later minor version is served as the latest one that is known. llhttp refuses it.
         data = data[: match.start(3)] + b"1" + data[match.end(3) :]
-    try:
-        found = take_apart(data, lines)
-    except Refused:
-        if _CODINGS.search(data):
-            raise Refused(501, "unknown transfer coding") from None
-        raise
+    if any_method and method != b"CONNECT" and _OWN_METHOD.fullmatch(method):
+        data = b"POST" + data[match.end(1) :]  # to llhttp, all methods that it knows are one, but for CONNECT
     raw: list[tuple[str, str]] = []
     fields: dict[str, str] = {}
-    for name, value in found:
+    for name, value in _fields_of(data, lines):
         known = _names.get(name) or _learn(name)
         key = known[0]
         text = value.decode("latin-1")
@@ -128,7 +129,7 @@ def read_head(data: bytes, limits: Limits) -> Head:
     _route(head, target)
     host = fields.get("HTTP_HOST")
     if host is None:
-        if head.minor:
+        if head.minor and needs_host:
             raise Refused(400, "no Host")
     elif host not in _hosts:
         check_host(host)
@@ -137,6 +138,15 @@ def read_head(data: bytes, limits: Limits) -> Head:
     environ["SERVER_PROTOCOL"] = "HTTP/1.1" if head.minor else "HTTP/1.0"
     environ["eventlet.headers_raw"] = tuple(raw)
     return head
+
+
+def _fields_of(data: bytes, lines: int) -> list[tuple[bytes, bytes]]:
+    try:
+        return take_apart(data, lines)
+    except Refused:
+        if _CODINGS.search(data):
+            raise Refused(501, "unknown transfer coding") from None
+        raise
 
 
 def _learn(name: bytes) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from greening.wsgi.body import Input
 from greening.wsgi.environ import FileWrapper, extent
-from greening.wsgi.headers import CLOSE, DATE, LENGTH, SERVER, compose
+from greening.wsgi.headers import CLOSE, DATE, LENGTH, SERVER
 from greening.wsgi.request_head import Head
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ class Response:
     Attributes:
         sent: the head is on its way. keep: the connection may go on afterwards. count: bytes of body that were sent.
         over: the request has ended; nothing more may be written here.
+        may_repeat: `start_response` may be called anew until the head is sent, as under eventlet.
+        going_on: field lines for an answer after which the connection goes on; None: those of the version of HTTP.
     """
 
     status = 0
@@ -35,6 +37,9 @@ class Response:
     sent = False
     over = False
     count = 0
+    may_repeat = False
+    going_on: bytes | None = None
+    _total = -1
     _cut = False
 
     def __init__(self, connection: "HttpProtocol", head: Head, body: Input, keep: bool) -> None:
@@ -58,18 +63,22 @@ class Response:
                     raise exc_info[1].with_traceback(exc_info[2])
             finally:
                 exc_info = None
-        elif self._status_line or self.over:
+        elif (self._status_line and not self.may_repeat) or self.over:
             raise AssertionError("start_response() was called before; a second call needs exc_info")
         head = self._head
         server = self._connection.server
-        if head.method in _SPECIAL:
-            answer = compose(status, headers, head, server.capitalize)
-        else:
-            try:
-                known = server.answers.get((status, *headers))
-            except TypeError:  # something in it that is no string; it will be told
-                known = None
-            answer = known or server.learn_answer(status, headers, head)
+        try:
+            if head.method in _SPECIAL:
+                answer = server.compose_answer(status, headers, head)
+            else:
+                try:
+                    known = server.answers.get((status, *headers))
+                except TypeError:  # something in it that is no string; it will be told
+                    known = None
+                answer = known or server.learn_answer(status, headers, head)
+        except (TypeError, ValueError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"{error}; {self._which()}") from None
         self.status, self._status_line, self._lines, self._bits, self._left, self._bodyless = answer
         return self.write
 
@@ -115,6 +124,8 @@ class Response:
             self.keep = False
         if not self.keep:
             parts.append(b"Connection: close\r\n\r\n")
+        elif self.going_on is not None:
+            parts += self.going_on, b"\r\n"
         elif one:
             parts.append(b"\r\n")
         else:
@@ -130,9 +141,9 @@ class Response:
         if not self._status_line or self.over:
             raise AssertionError("write() " + ("after the request" if self.over else "before start_response()"))
         if not isinstance(data, bytes):
-            raise TypeError(f"a body consists of bytes, not {type(data).__name__}")
+            raise self._not_bytes(data)
         if data:
-            self._put(data, -1)
+            self._put(data, self._total)
 
     def _put(self, data: bytes, whole: int) -> None:
         raw = b"" if self.sent else self._begin(whole)
@@ -169,15 +180,12 @@ class Response:
             else:
                 bad = next((part for part in result if not isinstance(part, bytes)), None)
                 if bad is not None:
-                    raise TypeError(f"a body consists of bytes, not {type(bad).__name__}")
-                size = sum(map(len, result))
-                data = b"".join(result) if size <= _WHOLE else None
+                    raise self._not_bytes(bad)
+                self._total = sum(map(len, result))
+                data = b"".join(result) if self._total <= _WHOLE else None
             if data is not None:
                 self._whole(data)
                 return
-            if self._status_line:
-                self._put(result[0], size)  # the length of all is known
-                result = result[1:]
         if isinstance(result, FileWrapper) and self._send_file(result):
             return
         pieces: list[bytes] = []
@@ -226,7 +234,7 @@ class Response:
 
     def _whole(self, data: bytes) -> None:
         if not isinstance(data, bytes):
-            raise TypeError(f"a body consists of bytes, not {type(data).__name__}")
+            raise self._not_bytes(data)
         if not self._status_line:
             raise AssertionError("the application returned without calling start_response()")
         if self._input.too_much(self._connection.server.limits.drain):
@@ -252,6 +260,19 @@ class Response:
             self._connection.complain(f"the body is {self._left} bytes shorter than its Content-Length")
         elif self._cut:
             self._connection.complain("the body is longer than its Content-Length; the rest was not sent")
+
+    def _not_bytes(self, data: object) -> TypeError:
+        return TypeError(f"a body consists of bytes, not {type(data).__name__}; {self._which()}")
+
+    def _which(self) -> str:
+        """Whose answer it is, and to what: for an error that the application has to mend."""
+        server, head = self._connection.server, self._head
+        app, common = server.app, server.environ
+        named = app if hasattr(app, "__qualname__") else type(app)
+        host = head.environ.get("HTTP_HOST") or common.get("SERVER_NAME", "")
+        target = head.target.decode("latin-1")
+        where = target if "://" in target else f"{common['wsgi.url_scheme']}://{host}{target}"
+        return f"{named.__module__}.{named.__qualname__} answers {head.method} {where}"
 
     def _send_file(self, wrapper: FileWrapper) -> bool:
         """By sendfile(2). False: the file, or the connection, is not for that."""

@@ -136,9 +136,13 @@ class Server:
         connection.run()
         return connection.following
 
+    def compose_answer(self, status: str, headers: list[tuple[str, str]], head: Head) -> Answer:
+        """What an application gave to `start_response`, as bytes. Raises: as `compose`."""
+        return compose(status, headers, head, self.capitalize)
+
     def learn_answer(self, status: str, headers: list[tuple[str, str]], head: Head) -> Answer:
-        """`compose`, and remember the answer unless it is long or holds a secret. Raises: as `compose`."""
-        answer = compose(status, headers, head, self.capitalize)
+        """`compose_answer`, and remember the answer unless it is long or holds a secret. Raises: as that."""
+        answer = self.compose_answer(status, headers, head)
         if len(answer[2]) <= _SHORT and answer[0] != 101 and b"\r\nset-cookie:" not in b"\r\n" + answer[2].lower():
             if len(self.answers) >= _REMEMBERED:
                 self.answers.clear()

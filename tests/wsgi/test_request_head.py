@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from greening.wsgi import request_head as head_module
+from greening.wsgi.errors import Refused
 from greening.wsgi.limits import Limits
 from greening.wsgi.request_head import read_head
 
@@ -125,6 +126,15 @@ def test_targets(serve: Any, target: bytes, path: str, query: str, host: str) ->
     assert told["wsgi.url_scheme"] == "http"
 
 
+def test_methods_of_an_applications_own() -> None:
+    for method in (b"SSYNC", b"BAN", b"X-OWN_METHOD", b"GET"):
+        head = read_head(b"\r\n" + method + b" / HTTP/1.1\r\nHost: a\r\n\r\n", Limits(), any_method=True)
+        assert head.method == method.decode()
+    for method in (b"get", b"Get", b"-X", b"CONNECT"):
+        with pytest.raises(Refused):
+            read_head(method + b" / HTTP/1.1\r\nHost: a\r\n\r\n", Limits(), any_method=True)
+
+
 @pytest.mark.parametrize("version", [b"1.2", b"1.9"])
 def test_a_later_minor_version_is_served_as_the_one_that_is_known(serve: Any, version: bytes) -> None:
     """RFC 9110 2.5."""
@@ -132,6 +142,12 @@ def test_a_later_minor_version_is_served_as_the_one_that_is_known(serve: Any, ve
     told = client.ask(b"GET /a HTTP/" + version + b"\r\nHost: a\r\nX: HTTP/1.2\r\n\r\n").told
     assert (told["PATH_INFO"], told["SERVER_PROTOCOL"], told["HTTP_X"]) == ("/a", "HTTP/1.1", "HTTP/1.2")
     assert client.get().status == 200, "the connection is kept, as in 1.1"
+
+
+def test_a_missing_host_may_be_let_pass() -> None:
+    assert "HTTP_HOST" not in read_head(b"GET / HTTP/1.1\r\n\r\n", Limits(), needs_host=False).environ
+    with pytest.raises(Refused, match="Host"):
+        read_head(b"GET / HTTP/1.1\r\n\r\n", Limits())
 
 
 def test_options_asks_about_the_whole_server(serve: Any) -> None:

@@ -36,6 +36,48 @@ def test_a_list_has_a_length(serve: Any, body: Any) -> None:
         assert answer.fields == {"x-a": "b", "server": "greening", "content-length": "5"}
 
 
+def test_a_long_list_has_a_length_too(serve: Any) -> None:
+    client = serve(answering("200 OK", [], [b"a" * 70000, b"b"])).connect()
+    answer = client.ask(GET)
+    assert answer.fields["content-length"] == "70001" and answer.body == b"a" * 70000 + b"b"
+    answer = client.ask(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+    assert len(answer.body) == 70001 and answer.fields["connection"] == "keep-alive"
+
+
+class Broken:
+    """An application that is an object."""
+
+    def __init__(self, headers: list[Any], body: Any) -> None:
+        self.headers, self.body = headers, body
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        write = start_response("200 OK", self.headers)
+        if self.body is None:
+            write("text")
+        return self.body() if callable(self.body) else self.body
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "what"),
+    [
+        ([("X", 5)], [b""], "TypeError: a header's name and value are str, not 'X', 5"),
+        ([("X", "a\r\nb")], [b""], "ValueError: the value of X has characters"),
+        ([], ["text"], "TypeError: a body consists of bytes, not str"),
+        ([], [b"", "text"], "TypeError: a body consists of bytes, not str"),
+        ([], lambda: iter(["text"]), "TypeError: a body consists of bytes, not str"),
+        ([], None, "TypeError: a body consists of bytes, not str"),
+    ],
+)
+@pytest.mark.parametrize("target", [b"/p?q", b"http://h/p?q"])
+def test_what_cannot_be_sent_is_told_with_the_application_and_the_url(
+    serve: Any, headers: list[Any], body: Any, what: str, target: bytes
+) -> None:
+    running = serve(Broken(headers, body))
+    assert running.connect().ask(b"POST %b HTTP/1.1\r\nHost: h\r\n\r\n" % target).status == 500
+    last = running.log.getvalue().splitlines()[-1]
+    assert last.startswith(what) and last.endswith("test_response.Broken answers POST http://h/p?q")
+
+
 @pytest.mark.parametrize("body", [[], (), [b""], pieces(), pieces(b"", b"")])
 def test_an_empty_body(serve: Any, body: Any) -> None:
     client = serve(answering("200 OK", [], body)).connect()
