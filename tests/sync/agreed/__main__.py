@@ -6,11 +6,11 @@ Prints {name of the scenario: its outcome} as JSON.
 import json
 import sys
 
-from tests.sync.agreed import events, pools, queues, semaphores, threads, timeouts
+from tests.sync.agreed import connections, dags, events, pools, queues, resources, semaphores, threads, timeouts
 from tests.sync.agreed.library import library
 from tests.sync.agreed.registry import SCENARIOS
 
-ROOMS = (events, pools, queues, semaphores, threads, timeouts)
+ROOMS = (connections, dags, events, pools, queues, resources, semaphores, threads, timeouts)
 
 # Seconds after which a scenario is given up, so that one that hangs does not hide the others.
 _LIMIT = 2

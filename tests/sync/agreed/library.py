@@ -21,13 +21,19 @@ def library(name: str) -> Any:
 
 def _greening() -> SimpleNamespace:
     import greening
+    from greening.compat.eventlet import dagpool, db_pool, pools
 
-    return SimpleNamespace(**{name: getattr(greening, name) for name in greening.__all__})
+    found = SimpleNamespace(**{name: getattr(greening, name) for name in greening.__all__})
+    _add_pools(found, pools, dagpool, db_pool)
+    return found
 
 
 def _eventlet() -> SimpleNamespace:
     import eventlet
+    import eventlet.dagpool
+    import eventlet.db_pool
     import eventlet.event
+    import eventlet.pools
     import eventlet.queue
     import eventlet.semaphore
     import eventlet.timeout
@@ -43,4 +49,15 @@ def _eventlet() -> SimpleNamespace:
         for name in more:
             setattr(found, name, getattr(room, name))
     found.GreenletExit = GreenletExit
+    _add_pools(found, eventlet.pools, eventlet.dagpool, eventlet.db_pool)
     return found
+
+
+def _add_pools(found: SimpleNamespace, pools: Any, dagpool: Any, db_pool: Any) -> None:
+    for room, names in (
+        (pools, ("Pool", "TokenPool")),
+        (dagpool, ("DAGPool", "Collision", "PropagateError")),
+        (db_pool, ("RawConnectionPool", "TpooledConnectionPool", "DatabaseConnector", "ConnectTimeout")),
+    ):
+        for name in names:
+            setattr(found, name, getattr(room, name))
