@@ -1,0 +1,115 @@
+"""`scripts/openstack`: what it records, compares and says. The suites themselves are run by hand."""
+
+import os
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SUITE = ROOT / "scripts" / "openstack_suite"
+
+TESTS = """
+import unittest
+
+class Tests(unittest.TestCase):
+    def test_good(self): pass
+    def test_bad(self): self.fail()
+    def test_error(self): 1 // 0
+    @unittest.skip("not here")
+    def test_skipped(self): pass
+    def test_partly(self):
+        with self.subTest(1): self.fail()
+"""
+
+
+@pytest.fixture
+def part(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A module of the package, which is on the path only while the script runs."""
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    for name in [name for name in sys.modules if name.partition(".")[0] == "openstack_suite"]:
+        monkeypatch.delitem(sys.modules, name)
+    return lambda name: import_module(f"openstack_suite.{name}")
+
+
+def recorded(tmp_path: Path, *arguments: str) -> dict[str, str]:
+    (tmp_path / "test_x.py").write_text(TESTS)
+    record = tmp_path / "record"
+    environment = {**os.environ, "OPENSTACK_RECORD": str(record), "PYTHONPATH": f"{SUITE}{os.pathsep}{tmp_path}"}
+    subprocess.run([sys.executable, "-m", *arguments], cwd=tmp_path, env=environment, capture_output=True, check=False)
+    lines = [line.split("\t") for line in record.read_text().splitlines()]
+    return {test.rpartition("test_")[2]: outcome for outcome, test in lines}
+
+
+@pytest.mark.slow
+def test_pytest_writes_what_each_test_came_to(tmp_path: Path) -> None:
+    outcomes = recorded(tmp_path, "pytest", "-p", "recorder", "-c", os.devnull, "--rootdir=.", "test_x.py")
+    assert outcomes == {"good": "passed", "bad": "failed", "error": "failed", "skipped": "skipped", "partly": "failed"}
+
+
+@pytest.mark.slow
+def test_unittest_writes_what_each_test_came_to(tmp_path: Path) -> None:
+    outcomes = recorded(tmp_path, "unittest_recorder", "test_x")
+    assert outcomes == {"good": "passed", "bad": "failed", "error": "error", "skipped": "skipped", "partly": "failed"}
+
+
+@pytest.mark.slow
+def test_a_file_that_cannot_be_imported_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "test_y.py").write_text("import no_such_module\n")
+    outcomes = recorded(tmp_path, "pytest", "-p", "recorder", "-c", os.devnull, "--rootdir=.", "test_y.py")
+    assert outcomes == {"y.py": "error"}
+
+
+def results(part: Any, *, status: int | None = 0, **tests: str) -> Any:
+    return part("running").Results(tests, 1.0, status, Path("log"))
+
+
+def test_only_tests_that_one_side_passes_differ(part: Any) -> None:
+    suite = part("suites").SUITES[0]
+    eventlet = results(part, same="passed", bad="failed", lost="passed", late="skipped")
+    greening = results(part, same="xfailed", bad="error", new="passed", late="passed")
+    found = [
+        (each.test, each.eventlet, each.greening) for each in part("report").differences(suite, eventlet, greening)
+    ]
+    assert found == [("late", "skipped", "passed"), ("lost", "passed", "not run"), ("new", "not run", "passed")]
+
+
+def test_a_difference_that_is_explained_has_its_reason(part: Any) -> None:
+    test = "test/unit/cli/test_relinker.py::TestRelinker::test_cleanup_catches_unhandled_timeout"
+    suite = part("suites").SUITES[0]
+    (found,) = part("report").differences(suite, results(part, **{test: "passed"}), results(part, **{test: "failed"}))
+    assert "greening.timeout.Timeout" in found.reason
+
+
+def test_a_row_says_how_each_side_ended(part: Any) -> None:
+    suite = part("suites").SUITES[0]
+    eventlet = results(part, a="passed", b="skipped")
+    greening = results(part, a="failed", status=None)
+    row = part("report").row(suite, eventlet, greening, 2)
+    assert row == "| semantics | 2 | 1 pass, 1 skipped | 0 pass, 1 fail, did not end | 2 | 1 / 1 |"
+
+
+def test_a_suite_on_which_nothing_ran_is_an_error(part: Any) -> None:
+    suite = part("suites").SUITES[0]
+    _, unexplained = part("__main__").compare(suite, [results(part, a="passed"), results(part)])
+    assert unexplained == [
+        "semantics: a: passed on eventlet, not run on greening: None",
+        "semantics: no test ran on greening, see log",
+    ]
+
+
+def test_quick_suites_are_chosen_and_parts_of_names_will_do(part: Any) -> None:
+    main = part("__main__")
+    names = lambda *arguments: [suite.name for suite in main.chosen(main.options(list(arguments)))]  # noqa: E731
+    assert "oslo.log" in names("--quick")
+    assert "nova" not in names("--quick")
+    assert "oslo.service, quick part" not in names()
+    assert names("neutron", "swift account") == ["neutron", "swift account"]
+
+
+def test_programs_are_where_the_table_says(part: Any) -> None:
+    programs = [suite.targets[0] for suite in part("suites").SUITES if suite.runner == "program"]
+    assert [name for name in programs if not (SUITE / "programs" / name).is_file()] == []
