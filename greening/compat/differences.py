@@ -1,0 +1,146 @@
+"""What is said about names of eventlet that are not quite the same under greening, or that it does not have.
+
+A name that is not here is the same, if `greening.compat.eventlet` has it. What is said of a class holds for its
+methods. tests/compat/test_differences.py checks that every name exists (or does not), and that every difference
+has the test that is named with it; docs/migrating-from-eventlet.md has the same table.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One difference.
+
+    Args:
+        note: ends a sentence that begins with "same, but".
+        test: the test that pins greening's side: "file in tests/::its name".
+    """
+
+    note: str
+    test: str
+
+
+_NO_GREENLET: Final = Difference(
+    "it is no greenlet: use its own methods; greenlet.getcurrent() is the greenlet that it runs on",
+    "core/test_spawn.py::test_getcurrent_is_the_thread_itself",
+)
+_IN_ORDER: Final = Difference(
+    "waiters are served in order of arrival, and it works between OS threads, too",
+    "sync/test_queue.py::test_getters_are_served_in_order_of_arrival",
+)
+_TIMED_JOIN: Final = Difference(
+    "join(timeout) returns as in the stdlib, the main greenlet is the main thread, and threads that are no daemons are "
+    "waited for at exit",
+    "patches/test_threading.py::test_join_with_a_timeout_returns_and_non_daemon_threads_are_joined_at_exit",
+)
+_CONNECTIONS: Final = Difference(
+    "a reset connection raises ConnectionResetError (eventlet: recv returns b''), close() wakes those that wait with "
+    "EBADF, and several may read one socket",
+    "net/test_socket.py::test_a_reset_is_an_error_as_in_the_stdlib",
+)
+_LOOK_UPS: Final = Difference(
+    "names are looked up by the system's getaddrinfo in native threads",
+    "net/test_dns.py::test_others_run_meanwhile_and_numbers_do_not_wait",
+)
+
+_WELL_FORMED: Final = Difference(
+    "requests that are not well-formed get 400: without Host, with both Content-Length and Transfer-Encoding, with "
+    "chunks in HTTP/1.0",
+    "wsgi/test_request_head.py::test_hosts_that_are_none",
+)
+_PERMITS: Final = Difference(
+    "a permit that is released while others wait is the first waiter's at once: `counter` stays 0",
+    "sync/test_semaphore.py::test_waiters_are_served_in_order_of_arrival",
+)
+_SHARED: Final = Difference(
+    "waiters are served in order of arrival, resize() upwards wakes them, and there is no attribute `channel`",
+    "compat/eventlet/test_pools.py::test_a_larger_size_lets_waiters_make_items",
+)
+_LENT: Final = Difference(
+    "a connection whose borrower was killed or timed out in the middle of a statement is closed, and one that is "
+    "closed twice is given back once",
+    "compat/eventlet/test_db_pool.py::test_a_connection_in_the_middle_of_a_statement_is_closed",
+)
+_ONE_VERSION: Final = Difference(
+    "the drafts hixie-75 and hixie-76 are not spoken, and other versions are told which one is",
+    "websocket/test_server_handshake.py::test_other_versions_are_told_which_one_is_spoken",
+)
+
+DIFFERENCES: Final[dict[str, Difference]] = {
+    "eventlet.green.socket": _CONNECTIONS,
+    "eventlet.green.socket.socket": _CONNECTIONS,
+    "eventlet.green.threading": _TIMED_JOIN,
+    "eventlet.green.threading.Thread": _TIMED_JOIN,
+    "eventlet.wsgi.server": _WELL_FORMED,
+    "eventlet.wsgi.HttpProtocol": _WELL_FORMED,
+    "eventlet.queue.Queue": _IN_ORDER,
+    "eventlet.queue.LightQueue": _IN_ORDER,
+    "eventlet.queue.PriorityQueue": _IN_ORDER,
+    "eventlet.queue.LifoQueue": _IN_ORDER,
+    "eventlet.semaphore.Semaphore": _PERMITS,
+    "eventlet.semaphore.BoundedSemaphore": _PERMITS,
+    "eventlet.websocket.WebSocketWSGI": _ONE_VERSION,
+    "eventlet.pools.Pool": _SHARED,
+    "eventlet.pools.TokenPool": _SHARED,
+    "eventlet.db_pool.ConnectionPool": _LENT,
+    "eventlet.db_pool.TpooledConnectionPool": _LENT,
+    "eventlet.db_pool.RawConnectionPool": _LENT,
+    "eventlet.db_pool.PooledConnectionWrapper": Difference(
+        "every attribute of the connection can be read and set",
+        "compat/test_db_connection.py::test_public_attributes_are_read_from_and_set_on_the_connection",
+    ),
+    "eventlet.greenio.GreenSocket": _CONNECTIONS,
+    "eventlet.spawn_n": Difference(
+        "it returns a green thread, where eventlet returns a greenlet",
+        "core/test_spawn.py::test_arguments_reach_the_function",
+    ),
+    "eventlet.tpool.Proxy": Difference(
+        "it passes for the object in isinstance(); the object is `__wrapped__`, and not `_obj`",
+        "threads/test_proxy.py::test_it_passes_for_the_object",
+    ),
+    "eventlet.GreenPool": Difference(
+        "resize() upwards wakes those that wait in spawn()",
+        "pool/test_greenpool.py::test_growing_wakes_spawners_that_wait",
+    ),
+    "eventlet.monkey_patch": Difference(
+        "modules are patched in place, poll and epoll stay and are green, names that were imported before are found, "
+        "and greening.unpatch() undoes it",
+        "test_monkey.py::test_everything_is_patched_and_restored",
+    ),
+    "eventlet.event.Event": Difference(
+        "waiters are woken in order of arrival; poll_exception() returns the exception",
+        "sync/test_event.py::test_every_waiter_gets_the_value_that_was_sent_in_order_of_arrival",
+    ),
+    "eventlet.greenthread.GreenThread": _NO_GREENLET,
+    "eventlet.getcurrent": _NO_GREENLET,
+    "eventlet.greenthread.getcurrent": _NO_GREENLET,
+    "eventlet.green.select": Difference(
+        "select() reports every descriptor that is ready, and poll() and epoll() are there",
+        "readiness/test_select.py::test_select_reports_every_descriptor_that_is_ready",
+    ),
+    "eventlet.wrap_ssl": Difference(
+        "cert_reqs=CERT_REQUIRED does verify (eventlet ignores it)",
+        "net/test_wrap_ssl.py::test_a_server_that_cannot_be_verified_is_refused",
+    ),
+    "eventlet.debug.hub_prevent_multiple_readers": Difference(
+        "several green threads that read one descriptor take turns",
+        "net/test_socket.py::test_two_readers_of_one_socket_take_turns",
+    ),
+    "eventlet.dagpool.DAGPool": Difference(
+        "a green thread that is killed otherwise than by kill(key) has failed, and what depends on it ends",
+        "compat/eventlet/test_dagpool.py::test_a_green_thread_that_was_killed_from_outside_has_failed",
+    ),
+    "eventlet.support.greendns": _LOOK_UPS,
+}
+
+# Names that greening does not have, and what to do instead.
+MISSING: Final[dict[str, str]] = {
+    "eventlet.zipkin": "use OpenTelemetry's instrumentation of your framework; it runs green",
+    "eventlet.hubs.kqueue": "greening runs on Linux, on epoll",
+    "eventlet.hubs.pyevent": "greening has a hub of its own, on epoll",
+    "eventlet.support.stacklesss": "use CPython",
+    "eventlet.support.stacklesspypys": "use CPython",
+    "eventlet.support.pylib": "use CPython",
+}
