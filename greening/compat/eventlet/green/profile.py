@@ -6,12 +6,16 @@ did not see called, and fails. Here time counts for the function that has run, i
 Source: the docstring of the module `profile` on `Profile.cur`.
 """
 
-import profile
+import warnings
 from types import FrameType
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from greenlet import getcurrent, greenlet
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # CPython 3.15 deprecates it; programs for eventlet use it
+    import profile
 
 __all__ = ["Profile", "run", "runctx"]
 
