@@ -60,8 +60,6 @@ class LightQueue(Generic[T]):
         self._putters = ParkingLot()
         # What the waiting putters bring. An item is here until it is taken.
         self._offers: dict[Task, T] = {}
-        # Items of a channel that were given to getters which have not run yet.
-        self._given: list[T] = []
         self.is_shutdown = False
         self._init()
 
@@ -92,7 +90,7 @@ class LightQueue(Generic[T]):
 
     def putting(self) -> int:
         """Number of green threads that wait in `put`."""
-        return len(self._putters) + len(self._given)
+        return len(self._putters)
 
     def getting(self) -> int:
         """Number of green threads that wait in `get`."""
@@ -141,7 +139,6 @@ class LightQueue(Generic[T]):
                 self._accepted()
                 if self.maxsize != 0 or not block or timeout == 0:
                     return
-                self._given.append(item)
                 task, error = None, None
             elif self._store(item):
                 self._accepted()
@@ -172,11 +169,8 @@ class LightQueue(Generic[T]):
         """In a channel: let the getter run that was given `item`. None: it has the item. A task: the getter was
         interrupted, and the running task waits with the item, as a putter."""
         task = known_task()
-        try:
-            if task is not None and task.state == RUNNING and not guard.is_owned():
-                task.pass_turn()
-        finally:
-            self._given.pop()
+        if task is not None and task.state == RUNNING and not guard.is_owned():
+            task.pass_turn()
         with guard:
             if not (self.queue and self.queue[0] is item):
                 return None

@@ -447,6 +447,17 @@ def test_a_put_to_a_waiting_getter_of_a_channel_returns_after_the_getter_has_run
 
 
 @FIFO
+def test_a_putter_whose_item_has_a_getter_does_not_count_as_waiting(kind: Kind) -> None:
+    channel, seen = kind(0), list[int]()
+    spawn(channel.get)
+    settle()
+    spawn(channel.put, 1)
+    spawn(lambda: seen.append(channel.putting()))  # has its turn between the putter and the getter
+    settle()
+    assert seen == [0]
+
+
+@FIFO
 def test_a_put_whose_getter_is_killed_before_it_runs_waits_for_another(kind: Kind) -> None:
     channel, item = kind(0), object()
     victim = spawn(channel.get)
