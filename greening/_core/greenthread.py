@@ -31,7 +31,7 @@ class GreenThread(ThreadOps[T], Task, Generic[T]):
     Difference from eventlet's: it is not a greenlet, but runs on one. Programs may set attributes on it.
     """
 
-    __slots__ = ("__dict__",)
+    __slots__ = ()
 
     # `GreenThread[int]` is Generic's: the compiled base has one of its own, which comes before it.
     __class_getitem__ = vars(Generic)["__class_getitem__"]

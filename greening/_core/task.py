@@ -181,7 +181,8 @@ class Task(TaskOps):
         thread_object: the `threading.Thread` that runs here, when there is one.
     """
 
-    __slots__ = ()
+    # Programs for eventlet set attributes on what `getcurrent()` gives them.
+    __slots__ = ("__dict__",)
 
     # False: it does not let others run because its slice is over. See fairness.
     takes_turns = True

@@ -26,6 +26,9 @@ class GreenPool:
         ValueError: `size` is negative. TypeError: it is not a number.
     """
 
+    # False: what fails in `spawn_n` is not reported. `eventlet.greenpool.DEBUG` sets it, for all pools.
+    reports = True
+
     def __init__(self, size: int = 1000) -> None:
         self.size = _size(size)
         self.coroutines_running: set[GreenThread[Any]] = set()
@@ -85,9 +88,12 @@ class GreenPool:
             try:
                 function(*args, **kwargs)
             except Exception as error:  # noqa: BLE001  # as if it had a green thread of its own
-                report_unhandled(error, current())
+                if self.reports:
+                    report_unhandled(error, current())
             return
-        self.spawn(function, *args, **kwargs)
+        thread = self.spawn(function, *args, **kwargs)
+        if not self.reports:
+            thread.quiet = True
 
     def _is_worker(self) -> bool:
         """True when the running green thread has a place, or a worker that has one waits for it."""

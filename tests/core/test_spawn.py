@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from greenlet import greenlet
 
 from greening._core.current import current
 from greening._core.greenthread import GreenThread, getcurrent, spawn, spawn_after, spawn_after_local, spawn_n
@@ -159,6 +160,18 @@ def test_green_threads_take_attributes() -> None:
     later: Any = spawn_after(0, int)
     later.entry = later
     assert later.entry is later
+
+
+def test_the_main_greenlet_and_foreign_ones_take_attributes_too() -> None:
+    """Where nothing else runs, `getcurrent()` gives the same object each time."""
+
+    def of_the_running_one() -> object:
+        getcurrent().tag = "blue"  # type: ignore[attr-defined]  # as programs for eventlet do
+        sleep(0)
+        return getcurrent().tag  # type: ignore[attr-defined]  # set above
+
+    assert of_the_running_one() == "blue"
+    assert greenlet(of_the_running_one).switch() == "blue"
 
 
 # Waiting

@@ -196,6 +196,17 @@ def test_spawn_n_reports_a_failure_whether_the_pool_is_full_or_not(size: int, re
     assert [type(error) for error in reports] == [ZeroDivisionError]
 
 
+@pytest.mark.parametrize("size", [1, 2])
+def test_spawn_n_reports_no_failure_if_it_is_told_so(
+    size: int, reports: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(GreenPool, "reports", False)
+    pool = GreenPool(size)
+    pool.spawn(pool.spawn_n, divmod, 1, 0)
+    pool.waitall()
+    assert reports == []
+
+
 def test_an_end_that_was_asked_for_ends_the_worker_on_whose_spot_it_came() -> None:
     pool = GreenPool(1)
 

@@ -11,6 +11,7 @@ from greening._core.current import get_hub as engine_of_thread
 from greening.compat.eventlet import hubs
 from greening.compat.eventlet.hubs.timer import Timer
 from greening.compat.eventlet.watchdog import WATCHDOG
+from greening.pool.greenpool import GreenPool
 from greening.threads.native import TPOOL
 
 __all__ = [
@@ -130,9 +131,9 @@ def hub_prevent_multiple_readers(state: bool = True) -> None:
 def hub_exceptions(state: bool = True) -> None:
     """Have unhandled exceptions of green threads reported (the default), or not. For the hub of this OS thread.
 
-    `wait()` raises them all the same.
+    `wait()` raises them all the same. It also sets `eventlet.greenpool.DEBUG`, which is for all OS threads.
     """
-    hubs.get_hub().debug_exceptions = bool(state)
+    hubs.get_hub().debug_exceptions = GreenPool.reports = bool(state)
 
 
 def tpool_exceptions(state: bool = False) -> None:

@@ -1,7 +1,26 @@
-"""eventlet.greenpool."""
+"""eventlet.greenpool. `DEBUG`: whether what fails in `GreenPool.spawn_n` is reported; programs set it."""
+
+import sys
+from types import ModuleType
 
 from greening.pool.greenmap import GreenMap
 from greening.pool.greenpile import GreenPile
 from greening.pool.greenpool import GreenPool
 
 __all__ = ["GreenMap", "GreenPile", "GreenPool"]
+
+
+class _Module(ModuleType):
+    """This module: the pool reads its own attribute, and DEBUG is a name for it."""
+
+    @property
+    def DEBUG(self) -> bool:
+        """True, the default: tracebacks are printed."""
+        return GreenPool.reports
+
+    @DEBUG.setter
+    def DEBUG(self, value: object) -> None:
+        GreenPool.reports = bool(value)
+
+
+sys.modules[__name__].__class__ = _Module

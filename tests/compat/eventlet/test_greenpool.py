@@ -1,0 +1,50 @@
+"""eventlet.greenpool: DEBUG is read, set and put back by programs that want silence for a while."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from greening.compat.eventlet import debug, greenpool
+from greening.pool.greenpool import GreenPool
+
+
+@pytest.fixture
+def reports(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+    seen: list[Any] = []
+    monkeypatch.setattr("threading.excepthook", lambda args: seen.append(args.exc_type))
+    yield seen
+    debug.hub_exceptions(True)
+
+
+def fail(size: int = 2) -> None:
+    """One worker fails in a green thread of its own, or, of a pool of 1, in its caller's."""
+    pool = greenpool.GreenPool(size)
+    pool.spawn_n(pool.spawn_n, divmod, 1, 0)
+    pool.waitall()
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_workers_that_fail_are_reported_while_debug_is_true(size: int, reports: list[Any]) -> None:
+    before = greenpool.DEBUG
+    assert before is True
+    fail(size)
+    greenpool.DEBUG = False
+    fail(size)
+    assert greenpool.DEBUG is False
+    greenpool.DEBUG = before
+    fail(size)
+    assert reports == [ZeroDivisionError] * 2
+
+
+def test_hub_exceptions_sets_it_too(reports: list[Any]) -> None:
+    debug.hub_exceptions(False)
+    assert greenpool.DEBUG is False
+    fail()
+    debug.hub_exceptions()
+    assert greenpool.DEBUG is True
+    assert reports == []
+
+
+def test_the_pools_are_greenings_own() -> None:
+    assert greenpool.GreenPool is GreenPool
