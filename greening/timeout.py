@@ -38,11 +38,15 @@ class Timeout(BaseException):
 
     is_timeout = True
 
+    # True: anything that is no exception may be given in its place, as a message; the Timeout itself is raised then.
+    # False, because it is a mistake more often than not. Set while greening stands in for eventlet.
+    takes_messages = False
+
     def __init__(self, seconds: float | None = None, exception: Any = None) -> None:
         super().__init__(seconds, exception)
         if seconds is not None and not isinstance(seconds, (int, float)):
             seconds = real_number(seconds)
-        if not (exception is None or isinstance(exception, (bool, BaseException)) or _is_exception_class(exception)):
+        if not (exception is None or isinstance(exception, bool) or _can_be_raised(exception) or self.takes_messages):
             raise TypeError(f"an exception, an exception class, None, True or False is needed, not {exception!r}")
         self.seconds = seconds
         self.exception = exception
@@ -86,7 +90,7 @@ class Timeout(BaseException):
 
     def _fire(self, task: Task | Interruption) -> None:
         error: BaseException = self
-        if self.exception is not None and not isinstance(self.exception, bool):
+        if _can_be_raised(self.exception):
             try:
                 error = self.exception() if isinstance(self.exception, type) else self.exception
             except Exception as failure:  # noqa: BLE001  # it is raised in the task, not in the hub
@@ -135,8 +139,8 @@ class Timeout(BaseException):
         return f"<{type(self).__name__} at {id(self):#x} seconds={self.seconds} exception={self.exception!r} {state}>"
 
 
-def _is_exception_class(value: object) -> bool:
-    return isinstance(value, type) and issubclass(value, BaseException)
+def _can_be_raised(value: object) -> bool:
+    return isinstance(value, BaseException) or (isinstance(value, type) and issubclass(value, BaseException))
 
 
 _MISSING = object()

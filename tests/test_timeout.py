@@ -251,6 +251,18 @@ def test_what_cannot_be_raised_is_refused_and_nothing_is_pending(exception: Any,
     assert len(fake.hub.timers) == 0
 
 
+@pytest.mark.parametrize("message", ["too slow", "", 5, ("too", "slow"), object])
+def test_where_messages_are_taken_it_raises_itself_and_tells_them(
+    message: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Timeout, "takes_messages", True)
+    with pytest.raises(Timeout) as caught:
+        with Timeout(2, message):
+            sleep(9)
+    assert str(caught.value) == f"2 seconds ({message})"
+    assert caught.value.exception is message
+
+
 def test_an_exception_of_any_kind_may_be_raised_even_another_timeout() -> None:
     other = Timeout(None)
     for exception in (KeyboardInterrupt("enough"), GreenletExit(), other):

@@ -18,6 +18,7 @@ from greening.monkey import original
 from greening.net.socket import further_members
 from greening.patcher.introspect import ORIGINALS
 from greening.patches.signal import SETTERS
+from greening.timeout import Timeout
 
 ALIAS = "eventlet"
 REAL = "greening.compat.eventlet"
@@ -107,5 +108,6 @@ def prepare() -> None:
         lambda self: self, doc="what has the descriptor: the socket itself (eventlet's name)"
     )
     SETTERS.all = True
+    Timeout.takes_messages = True
     if Finder not in sys.meta_path:
         sys.meta_path.insert(0, Finder)

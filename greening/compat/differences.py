@@ -92,6 +92,11 @@ DIFFERENCES: Final[dict[str, Difference]] = {
         "compat/test_db_connection.py::test_public_attributes_are_read_from_and_set_on_the_connection",
     ),
     "eventlet.greenio.GreenSocket": _CONNECTIONS,
+    "eventlet.Timeout": Difference(
+        "if its second argument is no exception (a message, say), it is raised itself when its time is up; eventlet's "
+        "then ends no wait",
+        "test_timeout.py::test_where_messages_are_taken_it_raises_itself_and_tells_them",
+    ),
     "eventlet.spawn_n": Difference(
         "it returns a green thread, where eventlet returns a greenlet",
         "core/test_spawn.py::test_arguments_reach_the_function",

@@ -32,6 +32,7 @@ _CANONICAL: Final = {
     "eventlet.greenpool.GreenPool": "eventlet.GreenPool",
     "eventlet.greenthread.spawn_n": "eventlet.spawn_n",
     "eventlet.patcher.monkey_patch": "eventlet.monkey_patch",
+    "eventlet.timeout.Timeout": "eventlet.Timeout",
 }
 
 

@@ -132,10 +132,24 @@ assert eventlet.tpool.execute(refused)
 )
 
 
+TIMEOUTS = (
+    HEAD
+    + """
+import eventlet, greening
+late = eventlet.Timeout(0, "too slow")
+assert str(late) == "0 seconds (too slow)" and eventlet.is_timeout(late) and isinstance(late, greening.Timeout)
+try:
+    eventlet.sleep(1)
+except greening.Timeout as error:
+    assert error is late
+"""
+)
+
+
 @pytest.mark.parametrize(
     "program",
-    [SAME_OBJECTS, SUBMODULES, ORIGINALS, COPIES, AGAIN, SOCKETS, SIGNALS],
-    ids=["same-objects", "submodules", "originals", "copies", "again", "sockets", "signals"],
+    [SAME_OBJECTS, SUBMODULES, ORIGINALS, COPIES, AGAIN, SOCKETS, SIGNALS, TIMEOUTS],
+    ids=["same-objects", "submodules", "originals", "copies", "again", "sockets", "signals", "timeouts"],
 )
 def test_program(run_program, program: str) -> None:
     run_program(program)
