@@ -1,10 +1,12 @@
 """eventlet.green.profile: the profiler keeps the stacks of green threads apart."""
 
 import pstats
+import sys
 from typing import Any
 
 import pytest
 
+from greening._core.current import current
 from greening._core.greenthread import spawn
 from greening._core.waiting import sleep
 from greening.compat.eventlet.green import profile
@@ -74,3 +76,91 @@ def test_the_functions_print_statistics(capsys: pytest.CaptureFixture[str]) -> N
     assert "(leaf)" in capsys.readouterr().out
     profile.run("1 + 1")
     assert "function calls" in capsys.readouterr().out
+
+
+def test_runs_of_one_profiler_add_up() -> None:
+    found = profile.Profile(Clock())
+    found.runcall(program)
+    found.runctx("branch(4)", {"branch": branch}, {})
+    assert counts(found) | {"leaf": 9, "branch": 3} == counts(found)
+
+
+def test_a_function_at_work_in_two_green_threads_is_not_recursive() -> None:
+    found = profile.Profile(Clock())
+    found.runcall(program)
+    stats: Any = pstats.Stats(found)
+    calls = {name: numbers[:2] for (_, _, name), numbers in stats.stats.items()}
+    assert calls["branch"] == (2, 2)
+    assert calls["leaf"] == (5, 5)
+
+
+def test_the_time_goes_to_the_function_that_has_run() -> None:
+    clock = Clock()
+
+    def busy() -> None:
+        for _ in range(10):
+            clock()
+
+    def waits() -> None:
+        sleep(0)
+
+    def both() -> None:
+        waiting = spawn(waits)
+        working = spawn(busy)
+        waiting.wait()
+        working.wait()
+
+    found = profile.Profile(clock)
+    found.runcall(both)
+    stats: Any = pstats.Stats(found)
+    own = {name: numbers[2] for (_, _, name), numbers in stats.stats.items()}
+    assert own["busy"] >= 10
+    assert own["waits"] < 10
+
+
+def test_start_and_stop_profile_what_is_done_in_between() -> None:
+    found = profile.Profile(Clock())
+    found.start()
+    found.start()
+    program()
+    found.stop()
+    assert counts(found)["leaf"] == 5
+
+
+def test_an_instance_is_what_setprofile_takes() -> None:
+    found = profile.Profile(Clock())
+    sys.setprofile(found)
+    try:
+        program()
+    finally:
+        sys.setprofile(None)
+    assert counts(found)["leaf"] == 5
+
+
+def test_methods_may_be_replaced_as_programs_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A profiler that adds up its runs, made of the parts of the class."""
+
+    def _setup(self: Any) -> None:
+        self._has_setup = True
+        self.cur = None
+        self.timings = {}
+        self.current_tasklet = current()
+        self.simulate_call("profiler")
+
+    def runcall(self: Any, func: Any, *args: Any, **kw: Any) -> Any:
+        if not getattr(self, "_has_setup", False):
+            self._setup()
+        try:
+            return self.base.runcall(self, func, *args, **kw)
+        finally:
+            self.TallyTimings()
+
+    monkeypatch.setattr(profile.Profile, "_setup", _setup)
+    monkeypatch.setattr(profile.Profile, "runcall", runcall)
+    found = profile.Profile(Clock())
+    assert found.runcall(program) == found.runcall(program) == "end"
+    assert counts(found)["leaf"] == 10
+
+
+def test_what_the_standard_librarys_module_has_is_there() -> None:
+    assert callable(profile.main)
