@@ -8,7 +8,7 @@ from typing import Any
 from greening.websocket.callbacks import Callbacks, Conversation, OnEvent, OnMessage, Watched
 from greening.websocket.connection import WebSocket
 from greening.websocket.exceptions import ConnectionClosedError
-from greening.websocket.server_handshake import OriginChecker, Refused, examine
+from greening.websocket.server_handshake import VERSIONS, Accepted, OriginChecker, Refused, examine
 from greening.websocket.settings import DEFAULT_MAX_FRAME_LENGTH, Settings
 
 Handler = Callable[[WebSocket], object]
@@ -41,6 +41,9 @@ class WebSocketWSGI:
     Thread-safety: as the handler.
     Difference from eventlet: `max_frame_length` limits messages, too, inflated.
     """
+
+    # Values of Sec-WebSocket-Version that are accepted. A subclass may have others, if it knows what they mean.
+    versions: Collection[str] = VERSIONS
 
     def __init__(
         self,
@@ -122,7 +125,7 @@ class WebSocketWSGI:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
         """WSGI."""
         try:
-            accepted = examine(environ, self.supported_protocols, self.origin_checker, self.settings.compression)
+            accepted = examine(environ, self.supported_protocols, self.origin_checker, self.settings, self.versions)
             sock = take(environ)
         except Refused as refused:
             return _refuse(start_response, refused.status, refused.why, *refused.headers)
@@ -133,15 +136,7 @@ class WebSocketWSGI:
             sock.sendall(accepted.answer)
         except OSError:
             return leave(environ, start_response)
-        ws = WebSocket(
-            sock,
-            environ,
-            self._settings_on(environ),
-            path=environ.get("PATH_INFO", ""),
-            origin=accepted.origin,
-            protocol=accepted.protocol,
-            agreement=accepted.agreement,
-        )
+        ws = self.connection_on(sock, environ, accepted, self._settings_on(environ))
         stay = environ.pop("greening.stay", None)
         if isinstance(self.handler, Callbacks) and stay is not None:
             conversation = Conversation(ws, self.handler)
@@ -160,6 +155,18 @@ class WebSocketWSGI:
             environ["eventlet.set_idle"]()
         self._handle(ws)
         return leave(environ, start_response)
+
+    def connection_on(self, sock: Any, environ: dict[str, Any], accepted: Accepted, settings: Settings) -> WebSocket:
+        """The connection on a socket whose handshake has been made. A subclass may make one of a class of its own."""
+        return WebSocket(
+            sock,
+            environ,
+            settings,
+            path=environ.get("PATH_INFO", ""),
+            origin=accepted.origin,
+            protocol=accepted.protocol,
+            agreement=accepted.agreement,
+        )
 
     def _handle(self, ws: WebSocket) -> None:
         try:

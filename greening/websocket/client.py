@@ -63,7 +63,7 @@ def connect(
     if isinstance(subprotocols, str):
         raise ValueError(f"not a list of subprotocols: {subprotocols!r}")
     fields = tuple(headers.items() if isinstance(headers, Mapping) else headers)
-    request = Request(split(url), tuple(subprotocols), origin, fields, limits.compression)
+    request = Request(split(url), tuple(subprotocols), origin, fields, limits.compression and limits.window_bits)
     with Timeout(timeout, TimeoutError(f"no WebSocket connection within {timeout} seconds")):
         if sock is None:
             ws = _follow(request, proxy, max_redirects, ssl_context, limits)

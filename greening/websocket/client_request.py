@@ -14,7 +14,7 @@ _FOR_ONE_ORIGIN = ("authorization", "cookie", "proxy-authorization")
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked for. Fields: (name, value).
+    """What is asked for. Fields: (name, value). window_bits: see `Settings`; 0: no compression.
 
     Raises:
         ValueError: something in it cannot be sent.
@@ -24,7 +24,7 @@ class Request:
     subprotocols: tuple[str, ...]
     origin: str | None
     fields: tuple[tuple[str, str], ...]
-    compression: bool
+    window_bits: int
 
     def __post_init__(self) -> None:
         self.head("")
@@ -50,8 +50,8 @@ class Request:
             if not all(map(TOKEN.fullmatch, self.subprotocols)):
                 raise ValueError(f"not a list of subprotocols: {self.subprotocols!r}")
             fields.append(("Sec-WebSocket-Protocol", ", ".join(self.subprotocols)))
-        if self.compression:
-            fields.append(("Sec-WebSocket-Extensions", offer()))
+        if self.window_bits:
+            fields.append(("Sec-WebSocket-Extensions", offer(self.window_bits)))
         if self.origin is not None:
             fields.append(("Origin", self.origin))
         if (authorization := basic(url)) is not None:

@@ -127,6 +127,16 @@ class WebSocket(Link):
             raise TypeError(f"a message is str or bytes, not {type(message).__name__}")
         self._emit(self._message_frame, message)
 
+    def send_frame(self, first: int, payload: bytes) -> None:
+        """Send one frame, for messages in several frames, and for what else RFC 6455 5.2 allows. Nothing is checked.
+
+        Args:
+            first: the first byte of the frame: FIN (128), and the opcode.
+        Raises:
+            ConnectionClosedError, TimeoutError: as `send`.
+        """
+        self._emit(lambda data: self._one_frame(first, data), payload)
+
     def ping(self, payload: bytes = b"") -> None:
         """Ask the peer for a sign of life. Its answer is read, and dropped, by the next `wait`.
 
@@ -147,8 +157,9 @@ class WebSocket(Link):
         Raises:
             ValueError: not such a code, or the reason takes more than 123 bytes.
         """
-        code, reason = (1000, "") if close_data is None else close_data
-        check_close(code, reason)
+        if close_data is not None:
+            check_close(*close_data)
+        code, reason = (self.normal_code, "") if close_data is None else close_data
         self._close(code, reason, self._settings.close_timeout)
 
     def __iter__(self) -> Iterator[Message]:
@@ -172,7 +183,7 @@ class WebSocket(Link):
         """`close` with the code for how the caller ended: 1011 for an error; 1001, in a hurry, when killed."""
         seconds = self._settings.close_timeout
         if error is None:
-            self._close(1000, "", seconds)
+            self._close(self.normal_code, "", seconds)
         elif isinstance(error, (GreenletExit, KeyboardInterrupt)):
             self._close(1001, "", min(0.1, seconds))
         else:
@@ -196,6 +207,10 @@ class WebSocket(Link):
         self._alive.moved = self._now()
         return self._framer.message(message)
 
+    def _one_frame(self, first: int, payload: bytes) -> Outgoing:
+        self._check_open()
+        return self._framer.frame(first, payload)
+
     def _ping_frame(self, payload: bytes) -> bytes:
         self._check_open()
         return self._framer.control(PING, payload)
@@ -206,7 +221,7 @@ class WebSocket(Link):
 
     # The end.
 
-    def _close(self, code: int, reason: str, seconds: float) -> None:
+    def _close(self, code: int | None, reason: str, seconds: float) -> None:
         if self._cut:
             return
         self._frames.closing = True

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from greening.websocket.headers import Offer
 
 NAME = "permessage-deflate"
-# Base-2 logarithm of the window, in bytes: the largest that we choose or ask for. A window of 4 KiB compresses small
-# messages about as well as one of 32 KiB, and a connection costs a fifth.
+# Base-2 logarithm of the window, in bytes: what we choose or ask for, if nobody says otherwise. A window of 4 KiB
+# compresses small messages about as well as one of 32 KiB, and a connection costs a fifth.
 OUR_BITS = 12
 
 
@@ -20,8 +20,12 @@ class Agreement:
     client_reset: bool = False
 
 
-def accept(offers: list[Offer]) -> tuple[str, Agreement] | None:
-    """The server's part: the first offer that can be met, as field value and agreement; None: do not compress."""
+def accept(offers: list[Offer], most_bits: int = OUR_BITS) -> tuple[str, Agreement] | None:
+    """The server's part: the first offer that can be met, as field value and agreement; None: do not compress.
+
+    Args:
+        most_bits: base-2 logarithm of the largest window, 9 to 15.
+    """
     for name, parameters in offers:
         said = _understood(parameters) if name == NAME else None
         if said is None or said.get("server_max_window_bits") is True:
@@ -29,12 +33,14 @@ def accept(offers: list[Offer]) -> tuple[str, Agreement] | None:
         # zlib cannot do windows of 256 bytes.
         if 8 in (said.get("server_max_window_bits"), said.get("client_max_window_bits")):
             continue
-        server_bits = min(OUR_BITS, int(said.get("server_max_window_bits", 15)))
-        answer = [NAME, f"server_max_window_bits={server_bits}"]
+        server_bits = min(most_bits, int(said.get("server_max_window_bits", 15)))
+        answer = [NAME]
+        if server_bits < 15 or "server_max_window_bits" in said:
+            answer.append(f"server_max_window_bits={server_bits}")
         client_bits = 15
         wish = said.get("client_max_window_bits")
         if wish is not None:
-            client_bits = OUR_BITS if wish is True else min(OUR_BITS, wish)
+            client_bits = most_bits if wish is True else min(most_bits, wish)
             answer.append(f"client_max_window_bits={client_bits}")
         resets = [side in said for side in ("server_no_context_takeover", "client_no_context_takeover")]
         answer += [
@@ -44,9 +50,9 @@ def accept(offers: list[Offer]) -> tuple[str, Agreement] | None:
     return None
 
 
-def offer() -> str:
-    """The client's part: the field value."""
-    return f"{NAME}; client_max_window_bits; server_max_window_bits={OUR_BITS}, {NAME}; client_max_window_bits"
+def offer(most_bits: int = OUR_BITS) -> str:
+    """The client's part: the field value. most_bits: as for `accept`."""
+    return f"{NAME}; client_max_window_bits; server_max_window_bits={most_bits}, {NAME}; client_max_window_bits"
 
 
 def conclude(answers: list[Offer]) -> Agreement | None:

@@ -4,7 +4,7 @@ Green threads may wait in `_fill` and send; the keeper, the budget and the serve
 """
 
 from math import inf
-from socket import SHUT_RDWR
+from socket import SHUT_RDWR, SHUT_WR
 from typing import Any
 
 from greening._core.current import current
@@ -39,6 +39,10 @@ class Link:
     """See `WebSocket`, which is one, for arguments and attributes."""
 
     next_look: float  # see `Kept`
+
+    # How this side says goodbye, for subclasses whose peers expect it in a certain way.
+    normal_code: int | None = int(CloseReason.NORMAL_CLOSURE)  # when nothing went wrong; None: it gives no code
+    hangs_up_first = False  # the stream ends with this side's close frame, and not after the peer's
 
     def __init__(self, sock: Any, settings: Settings, client: bool, agreement: Agreement | None, begun: bytes) -> None:
         self.socket = sock
@@ -233,9 +237,13 @@ class Link:
         if frame.opcode is Opcode.CLOSE:
             code, reason = parsed_close(payload)
             self._end(code, reason)
-            self._answer_close(None if code == CloseReason.NO_STATUS_RCVD else code, reason)
+            self._answer_close(*self.answer_to(code, reason))
         elif frame.opcode is Opcode.PING and not self.websocket_closed:
             self._writer.answer(self._framer.control(_PONG, payload))
+
+    def answer_to(self, code: int, reason: str) -> tuple[int | None, str]:
+        """What this side's close frame says to the peer's. code: 1005: it gave none."""
+        return None if code == CloseReason.NO_STATUS_RCVD else code, reason
 
     def _answer_close(self, code: int | None, reason: str) -> None:
         """Answer the peer's close, unless others are sending what the peer does not take."""
@@ -246,6 +254,8 @@ class Link:
     def _say_close(self, code: int | None, reason: str) -> None:
         try:
             self._writer.send(self._close_frame, code, reason)
+            if self.hangs_up_first and not self._writer.tls:  # TLS cannot go on reading then
+                self._hang_up(SHUT_WR)
         except OSError as error:
             if self._writer.broken:
                 self._see_to_rest(error)

@@ -6,9 +6,10 @@ from typing import Any
 
 from greening.websocket.deflate import Agreement, accept
 from greening.websocket.headers import TOKEN, accept_of, extensions, has_token, is_key, tokens
+from greening.websocket.settings import Settings
 
 OriginChecker = Callable[[str | None, str], object]
-VERSION = "13"
+VERSIONS = ("13",)
 
 
 class Refused(Exception):
@@ -36,16 +37,21 @@ class Accepted:
 
 
 def examine(
-    environ: dict[str, Any], supported: Collection[str], checker: OriginChecker | None, compression: bool
+    environ: dict[str, Any],
+    supported: Collection[str],
+    checker: OriginChecker | None,
+    settings: Settings,
+    versions: Collection[str] = VERSIONS,
 ) -> Accepted:
     """Accept a request, and say with what.
 
     Args:
         supported: subprotocols; the client's first one among them is taken. checker: None: any origin is welcome.
+        versions: of the protocol that are spoken.
     Raises:
         Refused: it is no handshake, or its origin is not welcome.
     """
-    key = _key(environ)
+    key = _key(environ, versions)
     origin: str | None = environ.get("HTTP_ORIGIN")
     if checker is not None and not checker(environ.get("HTTP_HOST"), origin or ""):
         raise Refused("403 Forbidden", "this origin is not welcome")
@@ -57,7 +63,7 @@ def examine(
         offers = extensions(environ.get("HTTP_SEC_WEBSOCKET_EXTENSIONS", ""))
     except ValueError as error:
         raise Refused("400 Bad Request", "a faulty Sec-WebSocket-Extensions") from error
-    deflate = accept(offers) if compression else None
+    deflate = accept(offers, settings.window_bits) if settings.compression else None
     lines = [
         "HTTP/1.1 101 Switching Protocols",
         "Upgrade: websocket",
@@ -72,7 +78,7 @@ def examine(
     return Accepted(answer, origin, protocol, None if deflate is None else deflate[1])
 
 
-def _key(environ: dict[str, Any]) -> str:
+def _key(environ: dict[str, Any], versions: Collection[str]) -> str:
     """The Sec-WebSocket-Key of a request that is a handshake."""
     upgrades = has_token(environ.get("HTTP_CONNECTION", ""), "upgrade")
     if not upgrades or not has_token(environ.get("HTTP_UPGRADE", ""), "websocket"):
@@ -82,9 +88,10 @@ def _key(environ: dict[str, Any]) -> str:
     version = environ.get("HTTP_SEC_WEBSOCKET_VERSION")
     if version is None:
         raise Refused("400 Bad Request", "no Sec-WebSocket-Version")
-    if version != VERSION:
+    if version not in versions:
+        spoken = ", ".join(versions)
         raise Refused(
-            "426 Upgrade Required", "another version of WebSocket is spoken here", ("Sec-WebSocket-Version", VERSION)
+            "426 Upgrade Required", "another version of WebSocket is spoken here", ("Sec-WebSocket-Version", spoken)
         )
     key: str = environ.get("HTTP_SEC_WEBSOCKET_KEY", "")
     if not is_key(key):

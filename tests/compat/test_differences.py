@@ -28,7 +28,7 @@ INNER_PARTS = re.compile(
         | hubs\.\w+\.(Hub|BaseHub|DebugListener|FdListener|alarm_\w+|arm_alarm|noop)\b.*
         | patcher\.SysModulesSaver\b.* | queue\.(ItemWaiter|Waiter)\b.* | support\.wrap_deprecated
         | support\.greendns\..* | tpool\.(Proxy\.next|proxy_call|tpool_trampoline|tworker)
-        | websocket\.(BadRequest|FailedConnectionError|ProtocolError|RFC6455WebSocket)\b.*
+        | websocket\.RFC6455WebSocket\.(Message|UTF8Decoder)\b.*
         | wsgi\.(FileObjectForHeaders\b.*|HeaderLineTooLong|HeadersTooLarge|Server\.log_message)
         | wsgi\.(addr_to_host_port|socket_repr)
     )""",

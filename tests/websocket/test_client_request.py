@@ -96,6 +96,6 @@ def test_a_location_that_leads_nowhere_is_a_handshake_error(location: str) -> No
     ],
 )
 def test_what_cannot_be_sent_is_a_mistake_at_once(changes: dict[str, Any]) -> None:
-    given: dict[str, Any] = {"subprotocols": (), "origin": None, "fields": (), "compression": True} | changes
+    given: dict[str, Any] = {"subprotocols": (), "origin": None, "fields": (), "window_bits": 12} | changes
     with pytest.raises(ValueError):
         Request(split("ws://h/"), **given)

@@ -237,3 +237,14 @@ def test_a_timeout_while_a_message_comes_in_pieces_loses_none_of_them(serve: Any
     come.wait()
     client.send(frame(FIN, b"second")[7:])
     assert got.wait() == "first, second"
+
+
+def test_frames_of_ones_own_make_up_a_message(serve: Any) -> None:
+    with connect(serve().url) as ws:
+        ws.send_frame(TEXT, b"in ")
+        ws.send_frame(PING | FIN, b"")
+        ws.send_frame(FIN, "zwölf".encode())
+        assert ws.wait() == "in zwölf"
+        ws.close()
+        with pytest.raises(ConnectionClosedError):
+            ws.send_frame(FIN | TEXT, b"")

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from greening.websocket import deflate
+from greening.websocket.client import connect
 from greening.websocket.deflate import Agreement
 from greening.websocket.headers import extensions
 from tests.websocket.wire import handshake
@@ -38,6 +39,30 @@ from tests.websocket.wire import handshake
 def test_the_first_offer_of_compression_that_can_be_met_is_taken(serve: Any, offered: str, answer: str | None) -> None:
     _, fields = serve().raw().ask(handshake(f"Sec-WebSocket-Extensions: {offered}"))
     assert fields.get("sec-websocket-extensions") == answer
+
+
+@pytest.mark.parametrize(
+    ("offered", "answer"),
+    [
+        ("permessage-deflate", "permessage-deflate"),
+        ("permessage-deflate; client_max_window_bits", "permessage-deflate; client_max_window_bits=15"),
+        ("permessage-deflate; server_max_window_bits=15", "permessage-deflate; server_max_window_bits=15"),
+    ],
+)
+def test_with_the_largest_window_the_answer_says_what_was_asked(serve: Any, offered: str, answer: str) -> None:
+    _, fields = serve(window_bits=15).raw().ask(handshake(f"Sec-WebSocket-Extensions: {offered}"))
+    assert fields["sec-websocket-extensions"] == answer
+
+
+def test_a_client_asks_for_the_window_that_it_is_told(serve: Any) -> None:
+    offers = []
+
+    def handler(ws: Any) -> None:
+        offers.append(ws.environ["HTTP_SEC_WEBSOCKET_EXTENSIONS"])
+
+    with connect(serve(handler).url, window_bits=10) as ws:
+        assert ws.wait() is None
+    assert offers[0].startswith("permessage-deflate; client_max_window_bits; server_max_window_bits=10,")
 
 
 def test_a_server_may_not_want_to_compress(serve: Any) -> None:

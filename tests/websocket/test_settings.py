@@ -20,6 +20,8 @@ def test_a_message_may_be_as_long_as_a_frame_unless_it_is_said() -> None:
         {"max_frame_length": 0},
         {"max_message_length": 0},
         {"close_timeout": -1},
+        {"window_bits": 8},
+        {"window_bits": 16},
         {"ping_interval": 0},
         {"ping_timeout": -1},
         {"idle_timeout": 0.0},

@@ -141,11 +141,191 @@ def test_a_connection_on_a_socket_of_ones_own(serve_eventlet: ServeEventlet) -> 
     head = b""
     while b"\r\n\r\n" not in head:
         head += sock.recv(1)
-    assert b"permessage-deflate; server_max_window_bits=12\r\n" in head
-    agreed = {"permessage-deflate": {"server_max_window_bits": 12, "client_max_window_bits": True}}
+    assert b"Sec-WebSocket-Extensions: permessage-deflate\r\n" in head
+    agreed = {"permessage-deflate": {"server_max_window_bits": 15, "client_max_window_bits": True}}
     ws = RFC6455WebSocket(sock, {"PATH_INFO": "/p"}, client=True, extensions=agreed)
     with Timeout(20):
         ws.send("long enough to be compressed, " * 10)
         assert ws.wait() == "long enough to be compressed, " * 10
         ws.close()
     assert (ws.version, ws.path, isinstance(ws, WebSocket)) == (13, "/p", True)
+
+
+def frames_of(sock: Any, *messages: bytes) -> bytes:
+    """What a server of RFC6455WebSocket answers, up to the end, to frames that no client class has made."""
+    sock.sendall(b"".join(messages))
+    got = b""
+    while data := sock.recv(4096):
+        got += data
+    return got
+
+
+def open_raw(running: Any, *lines: bytes) -> Any:
+    """A socket with its handshake made."""
+    sock = connect_tcp(running.address)
+    sock.sendall(HANDSHAKE + b"".join(line + b"\r\n" for line in lines) + b"\r\n")
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        head += sock.recv(1)
+    assert head.startswith(b"HTTP/1.1 101 ")
+    return sock
+
+
+def test_a_handler_that_returns_ends_the_stream_without_waiting_for_the_client(serve_eventlet: ServeEventlet) -> None:
+    running = serve_eventlet(WebSocketWSGI(lambda ws: ws.send("x")))
+    with Timeout(20), open_raw(running) as sock:
+        assert frames_of(sock) == b"\x81\x01x\x88\x00"
+
+
+def test_close_returns_soon_and_says_what_it_is_told(serve_eventlet: ServeEventlet) -> None:
+    after = []
+
+    def handler(ws: WebSocket) -> None:
+        ws.close((3000, "bye"))
+        ws.close()
+        after.append((ws.wait(), ws.websocket_closed))
+        with pytest.raises(websocket.ConnectionClosedError):
+            ws.send("x")
+        after.append(None)
+
+    running = serve_eventlet(WebSocketWSGI(handler))
+    with Timeout(2), open_raw(running) as sock:
+        assert frames_of(sock) == b"\x88\x05\x0b\xb8bye"
+        running.stop()
+    assert after == [(None, True), None]
+
+
+MASK = b"\0\0\0\0"
+
+
+@pytest.mark.parametrize(
+    ("close", "answer"),
+    [(b"\x88\x80" + MASK, b"\x88\x02\x03\xe8"), (b"\x88\x85" + MASK + b"\x03\xe9bye", b"\x88\x02\x03\xe9")],
+)
+def test_a_close_is_answered_with_its_code(serve_eventlet: ServeEventlet, close: bytes, answer: bytes) -> None:
+    with Timeout(20), open_raw(serve_eventlet(WebSocketWSGI(echo))) as sock:
+        assert frames_of(sock, close) == answer
+
+
+def test_messages_in_several_frames_and_control_frames(serve_eventlet: ServeEventlet) -> None:
+    mistakes = []
+
+    def handler(ws: WebSocket) -> None:
+        ws.send("a", final=False)
+        ws.send(b"", control_code=9)
+        ws.send("b", continuation=True, final=False)
+        ws.send("c", continuation=True)
+        ws.send(b"d", final=False)
+        ws.send(b"e", continuation=True)
+        wrong: list[tuple[Any, dict[str, Any]]] = [
+            ("x", {"control_code": 3}),
+            ("x", {"control_code": 11}),
+            ("x", {"control_code": 9, "final": False}),
+            ("x", {"control_code": 9, "continuation": True}),
+            (b"x" * 126, {"control_code": 10}),
+        ]
+        for message, how in wrong:
+            with pytest.raises(websocket.ProtocolError):
+                ws.send(message, **how)
+            mistakes.append(how)
+
+    with Timeout(20), open_raw(serve_eventlet(WebSocketWSGI(handler))) as sock:
+        frames = b"\x01\x01a" + b"\x89\x00" + b"\x00\x01b" + b"\x80\x01c" + b"\x02\x01d" + b"\x80\x01e"
+        assert frames_of(sock) == frames + b"\x88\x00"
+    assert len(mistakes) == 5
+
+
+def test_text_that_is_no_utf8_ends_the_connection_and_is_no_error(serve_eventlet: ServeEventlet) -> None:
+    got = []
+    running = serve_eventlet(WebSocketWSGI(lambda ws: got.append(ws.wait())))
+    with Timeout(20), open_raw(running) as sock:
+        assert frames_of(sock, b"\x81\x81" + MASK + b"\xff")[2:4] == b"\x03\xef"
+    assert got == [None]
+
+
+@pytest.mark.parametrize("errno", sorted(websocket.ACCEPTABLE_CLIENT_ERRORS))
+def test_a_handler_may_end_with_an_error_that_says_that_the_client_has_gone(
+    serve_eventlet: ServeEventlet, errno: int
+) -> None:
+    def handler(ws: WebSocket) -> None:
+        raise OSError(errno, "gone")
+
+    app = WebSocketWSGI(handler)
+    results = []
+
+    def watching(environ: dict[str, Any], start_response: Any) -> Any:
+        results.append(app(environ, start_response))
+        return results[0]
+
+    running = serve_eventlet(watching)
+    with Timeout(20), open_raw(running) as sock:
+        frames_of(sock)
+    running.stop()
+    assert results == [[]]
+
+
+def test_another_error_of_a_handler_reaches_the_application_around_it(serve_eventlet: ServeEventlet) -> None:
+    def handler(ws: WebSocket) -> None:
+        raise OSError(22, "no such thing")
+
+    app = WebSocketWSGI(handler)
+    errors = []
+
+    def watching(environ: dict[str, Any], start_response: Any) -> Any:
+        try:
+            return app(environ, start_response)
+        except OSError as error:
+            errors.append(error)
+            raise
+
+    running = serve_eventlet(watching)
+    with Timeout(20), open_raw(running) as sock:
+        assert frames_of(sock) == b"\x88\x02\x03\xf3"
+    running.stop()
+    assert len(errors) == 1 and "no such thing" in running.log.getvalue()
+
+
+def test_version_8_is_13_with_another_name_for_the_origin(serve_eventlet: ServeEventlet) -> None:
+    seen = []
+
+    @WebSocketWSGI.configured(origin_checker=lambda host, origin: seen.append(origin) or True)
+    def handler(ws: WebSocket) -> None:
+        seen.append(ws.version)
+        ws.send("x")
+
+    running = serve_eventlet(handler)
+    request = HANDSHAKE.replace(b"Version: 13", b"Version: 8") + b"Sec-WebSocket-Origin: http://o\r\n\r\n"
+    assert running.raw(request).endswith(b"\r\n\r\n\x81\x01x\x88\x00")
+    assert seen == ["http://o", 8] and handler.protocol_version == 8
+    answer = running.raw(request.replace(b"Version: 8", b"Version: 7"))
+    assert answer.startswith(b"HTTP/1.1 426 ") and b"Sec-Websocket-Version: 8, 13\r\n" in answer
+
+
+def test_what_was_agreed_on_is_an_attribute(serve_eventlet: ServeEventlet) -> None:
+    seen: list[Any] = []
+
+    def handler(ws: RFC6455WebSocket) -> None:
+        seen.append((ws.extensions, ws.client, ws.max_frame_length, type(ws)))
+
+    running = serve_eventlet(WebSocketWSGI(handler, max_frame_length=1000))
+    asked = b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=10; server_no_context_takeover"
+    with Timeout(20), open_raw(running, asked) as sock:
+        frames_of(sock)
+    agreed = {"server_max_window_bits": 15, "client_max_window_bits": 10}
+    agreed |= {"server_no_context_takeover": True, "client_no_context_takeover": False}
+    assert seen == [({"permessage-deflate": agreed}, False, 1000, RFC6455WebSocket)]
+
+
+@pytest.mark.parametrize("version", [75, 76])
+def test_drafts_before_the_rfc_are_refused(version: int) -> None:
+    with pytest.raises(ValueError, match=f"version {version} of WebSocket is not spoken"):
+        WebSocket(None, {}, version)
+
+
+def test_errors_that_programs_make_and_catch() -> None:
+    refused = websocket.BadRequest("403 Forbidden", b"no", [("A", "b")])
+    assert (refused.status, refused.body, refused.headers) == ("403 Forbidden", b"no", [("A", "b")])
+    failed = websocket.FailedConnectionError(1002, "why")
+    assert (failed.status, failed.message, failed.args) == (1002, "why", (1002, "why"))
+    assert 1005 not in websocket.VALID_CLOSE_STATUS and {1000, 1011, 4999} <= websocket.VALID_CLOSE_STATUS
+    assert len(websocket.PROTOCOL_GUID) == 36
