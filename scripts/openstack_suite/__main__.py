@@ -1,11 +1,12 @@
 """The command line of `scripts/openstack`."""
 
 import argparse
+import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from openstack_suite.places import CHECKOUT, prepare, say
+from openstack_suite.places import CHECKOUT, UnavailableError, prepare, say
 from openstack_suite.report import HEAD, differences, row
 from openstack_suite.running import Results, run
 from openstack_suite.suites import SUITES, Suite
@@ -51,13 +52,17 @@ def compare(suite: Suite, both: list[Results]) -> tuple[str, list[str]]:
 
 
 def main(arguments: list[str]) -> int:
-    """Run what is wanted. Returns 1 if there is a difference that nobody has explained."""
+    """Run what is wanted. Returns 1 if there is a difference that nobody has explained, 69 if pip cannot install."""
     wanted = options(arguments)
     suites = chosen(wanted)
     if wanted.list:
         print(*(suite.name for suite in suites), sep="\n")
         return 0
-    places = prepare(wanted.quick)
+    try:
+        places = prepare(wanted.quick)
+    except UnavailableError as error:
+        say(str(error))
+        return os.EX_UNAVAILABLE
     if wanted.swift_cluster is not None:
         cluster = Suite("swift cluster", ("swift_cluster.py", *wanted.swift_cluster), "program", "swift", seconds=3600)
         suites = [cluster]
@@ -65,8 +70,12 @@ def main(arguments: list[str]) -> int:
     with ThreadPoolExecutor(len(SIDES) if wanted.quick else 1) as pool:
         for suite in suites:
             say(suite.name)
-            both = list(pool.map(lambda side, suite=suite: run(suite, side, places, wanted.results), SIDES))
-            line, more = compare(suite, both)
+            # Among other work a program may starve for a second: what differs by that does so once.
+            for _ in range(2 if wanted.quick else 1):
+                both = list(pool.map(lambda side, suite=suite: run(suite, side, places, wanted.results), SIDES))
+                line, more = compare(suite, both)
+                if not more:
+                    break
             print(line, file=sys.stderr)
             rows.append(line)
             unexplained += more

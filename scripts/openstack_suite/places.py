@@ -49,9 +49,17 @@ def say(text: str) -> None:
     print(f"openstack: {text}", file=sys.stderr, flush=True)
 
 
+class UnavailableError(Exception):
+    """Something that the suites need cannot be had on this machine. The text says what, and the remedy."""
+
+
 def _pip(places: Places, *arguments: str) -> None:
     command = [str(places.python), "-m", "pip", *arguments, "-q", "--no-input", "--disable-pip-version-check"]
-    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    if subprocess.run(command, check=False, stdin=subprocess.DEVNULL).returncode:
+        raise UnavailableError(
+            f"`pip {' '.join(arguments)}` failed in {places.home}, see above; it needs https://pypi.org or a mirror "
+            "of it (PIP_INDEX_URL)"
+        )
 
 
 def prepare(quick: bool) -> Places:
@@ -60,12 +68,12 @@ def prepare(quick: bool) -> Places:
     Args:
         quick: only what --quick needs.
     Raises:
-        subprocess.CalledProcessError: pip could not install something; it has said what.
+        UnavailableError: pip could not install something; it has said what.
     """
     places = Places(CHECKOUT / ".venvs" / "openstack-{}.{}".format(*sys.version_info))
-    if not places.python.exists():
+    if not (places.python.exists() and (places.site / "pip").exists()):
         say(f"setting up {places.home} (once)")
-        subprocess.run([sys.executable, "-m", "venv", str(places.home)], check=True)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(places.home)], check=True)
     for name in ("quick",) if quick else ("quick", "full"):
         wanted = HERE / "requirements" / f"{name}.txt"
         stamp = places.home / f"{name}.stamp"

@@ -40,9 +40,10 @@ SUITES = (
         "oslo.utils",
         tuple(f"oslo_utils/tests/test_{name}.py" for name in ("eventletutils", "excutils", "netutils", "timeutils")),
         quick=True,
+        seconds=90,
     ),
-    Suite("oslo.log", ("oslo_log/tests",), quick=True),
-    Suite("futurist, quick part", ("futurist.tests.test_waiters",), "unittest", quick=True),
+    Suite("oslo.log", ("oslo_log/tests",), quick=True, seconds=90),
+    Suite("futurist, quick part", ("futurist.tests.test_waiters",), "unittest", quick=True, seconds=90),
     Suite("futurist", ("futurist.tests",), "unittest"),
     Suite(
         "oslo.service, quick part",
@@ -50,6 +51,7 @@ SUITES = (
             f"oslo_service/tests/test_{name}.py" for name in ("eventlet_backdoor", "threadgroup", "wsgi", "sslutils")
         ),
         quick=True,
+        seconds=90,
     ),
     Suite("oslo.service", ("oslo_service/tests", "--ignore=oslo_service/tests/backend")),
     Suite("oslo.concurrency", ("oslo_concurrency/tests",), environment={"TEST_EVENTLET": "1"}),

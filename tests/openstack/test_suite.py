@@ -113,3 +113,29 @@ def test_quick_suites_are_chosen_and_parts_of_names_will_do(part: Any) -> None:
 def test_programs_are_where_the_table_says(part: Any) -> None:
     programs = [suite.targets[0] for suite in part("suites").SUITES if suite.runner == "program"]
     assert [name for name in programs if not (SUITE / "programs" / name).is_file()] == []
+
+
+def test_what_cannot_be_installed_is_said_and_is_no_difference(
+    part: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    main, places = part("__main__"), part("places")
+    refusing = [sys.executable, "-c", "import sys; sys.exit(1)"]
+    monkeypatch.setattr(places.Places, "python", property(lambda self: Path(sys.executable)))
+    real = subprocess.run
+    monkeypatch.setattr(
+        places.subprocess, "run", lambda command, **options: real(refusing, **{**options, "check": False})
+    )
+    monkeypatch.setattr(places, "CHECKOUT", tmp_path)
+    assert main.main(["--quick"]) == os.EX_UNAVAILABLE
+    assert "it needs https://pypi.org or a mirror" in capsys.readouterr().err
+
+
+def test_a_quick_suite_that_differs_once_is_run_again(
+    part: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main = part("__main__")
+    outcomes = {"eventlet": ["passed", "passed"], "greening": ["failed", "passed"]}
+    monkeypatch.setattr(main, "prepare", lambda quick: None)
+    monkeypatch.setattr(main, "run", lambda suite, side, *rest: results(part, test=outcomes[side].pop(0)))
+    assert main.main(["--quick", "semantics"]) == 0
+    assert "| semantics | 1 | 1 pass | 1 pass | none |" in capsys.readouterr().out
