@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 from greenlet import GreenletExit
 
 from greening._compiled import accelerator, double
+from greening._core.begun_by_switch import BegunBySwitch, nobody
 from greening._core.critical import guard, uninterruptible
 from greening._core.current import current, get_hub
 from greening._core.delivery import DeliveryTask, normalize_exception
@@ -24,7 +25,7 @@ T = TypeVar("T")
 
 
 @uninterruptible
-class GreenThread(ThreadOps[T], Task, Generic[T]):
+class GreenThread(ThreadOps[T], BegunBySwitch, Generic[T]):
     """A function that runs concurrently with the others of its OS thread. Made by `spawn`, never directly.
 
     True (`bool`) from its start to its end. All methods are thread-safe except where they say otherwise.
@@ -39,7 +40,7 @@ class GreenThread(ThreadOps[T], Task, Generic[T]):
     @classmethod
     def ended(cls, hub: Hub, result: T) -> "GreenThread[T]":
         """A green thread that has ended with `result` and never ran."""
-        thread: GreenThread[T] = cls(hub, _nobody, (), {})  # type: ignore[arg-type]  # never called
+        thread: GreenThread[T] = cls(hub, nobody, (), {})  # type: ignore[arg-type]  # never called
         thread._settle()
         thread._result = result
         return thread
@@ -146,33 +147,29 @@ class GreenThread(ThreadOps[T], Task, Generic[T]):
             _throw_here(self, error)
 
 
-def _nobody() -> None:
-    return None
-
-
-def kill(thread: Task, *throw_args: Any) -> None:
+def kill(g: Task, *throw_args: Any) -> None:
     """Raise GreenletExit, or the given exception, in a green thread now. The caller is rescheduled behind it.
 
     Args:
-        thread: a green thread, of any OS thread. One that has ended is left alone; one that has not started never runs.
+        g: a green thread, of any OS thread. One that has ended is left alone; one that has not started never runs.
         throw_args: an exception, an exception class, or (class, value[, traceback]).
     Raises:
-        TypeError: `thread` is no green thread, or the arguments are no exception. The exception itself, if the thread
+        TypeError: `g` is no green thread, or the arguments are no exception. The exception itself, if the thread
             is the running one.
     Thread-safety: complete. For a green thread of another OS thread, that thread's hub raises it, and the caller goes
     on at once.
     """
-    if not isinstance(thread, Task):
-        raise TypeError(f"a green thread is needed, as spawn() and getcurrent() give it, not {thread!r}")
+    if not isinstance(g, Task):
+        raise TypeError(f"a green thread is needed, as spawn() and getcurrent() give it, not {g!r}")
     error = normalize_exception(throw_args)
-    hub = thread.hub
+    hub = g.hub
     if hub.awake_ident != get_ident():
-        throw_into(thread, error)
+        throw_into(g, error)
         return
     me = current()
-    if thread is me:
+    if g is me:
         raise error
-    if not _throw_here(thread, error) or me is hub.task:
+    if not _throw_here(g, error) or me is hub.task:
         return
     me = me.waiter()
     me.state = READY

@@ -7,6 +7,7 @@ from greening._compiled import double
 from greening._core.critical import guard
 from greening._core.current import current, hubs
 from greening._core.poller import IN, NO_ROOM, OUT, ROOM_PAUSE
+from greening._core.suspend import SWITCHABLE
 from greening._core.task import PARKED, READY, RUNNING
 from greening._core.timers import deadline_after
 from greening._originals import get_ident
@@ -31,8 +32,13 @@ def sleep(seconds: float = 0) -> None:
         if deadline > now:
             if task.state != RUNNING:
                 task = task.waiter()
+            task.value = SWITCHABLE
             task.state = PARKED
-            task.park(deadline)
+            try:
+                task.park(deadline)
+            except BaseException:
+                task.value = None
+                raise
             return
     if task.state != RUNNING:
         task = task.waiter()

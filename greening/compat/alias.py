@@ -12,7 +12,10 @@ import sys
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
+from typing import Any
 
+from greening._core.greenthread import GreenThread
+from greening._core.thread_ops import ThreadOps
 from greening.compat.eventlet.green import real_name as real_green_name
 from greening.monkey import original
 from greening.net.socket import further_members
@@ -109,5 +112,15 @@ def prepare() -> None:
     )
     SETTERS.all = True
     Timeout.takes_messages = True
+    # greening's own takes what `spawn` gives it, and nothing else.
+    setattr(GreenThread, "__init__", _make_green_thread)  # noqa: B010  # mypy has no word for it
     if Finder not in sys.meta_path:
         sys.meta_path.insert(0, Finder)
+
+
+def _make_green_thread(self: GreenThread[Any], parent: Any, *rest: Any) -> None:
+    """`GreenThread(parent)`, as in eventlet: it begins by `switch(function, args, kwargs)`."""
+    if rest:
+        ThreadOps.__init__(self, parent, *rest)
+    else:
+        self.await_switch(parent)

@@ -8,6 +8,7 @@ from typing import Any, Final
 from greening._core.critical import guard, uninterruptible
 from greening._core.fairness import fairness_tick
 from greening._core.parking_lot import ParkingLot
+from greening._core.suspend import SWITCHABLE
 from greening._core.task import TIMED_OUT
 
 
@@ -107,7 +108,7 @@ class Event:
         Args:
             timeout: seconds from now; None: no limit; 0 or less: no wait.
         Returns:
-            The value that was sent; None when the time ran out.
+            The value that was sent; None when the time ran out; what `switch` was given, if that ended the wait.
         Raises:
             what was sent as an exception. TypeError, ValueError: `timeout` is no number of seconds.
         """
@@ -119,9 +120,16 @@ class Event:
         task = sending.waiters.enter()
         if sending.result is not NOT_SENT:
             sending.waiters.withdraw(task)
-        elif sending.waiters.wait(task, timeout) is TIMED_OUT:
+            return sending.outcome()
+        task.value = SWITCHABLE
+        came = sending.waiters.wait(task, timeout)
+        # What `send` gives to all waiters; or it was sent, by another OS thread, before the line above but one.
+        if came is None or came is SWITCHABLE:
+            return sending.outcome()
+        if came is TIMED_OUT:
             return None
-        return sending.outcome()
+        sending.waiters.leave(task)
+        return came.value
 
     def send(self, result: Any = None, exc: Any = None) -> None:
         """Wake every waiter, with `result`, or with `exc` raised. Never switches.

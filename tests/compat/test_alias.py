@@ -132,6 +132,25 @@ assert eventlet.tpool.execute(refused)
 )
 
 
+GREEN_THREADS = (
+    HEAD
+    + """
+import eventlet, greening
+from eventlet import greenthread, hubs
+hub = hubs.get_hub()
+thread = greenthread.GreenThread(hub.greenlet)
+hub.schedule_call_global(0, thread.switch, divmod, (7, 2), {})
+assert thread.wait() == (3, 1) and isinstance(thread, greening.GreenThread)
+class Mine(greenthread.GreenThread):
+    def __init__(self):
+        super().__init__(parent=hub.greenlet)
+thread = Mine()
+eventlet.kill(g=thread)
+assert thread.dead
+assert greening.spawn_after(0, dict, parent=1).wait() == {"parent": 1}
+"""
+)
+
 TIMEOUTS = (
     HEAD
     + """
@@ -148,8 +167,18 @@ except greening.Timeout as error:
 
 @pytest.mark.parametrize(
     "program",
-    [SAME_OBJECTS, SUBMODULES, ORIGINALS, COPIES, AGAIN, SOCKETS, SIGNALS, TIMEOUTS],
-    ids=["same-objects", "submodules", "originals", "copies", "again", "sockets", "signals", "timeouts"],
+    [SAME_OBJECTS, SUBMODULES, ORIGINALS, COPIES, AGAIN, SOCKETS, SIGNALS, TIMEOUTS, GREEN_THREADS],
+    ids=[
+        "same-objects",
+        "submodules",
+        "originals",
+        "copies",
+        "again",
+        "sockets",
+        "signals",
+        "timeouts",
+        "green-threads",
+    ],
 )
 def test_program(run_program, program: str) -> None:
     run_program(program)

@@ -11,7 +11,7 @@ from greening._core.waiting import sleep
 from greening.errors import GreenletExit
 from greening.sync.event import Event
 from greening.sync.lock import Lock
-from greening.testing import settle
+from greening.testing import Fake, settle
 from greening.timeout import Timeout
 
 pytestmark = pytest.mark.usefixtures("fake")
@@ -70,22 +70,51 @@ def test_a_timeout_ends_it_and_a_switch_that_comes_later_finds_nobody() -> None:
     assert thread.wait() == "second"
 
 
-@pytest.mark.parametrize("wait", [lambda: sleep(10), Event().wait], ids=["sleep", "event"])
-def test_a_task_that_waits_for_something_else_cannot_be_switched_to(wait: Any) -> None:
-    thread = spawn(wait)
+def test_a_switch_ends_a_sleep(fake: Fake) -> None:
+    thread = spawn(sleep, 10)
     settle()
-    with pytest.raises(RuntimeError, match=f"{thread.name}, which waits for something else"):
-        thread.switch()
-    thread.kill()
+    thread.switch("value")
+    before = fake.clock.now()
+    assert thread.wait() is None
+    assert fake.clock.now() == before
 
 
-def test_a_lock_is_not_taken_by_a_switch() -> None:
+def test_a_switch_ends_the_wait_for_an_event_with_its_value() -> None:
+    event = Event()
+    threads = [spawn(event.wait) for _ in range(3)]
+    settle()
+    assert threads[1].switch("early") == ()
+    assert threads[1].wait() == "early"
+    event.send("sent")
+    assert [thread.wait() for thread in threads] == ["sent", "early", "sent"]
+
+
+@pytest.mark.parametrize("wait", [lambda: sleep(10), Event().wait], ids=["sleep", "event"])
+def test_what_is_interrupted_can_wait_for_something_else_afterwards(wait: Any) -> None:
+    lock = Lock()
+    lock.acquire()
+
+    def patient() -> bool:
+        with Timeout(1, False):
+            wait()
+        return lock.acquire()
+
+    thread = spawn(patient)
+    sleep(2)
+    thread.switch("not the lock")
+    settle()
+    assert not thread.dead
+    lock.release()
+    assert thread.wait() is True
+
+
+def test_a_switch_to_one_that_waits_for_a_lock_does_nothing() -> None:
     lock = Lock()
     lock.acquire()
     thread = spawn(lock.acquire)
     settle()
-    with pytest.raises(RuntimeError):
-        thread.switch(True)
+    assert thread.switch(True) == ()
+    settle()
     assert not thread.dead
     lock.release()
     assert thread.wait() is True

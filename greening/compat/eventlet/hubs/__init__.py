@@ -8,8 +8,9 @@ import errno
 import importlib
 from typing import Any
 
-from greening._core.current import in_hub
+from greening._core.current import current, in_hub
 from greening._core.poller import IN, OUT
+from greening._core.suspend import SWITCHABLE
 from greening._core.waiting import forget_fd, wait_fd
 from greening._originals import real_local
 from greening.compat.eventlet.hubs.hub import BaseHub
@@ -82,7 +83,7 @@ def trampoline(
     timeout_exc: Any = Timeout,
     mark_as_closed: Any = None,
 ) -> None:
-    """Park until a descriptor is ready.
+    """Park until a descriptor is ready, or somebody switches to the caller.
 
     Args:
         fd: a descriptor, or an object with `fileno()`. Borrowed.
@@ -99,6 +100,8 @@ def trampoline(
     if bool(read) == bool(write):
         raise RuntimeError("trampoline() waits either for reading or for writing: say read=True or write=True")
     number = fd.fileno() if hasattr(fd, "fileno") else fd
+    me = current()
+    me.value = SWITCHABLE
     try:
         ready = wait_fd(number, IN if read else OUT, timeout)
     except OSError as error:
@@ -107,6 +110,8 @@ def trampoline(
         if mark_as_closed is not None:
             mark_as_closed()
         raise IOClosed(errno.EBADF, f"descriptor {number} is closed") from None
+    finally:
+        me.value = None
     if not ready:
         raise timeout_exc
 

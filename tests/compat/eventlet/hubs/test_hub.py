@@ -149,6 +149,20 @@ def test_trampoline_raises_what_it_is_told_when_the_time_is_up(ends: Ends) -> No
         hubs.trampoline(ends[0], read=True, timeout=0.001, timeout_exc=KeyError("late"))
 
 
+def test_a_switch_ends_a_trampoline(ends: Ends) -> None:
+    thread = spawn(hubs.trampoline, ends[0], read=True)
+    sleep(0)
+    hubs.get_hub().schedule_call_global(0, thread.switch)
+    thread.wait()
+    reader = spawn(ends[0].recv, 1)  # which only data end
+    sleep(0)
+    reader.switch()
+    sleep(0)
+    assert not reader.dead
+    ends[1].send(b"x")
+    assert reader.wait() == b"x"
+
+
 def test_trampoline_tells_of_a_closed_descriptor(ends: Ends) -> None:
     told: list[str] = []
     closed = os.dup(ends[0].fileno())
