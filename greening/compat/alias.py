@@ -11,7 +11,8 @@ import importlib
 import sys
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, PathFinder
-from types import ModuleType
+from importlib.util import find_spec
+from types import CodeType, ModuleType
 from typing import Any
 
 from greening._core.greenthread import GreenThread
@@ -80,6 +81,13 @@ class Loader:
         if real == REAL:
             patcher = importlib.import_module(REAL + ".patcher")
             patcher.keep_originals()
+
+    @staticmethod
+    def get_code(name: str) -> CodeType | None:
+        """The code of what `python -m eventlet.patcher` runs, say."""
+        real = real_name(name)
+        spec = None if real is None else find_spec(real)
+        return None if spec is None or spec.loader is None else spec.loader.get_code(real)  # type: ignore[attr-defined]
 
 
 def install() -> None:

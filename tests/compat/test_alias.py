@@ -248,3 +248,21 @@ def test_a_module_is_run_as_eventlet(run_program, tmp_path) -> None:
     done = run_program(starter, "--as-eventlet", "-m", "mine")
     assert done.stdout == "greening.compat.eventlet __main__\n"
     assert sys.modules.get("mine") is None
+
+
+PATCHED = """
+import sys, greening
+print(__name__, sys.argv[1:], greening.is_monkey_patched("threading"))
+import beside
+"""
+
+
+def test_the_patcher_runs_a_script(run_program, tmp_path) -> None:
+    (tmp_path / "sub").mkdir()
+    script = tmp_path / "sub" / "mine.py"
+    script.write_text(PATCHED)
+    (tmp_path / "sub" / "beside.py").write_text("print('found')\n")
+    starter = "import subprocess, sys\nsys.exit(subprocess.call([sys.executable, '-m', 'greening', *sys.argv[1:]]))\n"
+    run = ("--as-eventlet", "-m", "eventlet.patcher")
+    assert run_program(starter, *run, str(script), "x").stdout == "__main__ ['x'] True\nfound\n"
+    assert "usage: python -m eventlet.patcher" in run_program(starter, *run, check=False).stderr

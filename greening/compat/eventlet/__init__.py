@@ -52,6 +52,11 @@ _LAZY = {
     "wrap_ssl": "greening.net.wrap_ssl",
 }
 
+
+class EventletDeprecationWarning(Warning):
+    """The warning of eventlet that it is on its way out. Programs name it in their filters; greening does not warn."""
+
+
 _SUBMODULES = frozenset(
     "asyncio backdoor convenience corolocal coros dagpool db_pool debug event green greenio greenpool greenthread hubs "
     "lock patcher pools queue semaphore support timeout tpool websocket wsgi".split()
@@ -80,6 +85,7 @@ __all__ = [
     "BoundedSemaphore",
     "CappedSemaphore",
     "Event",
+    "EventletDeprecationWarning",
     "GreenPile",
     "GreenPool",
     "Queue",

@@ -15,8 +15,10 @@ from greening.pool.greenpool import GreenPool
 from greening.threads.native import TPOOL
 
 __all__ = [
+    "format_asyncio_info",
     "format_hub_listeners",
     "format_hub_timers",
+    "format_threads_info",
     "hub_blocking_detection",
     "hub_exceptions",
     "hub_listener_stacks",
@@ -105,6 +107,24 @@ def format_hub_timers() -> str:
         call: Callable[..., object] = timer.call
         lines.append(f"{number}: due in {timer.when - now:.3f} s: {call!r} {timer.args!r}")
     return "\n".join(lines)
+
+
+def format_asyncio_info() -> str:
+    """The event loop that runs in this green thread, and its tasks, as text.
+
+    Difference from eventlet's: no error where none runs.
+    """
+    asyncio = sys.modules.get("asyncio")  # a program that has not imported it has no tasks
+    loop = None if asyncio is None else asyncio._get_running_loop()
+    tasks = set() if asyncio is None or loop is None else asyncio.all_tasks(loop)
+    return f"TASKS:\n{tasks!r}\nEVENTLOOP: {loop!r}"
+
+
+def format_threads_info() -> str:
+    """The threads that `threading` knows, by their idents, as text. Where it is patched, green ones are among them."""
+    threading = sys.modules.get("threading")
+    threads = {} if threading is None else {thread.ident: thread for thread in threading.enumerate()}
+    return f"THREADS:\n{threads!r}"
 
 
 def hub_listener_stacks(state: bool = False) -> None:

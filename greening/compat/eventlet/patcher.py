@@ -4,6 +4,8 @@ What patches is greening's own patcher. Here are eventlet's names for it, the fl
 originals under the names that eventlet gives them in `sys.modules`.
 """
 
+import os
+import runpy
 import sys
 from collections.abc import Callable, Iterable, MutableMapping
 from functools import wraps
@@ -162,3 +164,21 @@ def slurp_properties(
     for name in names:
         if not name.startswith("__") and name not in left_out:
             destination[name] = getattr(source, name)
+
+
+def run_script(arguments: list[str]) -> None:
+    """Run a program with everything patched: `python -m eventlet.patcher SCRIPT ARGUMENT...`.
+
+    Raises:
+        SystemExit: there is no script.
+    """
+    if not arguments:
+        raise SystemExit("usage: python -m eventlet.patcher SCRIPT [ARGUMENT...]")
+    sys.argv[:] = arguments
+    sys.path[0] = os.path.dirname(os.path.abspath(arguments[0]))
+    monkey_patch()
+    runpy.run_path(arguments[0], run_name="__main__")
+
+
+if __name__ == "__main__":
+    run_script(sys.argv[1:])

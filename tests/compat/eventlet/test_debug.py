@@ -1,8 +1,10 @@
 """eventlet.debug: each switch does what it says."""
 
+import asyncio
 import re
 import socket
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -120,6 +122,23 @@ def test_timers_are_listed_in_the_order_of_their_time() -> None:
     assert seconds == sorted(seconds)
     later.kill()
     sooner.kill()
+
+
+def test_the_loop_and_its_tasks_are_listed() -> None:
+    async def main() -> str:
+        return debug.format_asyncio_info()
+
+    before, _, after = asyncio.run(main()).partition("\nEVENTLOOP: ")
+    assert before.startswith("TASKS:\n{<Task ")
+    assert "main()" in before
+    assert "running=True" in after
+    assert debug.format_asyncio_info() == "TASKS:\nset()\nEVENTLOOP: None"
+
+
+def test_threads_are_listed() -> None:
+    main = threading.main_thread()
+    assert debug.format_threads_info().startswith("THREADS:\n{")
+    assert f"{main.ident}: {main!r}" in debug.format_threads_info()
 
 
 def test_timers_remember_where_they_were_made_if_asked_to() -> None:

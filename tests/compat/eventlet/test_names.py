@@ -21,7 +21,8 @@ NAMES = {
         connect(addr, family, bind) listen(addr, family, backlog, reuse_addr, reuse_port)
         serve(sock, handle, concurrency) wrap_ssl StopServe Event GreenPool(size) GreenPile(size_or_pool)
         sleep(seconds) spawn(func) spawn_n(func)
-        spawn_after(seconds, func) kill import_patched(module_name) monkey_patch Queue(maxsize) Semaphore(value)
+        spawn_after(seconds, func) kill(g) EventletDeprecationWarning
+        import_patched(module_name) monkey_patch Queue(maxsize) Semaphore(value)
         CappedSemaphore(count, limit) BoundedSemaphore(value) Timeout(seconds, exception) wrap_is_timeout(base)
         with_timeout(seconds, function) is_timeout(obj) getcurrent TimeoutError exc_after(seconds)
         call_after_global(seconds, func)
@@ -36,6 +37,7 @@ NAMES = {
     "coros": "metaphore",
     "debug": """
         Spew(trace_names, show_values) spew(trace_names, show_values) unspew format_hub_listeners format_hub_timers
+        format_asyncio_info format_threads_info
         hub_listener_stacks(state) hub_timer_stacks(state) hub_prevent_multiple_readers(state) hub_exceptions(state)
         tpool_exceptions(state) hub_blocking_detection(state, resolution)
     """,
@@ -43,7 +45,7 @@ NAMES = {
     "green.builtin": "open file",
     "green.profile": "Profile run runctx",
     "green.ssl": "GreenSSLSocket GreenSSLContext wrap_socket SSLError create_default_context",
-    "green.thread": "Lock LockType allocate_lock start_new_thread get_ident exit stack_size",
+    "green.thread": "Lock LockType allocate_lock start_new_thread get_ident(gr) exit stack_size",
     "greenio": """
         GreenSocket GreenPipe(name, mode, buffering, encoding, errors, newline, closefd, opener) set_nonblocking(fd)
         shutdown_safe(sock) SOCKET_BLOCKING SOCKET_CLOSED CONNECT_ERR CONNECT_SUCCESS socket_timeout _fileobject
@@ -55,7 +57,7 @@ NAMES = {
         GreenThread getcurrent sleep spawn(func) spawn_n(func) spawn_after(seconds, func)
         spawn_after_local(seconds, func)
         call_after_global(seconds, func) call_after_local(seconds, function) call_after exc_after TimeoutError
-        with_timeout(seconds, function) cancel(g) kill GreenletExit greenlet
+        with_timeout(seconds, function) cancel(g) kill(g) GreenletExit greenlet
     """,
     "hubs": """
         use_hub(mod) get_hub get_default_hub trampoline(fd, read, write, timeout, timeout_exc, mark_as_closed)
@@ -73,9 +75,9 @@ NAMES = {
         already_patched monkey_patch is_monkey_patched(module)
         slurp_properties(source, destination, ignore, srckeys)
     """,
-    "queue": "Queue(maxsize) LightQueue(maxsize) PriorityQueue LifoQueue Empty Full",
+    "queue": "Queue(maxsize) LightQueue(maxsize) PriorityQueue LifoQueue Empty Full Waiter",
     "semaphore": "Semaphore(value) BoundedSemaphore(value) CappedSemaphore(count, limit)",
-    "support": "get_errno(exc) bytes_to_str(b, encoding) PY33",
+    "support": "get_errno(exc) bytes_to_str(b, encoding) PY33 wrap_deprecated(old, new)",
     "support.greendns": """
         getaddrinfo gethostbyname gethostbyname_ex getnameinfo is_ipv4_addr is_ipv6_addr is_ip_addr reset
     """,
@@ -168,6 +170,24 @@ def test_small_modules_do_what_they_say() -> None:
     assert package.timeout.is_timeout(package.wrap_is_timeout(type("Mine", (Exception,), {}))())
     assert package.timeout.is_timeout(package.wrap_is_timeout(lambda: ValueError())())
     assert package.support.get_errno(OSError(2, "")) == 2
+    assert package.green.thread.get_ident() == package.green.thread.get_ident(package.getcurrent())
+    assert issubclass(package.EventletDeprecationWarning, Warning)
+
+
+def test_what_is_deprecated_warns_and_works() -> None:
+    package = import_module(HERE)
+    decorate = package.support.wrap_deprecated("old_name", "other.new_name")
+
+    class Thing:
+        def __init__(self, value: int) -> None:
+            self.value = value
+
+    with pytest.warns(DeprecationWarning, match=r"eventlet\.old_name is deprecated: use other\.new_name"):
+        assert decorate(divmod)(7, 2) == (3, 1)
+    kind = decorate(Thing)
+    assert (kind.__name__, kind.__module__, issubclass(kind, Thing)) == ("Thing", __name__, True)
+    with pytest.warns(DeprecationWarning, match="old_name"):
+        assert kind(5).value == 5
 
 
 def test_a_metaphore_is_waited_for_until_it_is_zero() -> None:

@@ -3,13 +3,19 @@
 import importlib
 from typing import Any
 
+from greening._core.task import Task
 from greening.sync.lock import Lock
 
-__all__ = ["Lock", "LockType"]
+__all__ = ["Lock", "LockType", "get_ident"]
 
 _module: Any = importlib.import_module("greening.green._thread")
 
 LockType = Lock
+
+
+def get_ident(gr: Task | None = None) -> int:
+    """The number of a green thread, for as long as the process lives. `gr`: the green thread; None: the running one."""
+    return int(_module.get_ident()) if gr is None else gr.ident
 
 
 def __getattr__(name: str) -> Any:

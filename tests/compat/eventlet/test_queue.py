@@ -1,0 +1,68 @@
+"""eventlet.queue: `Waiter`, and that the queues are greening's own."""
+
+import queue
+from typing import Any
+
+import pytest
+
+from greening import sync
+from greening._core.greenthread import spawn
+from greening.compat.eventlet import hubs
+from greening.compat.eventlet.queue import Empty, Full, LightQueue, Queue, Waiter
+from greening.testing import settle
+from greening.timeout import Timeout
+
+pytestmark = pytest.mark.usefixtures("fake")
+
+
+def waiting(waiter: Waiter) -> Any:
+    thread = spawn(waiter.wait)
+    thread.quiet = True
+    settle()
+    return thread
+
+
+def test_the_one_that_waits_gets_what_switch_is_given() -> None:
+    waiter = Waiter()
+    assert not waiter.waiting
+    thread = waiting(waiter)
+    assert waiter
+    assert waiter.greenlet is thread
+    assert " waiting greenlet=" in repr(waiter)
+    hubs.get_hub().schedule_call_global(0, waiter.switch, "value")
+    assert thread.wait() == "value"
+    assert not waiter
+    assert waiter.greenlet is None
+
+
+def test_what_is_thrown_is_raised_in_the_one_that_waits() -> None:
+    waiter = Waiter()
+    thread = waiting(waiter)
+    waiter.throw(KeyError, "k")
+    with pytest.raises(KeyError, match="k"):
+        thread.wait()
+    assert not waiter.waiting
+
+
+def test_what_comes_while_nobody_waits_is_lost() -> None:
+    waiter = Waiter()
+    waiter.switch("lost")
+    waiter.throw(KeyError)
+    with Timeout(1, False):
+        waiter.wait()
+        pytest.fail("somebody woke it")
+    assert not waiter.waiting
+
+
+def test_one_waits_at_a_time() -> None:
+    waiter = Waiter()
+    thread = waiting(waiter)
+    with pytest.raises(AssertionError, match="one at a time"):
+        waiter.wait()
+    waiter.switch()
+    assert thread.wait() is None
+
+
+def test_the_queues_are_greenings_and_their_errors_the_standard_librarys() -> None:
+    assert (Queue, LightQueue) == (sync.queue.Queue, sync.queue.LightQueue)
+    assert (Empty, Full) == (queue.Empty, queue.Full)
