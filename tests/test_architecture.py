@@ -345,6 +345,7 @@ MAY_IMPORT_BY_NAME = {
     "greening/compat/eventlet/__init__.py": "names that are fetched when they are asked for",
     "greening/compat/eventlet/green/__init__.py": "green imports",
     "greening/compat/eventlet/hubs/__init__.py": "hubs that are asked for by name",
+    "greening/compat/eventlet/support/greendns.py": "dnspython, where it is asked for",
     "greening/compat/eventlet/support/psycopg2_patcher.py": "psycopg2, when it is to be patched",
     "greening/compat/startup/sitecustomize.py": "greening, when a program imports eventlet",
     "greening/compat/verdicts.py": "modules of the alias that a code base names",

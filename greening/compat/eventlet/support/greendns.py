@@ -1,10 +1,13 @@
 """eventlet.support.greendns: names are looked up by the system's resolver, in native threads.
 
 eventlet has a resolver of its own, on dnspython. Here libc decides: it knows /etc/hosts, nsswitch and search domains.
-What hands out objects of dnspython (`resolve`, `ResolverProxy`) is not here.
+What hands out objects of dnspython (`resolve`, `ResolverProxy` ...) is dnspython, with the file of hosts in front.
+It is loaded when it is asked for, and where it is installed; greening does not need it.
 """
 
+import importlib
 import ipaddress
+import sys
 from typing import Any
 
 from greening.net.dns import getaddrinfo, gethostbyname, gethostbyname_ex, getnameinfo
@@ -47,14 +50,28 @@ def is_ip_addr(host: object) -> bool:
     return is_ipv4_addr(host) or is_ipv6_addr(host)
 
 
+_OF_DNSPYTHON = frozenset(
+    "DNS_QUERY_TIMEOUT HOSTS_TTL HostsAnswer HostsResolver ResolverProxy dns getaliases resolve resolve_cname resolver "
+    "tcp udp".split()
+)
+_RESOLVER = "greening.compat.dns_resolver"
+
+
 def reset() -> None:
-    """Do nothing: libc reads its configuration anew by itself. Kept for programs that were written for eventlet."""
+    """Have the configuration of `resolver` read anew. libc reads its own by itself."""
+    if _RESOLVER in sys.modules:
+        sys.modules[_RESOLVER].resolver.clear()
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("resolve", "resolver", "ResolverProxy", "HostsResolver", "getaliases", "resolve_cname"):
+    if name not in _OF_DNSPYTHON:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        return getattr(importlib.import_module(_RESOLVER), name)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != "dns":
+            raise
         raise AttributeError(
-            f"eventlet.support.greendns.{name} is not in greening, which asks the system's resolver: use "
-            "getaddrinfo, or dnspython itself, which is cooperative once the process is patched"
-        )
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            f"eventlet.support.greendns.{name} needs dnspython, which is not installed: pip install dnspython; or use "
+            "getaddrinfo(), which asks the system's resolver"
+        ) from error

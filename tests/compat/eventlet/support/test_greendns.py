@@ -1,5 +1,8 @@
 """eventlet.support.greendns: the system's resolver under eventlet's names."""
 
+import sys
+from importlib.util import find_spec
+
 import pytest
 
 from greening.compat.eventlet import support
@@ -30,12 +33,25 @@ def test_what_is_an_address(text: object, four: bool, six: bool) -> None:
 
 
 @pytest.mark.parametrize("name", ["resolve", "ResolverProxy"])
-def test_what_needs_dnspython_says_what_to_use(name: str) -> None:
-    with pytest.raises(AttributeError, match="getaddrinfo"):
+def test_what_needs_dnspython_says_so_where_it_is_not_installed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "greening.compat.dns_resolver", None)
+
+    def not_there(name: str) -> None:
+        raise ModuleNotFoundError("No module named 'dns'", name="dns")
+
+    monkeypatch.setattr("importlib.import_module", not_there)
+    with pytest.raises(AttributeError, match=r"pip install dnspython; or use getaddrinfo"):
         getattr(greendns, name)
     with pytest.raises(AttributeError, match="no attribute 'other'"):
         _ = greendns.other
+
+
+@pytest.mark.skipif(find_spec("dns") is None, reason="dnspython is missing")
+def test_dnspythons_resolver_is_there_where_it_is_installed() -> None:
+    assert greendns.ResolverProxy is greendns.resolver.__class__
+    before = greendns.resolver._cached = object()
     greendns.reset()
+    assert greendns.resolver._cached is not before
 
 
 def test_the_helpers_of_the_package() -> None:
