@@ -135,7 +135,8 @@ class NativePool:
     """Up to `size` OS threads that run calls for green threads. All methods are thread-safe.
 
     Args:
-        size: threads at most; 0: every call is made on the spot, and blocks all green threads.
+        size: threads at most; 0: every call is made on the spot, and blocks all green threads. An attribute, too, which
+            `resize` changes.
         block_signals: its threads have all signals blocked, so that none is delivered to a thread that the program does
             not know. For calls that start no child processes, which would inherit the mask.
     Raises:
@@ -143,7 +144,7 @@ class NativePool:
     """
 
     def __init__(self, size: int, *, block_signals: bool = False) -> None:
-        self._size = _checked(size)
+        self.size = _checked(size)
         self._block_signals = block_signals
         self.reports = False  # True: exceptions of calls are given to `sys.unraisablehook`, too
         self._alive: set[_Worker] = set()  # those that may still take a job
@@ -151,10 +152,9 @@ class NativePool:
         self._backlog: OrderedDict[_Job, None] = OrderedDict()
         _pools.append(self)
 
-    @property
-    def size(self) -> int:
-        """Threads at most."""
-        return self._size
+    def idents(self) -> list[int]:
+        """Native idents of the threads that have been started and may still take a job."""
+        return [worker.native_id for worker in tuple(self._alive)]
 
     # What green threads call
 
@@ -170,7 +170,7 @@ class NativePool:
         Raises:
             what the call raises, with its traceback.
         """
-        if not self._size or hasattr(_here, "worker"):
+        if not self.size or hasattr(_here, "worker"):
             return meth(*args, **kwargs)
         caller = current()
         if isinstance(caller, BlockingTask):
@@ -213,7 +213,7 @@ class NativePool:
                 idle_natives.discard(worker.native_id)
                 worker.wake(job)
                 return True
-            if len(self._alive) < self._size and self._start(job):
+            if len(self._alive) < self.size and self._start(job):
                 return True
             if self._alive:
                 self._backlog[job] = None
@@ -300,7 +300,7 @@ class NativePool:
         """
         size = _checked(size)
         with guard:
-            self._size = size
+            self.size = size
             surplus = max(0, len(self._alive) - size)
             for worker in sorted(self._alive, key=self._idle.__contains__, reverse=True)[:surplus]:
                 self._dismiss(worker)
@@ -314,7 +314,7 @@ class NativePool:
             self._alive.discard(worker)
 
     def _serve_backlog(self) -> None:
-        while self._backlog and len(self._alive) < self._size:
+        while self._backlog and len(self._alive) < self.size:
             job = next(iter(self._backlog))
             if not self._start(job):
                 return

@@ -41,7 +41,14 @@ class Proxy(_AnyProxy):
         self._self_autowrap = autowrap if isinstance(autowrap, type) else tuple(autowrap)
         self._self_names = frozenset(autowrap_names)
 
+    @property
+    def _obj(self) -> Any:
+        """The object, by eventlet's name."""
+        return self.__wrapped__
+
     def __getattr__(self, name: str) -> Any:
+        if name == "next" and not hasattr(self.__wrapped__, name):  # eventlet's name
+            return self.__next__
         value = getattr(self.__wrapped__, name)
         always = name in self._self_names
         if callable(value):

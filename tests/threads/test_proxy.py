@@ -266,3 +266,22 @@ def test_the_face_of_tpool() -> None:
     assert tpool.setup() is None  # type: ignore[func-returns-value]
     with pytest.raises(AttributeError, match="no_such_name"):
         _ = tpool.no_such_name
+
+
+def test_it_has_eventlets_names_for_the_object_and_for_the_next_item() -> None:
+    cursor = Cursor([1, 2])
+    proxy = Proxy(cursor)
+    assert proxy._obj is cursor
+    assert (proxy.next(), next(proxy)) == (1, 2)
+    with pytest.raises(StopIteration):
+        proxy.next()
+
+
+def test_a_method_called_next_is_the_objects_own() -> None:
+    class Linked:
+        def next(self) -> str:
+            return "mine"
+
+    assert Proxy(Linked()).next() == "mine"
+    with pytest.raises(AttributeError):
+        Proxy([]).previous()
