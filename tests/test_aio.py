@@ -12,6 +12,7 @@ import pytest
 import greening
 from greening import aio
 from greening.compat.eventlet.asyncio import spawn_for_awaitable
+from greening.compat.eventlet.hubs.asyncio import Hub
 from greening.interop.guest import arrive, depart
 from greening.testing import settle, wait_until_parked
 
@@ -451,3 +452,10 @@ def test_a_forked_child_has_a_shared_loop_of_its_own_and_leaves_the_parents_alon
         "    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0\n"
         "    assert aio.run(asyncio.sleep(0.001, 4), 5) == 4\n"
     )
+
+
+def test_the_hub_of_eventlets_name_knows_the_loop_of_its_coroutines() -> None:
+    async def running() -> asyncio.AbstractEventLoop:
+        return asyncio.get_running_loop()
+
+    assert spawn_for_awaitable(running()).wait() is Hub().loop

@@ -130,6 +130,11 @@ class TimerHeap:
         """Number of live timers."""
         return len(self._entries) - self._dead
 
+    @property
+    def dead(self) -> int:
+        """Number of cancelled timers that are still in the heap."""
+        return self._dead
+
     def add(self, when: float, call: Callable[..., object], *args: Any) -> Timer:
         """Have `call(*args)` returned by `pop_due` once `when` (absolute seconds) has come.
 

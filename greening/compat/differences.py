@@ -144,6 +144,10 @@ DIFFERENCES: Final[dict[str, Difference]] = {
         "several green threads that read one descriptor take turns",
         "net/test_socket.py::test_two_readers_of_one_socket_take_turns",
     ),
+    "eventlet.hubs.use_hub": Difference(
+        "it chooses the class of what get_hub() gives; greening's own hub goes on scheduling",
+        "compat/eventlet/hubs/test_hub.py::test_a_strangers_hub_is_given_with_a_warning_and_schedules_nothing",
+    ),
     "eventlet.dagpool.DAGPool": Difference(
         "a green thread that is killed otherwise than by kill(key) has failed, and what depends on it ends",
         "compat/eventlet/test_dagpool.py::test_a_green_thread_that_was_killed_from_outside_has_failed",

@@ -39,6 +39,8 @@ class BaseHub:
         self.listener_stacks = self.debug_blocking = False
         self.debug_blocking_resolution: float = 1
         self._aborted = False
+        # Listeners that must hear of a closed descriptor: those of `add`, and of `trampoline(mark_as_closed=...)`.
+        self.watches: set[FdListener] = set()
 
     @property
     def engine(self) -> Hub:
@@ -64,6 +66,14 @@ class BaseHub:
     def debug_exceptions(self, value: bool) -> None:
         self.engine.reports = bool(value)
 
+    def set_timer_exceptions(self, value: bool) -> None:
+        """`debug.hub_exceptions(value)`."""
+        self.debug_exceptions = value
+
+    def set_debug_listeners(self, value: bool) -> None:
+        """`debug.hub_listener_stacks(value)`."""
+        self.listener_stacks = bool(value)
+
     # Calls
 
     def schedule_call_global(self, seconds: float, cb: Callable[..., object], *args: Any, **kw: Any) -> Timer:
@@ -88,8 +98,15 @@ class BaseHub:
         return timer.scheduled_time
 
     def get_timers_count(self) -> int:
-        """Number of timers that will still call."""
-        return len(self.engine.timers)
+        """Number of timers, those included that were cancelled and are still kept: see `timers_canceled`."""
+        return len(self.engine.timers) + self.timers_canceled
+
+    @property
+    def timers_canceled(self) -> int:
+        """Number of timers that will not call and are still kept, for a while: never more than a few hundred, or than
+        half of all.
+        """
+        return self.engine.timers.dead
 
     # Switches
 
@@ -105,6 +122,11 @@ class BaseHub:
     def running(self) -> bool:
         """False after `abort`, until the hub is used again."""
         return not self._aborted and not self.engine.closed
+
+    @property
+    def stopping(self) -> bool:
+        """False: `abort` stops nothing."""
+        return False
 
     def abort(self, wait: bool = False) -> None:
         """Stop the loop, which begins anew when something waits. Here it only notes that: what waits is not lost.
@@ -138,7 +160,7 @@ class BaseHub:
         Raises:
             ValueError: another `evtype`.
         """
-        return Watch(evtype, fileno, cb, tb, mark_as_closed)
+        return Watch(self.watches, evtype, fileno, cb, tb, mark_as_closed)
 
     def remove(self, listener: FdListener) -> None:
         """Have a listener of `add` call back no more. Does nothing the second time."""
@@ -146,16 +168,26 @@ class BaseHub:
             listener.remove()
 
     def notify_close(self, fileno: int) -> None:
-        """A descriptor is closed: those that wait for it get an error."""
+        """A descriptor is closed: those that wait for it get an `IOClosed`, or a green socket's own error."""
+        for listener in tuple(self.watches):
+            if listener.fileno != fileno:
+                continue
+            if isinstance(listener, Watch):
+                listener.obsolete()
+            else:
+                listener.defang()
         forget_fd(fileno)
 
     def mark_as_reopened(self, fileno: int) -> None:
-        """The number of a descriptor is another file's now: those that wait for the former one get an error."""
-        forget_fd(fileno)
+        """The number of a descriptor is another file's now: as `notify_close`."""
+        self.notify_close(fileno)
 
     def remove_descriptor(self, fileno: int) -> None:
-        """Have nobody wait for a descriptor any more: those that do get an error."""
-        forget_fd(fileno)
+        """Have nobody wait for a descriptor any more: as `notify_close`, but listeners of `add` are only removed."""
+        for listener in tuple(self.watches):
+            if listener.fileno == fileno and isinstance(listener, Watch):
+                listener.remove()
+        self.notify_close(fileno)
 
     def get_readers(self) -> list[FdListener]:
         """Those that wait to read, one entry each."""
@@ -169,5 +201,5 @@ class BaseHub:
         found: list[FdListener] = []
         for fd, reg in tuple(self.engine.regs.items()):
             tasks = reg.readers if evtype == READ else reg.writers
-            found.extend(FdListener(evtype, fd, task) for task in tuple(tasks or ()))
+            found.extend(FdListener(evtype, fd, task.switch, task.throw, None, task) for task in tuple(tasks or ()))
         return found

@@ -1,6 +1,7 @@
 """What waits for a descriptor, as eventlet's hub shows it: `hub.add` makes a listener, `get_readers` lists them all."""
 
-from collections.abc import Callable
+import errno
+from collections.abc import Callable, MutableSet
 from traceback import format_stack
 from typing import Any
 
@@ -27,17 +28,42 @@ class FdListener:
 
     Attributes:
         evtype: READ or WRITE. fileno: the descriptor.
+        cb: called with the descriptor when it is ready. A green thread that waits by itself has its `switch` here.
+        tb: called with an `IOClosed` when the descriptor is closed; None: nothing is.
+        mark_as_closed: called before that, without an argument; None: nothing is.
+        spent: it calls back no more.
         greenlet: the green thread that waits.
-        cb: called with the descriptor, each time that it is ready; None: a green thread that waits by itself.
+    Raises:
+        ValueError: another `evtype`.
     """
 
-    def __init__(self, evtype: str, fileno: int, greenlet: Task | None = None) -> None:
+    def __init__(
+        self,
+        evtype: str,
+        fileno: int,
+        cb: Callable[..., object] | None = None,
+        tb: Callable[..., object] | None = None,
+        mark_as_closed: Callable[[], object] | None = None,
+        greenlet: Task | None = None,
+    ) -> None:
         if evtype not in (READ, WRITE):
             raise ValueError(f"a listener waits for {READ!r} or {WRITE!r}, not for {evtype!r}")
         self.evtype = evtype
         self.fileno = fileno
+        self.cb = cb
+        self.tb = tb
+        self.mark_as_closed = mark_as_closed
+        self.spent = False
         self.greenlet = greenlet
-        self.cb: Callable[[int], object] | None = None
+
+    def defang(self) -> None:
+        """The descriptor is closed: call `mark_as_closed`, and nothing more. Does nothing the second time."""
+        if self.spent:
+            return
+        self.spent = True
+        self.cb = closed_callback
+        if self.mark_as_closed is not None:
+            self.mark_as_closed()
 
     def stack(self) -> str:
         """Where the green thread waits, as lines of a traceback."""
@@ -45,44 +71,67 @@ class FdListener:
         return "" if frame is None else "".join(format_stack(frame))
 
     def __repr__(self) -> str:
-        what = self.greenlet if self.cb is None else self.cb
+        what = self.cb if self.greenlet is None else self.greenlet
         return f"{type(self).__name__}({self.evtype!r}, {self.fileno}, {what!r})"
 
 
 class Watch(FdListener):
-    """A listener that calls back, in a green thread of its own, until it is removed."""
+    """A listener that calls back, in a green thread of its own, until it is removed.
+
+    Args:
+        watches: those of the hub. The listener is among them as long as it calls back.
+        evtype, fileno, cb, tb, mark_as_closed: as the attributes of `FdListener`.
+    """
 
     def __init__(
         self,
+        watches: "MutableSet[FdListener]",
         evtype: str,
         fileno: int,
         cb: Callable[[int], object],
         tb: Callable[..., object] | None,
         mark_as_closed: Callable[[], object] | None,
     ) -> None:
-        super().__init__(evtype, fileno)
-        self.cb = cb
-        self.tb = tb
-        self.mark_as_closed = mark_as_closed
-        self.spent = False
+        super().__init__(evtype, fileno, cb, tb, mark_as_closed)
+        self._watches = watches
         self._running = False
         thread: GreenThread[None] = spawn(self._watch)
         thread.quiet = False
+        thread.link(self._forget)
         self.greenlet = thread
+        watches.add(self)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.evtype!r}, {self.fileno}, {self.cb!r})"
+
+    def _forget(self, thread: object) -> None:
+        self._watches.discard(self)
 
     def remove(self) -> None:
         """Call back no more. Does nothing the second time. Never switches."""
         self.spent = True
+        self._stop()
+
+    def _stop(self) -> None:
+        self._watches.discard(self)
         if self.greenlet is not None and not self._running:
             throw_into(self.greenlet, GreenletExit())
+
+    def obsolete(self) -> None:
+        """Its descriptor is closed, or the number is another file's. `tb` is called with the next turn."""
+        self._stop()
+        if not self.spent:
+            self.defang()
+            if self.tb is not None:
+                spawn(self.tb, closed(self.fileno)).quiet = False
 
     def _watch(self) -> None:
         mask = IN if self.evtype == READ else OUT
         while not self.spent:
             try:
                 wait_fd(self.fileno, mask)
-            except OSError as error:
-                self._closed(error)
+            except OSError:
+                self.obsolete()
                 return
             if not self.spent:
                 self._call(self.cb, self.fileno)
@@ -95,9 +144,7 @@ class Watch(FdListener):
         finally:
             self._running = False
 
-    def _closed(self, error: OSError) -> None:
-        self.spent = True
-        if self.mark_as_closed is not None:
-            self._call(self.mark_as_closed)
-        if self.tb is not None:
-            self._call(self.tb, IOClosed(error.errno, f"descriptor {self.fileno} was closed"))
+
+def closed(fileno: int) -> IOClosed:
+    """The error for those that waited for a descriptor. Its number, ENOTCONN, is eventlet's."""
+    return IOClosed(errno.ENOTCONN, f"descriptor {fileno} is closed, or was closed while it was waited for")

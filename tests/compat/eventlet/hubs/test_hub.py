@@ -5,6 +5,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
+from types import ModuleType
 
 import pytest
 
@@ -53,12 +54,36 @@ def test_a_call_may_be_a_throw() -> None:
 
 def test_a_cancelled_call_is_not_made() -> None:
     calls: list[int] = []
+    hub, me = hubs.get_hub(), getcurrent()
+    hub.schedule_call_global(0.001, calls.append, 1).cancel()
+    hub.schedule_call_global(0.002, me.switch)
+    hub.switch()
+    assert calls == []
+
+
+def test_cancelled_timers_are_counted_and_do_not_pile_up() -> None:
     hub = hubs.get_hub()
-    before = hub.get_timers_count()
-    timer = hub.schedule_call_global(5, calls.append, 1)
-    assert hub.get_timers_count() == before + 1
+    count, cancelled = hub.get_timers_count(), hub.timers_canceled
+    timer = hub.schedule_call_global(60, print)
+    assert (hub.get_timers_count(), hub.timers_canceled) == (count + 1, cancelled)
     timer.cancel()
-    assert hub.get_timers_count() == before
+    assert (hub.get_timers_count(), hub.timers_canceled) == (count + 1, cancelled + 1)
+    for _ in range(2000):
+        hub.schedule_call_global(60, print).cancel()
+        assert hub.timers_canceled <= hub.get_timers_count()
+    assert hub.get_timers_count() <= count + 1000
+
+
+def test_half_of_the_timers_may_be_cancelled_ones() -> None:
+    hub = hubs.get_hub()
+    kept = [hub.schedule_call_global(60, print) for _ in range(2000)]
+    cancelled = hub.timers_canceled
+    for _ in range(1000):
+        hub.schedule_call_global(60, print).cancel()
+    assert hub.timers_canceled == cancelled + 1000
+    for timer in kept:
+        timer.cancel()
+    assert hub.timers_canceled < 1000
 
 
 def test_a_local_call_ends_with_the_caller_and_a_global_one_does_not() -> None:
@@ -114,11 +139,69 @@ def test_those_who_wait_for_a_closed_descriptor_get_an_error(ends: Ends, tell: s
         thread.wait()
 
 
+@pytest.mark.parametrize("tell", ["notify_close", "mark_as_reopened", "remove_descriptor"])
+def test_those_who_asked_for_it_are_told_at_once_of_a_closed_descriptor(ends: Ends, tell: str) -> None:
+    order: list[str] = []
+    thread = spawn(hubs.trampoline, ends[0], read=True, mark_as_closed=lambda: order.append("marked"))
+    thread.quiet = True
+    thread.link(lambda _: order.append("raised"))
+    sleep(0)
+    getattr(hubs.get_hub(), tell)(ends[0].fileno())
+    order.append("told")
+    with pytest.raises(hubs.IOClosed) as caught:
+        thread.wait()
+    assert caught.value.errno == errno.ENOTCONN
+    assert order == ["marked", "told", "raised"]
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_a_listener_hears_of_a_closed_descriptor_and_calls_back_no_more(ends: Ends, started: bool) -> None:
+    hub, order, other = hubs.get_hub(), list[str](), ends[1].fileno()
+    ends[1].sendall(b"x")
+    kept = hub.add(hub.WRITE, other, lambda fd: order.append("other") or hub.remove(kept))
+    listener = hub.add(
+        hub.READ,
+        ends[0].fileno(),
+        lambda fd: order.append("ready"),
+        lambda error: order.append(type(error).__name__),
+        lambda: order.append("marked"),
+    )
+    if started:
+        ends[0].recv(1)
+        sleep(0)
+        order.clear()
+    hub.mark_as_reopened(ends[0].fileno())
+    assert (order, listener.spent) == (["marked"], True)
+    sleep(0)
+    assert [one for one in order if one != "other"] == ["marked", "IOClosed"]
+    hub.remove(listener)
+
+
+def test_listeners_of_a_removed_descriptor_are_only_removed(ends: Ends) -> None:
+    hub, order = hubs.get_hub(), list[object]()
+    hub.add(hub.WRITE, ends[0].fileno(), order.append, order.append, lambda: order.append("marked"))
+    hub.remove_descriptor(ends[0].fileno())
+    sleep(0.001)
+    assert order == []
+
+
+def test_it_has_switches_for_debugging() -> None:
+    hub = hubs.get_hub()
+    hub.set_timer_exceptions(False)
+    assert not hub.debug_exceptions
+    hub.set_timer_exceptions(True)
+    assert hub.debug_exceptions
+    hub.set_debug_listeners(True)
+    assert hub.listener_stacks
+    hub.set_debug_listeners(False)
+    assert not hub.listener_stacks
+
+
 def test_abort_only_says_that_the_loop_does_not_run() -> None:
     hub, order = hubs.get_hub(), list[int]()
     spawn(order.append, 1)
     hub.abort(wait=True)
-    assert (order, hub.running) == ([1], False)
+    assert (order, hub.running, hub.stopping) == ([1], False, False)
     hub.schedule_call_global(0, getcurrent().switch)
     hub.switch()
     assert hub.running
@@ -136,9 +219,9 @@ def test_it_runs_on_the_monotonic_clock_alone() -> None:
 
 
 def test_trampoline_waits_until_a_descriptor_is_ready(ends: Ends) -> None:
-    hubs.trampoline(ends[0], write=True)
+    assert hubs.trampoline(ends[0], write=True) == ends[0].fileno()
     spawn(ends[1].sendall, b"x")
-    hubs.trampoline(ends[0].fileno(), read=True, timeout=5)
+    assert hubs.trampoline(ends[0].fileno(), read=True, timeout=5, mark_as_closed=print) == ends[0].fileno()
     assert ends[0].recv(1) == b"x"
 
 
@@ -169,7 +252,7 @@ def test_trampoline_tells_of_a_closed_descriptor(ends: Ends) -> None:
     os.close(closed)
     with pytest.raises(hubs.IOClosed) as caught:
         hubs.trampoline(closed, read=True, mark_as_closed=lambda: told.append("closed"))
-    assert (caught.value.errno, told) == (errno.EBADF, ["closed"])
+    assert (caught.value.errno, told) == (errno.ENOTCONN, ["closed"])
 
 
 @pytest.mark.parametrize("how", [{}, {"read": True, "write": True}])
@@ -188,29 +271,75 @@ def test_notified_of_a_close_or_an_open_the_former_waiters_get_an_error(ends: En
         thread.wait()
 
 
-@pytest.mark.parametrize("name", [None, "epolls", "poll", "selects", "asyncio", epolls, poll.Hub, BaseHub])
-def test_every_hub_of_eventlets_is_accepted(name: object) -> None:
+@pytest.fixture
+def chosen() -> Iterator[None]:
+    """What a test chooses ends with it."""
+    before = hubs.get_hub()
+    yield
+    hubs.use_hub()
+    hubs._threadlocal.hub = before
+
+
+class Derived(epolls.Hub):
+    """Somebody's own."""
+
+
+@pytest.mark.usefixtures("chosen")
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        (None, epolls.Hub),
+        ("epolls", epolls.Hub),
+        ("poll", poll.Hub),
+        ("asyncio", asyncio.Hub),
+        (selects, selects.Hub),
+        (poll.Hub, poll.Hub),
+        (Derived, Derived),
+        ("greening.compat.eventlet.hubs.selects:Hub", selects.Hub),
+        ("greening.compat.eventlet.hubs.selects", selects.Hub),
+    ],
+)
+def test_the_hub_is_of_the_kind_that_was_asked_for(name: object, kind: type) -> None:
     hubs.use_hub(name)
-    assert isinstance(hubs.get_hub(), BaseHub)
+    assert type(hubs.get_hub()) is kind
+    assert hubs.get_hub() is hubs.get_hub()
+    sleep(0)
 
 
-def test_a_hub_may_be_named_with_its_module() -> None:
-    hubs.use_hub("greening.compat.eventlet.hubs.selects:Hub")
+@pytest.mark.usefixtures("chosen")
+def test_the_environment_names_the_default_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVENTLET_HUB", "selects")
+    hubs.use_hub()
+    assert type(hubs.get_hub()) is selects.Hub
 
 
-def test_other_hubs_are_refused() -> None:
+@pytest.mark.usefixtures("chosen")
+def test_a_strangers_hub_is_given_with_a_warning_and_schedules_nothing() -> None:
+    with pytest.warns(RuntimeWarning, match="goes on scheduling with its own hub"):
+        hubs.use_hub(dict)
+    assert type(hubs.get_hub()) is dict
+    order: list[int] = []
+    spawn(order.append, 1)
+    sleep(0)
+    assert order == [1]
+
+
+def test_hubs_that_are_not_there_are_refused() -> None:
     with pytest.raises(RuntimeError, match="epolls"):
         hubs.use_hub(" ")
     with pytest.raises(ImportError):
         hubs.use_hub("pyevent")
-    with pytest.raises(hubs.HubError, match="has its own"):
-        hubs.use_hub(object)
-    with pytest.raises(hubs.HubError, match="has its own"):
-        hubs.use_hub("os:getcwd")
+    with pytest.raises(AttributeError):
+        hubs.use_hub("os:nothing")
+    absent = ModuleType("absent")
+    absent.is_available = lambda: False  # type: ignore[attr-defined]  # made here
+    with pytest.raises(hubs.HubError, match="not available"):
+        hubs.use_hub(absent)
 
 
 def test_the_modules_of_the_hubs_say_that_they_can_be_used() -> None:
     assert hubs.get_default_hub() is epolls
+    assert hubs.builtin_hub_modules == (epolls, poll, selects)
     for module in (epolls, poll, selects, asyncio):
         assert module.is_available()
         assert issubclass(module.Hub, BaseHub)
