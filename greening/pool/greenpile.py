@@ -25,7 +25,15 @@ class GreenPile(Iterator[Any]):
         """Run `func(*args, **kwargs)` in the pool; iterating reads its result.
 
         Parks while the pool is full. A worker of the pool then runs the function on the spot, as in `GreenPool.spawn`.
+        A pool with a `spawn` of its own is asked to start it by that; places are not lent in such a pool.
         """
+        if getattr(self.pool.spawn, "__func__", None) is not GreenPool.spawn:
+            thread = self.pool.spawn(func, *args, **kwargs)
+            job = Job(self.pool, func)
+            self._jobs.append(job)
+            job.thread_started(thread)
+            thread.link(job.thread_ended)
+            return
         job = Job(self.pool, func, args, kwargs)
         self._jobs.append(job)
         if self.pool._would_wait_for_itself():

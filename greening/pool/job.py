@@ -178,11 +178,13 @@ class Job(Generic[T]):
         _runs[thread] = self
 
     def thread_ended(self, thread: GreenThread[Any]) -> None:
-        """That green thread has ended. If it was killed before it began, its end is the outcome."""
+        """That green thread has ended. If it has not called `run`, or was killed before it did, its end is the outcome."""
         del _runs[thread]
         self._thread = None
         if not self.done:
             try:
-                thread.wait()
+                self._value = thread.wait()
             except BaseException as error:  # noqa: BLE001  # the outcome
                 self.fail(error)
+            else:
+                self._end()

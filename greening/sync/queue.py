@@ -61,11 +61,11 @@ class LightQueue(Generic[T]):
         # What the waiting putters bring. An item is here until it is taken.
         self._offers: dict[Task, T] = {}
         self.is_shutdown = False
-        self._init()
+        self._init(self.maxsize)
 
     # How items are kept: what subclasses change
 
-    def _init(self) -> None:
+    def _init(self, maxsize: int | None) -> None:
         self.queue: Any = deque()
 
     def _put(self, item: T) -> None:
@@ -359,7 +359,7 @@ class Queue(LightQueue[T]):
 class PriorityQueue(Queue[T]):
     """Gives the smallest item first. Otherwise as `Queue`."""
 
-    def _init(self) -> None:
+    def _init(self, maxsize: int | None) -> None:
         self.queue = []
 
     def _put(self, item: T) -> None:
@@ -384,7 +384,7 @@ class PriorityQueue(Queue[T]):
 class LifoQueue(Queue[T]):
     """Gives the last item first. Otherwise as `Queue`."""
 
-    def _init(self) -> None:
+    def _init(self, maxsize: int | None) -> None:
         self.queue = []
 
     def _get(self) -> T:

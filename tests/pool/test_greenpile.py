@@ -324,3 +324,41 @@ def test_a_timeout_of_the_worker_ends_what_it_piles_up_on_the_spot() -> None:
 
     assert pool.spawn(worker).wait() == "went on"
     assert order == []
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_pool_that_starts_green_threads_in_its_own_way_starts_those_of_the_pile(size: int) -> None:
+    started: list[Any] = []
+
+    class Noting(GreenPool):
+        def spawn(self, /, function: Any, *args: Any, **kwargs: Any) -> Any:
+            started.append((args, kwargs))
+            return super().spawn(function, *args, **kwargs)
+
+    pile = GreenPile(Noting(size))
+    pile.spawn(divmod, 7, 2)
+    pile.spawn(dict, a=1)
+    assert list(pile) == [(3, 1), {"a": 1}]
+    assert started == [((7, 2), {}), ((), {"a": 1})]
+    assert pile.pool.running() == 0
+
+
+def test_an_error_and_a_kill_in_such_a_pool_are_results_at_their_positions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("threading.excepthook", lambda args: None)
+    threads: list[Any] = []
+
+    class Keeping(GreenPool):
+        def spawn(self, /, function: Any, *args: Any, **kwargs: Any) -> Any:
+            threads.append(super().spawn(function, *args, **kwargs))
+            return threads[-1]
+
+    pile = GreenPile(Keeping(3))
+    pile.spawn(divmod, 1, 0)
+    pile.spawn(sleep, 10)
+    pile.spawn(int)
+    threads[1].kill()
+    with pytest.raises(ZeroDivisionError):
+        next(pile)
+    with pytest.raises(GreenletExit):
+        next(pile)
+    assert list(pile) == [0]

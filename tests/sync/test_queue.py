@@ -583,8 +583,8 @@ def test_an_item_put_while_the_joiners_are_being_told_does_not_hold_them_back() 
 
 def test_a_queue_may_be_subclassed_by_how_it_keeps_its_items() -> None:
     class Distinct(Queue[int]):
-        def _init(self) -> None:
-            self.queue = set()
+        def _init(self, maxsize: int | None) -> None:
+            self.queue, self.places = set(), maxsize
 
         def _put(self, item: int) -> None:
             self.queue.add(item)
@@ -596,6 +596,7 @@ def test_a_queue_may_be_subclassed_by_how_it_keeps_its_items() -> None:
     for item in (1, 1, 2):
         queue.put(item, timeout=0)
     assert queue.full()
+    assert queue.places == 2
     assert sorted(drain(queue)) == [1, 2]
 
 

@@ -57,8 +57,8 @@ class CappedSemaphore:
 
     @property
     def balance(self) -> int:
-        """Permits left, or minus the number of waiters."""
-        return self.lower_bound.balance - self.upper_bound.balance if self.bounded() else self.lower_bound.balance
+        """Permits left, less the room for more. Waiters count as minus one on their side."""
+        return self.lower_bound.balance - self.upper_bound.balance
 
     def locked(self) -> bool:
         """True when there is no permit left."""

@@ -14,17 +14,37 @@ def test_acquire_waits_for_a_permit_and_release_for_room() -> None:
     assert semaphore.acquire() is True
     waiter = spawn(semaphore.acquire)
     settle()
-    assert (waiter.dead, semaphore.balance, semaphore.locked()) == (False, -1, True)
+    assert (waiter.dead, semaphore.locked()) == (False, True)
     semaphore.release()
     assert waiter.wait() is True
     semaphore.release()
     semaphore.release()
-    assert (semaphore.bounded(), semaphore.balance) == (True, 2)
+    assert semaphore.bounded()
     releaser = spawn(semaphore.release)
     settle()
     assert not releaser.dead
     semaphore.acquire()
     assert releaser.wait() is True
+
+
+def test_balance_is_the_permits_less_the_room_and_counts_waiters_on_both_sides() -> None:
+    semaphore = CappedSemaphore(2, 3)
+    assert semaphore.balance == 2 - 1
+    semaphore.acquire()
+    semaphore.acquire()
+    assert semaphore.balance == 0 - 3
+    waiter = spawn(semaphore.acquire)
+    settle()
+    assert semaphore.balance == -1 - 3
+    for _ in range(4):
+        semaphore.release()
+    assert semaphore.balance == 3 - 0
+    releaser = spawn(semaphore.release)
+    settle()
+    assert semaphore.balance == 3 - -1
+    semaphore.acquire()
+    for thread in (waiter, releaser):
+        thread.wait()
 
 
 def test_without_blocking_the_answer_comes_at_once() -> None:
