@@ -1,6 +1,6 @@
-"""What is said about names of eventlet that are not quite the same under greening, or that it does not have.
+"""What is said about names of eventlet that are not quite the same under greening. What it has not is in missing.py.
 
-A name that is not here is the same, if `greening.compat.eventlet` has it. What is said of a class holds for its
+A name that is in neither is the same, if `greening.compat.eventlet` has it. What is said of a class holds for its
 methods. tests/compat/test_differences.py checks that every name exists (or does not), and that every difference
 has the test that is named with it; docs/migrating-from-eventlet.md has the same table.
 """
@@ -84,8 +84,8 @@ DIFFERENCES: Final[dict[str, Difference]] = {
     "eventlet.semaphore.BoundedSemaphore": _PERMITS,
     "eventlet.websocket.WebSocket": _NO_DRAFTS,
     "eventlet.websocket.WebSocketWSGI": Difference(
-        "the drafts hixie-75 and hixie-76 are not spoken, `max_frame_length` limits a message as well, and a handler that "
-        "raises ends its connection with code 1011",
+        "the drafts hixie-75 and hixie-76 are not spoken, `max_frame_length` limits a message as well, and a handler "
+        "that raises ends its connection with code 1011",
         "compat/eventlet/test_websocket.py::test_another_error_of_a_handler_reaches_the_application_around_it",
     ),
     "eventlet.websocket.RFC6455WebSocket": Difference(
@@ -153,14 +153,4 @@ DIFFERENCES: Final[dict[str, Difference]] = {
         "compat/eventlet/test_dagpool.py::test_a_green_thread_that_was_killed_from_outside_has_failed",
     ),
     "eventlet.support.greendns": _LOOK_UPS,
-}
-
-# Names that greening does not have, and what to do instead.
-MISSING: Final[dict[str, str]] = {
-    "eventlet.zipkin": "use OpenTelemetry's instrumentation of your framework; it runs green",
-    "eventlet.hubs.kqueue": "greening runs on Linux, on epoll",
-    "eventlet.hubs.pyevent": "greening has a hub of its own, on epoll",
-    "eventlet.support.stacklesss": "use CPython",
-    "eventlet.support.stacklesspypys": "use CPython",
-    "eventlet.support.pylib": "use CPython",
 }

@@ -6,6 +6,7 @@ themselves. Only the remarks come from a table (differences.py), whose names a t
 
 import importlib
 import inspect
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -13,7 +14,8 @@ from types import ModuleType
 from typing import Any, Final
 
 from greening.compat.alias import ALIAS, REAL, real_name
-from greening.compat.differences import DIFFERENCES, MISSING
+from greening.compat.differences import DIFFERENCES
+from greening.compat.missing import MISSING
 from greening.compat.uses import ORIGINAL, Use
 
 # Keys of a WSGI environ. They look like names of modules.
@@ -34,6 +36,9 @@ _CANONICAL: Final = {
     "eventlet.patcher.monkey_patch": "eventlet.monkey_patch",
     "eventlet.timeout.Timeout": "eventlet.Timeout",
 }
+
+# Hubs that are one and the same.
+_HUBS: Final = re.compile(r"eventlet\.hubs\.(asyncio|epolls|poll|selects)\.Hub\b")
 
 
 class Kind(StrEnum):
@@ -138,6 +143,7 @@ _looked_up = lru_cache(maxsize=None)(look_up)
 
 def _why_missing(name: str) -> str | None:
     """What the table of missing names says about a name, or about what it is in."""
+    name = _HUBS.sub("eventlet.hubs.hub.BaseHub", name)
     while name and name != ALIAS:
         if name in MISSING:
             return MISSING[name]

@@ -1,36 +1,78 @@
-"""A program: prints the public names of the installed eventlet, as JSON, {module: [names]}.
+"""A program: prints the public names of the installed eventlet with their parameters, as JSON, {name: parameters}.
 
-Names that a module has imported from others count only where eventlet's own modules define them.
+Names are those of modules, of what they define, and of the members of their classes. Parameters are [kind, name,
+whether it is optional]; null: what it is takes none, or does not say. Names that a module has imported count where they
+are its `__all__`.
 """
 
 import importlib
 import inspect
 import json
 import pkgutil
+import sys
 import warnings
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
 
 warnings.simplefilter("ignore")
 import eventlet
 
-found: dict[str, list[str]] = {}
-for info in pkgutil.walk_packages(eventlet.__path__, "eventlet."):
-    if ".green.http" in info.name or ".zipkin" in info.name:
-        continue
+Parameters = list[tuple[str, str, bool]] | None
+# Copies of the standard library's package, and what needs packages that nobody installs.
+LEFT_OUT = ("eventlet.green.http", "eventlet.zipkin")
+# Gone from the standard library in CPython 3.12: what is left of eventlet's green ones is empty.
+REMOVED = {f"eventlet.green.{name}" for name in ("asynchat", "asyncore") if name not in sys.stdlib_module_names}
+SPECIAL = {"__await__", "__bool__", "__call__", "__contains__", "__enter__", "__exit__", "__getitem__", "__iter__"}
+
+
+def parameters_of(value: Any) -> Parameters:
     try:
-        module = importlib.import_module(info.name)
-    except (ImportError, AttributeError):  # of another system, or of a package that is not installed
-        found[info.name] = []
-        continue
-    if info.name.startswith("eventlet.green."):
-        found[info.name] = []
-        continue
-    names = set(getattr(module, "__all__", ()))
-    for name, value in vars(module).items():
-        if not name.startswith("_") and getattr(value, "__module__", None) == info.name:
-            names.add(name)
-            if inspect.isclass(value):
-                names.update(f"{name}.{member}" for member in vars(value) if not member.startswith("_"))
-    found[info.name] = sorted(names)
-names = {name for name in vars(eventlet) if not name.startswith("_") and not inspect.ismodule(getattr(eventlet, name))}
-found["eventlet"] = sorted(names)
-print(json.dumps(found, indent=1))
+        parameters = inspect.signature(value).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    return [(each.kind.name, each.name, each.default is not each.empty) for each in parameters]
+
+
+def public(name: str) -> bool:
+    return not name.startswith("_") or name in SPECIAL
+
+
+def members_of(cls: type) -> Iterator[tuple[str, Parameters]]:
+    """Members that eventlet's classes define, with what they inherit from one another."""
+    for name in sorted({name for each in cls.__mro__ if each.__module__.startswith("eventlet") for name in vars(each)}):
+        if public(name):
+            member = getattr(cls, name)
+            yield name, parameters_of(member) if callable(member) else None
+
+
+def names_of(module: ModuleType) -> Iterator[tuple[str, Parameters]]:
+    listed = () if module.__name__.startswith("eventlet.green.") else getattr(module, "__all__", ())
+    for name in sorted(vars(module)):
+        value = vars(module)[name]
+        if not public(name) or not (name in listed or getattr(value, "__module__", None) == module.__name__):
+            continue
+        mine = str(getattr(value, "__module__", "")).startswith("eventlet")
+        yield name, parameters_of(value) if mine else None
+        if mine and inspect.isclass(value):
+            yield from ((f"{name}.{member}", taken) for member, taken in members_of(value))
+
+
+def main() -> None:
+    found: dict[str, Parameters] = {}
+    for name in ("eventlet", *(info.name for info in pkgutil.walk_packages(eventlet.__path__, "eventlet."))):
+        if name.startswith(LEFT_OUT) or name in REMOVED or "._" in name:
+            continue
+        try:
+            module = importlib.import_module(name)
+        except (ImportError, AttributeError):  # of another system, or of a package that is not installed
+            found[name] = None
+            continue
+        found[name] = None
+        found.update((f"{name}.{each}", taken) for each, taken in names_of(module))
+    for each in (name for name in dir(eventlet) if public(name) and not inspect.ismodule(getattr(eventlet, name))):
+        found.setdefault(f"eventlet.{each}", parameters_of(getattr(eventlet, each)))
+    json.dump(found, sys.stdout, indent=1)
+
+
+main()
