@@ -18,13 +18,14 @@ from weakref import ref
 
 from greening._core.critical import uninterruptible
 from greening._core.fairness import fairness_tick
+from greening._core.greenthread import GreenThread
 from greening._core.parking_lot import ParkingLot
 from greening._core.task import DEAD, Task
 from greening._originals import LockType as RealLock
 from greening._originals import RLock as RealRLock
 from greening._originals import real_local, thread_count
 from greening.errors import GreeningError, GreenletExit
-from greening.patcher.introspect import is_made_by_keeper, is_module, module_dict
+from greening.patcher.introspect import ORIGINALS, is_made_by_keeper, is_module, module_dict
 from greening.patcher.references import holders
 from greening.patcher.spec import Patch, Undo
 from greening.patches import _thread as green
@@ -183,10 +184,11 @@ def _dummy_methods(module: ModuleType) -> dict[str, object]:
     dummy_class: Any = threads._DummyThread
     native_init = dummy_class.__init__
     native_is_alive = dummy_class.is_alive
+    native_join = dummy_class.join
 
     def new(cls: type) -> object:
         task = identity.green_task()
-        found = None if task is None else task.thread_object
+        found = _of_the_original(module) if task is None else task.thread_object
         return object.__new__(cls) if found is None else found
 
     def init(self: Any) -> None:
@@ -200,11 +202,25 @@ def _dummy_methods(module: ModuleType) -> dict[str, object]:
         task = self.__dict__.get("_green_task", _native)()
         return bool(native_is_alive(self)) if task is _native else task is not None and identity.is_alive(task)
 
+    def join(self: Any, timeout: float | None = None) -> None:
+        task = self.__dict__.get("_green_task", _native)()
+        if isinstance(task, GreenThread):
+            identity.join(task, timeout)
+        elif task is not None:
+            native_join(self, timeout)
+
     return {
         "__new__": staticmethod(_as_method(new, "_DummyThread.__new__")),
+        "join": _as_method(join, "_DummyThread.join"),
         "__init__": _as_method(init, "_DummyThread.__init__"),
         "is_alive": _as_method(is_alive, "_DummyThread.is_alive"),
     }
+
+
+def _of_the_original(module: ModuleType) -> object:
+    """The running OS thread's object, if the unpatched copy of `threading` has started it, and a program has that."""
+    original = sys.modules.get(ORIGINALS + "threading")
+    return None if original in (None, module) else vars(original)["_active"].get(identity.get_ident())
 
 
 def _native() -> object:

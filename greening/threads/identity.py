@@ -4,6 +4,8 @@ The main greenlet of an OS thread is that OS thread: it keeps the native ident. 
 or registered before patching stays right without being rewritten.
 """
 
+from typing import Any
+
 from greenlet import getcurrent as _getcurrent
 from greenlet import greenlet
 
@@ -15,6 +17,7 @@ from greening._core.hub import Hub
 from greening._core.running import task_of
 from greening._core.task import DEAD, Task
 from greening._originals import get_ident as _native_ident
+from greening.sync.event import Event
 
 
 class _Home:
@@ -112,6 +115,28 @@ def is_alive(task: Task) -> bool:
         return False
     glet = task.greenlet
     return not isinstance(task, ForeignTask) if glet is None else not glet.dead
+
+
+def join(thread: GreenThread[Any], timeout: float | None) -> None:
+    """Park until a green thread that `threading` did not start has ended, however it ends: `Thread.join` for it.
+
+    Args:
+        timeout: seconds from now; None: no limit. It returns as well when the time has run out.
+    Raises:
+        RuntimeError: it would wait for itself.
+    """
+    if thread is current():
+        raise RuntimeError("cannot join current thread")
+    ended = Event()
+    thread.link(_send, ended)
+    try:
+        ended.wait(timeout)
+    finally:
+        thread.unlink(_send, ended)
+
+
+def _send(thread: object, event: Event) -> None:
+    event.send()
 
 
 def _after_fork_in_child() -> None:

@@ -124,3 +124,23 @@ PROGRAMS = ("life", "identity", "fork", "late", "late_rlock", "late_in_use", "fa
 @pytest.mark.parametrize("program", [f"thread_{name}.py" for name in PROGRAMS] + ["local_late.py"])
 def test_program(program: str, run_program) -> None:
     run_program(program)
+
+
+@pytest.mark.slow
+def test_a_thread_of_the_original_threading_is_the_current_thread_in_it_and_nothing_is_left_of_it(run_program) -> None:
+    run_program(
+        """
+import greening.compat.eventlet
+greening.compat.eventlet.install()
+import eventlet
+eventlet.monkey_patch()
+import threading
+original = eventlet.patcher.original("threading")
+seen = []
+thread = original.Thread(target=lambda: seen.append(threading.current_thread()), name="real")
+thread.start(); thread.join()
+assert seen == [thread] and seen[0].name == "real"
+assert len(threading._active) == len(original._active) == 1
+assert threading.current_thread() is threading.main_thread()
+"""
+    )

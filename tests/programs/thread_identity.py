@@ -161,6 +161,36 @@ def dummies_by_the_thousand_leave_nothing_behind() -> None:
 
 
 @scene
+def a_green_threads_dummy_can_be_joined() -> None:
+    seen: list[object] = []
+    gate = threading.Event()
+
+    def body() -> None:
+        seen.append(threading.current_thread())
+        try:
+            threading.current_thread().join()
+        except RuntimeError as error:
+            seen.append(str(error))
+        gate.wait()
+        seen.append("end")
+        raise SystemExit if seen[1] != "cannot join current thread" else greening.GreenletExit
+
+    task = greening.spawn(body)
+    greening.sleep(0)
+    thread = seen[0]
+    thread.join(0.001)
+    thread.join(-1)
+    assert thread.is_alive() and seen[1:] == ["cannot join current thread"]
+    greening.spawn(gate.set)
+    thread.join()
+    assert seen[2:] == ["end"] and not thread.is_alive()
+    thread.join()
+    del task
+    gc.collect()
+    thread.join()
+
+
+@scene
 def a_native_thread_is_itself_and_needs_no_hub() -> None:
     def body() -> tuple[int, int, str, bool, bool]:
         local = threading.local()
@@ -172,6 +202,18 @@ def a_native_thread_is_itself_and_needs_no_hub() -> None:
 
     ident, of_thread, name, alive, hub = native(body)
     assert ident == of_thread != native_ident and name.startswith("Dummy-") and alive and not hub
+
+
+@scene
+def the_main_greenlet_of_an_os_thread_has_a_dummy_that_cannot_be_joined() -> None:
+    def body() -> str:
+        try:
+            threading.current_thread().join()
+        except (RuntimeError, AssertionError) as error:
+            return str(error)
+        return ""
+
+    assert "cannot join" in native(body)
 
 
 @scene
