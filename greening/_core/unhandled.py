@@ -5,6 +5,20 @@ import sys
 from typing import Any
 
 
+class _Reports:
+    """Where reports go.
+
+    Attributes:
+        to_stderr: True: to standard error in any case, also if a program's own `threading.excepthook` gets them. Set by
+            greening.compat: programs for eventlet look for them there.
+    """
+
+    to_stderr = False
+
+
+REPORTS = _Reports()
+
+
 def report_unhandled(error: BaseException, thread: Any) -> None:
     """Report an unhandled exception of `thread` (anything with a `name`).
 
@@ -17,8 +31,11 @@ def report_unhandled(error: BaseException, thread: Any) -> None:
     threading = sys.modules.get("threading")
     hook = getattr(threading, "excepthook", None) or _thread._excepthook
     owner = thread.thread_object or thread
+    args = _thread._ExceptHookArgs([type(error), error, error.__traceback__, owner])
     try:
-        hook(_thread._ExceptHookArgs([type(error), error, error.__traceback__, owner]))
+        if REPORTS.to_stderr and hook is not _thread._excepthook:
+            _thread._excepthook(args)
+        hook(args)
     except Exception as failure:  # noqa: BLE001  # a broken hook must not kill the hub
         report_unraisable(failure, "exception in threading.excepthook", hook)
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from greening._core.greenthread import GreenThread
 from greening._core.thread_ops import ThreadOps
+from greening._core.unhandled import REPORTS
 from greening.compat.eventlet.green import real_name as real_green_name
 from greening.monkey import original
 from greening.net.socket import further_members
@@ -122,6 +123,7 @@ def prepare() -> None:
     Timeout.takes_messages = True
     # greening's own takes what `spawn` gives it, and nothing else.
     setattr(GreenThread, "__init__", _make_green_thread)  # noqa: B010  # mypy has no word for it
+    REPORTS.to_stderr = True
     if Finder not in sys.meta_path:
         sys.meta_path.insert(0, Finder)
 

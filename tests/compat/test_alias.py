@@ -151,6 +151,23 @@ assert greening.spawn_after(0, dict, parent=1).wait() == {"parent": 1}
 """
 )
 
+ERRORS = (
+    HEAD
+    + """
+import eventlet, io, sys, threading
+told, sys.stderr = [], io.StringIO()
+threading.excepthook = told.append
+eventlet.spawn_n(divmod, 1, 0)
+eventlet.sleep(0)
+assert len(told) == sys.stderr.getvalue().count("ZeroDivisionError") == 1
+eventlet.debug.hub_exceptions(False)
+eventlet.spawn_n(divmod, 1, 0)
+eventlet.sleep(0)
+assert len(told) == sys.stderr.getvalue().count("ZeroDivisionError") == 1
+"""
+)
+
+
 TIMEOUTS = (
     HEAD
     + """
@@ -167,7 +184,7 @@ except greening.Timeout as error:
 
 @pytest.mark.parametrize(
     "program",
-    [SAME_OBJECTS, SUBMODULES, ORIGINALS, COPIES, AGAIN, SOCKETS, SIGNALS, TIMEOUTS, GREEN_THREADS],
+    [SAME_OBJECTS, SUBMODULES, ORIGINALS, COPIES, AGAIN, SOCKETS, SIGNALS, ERRORS, TIMEOUTS, GREEN_THREADS],
     ids=[
         "same-objects",
         "submodules",
@@ -176,6 +193,7 @@ except greening.Timeout as error:
         "again",
         "sockets",
         "signals",
+        "errors",
         "timeouts",
         "green-threads",
     ],

@@ -1,13 +1,14 @@
 """The report of an exception that no code caught in a green thread."""
 
 import sys
+import threading
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from greening._core.unhandled import report_unhandled, report_unraisable
+from greening._core.unhandled import REPORTS, report_unhandled, report_unraisable
 
 
 def caught(error: BaseException) -> BaseException:
@@ -30,6 +31,19 @@ def test_the_hook_of_threading_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     (report,) = told
     assert (report.exc_type, report.exc_value, report.exc_traceback) == (LookupError, error, error.__traceback__)
     assert report.thread is thread
+
+
+def test_standard_error_is_told_once_and_as_well_where_that_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told: list[Any] = []
+    monkeypatch.setattr(REPORTS, "to_stderr", True)
+    monkeypatch.setattr("threading.excepthook", told.append)
+    report_unhandled(caught(LookupError("twice")), thread_named("worker"))
+    assert len(told) == capsys.readouterr().err.count("LookupError: twice") == 1
+    monkeypatch.setattr("threading.excepthook", threading.__excepthook__)
+    report_unhandled(caught(LookupError("once")), thread_named("worker"))
+    assert capsys.readouterr().err.count("LookupError: once") == 1
 
 
 def test_the_thread_object_is_named_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:

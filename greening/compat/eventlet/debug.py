@@ -1,5 +1,6 @@
 """eventlet.debug: switches for what is reported, and lists of what waits."""
 
+import importlib
 import linecache
 import re
 import sys
@@ -133,7 +134,7 @@ def hub_listener_stacks(state: bool = False) -> None:
 
 
 def hub_timer_stacks(state: bool = False) -> None:
-    """Have a timer remember where it was made: the traceback of its call's exception then says so, as a note.
+    """Have a timer remember where it was made: its `repr` says so, and the traceback of its call's exception, as a note.
 
     For timers that are made from now on, in any OS thread.
     """

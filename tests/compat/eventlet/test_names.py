@@ -39,7 +39,7 @@ NAMES = {
         Spew(trace_names, show_values) spew(trace_names, show_values) unspew format_hub_listeners format_hub_timers
         format_asyncio_info format_threads_info
         hub_listener_stacks(state) hub_timer_stacks(state) hub_prevent_multiple_readers(state) hub_exceptions(state)
-        tpool_exceptions(state) hub_blocking_detection(state, resolution)
+        tpool_exceptions(state) hub_blocking_detection(state, resolution) format_asyncio_info format_threads_info
     """,
     "event": "Event NOT_USED",
     "green.builtin": "open file",
@@ -103,7 +103,7 @@ METHODS = {
         add(evtype, fileno, cb, tb, mark_as_closed) remove(listener) switch() abort(wait) running clock greenlet READ
         WRITE
         schedule_call_global(seconds, cb) schedule_call_local(seconds, cb) add_timer(timer) get_readers() get_writers()
-        get_timers_count() notify_close(fileno) mark_as_reopened(fileno) remove_descriptor(fileno) ensure_greenlet()
+        get_timers_count() set_debug_listeners(value) set_timer_exceptions(value) notify_close(fileno) mark_as_reopened(fileno) remove_descriptor(fileno) ensure_greenlet()
     """,
     "hubs.timer.Timer": "copy() schedule() cancel()",
     "queue.LightQueue": """

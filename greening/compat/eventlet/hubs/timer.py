@@ -82,7 +82,8 @@ class Timer:
 
     def __repr__(self) -> str:
         call = "" if self.tpl is None else f" {self.tpl[0]!r}"
-        return f"<{type(self).__name__} at {id(self):#x} seconds={self.seconds}{call}>"
+        place = f"\n{self._made_at}" if self._made_at else ""
+        return f"<{type(self).__name__} at {id(self):#x} seconds={self.seconds}{call}>{place}"
 
     def __lt__(self, other: "Timer") -> bool:
         return id(self) < id(other)

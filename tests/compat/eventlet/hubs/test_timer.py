@@ -95,9 +95,11 @@ def test_an_error_says_where_the_timer_was_made_if_that_is_switched_on(monkeypat
     sleep(0)
     notes = ["".join(getattr(report.exc_value, "__notes__", ())) for report in reported]
     assert [__file__ in note for note in notes] == [False, True]
+    assert __file__ in repr(Timer(0, print))
 
 
 def test_it_shows_its_call_and_has_an_order() -> None:
     timer = Timer(1, print)
     assert "print" in repr(timer)
+    assert __file__ not in repr(timer)
     assert sorted([timer, Timer(2, print)])
