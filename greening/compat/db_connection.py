@@ -54,6 +54,8 @@ class PooledConnectionWrapper(GenericConnectionWrapper):
     def __init__(self, baseconn: Any, pool: Giver) -> None:
         super().__init__(baseconn)
         self._pool: Giver | None = pool
+        # Until it is given back, the pool keeps its place: also when a program has destroyed it before.
+        self._lent = True
         self._db_pool_created_at = 0.0
 
     def __bool__(self) -> bool:

@@ -134,7 +134,7 @@ class BaseConnectionPool(Pool[Any]):
             conn: what `get` returned. Anything else stands for a connection that is broken: its place is free.
             cleanup: instead of the pool's. None: as it is.
         """
-        if isinstance(conn, PooledConnectionWrapper) and conn._pool is None:
+        if isinstance(conn, PooledConnectionWrapper) and not conn._lent:
             return
         created_at = getattr(conn, "_db_pool_created_at", 0.0)
         connection = self._unwrap_connection(conn)
@@ -186,11 +186,13 @@ class BaseConnectionPool(Pool[Any]):
             self.put(conn, cleanup=cleanup)
 
     def _throw_away(self, conn: PooledConnectionWrapper) -> None:
+        if not conn._lent:
+            return
         connection = self._unwrap_connection(conn)
         if connection is not None:
             # Not here: it may have to wait for the statement, and the borrower is to end.
             spawn_n(self._safe_close, connection, True)
-            self.give_up_place()
+        self.give_up_place()
 
     def discard(self, item: Any) -> None:
         """Close a connection that the pool has no place for since it was made smaller."""
@@ -206,10 +208,9 @@ class BaseConnectionPool(Pool[Any]):
 
     def _unwrap_connection(self, conn: Any) -> Any:
         """The connection in a wrapper, which is emptied. None: it is no wrapper, or is empty."""
-        if not isinstance(conn, GenericConnectionWrapper) or "_base" not in vars(conn):
-            return None
-        base = conn._base
+        base = vars(conn).get("_base") if isinstance(conn, GenericConnectionWrapper) else None
         if isinstance(conn, PooledConnectionWrapper):
+            conn._lent = False
             conn._destroy()
         return base
 

@@ -12,6 +12,9 @@ from typing import Any, Final, Generic, TypeVar
 from greening._core.critical import guard, uninterruptible
 from greening._core.fairness import fairness_tick
 from greening._core.parking_lot import ParkingLot
+from greening._core.waiting import yield_now
+
+__all__ = ["Pool", "TokenPool"]
 
 T = TypeVar("T")
 
@@ -114,19 +117,28 @@ class Pool(Generic[T]):
             self.put(item)
 
     def put(self, item: T) -> None:
-        """Give an item back. The first waiter gets it. Never parks, unless `discard` does."""
-        if not self._keep(item):
+        """Give an item back. The first waiter gets it, and has had its turn when this returns.
+
+        A kill or a Timeout of the caller that comes meanwhile is raised by its next wait, and not here.
+        """
+        kept = self._keep(item)
+        if kept is None:
             self.discard(item)
+        elif kept is not self:
+            yield_now()
 
     @uninterruptible
-    def _keep(self, item: T) -> bool:
+    def _keep(self, item: T) -> object:
+        """Who has the item now: this pool, a waiter, or nobody (None)."""
         with guard:
             if self.current_size > self.max_size:
                 self.current_size -= 1
-                return False
-            if self._waiters.unpark(item) is None:
+                return None
+            waiter = self._waiters.unpark(item)
+            if waiter is None:
                 self._lay_down(item)
-            return True
+                return self
+            return waiter
 
     def _lay_down(self, item: T) -> None:
         if self.order_as_stack:

@@ -193,6 +193,23 @@ def test_a_connection_that_is_given_back_twice_counts_once() -> None:
     pool.clear()
 
 
+@pytest.mark.parametrize("by_block", [False, True])
+def test_a_connection_that_was_destroyed_frees_its_place_when_it_is_given_back(by_block: bool) -> None:
+    pool = RawConnectionPool(Database(), max_size=1)
+    if by_block:
+        with pytest.raises(greening.Timeout), pool.item() as lent:
+            lent._destroy()
+            raise greening.Timeout
+    else:
+        lent = pool.get()
+        lent._destroy()
+        assert pool.free() == 0
+        pool.put(lent)
+    assert (pool.free(), pool.current_size) == (1, 0)
+    pool.put(lent)
+    assert pool.free() == 1
+
+
 def test_a_broken_connection_frees_its_place_for_a_waiter() -> None:
     pool, got = RawConnectionPool(Database(), max_size=1), []
     pool.get()

@@ -88,16 +88,46 @@ def test_a_waiter_that_is_killed_after_it_was_given_an_item_passes_it_on() -> No
     first = greening.spawn(pool.get)
     second = greening.spawn(lambda: got.append(pool.get()))
     settle()
+    greening.spawn(first.kill)  # its turn comes before that of `first`
     pool.put(token)
-    first.kill()
     second.wait()
     assert (first.dead, got, pool.waiting()) == (True, [token], 0)
 
     third = greening.spawn(pool.get)
     settle()
+    greening.spawn(third.kill)
     pool.put(token)
-    third.kill()
     assert (list(pool.free_items), pool.free()) == ([token], 1)
+
+
+def test_the_one_that_gets_an_item_has_its_turn_before_put_returns() -> None:
+    pool, order = TokenPool(max_size=1), []
+    token = pool.get()
+    greening.spawn(lambda: order.append(pool.get()))
+    settle()
+    pool.put(token)
+    assert order == [token]
+    greening.spawn(order.append, "other")
+    pool.put(token)  # nobody waits
+    assert order == [token]
+
+
+def test_a_kill_that_comes_while_an_item_is_given_back_does_not_keep_put_from_returning() -> None:
+    pool, order = TokenPool(max_size=1), []
+    token = pool.get()
+
+    def give_back() -> None:
+        try:
+            pool.put(token)
+            order.append("put")
+            greening.sleep(5)
+        finally:
+            order.append("end")
+
+    greening.spawn(lambda: (order.append(pool.get()), giver.kill()))
+    giver = greening.spawn(give_back)
+    settle()
+    assert order == [token, "put", "end"]
 
 
 def test_a_larger_size_lets_waiters_make_items() -> None:
