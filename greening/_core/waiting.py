@@ -8,7 +8,7 @@ from greening._core.critical import guard
 from greening._core.current import current, hubs
 from greening._core.poller import IN, NO_ROOM, OUT, ROOM_PAUSE
 from greening._core.suspend import SWITCHABLE
-from greening._core.task import PARKED, READY, RUNNING
+from greening._core.task import PARKED, READY, RUNNING, Task
 from greening._core.timers import deadline_after
 from greening._originals import get_ident
 
@@ -45,6 +45,36 @@ def sleep(seconds: float = 0) -> None:
     task.state = READY
     hub.ready.append(task)
     task.park()
+
+
+def sleep_or_look(seconds: float = 0) -> None:
+    """`sleep`, but 0 has the hub look at descriptors and timers first if nobody else is runnable.
+
+    What they wake has its turn before the caller. eventlet's `sleep` does so, and its programs count on it: after one
+    `sleep(0)` others have read what was sent to them. The look costs a system call, so greening's own `sleep` leaves it
+    to the hub, which looks once in a round.
+
+    Args, Raises: as `sleep`.
+    """
+    task = current()
+    hub = task.hub
+    if seconds == 0 and not hub.ready and task.state == RUNNING:
+        task.state = READY
+        # The hub takes its inbox after the look at descriptors.
+        hub.wakeup.inbox.append(partial(_resume_last, task, task.generation))
+        task.park()
+        return
+    sleep(seconds)
+
+
+def _resume_last(task: Task, generation: int) -> None:
+    """In the hub: have the timers called that are due, and then the task resumed."""
+    hub = task.hub
+    now, mark = hub.now(), hub.timers.mark()
+    while (timer := hub.timers.pop_due(now, mark)) is not None:
+        timer.call(*timer.args)
+    if task.generation == generation:
+        hub.ready.append(task)
 
 
 def yield_now() -> None:

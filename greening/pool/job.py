@@ -178,7 +178,7 @@ class Job(Generic[T]):
         _runs[thread] = self
 
     def thread_ended(self, thread: GreenThread[Any]) -> None:
-        """That green thread has ended. If it has not called `run`, or was killed before it did, its end is the outcome."""
+        """That green thread has ended. Its end is the outcome if it did not call `run`, or was killed before it did."""
         del _runs[thread]
         self._thread = None
         if not self.done:

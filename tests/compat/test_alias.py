@@ -22,8 +22,9 @@ assert eventlet.hubs is real.hubs and eventlet.hubs.timer is sys.modules["greeni
 assert socket is greening.green.socket is eventlet.green.socket is sys.modules["eventlet.green.socket"]
 assert eventlet.green.http.client is greening.green.http.client
 assert request is greening.green.urllib.request and Queue is greening.green.queue
-for name in "spawn spawn_n spawn_after sleep kill GreenPool GreenPile Event Queue Timeout connect serve".split():
+for name in "spawn spawn_n spawn_after kill GreenPool GreenPile Event Queue Timeout connect serve".split():
     assert getattr(eventlet, name) is getattr(greening, name), name
+assert eventlet.sleep is eventlet.greenthread.sleep is greening._core.waiting.sleep_or_look
 assert sum(name.startswith("eventlet") for name in sys.modules) < 20
 """
 )

@@ -14,13 +14,15 @@ from greening._core.task import PARKED
 from greening._core.waiting import (
     forget_fd,
     sleep,
+    sleep_or_look,
     wait_fd,
     wait_for_room,
     wait_readable,
     wait_writable,
     yield_now,
 )
-from greening._originals import allocate_lock, start_new_thread
+from greening._originals import allocate_lock, start_new_thread, time_sleep
+from greening.errors import GreenletExit
 from greening.sync.event import Event
 from greening.testing import Fake, FakePoller, settle, wait_until_parked
 
@@ -52,6 +54,63 @@ def test_code_that_interrupts_a_wait_may_sleep(fake: Fake[FakePoller], seconds: 
     assert me.state == PARKED
     assert me.wake("woken")
     assert me.park() == "woken"
+
+
+def test_a_sleep_that_looks_lets_those_run_first_whose_descriptor_is_ready_or_time_has_come() -> None:
+    order: list[str] = []
+    reader, writer = os.pipe()
+    try:
+        spawn(lambda: (wait_readable(reader), order.append("reader")))
+        spawn(lambda: (sleep(0.001), order.append("timer")))
+        settle()
+        os.write(writer, b"x")
+        time_sleep(0.002)
+        sleep_or_look(0)
+        assert sorted(order) == ["reader", "timer"]
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+def test_a_sleep_that_looks_is_a_sleep_in_all_else(fake: Fake[FakePoller]) -> None:
+    order: list[str] = []
+    spawn(order.append, "other")
+    sleep_or_look()
+    assert order == ["other"]
+    sleep_or_look(5)
+    assert fake.clock.now() == 1005.0
+    sleep_or_look(-1)
+    with pytest.raises(TypeError):
+        sleep_or_look("1")  # type: ignore[arg-type]  # that is what is tested
+    assert fake.clock.now() == 1005.0
+
+
+def test_a_sleep_that_looks_can_be_interrupted_and_leaves_nothing_behind() -> None:
+    reader, writer = os.pipe()
+    order: list[str] = []
+
+    def looker() -> None:
+        try:
+            sleep_or_look()
+        finally:
+            order.append("end")
+        order.append("never")
+
+    def killer() -> None:
+        wait_readable(reader)
+        order.append("kill")
+        thread.kill()
+
+    spawn(killer)
+    settle()
+    os.write(writer, b"x")
+    thread = spawn(looker)
+    thread.link(order.append)
+    with pytest.raises(GreenletExit):
+        thread.wait()
+    assert order == ["kill", "end", thread]
+    os.close(reader)
+    os.close(writer)
 
 
 def test_a_yield_lets_others_run_but_not_in_a_critical_step(fake: Fake[FakePoller]) -> None:

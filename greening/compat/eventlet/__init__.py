@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import greenlet as greenlet
 
 from greening._core.greenthread import getcurrent, kill, spawn, spawn_after, spawn_n
-from greening._core.waiting import sleep
+from greening._core.waiting import sleep_or_look as sleep
 from greening.compat.eventlet.greenthread import TimeoutError, call_after_global, exc_after
 from greening.compat.eventlet.patcher import monkey_patch
 from greening.compat.eventlet.semaphore import CappedSemaphore

@@ -134,7 +134,7 @@ def hub_listener_stacks(state: bool = False) -> None:
 
 
 def hub_timer_stacks(state: bool = False) -> None:
-    """Have a timer remember where it was made: its `repr` says so, and the traceback of its call's exception, as a note.
+    """Have a timer remember where it was made: its `repr` says so, and a note to the exception of its call.
 
     For timers that are made from now on, in any OS thread.
     """

@@ -16,7 +16,7 @@ from greening._core.greenthread import (
     spawn_n,
 )
 from greening._core.task import Task
-from greening._core.waiting import sleep
+from greening._core.waiting import sleep_or_look as sleep
 from greening.compat.eventlet.hubs.timer import LocalTimer, Timer
 from greening.errors import GreenletExit
 from greening.timeout import Timeout, with_timeout

@@ -103,7 +103,8 @@ METHODS = {
         add(evtype, fileno, cb, tb, mark_as_closed) remove(listener) switch() abort(wait) running clock greenlet READ
         WRITE
         schedule_call_global(seconds, cb) schedule_call_local(seconds, cb) add_timer(timer) get_readers() get_writers()
-        get_timers_count() set_debug_listeners(value) set_timer_exceptions(value) notify_close(fileno) mark_as_reopened(fileno) remove_descriptor(fileno) ensure_greenlet()
+        get_timers_count() set_debug_listeners(value) set_timer_exceptions(value) notify_close(fileno)
+        mark_as_reopened(fileno) remove_descriptor(fileno) ensure_greenlet()
     """,
     "hubs.timer.Timer": "copy() schedule() cancel()",
     "queue.LightQueue": """
