@@ -520,7 +520,6 @@ MAY_BE_SMALL = {
     "greening/_compiled.py": "the choice between the builds has a place of its own",
     "greening/_core/asyncio_state.py": "the owner of one process-wide thing",
     "greening/_core/slices.py": "task.py, switching.py and fairness.py read it; it has to come before them",
-    "greening/_core/unhandled.py": "fork.py and greenthread.py need it, and neither may import the other's imports",
     "greening/_core/zeros.py": "loaded by the pure build alone: it brings mmap and _ctypes",
     "greening/_entrance.py": "it has to run before anything else is imported",
     "greening/errors.py": "the exceptions of the whole project",

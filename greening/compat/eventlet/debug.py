@@ -1,6 +1,5 @@
 """eventlet.debug: switches for what is reported, and lists of what waits."""
 
-import importlib
 import linecache
 import re
 import sys
