@@ -13,20 +13,25 @@ from socket import SHUT_RDWR
 from typing import Any
 
 from greening._originals import raw_socket
-from greening.compat.eventlet.wsgi_head import without_length
+from greening.compat.eventlet.wsgi_head import (
+    HeaderLineTooLong,
+    HeadersTooLarge,
+    without_length,
+)
 from greening.compat.eventlet.wsgi_input import ChunkReadError, Input
+from greening.compat.eventlet.wsgi_log import LoggerFileWrapper, LoggerNull, get_logger
 from greening.compat.eventlet.wsgi_protocol import (
     MINIMUM_CHUNK_SIZE,
     STATE_CLOSE,
     STATE_IDLE,
     STATE_REQUEST,
     HttpProtocol,
+    addr_to_host_port,
 )
 from greening.compat.eventlet.wsgi_response import ALREADY_HANDLED, WSGI_LOCAL, Warner
 from greening.net.accept import HANDSHAKE_TIMEOUT, Acceptor
 from greening.net.places import cut
 from greening.pool.greenpool import GreenPool
-from greening.wsgi.environ import url
 from greening.wsgi.limits import Limits
 from greening.wsgi.log import DEFAULT_FORMAT as DEFAULT_LOG_FORMAT
 from greening.wsgi.request_head import Head, read_head
@@ -37,7 +42,14 @@ __all__ = [
     "format_date_time",
     "Server",
     "HttpProtocol",
+    "HeaderLineTooLong",
+    "HeadersTooLarge",
     "Input",
+    "LoggerFileWrapper",
+    "LoggerNull",
+    "addr_to_host_port",
+    "get_logger",
+    "socket_repr",
     "ChunkReadError",
     "WSGI_LOCAL",
     "ALREADY_HANDLED",
@@ -65,50 +77,14 @@ def format_date_time(timestamp: float) -> str:
     return http_date(timestamp).decode("ascii")
 
 
-class LoggerNull:
-    """Says nothing: the log of a server with `log_output=False`."""
-
-    def error(self, msg: str, *args: Any, **kwargs: Any) -> None:
-        """Nothing; as the others."""
-
-    info = debug = error
-
-    def write(self, msg: str, *args: Any) -> None:
-        """Nothing."""
-
-
-class LoggerFileWrapper(LoggerNull):
-    """Has a logger's methods, and writes lines to a file.
-
-    Args:
-        log: the file. debug: write what is told to `debug`, too.
-    """
-
-    def __init__(self, log: Any, debug: bool) -> None:
-        self.log = log
-        self._debug = debug
-
-    def error(self, msg: str, *args: Any, **kwargs: Any) -> None:
-        """Write `msg % args`; as `info`, and `debug` if it is wanted."""
-        self.write(msg, *args)
-
-    info = error
-
-    def debug(self, msg: str, *args: Any, **kwargs: Any) -> None:
-        """See `error`."""
-        if self._debug:
-            self.write(msg, *args)
-
-    def write(self, msg: str, *args: Any) -> None:
-        """One line."""
-        self.log.write((msg % args if args else msg) + "\n")
-
-
-def get_logger(log: Any, debug: bool) -> Any:
-    """`log` itself if it is a logger, else a `LoggerFileWrapper` of it, or of standard error."""
-    if callable(getattr(log, "info", None)) and callable(getattr(log, "debug", None)):
-        return log
-    return LoggerFileWrapper(log or sys.stderr, debug)
+def socket_repr(sock: Any) -> str:
+    """Where a listening socket is reached, as the log says it; of a Unix socket "http:" and its path."""
+    scheme = "https" if hasattr(sock, "do_handshake") else "http"
+    address = sock.getsockname()
+    if not isinstance(address, tuple):
+        return f"{scheme}:{os.fsdecode(address)}"
+    host, port = address[:2]
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 class Server:
@@ -347,7 +323,7 @@ def server(
         raise AttributeError(f"custom_pool has to have `spawn` and `waitall`, as a GreenPool: {pool!r}")
     acceptor = Acceptor(sock, None, HANDSHAKE_TIMEOUT if socket_timeout is None else socket_timeout)
     connections = _Connections(serving, acceptor, pool)
-    _serve(serving, connections, url(serving.address, acceptor.tls))
+    _serve(serving, connections, socket_repr(sock))
 
 
 def _serve(serving: Server, connections: _Connections, where: str) -> None:

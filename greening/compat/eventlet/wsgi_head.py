@@ -166,8 +166,12 @@ def message_of(head: Head, kind: Callable[[], Message]) -> Message:
 
 
 def path_of(head: Head) -> str:
-    """The target as a protocol has it as `path`: without the server, if it named one."""
+    """The target as a protocol has it as `path`: without the server, if it named one, and with one slash in front, as
+    http.server has it: an application that redirects to a path of two would send its clients to another host.
+    """
     target = head.target.decode("ascii")
+    if target.startswith("//"):
+        return "/" + target.lstrip("/")
     if "://" not in target or target.startswith("/") or head.method == "CONNECT":
         return target
     query = head.environ["QUERY_STRING"]

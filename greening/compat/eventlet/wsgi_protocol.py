@@ -24,6 +24,7 @@ from greening.compat.eventlet.wsgi_head import (
     read_request_line,
 )
 from greening.compat.eventlet.wsgi_input import Input
+from greening.compat.eventlet.wsgi_log import RequestLine
 from greening.compat.eventlet.wsgi_response import (
     ALREADY_HANDLED,
     WSGI_LOCAL,
@@ -33,7 +34,6 @@ from greening.compat.eventlet.wsgi_response import (
     head_of,
 )
 from greening.timeout import Timeout
-from greening.wsgi.access import Entry
 from greening.wsgi.connection import Connection
 from greening.wsgi.errors import BadBody, Refused
 from greening.wsgi.log import escaped_line, escaped_trace
@@ -46,7 +46,7 @@ STATE_CLOSE: Final = "close"
 MINIMUM_CHUNK_SIZE = 4096
 
 
-def host_and_port(address: Any) -> tuple[Any, Any]:
+def addr_to_host_port(address: Any) -> tuple[Any, Any]:
     """Of a client or a server; of a Unix socket ("unix", "")."""
     return (address[0], address[1]) if isinstance(address, tuple) else ("unix", "")
 
@@ -249,7 +249,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
         env["SERVER_PROTOCOL"] = "HTTP/1.0"
         env["GATEWAY_INTERFACE"] = "CGI/1.1"
         for key, address in (("SERVER_%s", self.request.getsockname()), ("REMOTE_%s", self.client_address)):
-            host, port = host_and_port(address)
+            host, port = addr_to_host_port(address)
             env[key % ("NAME" if key[0] == "S" else "ADDR")] = host
             env[key % "PORT"] = str(port)
         own: dict[str, str] = {}
@@ -275,7 +275,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
         chunked = env.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked"
         expects = env.get("HTTP_EXPECT", "").lower() == "100-continue" and self.request_version != "HTTP/1.0"
         wfile, line = (self.wfile, b"HTTP/1.1 100 Continue\r\n") if expects else (None, None)
-        return Input(self.rfile, length or "0", self.connection, wfile, line, chunked)
+        return Input(self.rfile, length or (None if chunked else "0"), self.connection, wfile, line, chunked)
 
     def _set_idle(self) -> None:
         self.conn_state[2] = STATE_IDLE
@@ -311,15 +311,8 @@ class HttpProtocol(BaseHTTPRequestHandler):
             response.over = True
             self._after(result, response, delivery, body)
             if server.log_output:
-                entry = Entry(
-                    self.get_client_address(),
-                    False,
-                    env,
-                    self.requestline,
-                    101 if delivery.taken else response.status or 200,
-                    response.count,
-                    time.monotonic() - began,
-                )
+                status = 101 if delivery.taken else response.status or 200
+                entry = RequestLine(self, status, response.count, time.monotonic() - began)
                 server.log.info(server.log_format % entry)
 
     def _failed(self, error: BaseException, response: EventletResponse, delivery: Delivery, body: Input) -> None:
@@ -332,7 +325,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
         if failed is not None:
             status = f"{failed.status} {self.responses[failed.status][0]}"
             log.debug(f"{self.client_address!r}: {failed.why}")
-        elif delivery.gone or isinstance(error, (BrokenPipeError, ConnectionResetError)):
+        elif delivery.gone:
             log.debug(f"{self.client_address!r}: {error}")
             return
         else:
@@ -387,12 +380,12 @@ class HttpProtocol(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """A line of `send_error` and its like, to the server's log."""
-        host = host_and_port(self.client_address)[0]
+        host = addr_to_host_port(self.client_address)[0]
         self.server.log.info(f"{host} - - [{self.log_date_time_string()}] {escaped_line(format % args)}")
 
     def get_client_address(self) -> tuple[Any, Any]:
         """Host and port for the log: with what X-Forwarded-For says before the host, if the server is to believe it."""
-        host, port = host_and_port(self.client_address)
+        host, port = addr_to_host_port(self.client_address)
         if self.server.log_x_forwarded_for:
             forwarded = self.headers.get("X-Forwarded-For", "").replace(" ", "")
             host = f"{forwarded},{host}" if forwarded else host

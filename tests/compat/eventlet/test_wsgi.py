@@ -1,3 +1,4 @@
+import socket
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -137,22 +138,22 @@ def test_a_closed_listener_is_an_error() -> None:
     closing.wait()
 
 
-def test_loggers_and_files() -> None:
-    class Logger:
-        def info(self, *args: Any) -> None: ...
-
-        debug = info
-
-    logger = Logger()
-    assert wsgi.get_logger(logger, False) is logger
-    file = StringIO()
-    quiet, loud = wsgi.get_logger(file, False), wsgi.get_logger(file, True)
-    quiet.debug("no")
-    quiet.info("a %s", 1)
-    quiet.error("100 %")
-    loud.debug("b")
-    assert file.getvalue() == "a 1\n100 %\nb\n"
-    wsgi.LoggerNull().error("nothing")
+@pytest.mark.parametrize(
+    ("family", "address", "said"),
+    [
+        (socket.AF_INET, ("127.0.0.1", 0), "http://127.0.0.1:{}"),
+        (socket.AF_INET, ("", 0), "http://0.0.0.0:{}"),
+        (socket.AF_INET6, ("::1", 0), "http://[::1]:{}"),
+        (socket.AF_UNIX, "unix.socket", "http:unix.socket"),
+    ],
+)
+def test_where_a_server_is_reached(
+    family: int, address: Any, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with listen(address, family) as listener:
+        bound = listener.getsockname()
+        assert wsgi.socket_repr(listener) == said.format(bound[1])
 
 
 def test_tls(serve_eventlet: ServeEventlet, tmp_path: Path) -> None:

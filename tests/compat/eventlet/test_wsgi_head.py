@@ -125,6 +125,13 @@ def test_other_targets_stay_as_they_are(line: bytes, path: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("target", "path"), [(b"//evil.test/a?b", "/evil.test/a?b"), (b"////", "/"), (b"/a//b", "/a//b")]
+)
+def test_a_path_begins_with_one_slash_so_that_redirects_to_it_stay_here(target: bytes, path: str) -> None:
+    assert path_of(read_head(b"GET " + target + b" HTTP/1.1\r\nHost: a\r\n\r\n", LIMITS)) == path
+
+
+@pytest.mark.parametrize(
     ("fields", "certain"),
     [
         ([], True),

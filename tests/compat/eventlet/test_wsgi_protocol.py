@@ -8,7 +8,7 @@ import pytest
 
 from greening._core.waiting import sleep
 from greening.compat.eventlet import wsgi
-from greening.compat.eventlet.wsgi_protocol import HttpProtocol, host_and_port
+from greening.compat.eventlet.wsgi_protocol import HttpProtocol, addr_to_host_port
 from greening.net.convenience import listen
 from greening.timeout import Timeout
 from tests.compat.eventlet.conftest import GET, ServeEventlet
@@ -342,6 +342,37 @@ def test_an_error_of_the_application(serve_eventlet: ServeEventlet, debug: bool)
     assert "Traceback" in running.log.getvalue() and "while it is closed" in running.log.getvalue()
 
 
+@pytest.mark.parametrize("error", [BrokenPipeError(32, "upstream"), ConnectionResetError(104, "upstream")])
+def test_a_lost_connection_of_the_application_is_an_error_of_the_application(
+    serve_eventlet: ServeEventlet, error: OSError
+) -> None:
+    """It may be one to a database: the client is there, and gets an answer."""
+
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        raise error
+
+    running = serve_eventlet(app)
+    answer = running.get()
+    assert answer.status == 500 and b"upstream" in answer.body
+    running.stop()
+    assert "upstream" in running.log.getvalue() and '" 500 ' in running.log.getvalue()
+
+
+def test_a_body_in_chunks_has_no_length(serve_eventlet: ServeEventlet) -> None:
+    seen = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        body = environ["wsgi.input"]
+        seen.append((body.content_length, body.chunked_input, body.read()))
+        start_response("200 OK", [])
+        return []
+
+    running = serve_eventlet(app)
+    running.ask(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n")
+    running.ask(b"POST / HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert seen == [(None, True, b"x"), (0, False, b"")]
+
+
 def test_hooks_are_called_after_the_answer(serve_eventlet: ServeEventlet) -> None:
     called = []
 
@@ -396,8 +427,8 @@ def test_lines_of_the_log(serve_eventlet: ServeEventlet) -> None:
 
 
 def test_addresses() -> None:
-    assert host_and_port(("::1", 80, 0, 0)) == ("::1", 80)
-    assert host_and_port("") == host_and_port(b"\0x") == ("unix", "")
+    assert addr_to_host_port(("::1", 80, 0, 0)) == ("::1", 80)
+    assert addr_to_host_port("") == addr_to_host_port(b"\0x") == ("unix", "")
 
 
 def test_http_10(serve_eventlet: ServeEventlet) -> None:
