@@ -102,11 +102,23 @@ DIFFERENCES: Final[dict[str, Difference]] = {
         "every attribute of the connection can be read and set",
         "compat/test_db_connection.py::test_public_attributes_are_read_from_and_set_on_the_connection",
     ),
-    "eventlet.greenio.GreenSocket": _CONNECTIONS,
     "eventlet.Timeout": Difference(
         "if its second argument is no exception (a message, say), it is raised itself when its time is up; eventlet's "
         "then ends no wait",
         "test_timeout.py::test_where_messages_are_taken_it_raises_itself_and_tells_them",
+    ),
+    "eventlet.green.time": Difference(
+        "sleep() of a negative number is a ValueError, as in the stdlib (eventlet.sleep takes it for 0)",
+        "patches/test_time.py::test_what_is_no_time_fails_as_the_stdlibs",
+    ),
+    "eventlet.greenio.GreenSocket": Difference(
+        f"{_CONNECTIONS.note}, O_NONBLOCK is set only with set_nonblocking=True, and the sockets of "
+        "eventlet.green.socket are of another class",
+        _CONNECTIONS.test,
+    ),
+    "eventlet.greenio.GreenPipe": Difference(
+        "O_NONBLOCK is not set on the descriptor, which others may share",
+        "compat/eventlet/greenio/test_py3.py::test_others_that_share_the_descriptor_find_it_blocking",
     ),
     "eventlet.spawn_n": Difference(
         "it returns a green thread, where eventlet returns a greenlet",

@@ -5,6 +5,7 @@ methods. The methods in which every server spends its time are in stream.
 """
 
 import gc
+import os
 import socket as _stdlib
 from collections.abc import Callable, Iterator
 from fcntl import F_DUPFD_CLOEXEC, fcntl
@@ -343,6 +344,8 @@ class GreenSocket(_stdlib.socket):
     Args, results and errors: as `socket.socket`. An operation that has to wait parks the green thread, and others run.
     The only argument may also be a socket, or another object with the `fileno` of one, as in eventlet: see `take_over`.
 
+    set_nonblocking=True sets O_NONBLOCK on the descriptor, for others that use it; this class does not need it.
+
     Differences from the stdlib: `close` in one green thread ends the operations of the others with OSError (EBADF). A
     host name in an address is looked up while others run. Several green threads may read the files of `makefile`, in
     turn.
@@ -353,6 +356,11 @@ class GreenSocket(_stdlib.socket):
 
     makefile = _makefile_in_turns()
     _taken_over: Any = None
+
+    def __init__(self, *args: Any, set_nonblocking: bool = False, **named: Any) -> None:
+        init(self, *args, **named)
+        if set_nonblocking:
+            os.set_blocking(_fileno(self), False)
 
     @property
     def fd(self) -> Any:

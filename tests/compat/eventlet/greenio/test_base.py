@@ -31,6 +31,17 @@ def test_the_class_is_greenings_own() -> None:
     assert greenio.GreenSocket is GreenSocket
 
 
+def test_the_descriptor_is_non_blocking_for_others_if_that_is_asked_for(ends: Ends) -> None:
+    with GreenSocket(ends[0], set_nonblocking=True) as green, GreenSocket(set_nonblocking=False) as other:
+        assert not os.get_blocking(green.fileno())
+        assert os.get_blocking(other.fileno())
+        reader = spawn(green.recv, 10)
+        sleep(0)
+        ends[1].sendall(b"x")
+        assert reader.wait() == b"x"
+        assert green.gettimeout() is None
+
+
 def test_a_socket_that_was_taken_over_parks_and_both_stay_usable(ends: Ends) -> None:
     with GreenSocket(ends[0]) as green:
         reader = spawn(green.recv, 10)

@@ -43,6 +43,17 @@ def test_a_write_parks_until_there_is_room() -> None:
         thread.wait()
 
 
+def test_others_that_share_the_descriptor_find_it_blocking() -> None:
+    reading, writing = os.pipe()
+    with GreenPipe(reading, "rb", 0) as reader, GreenPipe(writing, "wb", 0) as writer:
+        assert os.get_blocking(reader.fileno()) and os.get_blocking(writer.fileno())
+        parked = spawn(reader.read, 1)
+        sleep(0)
+        writer.write(b"x")
+        assert parked.wait() == b"x"
+        assert os.get_blocking(reader.fileno())
+
+
 def test_a_file_is_taken_over_and_closed() -> None:
     reading, writing = os.pipe()
     file = os.fdopen(reading, "rb")
