@@ -7,7 +7,8 @@
     >>> app.sessions
 
 That client has line editing and a history; nc and telnet do, too. The token is in the log of the process, unless it was
-given to `backdoor_server`. A Unix socket asks for none: the client's user has to be that of the process, or root.
+given to `backdoor_server`. A Unix socket asks for none: the client's user has to be that of the process, or root. With
+`same_user=True` that holds on TCP, too.
 
     greening.spawn(backdoor_server, greening.listen("/run/app/prompt", socket.AF_UNIX), {"app": app})
 

@@ -4,7 +4,8 @@ Facts: TCP on loopback is reached by every user of the machine, and by every pag
 send HTTP, or TLS, with bytes of the page's choice. Abstract Unix sockets have no permissions, and containers that share
 the network share them.
 Decisions: on a Unix socket the kernel says which user the client is (SO_PEERCRED): root and the user of this process
-are let in. Anything but a Unix socket in the file system asks for a token, and nothing runs before it has come. Of many
+are let in. Anything but a Unix socket in the file system asks for a token, and nothing runs before it has come; or, if
+the program says so, the kernel is asked about clients of TCP as well, which have to be on this machine then. Of many
 clients that have not given it the oldest goes first, so that they leave room for one that does. What no terminal sends,
 in any line, ends the connection.
 """
@@ -18,6 +19,7 @@ from _socket import AF_UNIX, SO_PEERCRED, SOL_SOCKET
 from secrets import token_urlsafe
 from typing import Any
 
+from greening.backdoor.tcp_user import tcp_user_of
 from greening.net.places import cut
 from greening.timeout import Timeout
 
@@ -47,17 +49,19 @@ class Entrance:
         sock: the listening socket, or a connection.
         token: what a client has to know. None: a Unix socket in the file system asks for nothing; for anything else, a
             random one is made, and logged as a warning, so that it is shown where logging is not set up.
+        same_user: no token is made, and a client of TCP has to be a process of this user, or of root, on this machine.
     Raises:
         ValueError: the token is empty, or no line.
     """
 
-    def __init__(self, sock: Any, token: str | None) -> None:
+    def __init__(self, sock: Any, token: str | None, same_user: bool = False) -> None:
         if token is not None and (not token.strip() or not token.isprintable()):
             raise ValueError("a token is a line of printable characters, and not blank")
-        if token is None and not in_file_system(sock):
+        if token is None and not same_user and not in_file_system(sock):
             token = token_urlsafe(16)
             _log.warning("backdoor on %s: token %s", sock.getsockname(), token)
         self._token = token
+        self._same_user = same_user
         self._unknown: dict[Any, None] = {}  # connections without a token yet, in the order in which they came
 
     def admit(self, connection: Any, lines: Any) -> None:
@@ -69,8 +73,10 @@ class Entrance:
         Raises:
             CutOff: it may not. OSError: it has gone.
         """
-        if connection.family == AF_UNIX and (user := user_of(connection)) not in (0, os.geteuid()):
-            raise CutOff(f"user {user} is neither root nor the user of this process")
+        if connection.family == AF_UNIX:
+            _check_user(user_of(connection))
+        elif self._same_user:
+            _check_user(tcp_user_of(connection))
         if self._token is None:
             return
         line = self._ask(connection, lines)
@@ -94,6 +100,13 @@ class Entrance:
             return line
         finally:
             self._unknown.pop(connection, None)
+
+
+def _check_user(user: int | None) -> None:
+    if user is None:
+        raise CutOff("it is no process of this machine")
+    if user not in (0, os.geteuid()):
+        raise CutOff(f"user {user} is neither root nor the user of this process")
 
 
 def in_file_system(sock: Any) -> bool:

@@ -29,14 +29,22 @@ class Prompt(InteractiveConsole):
     Args:
         connection, address: what `accept` returned.
         names: what the commands see; None: names of their own.
-        entrance: lets the client in, or not.
+        entrance: lets the client in, or not. banner: what it gets to read first; None: which Python this is.
 
     `InteractiveConsole` knows when a command is complete. Its `interact` is not used: it sets `sys.ps1`, from which
     others conclude that the process is interactive.
     """
 
-    def __init__(self, connection: Any, address: Any, names: dict[str, Any] | None, entrance: Entrance) -> None:
+    def __init__(
+        self,
+        connection: Any,
+        address: Any,
+        names: dict[str, Any] | None,
+        entrance: Entrance,
+        banner: str | None = None,
+    ) -> None:
         super().__init__(names)
+        self._banner = banner
         self._entrance = entrance
         self._cut_off: CutOff | None = None
         self._connection = connection
@@ -74,7 +82,8 @@ class Prompt(InteractiveConsole):
                     pass
 
     def _converse(self) -> None:
-        self.write(f"Python {sys.version} on {sys.platform}\nexit() or end-of-file ends this connection only.\n")
+        python = f"Python {sys.version} on {sys.platform}\nexit() or end-of-file ends this connection only.\n"
+        self.write(python if self._banner is None else self._banner)
         prompt = FIRST
         while True:
             try:

@@ -14,7 +14,13 @@ _log = logging.getLogger("greening.backdoor")
 
 
 def backdoor_server(
-    sock: Any, locals: dict[str, Any] | None = None, *, allow_remote: bool = False, token: str | None = None
+    sock: Any,
+    locals: dict[str, Any] | None = None,
+    *,
+    allow_remote: bool = False,
+    token: str | None = None,
+    same_user: bool = False,
+    banner: str | None = None,
 ) -> None:
     """Serve prompts on a listening socket, one per connection, until the socket is closed or the caller is killed.
 
@@ -28,6 +34,9 @@ def backdoor_server(
             is not encrypted.
         token: what clients have to know; on a Unix socket, too. None: a Unix socket asks for none; for other sockets a
             random one is made, and logged as a warning of the logger `greening.backdoor`.
+        same_user: none is made, and clients of TCP have to be processes of this user, or of root, on this machine, as
+            the kernel says. Others are cut off, whatever `allow_remote` is.
+        banner: what clients get to read first; None: which Python this is.
     Raises:
         ValueError: others than this machine could connect, or the token is no line. OSError: accept failed for good,
             e.g. `sock` was closed.
@@ -40,8 +49,8 @@ def backdoor_server(
             f"a prompt on {sock.getsockname()!r} would be open to other machines or containers: listen on 127.0.0.1, "
             "::1 or a Unix socket with a path, or say allow_remote=True"
         )
-    entrance = Entrance(sock, token)
-    server = StreamServer(sock, lambda connection, address: Prompt(connection, address, locals, entrance).run())
+    entrance = Entrance(sock, token, same_user)
+    server = StreamServer(sock, lambda connection, address: Prompt(connection, address, locals, entrance, banner).run())
     _log.info("backdoor server listening on %s", server.address)
     try:
         server.serve_forever()
@@ -50,20 +59,25 @@ def backdoor_server(
 
 
 def backdoor(
-    conn_info: tuple[Any, Any], locals: dict[str, Any] | None = None, *, token: str | None = None
+    conn_info: tuple[Any, Any],
+    locals: dict[str, Any] | None = None,
+    *,
+    token: str | None = None,
+    same_user: bool = False,
+    banner: str | None = None,
 ) -> GreenThread[None]:
     """Give a prompt to an accepted connection, in a green thread of its own. Does not block; for accept loops.
 
     Args:
         conn_info: what `accept` returned. The caller may close the connection; it stays open as long as the prompt.
-        locals, token: see `backdoor_server`.
+        locals, token, same_user, banner: see `backdoor_server`.
     Returns:
         The green thread; to kill it ends the prompt. (eventlet returns nothing.)
     Raises:
         ValueError: the token is no line.
     """
     connection, address = conn_info
-    return spawn(Prompt(connection, address, locals, Entrance(connection, token)).run)
+    return spawn(Prompt(connection, address, locals, Entrance(connection, token, same_user), banner).run)
 
 
 def _is_local(sock: Any) -> bool:

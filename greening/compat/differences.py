@@ -111,6 +111,11 @@ DIFFERENCES: Final[dict[str, Difference]] = {
         "sleep() of a negative number is a ValueError, as in the stdlib (eventlet.sleep takes it for 0)",
         "patches/test_time.py::test_what_is_no_time_fails_as_the_stdlibs",
     ),
+    "eventlet.backdoor.backdoor_server": Difference(
+        "clients have to be processes of this user, or of root, on this machine, and exit() ends no more than the "
+        "connection",
+        "compat/eventlet/test_backdoor.py::test_others_get_no_prompt",
+    ),
     "eventlet.greenio.GreenSocket": Difference(
         f"{_CONNECTIONS.note}, O_NONBLOCK is set only with set_nonblocking=True, and the sockets of "
         "eventlet.green.socket are of another class",

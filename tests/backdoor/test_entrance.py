@@ -91,6 +91,44 @@ def test_another_user_is_turned_away() -> None:
             kill(thread)
 
 
+@pytest.mark.parametrize(
+    ("user", "let_in"), [(os.geteuid(), True), (0, True), (os.geteuid() + 1, False), (None, False)]
+)
+def test_a_client_of_tcp_may_be_known_by_its_user(
+    user: int | None, let_in: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(entrance, "tcp_user_of", lambda connection: user)
+    names: dict[str, Any] = {}
+    with listen(("127.0.0.1", 0)) as listener:
+        thread = spawn(backdoor_server, listener, names, same_user=True)
+        client = Client(listener.getsockname())
+        client.say("seen = 1")
+        if let_in:
+            client.until()
+            client.until()
+            assert client.ask("seen") == "1\n"
+            client.say("exit()")
+        try:
+            assert "token" not in client.rest()
+        except ConnectionResetError:
+            pass  # what it had sent was not read
+        client.sock.close()
+        kill(thread)
+    assert names.get("seen") == (1 if let_in else None)
+    assert ("was cut off" in caplog.text) is not let_in
+
+
+def test_of_a_user_a_token_may_be_asked_as_well() -> None:
+    with listen(("127.0.0.1", 0)) as listener:
+        thread = spawn(backdoor_server, listener, same_user=True, token=TOKEN)
+        client = Client(listener.getsockname())
+        client.enter()
+        client.say("exit()")
+        client.rest()
+        client.sock.close()
+        kill(thread)
+
+
 @pytest.mark.parametrize("typed", [b"wrong\n", b"\n", b"x = 1\n", b"GET / HTTP/1.1\r\n\r\n", b"open sesame\0\n", b""])
 def test_without_the_token_nothing_runs(typed: bytes, caplog: pytest.LogCaptureFixture) -> None:
     names: dict[str, Any] = {}
