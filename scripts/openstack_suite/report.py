@@ -11,7 +11,7 @@ from openstack_suite.suites import Suite
 
 _EXPLAINED = Path(__file__).with_name("explained.toml")
 _GOOD = ("passed", "xfailed")
-_BAD = ("failed", "error", "xpassed")
+_BAD = ("failed", "error", "xpassed", "hung")
 
 HEAD = "| suite | tests | eventlet | greening | differ | seconds |\n|---|---|---|---|---|---|"
 

@@ -1,16 +1,53 @@
-"""Runs tests with unittest, for suites that need it (`load_tests`), and writes lines as `recorder` does.
+"""Runs tests with unittest, for suites that need it (`load_tests`, scenarios), and writes lines as `recorder` does.
 
     python -m unittest_recorder PACKAGE ...
 
-A package means all modules in it that are called test_something.
+A package means all modules in it that are called test_something. The tests run in a child process. A test that takes
+longer than OPENSTACK_SECONDS (60) ends that process: its outcome is "hung", the log says where it stood, and another
+child goes on with the tests that are left. So a test that never ends costs a minute, on either side, and not the run.
 """
 
+import faulthandler
 import importlib
 import os
+import subprocess
 import sys
 import unittest
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+try:
+    from testscenarios import generate_scenarios
+except ImportError:  # then no suite here has scenarios
+
+    def generate_scenarios(tests: Any) -> Iterator[Any]:
+        """The tests of a suite, one by one."""
+        for test in tests:
+            if isinstance(test, unittest.TestSuite):
+                yield from generate_scenarios(test)
+            else:
+                yield test
+
+
+CHILD = "--child"
+SECONDS = float(os.environ.get("OPENSTACK_SECONDS", "60"))
+
+
+def record() -> Path:
+    """The file of outcomes."""
+    return Path(os.environ["OPENSTACK_RECORD"])
+
+
+def running() -> Path:
+    """The file with the name of the test that runs now."""
+    return record().with_suffix(".running")
+
+
+def write(outcome: str, test: str) -> None:
+    """Add a line. The file is opened each time: a test may close all descriptors, or fork."""
+    with record().open("a", encoding="utf-8") as file:
+        file.write(f"{outcome}\t{test}\n")
 
 
 class Result(unittest.TextTestResult):
@@ -20,12 +57,16 @@ class Result(unittest.TextTestResult):
         """Called by unittest."""
         super().startTest(test)
         self.outcome = "passed"
+        running().write_text(test.id(), encoding="utf-8")
+        # By a thread in C, which no patching and no loop of the test's concerns.
+        faulthandler.dump_traceback_later(SECONDS, exit=True)
 
     def stopTest(self, test: Any) -> None:
         """Called by unittest."""
         super().stopTest(test)
-        with Path(os.environ["OPENSTACK_RECORD"]).open("a", encoding="utf-8") as file:
-            file.write(f"{self.outcome}\t{test.id()}\n")
+        faulthandler.cancel_dump_traceback_later()
+        write(self.outcome, test.id())
+        running().unlink(missing_ok=True)
 
     def addFailure(self, test: Any, err: Any) -> None:
         """Called by unittest."""
@@ -59,13 +100,33 @@ def modules_of(name: str) -> list[str]:
     return [".".join((name, *path.relative_to(places[0]).with_suffix("").parts)) for path in files]
 
 
-def main(names: list[str]) -> int:
-    """Run them all."""
+def tests_of(names: list[str]) -> Iterator[Any]:
+    """Their tests, each scenario of a test by itself."""
     modules = [module for name in names for module in modules_of(name)]
-    suite = unittest.defaultTestLoader.loadTestsFromNames(modules)
-    done = unittest.TextTestRunner(resultclass=Result, verbosity=2).run(suite)
-    return 0 if done.wasSuccessful() else 1
+    return iter(generate_scenarios(unittest.defaultTestLoader.loadTestsFromNames(modules)))
+
+
+def run(names: list[str]) -> int:
+    """Run those that have no outcome yet. Returns the exit status."""
+    done = {line.partition("\t")[2] for line in record().read_text(encoding="utf-8").splitlines()}
+    suite = unittest.TestSuite(test for test in tests_of(names) if test.id() not in done)
+    result = unittest.TextTestRunner(resultclass=Result, verbosity=2).run(suite)
+    return 0 if result.wasSuccessful() else 1
+
+
+def main(names: list[str]) -> int:
+    """Run them all, in one child after the other. Returns the exit status."""
+    record().touch()
+    worst = 0
+    while True:
+        running().unlink(missing_ok=True)
+        status = subprocess.run([sys.executable, "-m", "unittest_recorder", CHILD, *names], check=False).returncode
+        worst = worst or abs(status)
+        if not running().exists():
+            return worst
+        write("hung", running().read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    arguments = sys.argv[1:]
+    sys.exit(run(arguments[1:]) if arguments[:1] == [CHILD] else main(arguments))

@@ -35,8 +35,8 @@ def part(monkeypatch: pytest.MonkeyPatch) -> Any:
     return lambda name: import_module(f"openstack_suite.{name}")
 
 
-def recorded(tmp_path: Path, *arguments: str) -> dict[str, str]:
-    (tmp_path / "test_x.py").write_text(TESTS)
+def recorded(tmp_path: Path, *arguments: str, tests: str = TESTS) -> dict[str, str]:
+    (tmp_path / "test_x.py").write_text(tests)
     record = tmp_path / "record"
     environment = {**os.environ, "OPENSTACK_RECORD": str(record), "PYTHONPATH": f"{SUITE}{os.pathsep}{tmp_path}"}
     subprocess.run([sys.executable, "-m", *arguments], cwd=tmp_path, env=environment, capture_output=True, check=False)
@@ -54,6 +54,14 @@ def test_pytest_writes_what_each_test_came_to(tmp_path: Path) -> None:
 def test_unittest_writes_what_each_test_came_to(tmp_path: Path) -> None:
     outcomes = recorded(tmp_path, "unittest_recorder", "test_x")
     assert outcomes == {"good": "passed", "bad": "failed", "error": "error", "skipped": "skipped", "partly": "failed"}
+
+
+@pytest.mark.slow
+def test_a_test_that_hangs_ends_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENSTACK_SECONDS", "0.5")
+    hanging = "import threading\n" + TESTS.replace("self.fail()", "threading.Event().wait()", 1)
+    outcomes = recorded(tmp_path, "unittest_recorder", "test_x", tests=hanging)
+    assert outcomes == {"good": "passed", "bad": "hung", "error": "error", "skipped": "skipped", "partly": "failed"}
 
 
 @pytest.mark.slow
