@@ -10,5 +10,5 @@
 
 These run inside the suites' processes:
     recorder, unittest_recorder   write the outcome of each test as soon as it is known
-    programs/    gunicorn, Celery, Flask-SocketIO, oslo.messaging over RabbitMQ, eventlet's examples, a Swift of several servers
+    programs/    gunicorn, Celery, Flask-SocketIO, oslo.messaging over RabbitMQ, eventlet's examples, a Swift
 """
