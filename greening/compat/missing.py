@@ -62,11 +62,7 @@ MISSING: Final[dict[str, str]] = {
     "eventlet.websocket.RFC6455WebSocket.Message": "an inner part of eventlet's parser; use wait()",
     "eventlet.websocket.RFC6455WebSocket.UTF8Decoder": "an inner part of eventlet's parser; use wait()",
     "eventlet.wsgi.FileObjectForHeaders": "an inner part of eventlet's parser; set MAX_HEADER_LINE",
-    "eventlet.wsgi.HeaderLineTooLong": "the parser answers with 431 by itself",
-    "eventlet.wsgi.HeadersTooLarge": "the parser answers with 431 by itself",
     "eventlet.wsgi.Server.log_message": "override HttpProtocol.log_message()",
-    "eventlet.wsgi.addr_to_host_port": "use the address itself",
-    "eventlet.wsgi.socket_repr": "use repr() of the socket's getsockname()",
 }
 
 _AS_STDLIB: Final = "as in the standard library, where most parameters have no names, or others"

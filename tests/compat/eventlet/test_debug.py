@@ -113,16 +113,6 @@ def test_those_who_wait_for_descriptors_are_listed(ends: Ends) -> None:
     thread.kill()
 
 
-def test_threads_are_listed_and_the_loop_with_its_tasks() -> None:
-    async def listed() -> str:
-        return debug.format_asyncio_info()
-
-    assert debug.format_threads_info().startswith("THREADS:\n[<_MainThread(MainThread, ")
-    assert re.fullmatch(r"TASKS:\n\{<Task .*listed.*>\}\nEVENTLOOP: <.*running=True.*>", asyncio.run(listed()))
-    with pytest.raises(RuntimeError, match="no running event loop"):
-        debug.format_asyncio_info()
-
-
 def test_timers_are_listed_in_the_order_of_their_time() -> None:
     later, sooner = spawn(sleep, 200), spawn(sleep, 100)
     sleep(0)
