@@ -79,5 +79,4 @@ PARAMETERS: Final[dict[str, str]] = {
     "eventlet.lock.Lock": "it takes no value at the start, and release() no argument, as in `threading`",
     "eventlet.semaphore.BoundedSemaphore": "release() takes no argument: eventlet ignores its `blocking`",
     "eventlet.semaphore.Semaphore": "release() takes no argument: eventlet ignores its `blocking`",
-    "eventlet.tpool.set_num_threads": "it is `size`",
 }

@@ -292,13 +292,13 @@ class NativePool:
 
     # Size, and ends
 
-    def resize(self, size: int) -> None:
-        """Have up to `size` threads from now on. Surplus ones leave as soon as they are idle.
+    def resize(self, nthreads: int) -> None:
+        """Have up to `nthreads` threads from now on. Surplus ones leave as soon as they are idle.
 
         Raises:
-            TypeError, ValueError: `size` is not a number of threads.
+            TypeError, ValueError: `nthreads` is not a number of threads.
         """
-        size = _checked(size)
+        size = _checked(nthreads)
         with guard:
             self.size = size
             surplus = max(0, len(self._alive) - size)

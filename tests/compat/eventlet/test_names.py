@@ -83,7 +83,7 @@ NAMES = {
     """,
     "support.greenlets": "getcurrent GreenletExit greenlet",
     "timeout": "Timeout(seconds, exception) with_timeout(seconds, function) wrap_is_timeout is_timeout",
-    "tpool": "execute(meth) Proxy setup killall set_num_threads",
+    "tpool": "execute(meth) Proxy setup killall set_num_threads(nthreads)",
 }
 
 # Methods by class.
@@ -173,6 +173,8 @@ def test_small_modules_do_what_they_say() -> None:
     assert package.support.get_errno(OSError(2, "")) == 2
     assert package.green.thread.get_ident() == package.green.thread.get_ident(package.getcurrent())
     assert issubclass(package.EventletDeprecationWarning, Warning)
+    with pytest.raises(package.greenlet.GreenletExit):
+        package.spawn(package.green.thread.exit).wait()
 
 
 def test_what_is_deprecated_warns_and_works() -> None:
