@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from greenlet import greenlet
 
 from greening._core.current import current
-from greening._core.parking_lot import make_ready
-from greening._core.suspend import switch
+from greening._core.suspend import run_next, switch
 from greening._core.task import Task
 from greening._core.thread_ops import ThreadOps
 
@@ -60,7 +59,7 @@ class BegunBySwitch(Task):
         if self._func is not nobody:
             return switch(self, *args)
         self._func, self._args = self.main, args
-        make_ready(self)
+        run_next(self)
         if self._parent is not current():
             return ()
         self.wait()

@@ -173,7 +173,14 @@ def kill(g: Task, *throw_args: Any) -> None:
         return
     me = me.waiter()
     me.state = READY
-    hub.ready.append(me)
+    if me.calls_back:  # right behind the first one
+        ready = hub.ready
+        first = ready[0]
+        del ready[0]
+        ready.appendleft(me)
+        ready.appendleft(first)
+    else:
+        hub.ready.append(me)
     me.park()
 
 

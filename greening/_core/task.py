@@ -186,6 +186,8 @@ class Task(TaskOps):
 
     # False: it does not let others run because its slice is over. See fairness.
     takes_turns = True
+    # True: it makes the calls of a timer. What those resume runs within the call, as far as it gets. See suspend.
+    calls_back = False
 
     # Set by greenthread.py: `kill`, and `switch` of suspend.py.
     throw: "Callable[..., None]"

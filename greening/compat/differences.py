@@ -24,7 +24,7 @@ class Difference:
 
 _NO_GREENLET: Final = Difference(
     "it is no greenlet: use its own methods; greenlet.getcurrent() is the greenlet that it runs on; who switches to it "
-    "goes on, and ends a sleep, the wait for an event and a trampoline, but no other wait",
+    "goes on in its turn; a switch ends a sleep, the wait for an event and a trampoline, but no other wait",
     "core/test_suspend.py::test_a_switch_to_one_that_waits_for_a_lock_does_nothing",
 )
 _IN_ORDER: Final = Difference(

@@ -1,9 +1,11 @@
 """`suspend` and `switch`: one task waits, another resumes it by name."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from greening._core.critical import guard
 from greening._core.current import current
 from greening._core.greenthread import getcurrent, spawn
 from greening._core.suspend import suspend, switch
@@ -25,14 +27,57 @@ def test_the_value_of_switch_is_what_suspend_returns(given: tuple[int, ...], got
     assert thread.wait() == got
 
 
-def test_the_caller_of_switch_goes_on_and_the_other_runs_in_its_turn() -> None:
+def test_what_is_switched_to_runs_next_and_the_caller_in_its_turn() -> None:
     order: list[str] = []
     thread = spawn(lambda: order.append(f"resumed {suspend()}"))
     settle()
+    spawn(order.append, "another")
     thread.switch("now")
     order.append("caller")
-    sleep(0)
-    assert order == ["caller", "resumed now"]
+    assert order == ["resumed now", "another", "caller"]
+
+
+def test_a_callback_goes_on_right_behind_what_it_switches_to() -> None:
+    order: list[str] = []
+
+    def wait(name: str) -> None:
+        suspend()
+        order.append(name)
+        suspend()
+
+    one, other = spawn(wait, "one"), spawn(wait, "other")
+    settle()
+
+    def call() -> None:
+        one.switch()
+        order.append("between")
+        other.throw()
+        order.append("end")
+
+    callback = spawn(call)
+    callback.calls_back = True
+    spawn(order.append, "another")
+    settle()
+    assert order == ["one", "between", "end", "another"]
+    assert other.dead
+    one.kill()
+
+
+def test_what_is_run_next_in_a_critical_step_does_not_run_within_it() -> None:
+    thread = spawn(suspend)
+    settle()
+    with guard:
+        thread.switch("value")
+        assert not thread.dead
+    assert thread.wait() == "value"
+
+
+def test_another_os_thread_may_switch(in_os_thread: Callable[..., Any]) -> None:
+    threads = [spawn(suspend), spawn(sleep, 1000)]
+    settle()
+    for thread in threads:
+        in_os_thread(thread.switch, "value")
+    assert [thread.wait() for thread in threads] == ["value", None]
 
 
 def test_the_main_greenlet_can_be_suspended_too() -> None:
@@ -135,14 +180,15 @@ def test_the_running_task_gets_the_value_at_once() -> None:
     assert switch(current(), 5) == 5
 
 
-def test_only_the_first_of_two_switches_counts() -> None:
-    thread = spawn(lambda: [suspend(), suspend()])
+def test_each_of_two_switches_counts_if_the_task_can_run_in_between() -> None:
+    thread = spawn(lambda: [suspend(), suspend(), suspend()])
     settle()
     thread.switch(1)
     thread.switch(2)
-    settle()
-    thread.switch(3)
-    assert thread.wait() == [1, 3]
+    with guard:  # nobody runs in between
+        thread.switch(3)
+        thread.switch("lost")
+    assert thread.wait() == [1, 2, 3]
 
 
 def test_tasks_look_like_greenlets_to_those_who_ask() -> None:

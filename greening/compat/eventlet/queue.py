@@ -32,7 +32,7 @@ class Waiter:
         return self.greenlet is not None
 
     def switch(self, value: Any = None) -> None:
-        """Wake the one that waits: its `wait` returns `value`. Never switches."""
+        """Wake the one that waits, which runs next: its `wait` returns `value`."""
         if self.greenlet is not None:
             self.greenlet.switch(value)
 

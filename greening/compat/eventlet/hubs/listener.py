@@ -97,6 +97,7 @@ class Watch(FdListener):
         self._running = False
         thread: GreenThread[None] = spawn(self._watch)
         thread.quiet = False
+        thread.calls_back = True
         thread.link(self._forget)
         self.greenlet = thread
         watches.add(self)

@@ -48,6 +48,7 @@ class Timer:
         """
         self.called = False
         self._thread = spawn_after(self.seconds, self)
+        self._thread.calls_back = True
         self.scheduled_time = get_hub().now() + self.seconds
         return self
 

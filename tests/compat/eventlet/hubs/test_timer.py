@@ -4,10 +4,13 @@ from typing import Any
 
 import pytest
 
-from greening._core.greenthread import spawn
+from greening._core.greenthread import getcurrent, spawn
 from greening._core.waiting import sleep
+from greening.compat.eventlet import hubs
 from greening.compat.eventlet.hubs.timer import LocalTimer, Timer
+from greening.errors import GreenletExit
 from greening.testing import settle
+from greening.timeout import Timeout
 
 pytestmark = pytest.mark.usefixtures("fake")
 
@@ -103,3 +106,49 @@ def test_it_shows_its_call_and_has_an_order() -> None:
     assert "print" in repr(timer)
     assert __file__ not in repr(timer)
     assert sorted([timer, Timer(2, print)])
+
+
+def test_what_callbacks_resume_runs_within_their_turn() -> None:
+    """As in eventlet, whose hub makes the calls itself."""
+    hub = hubs.get_hub()
+    order: list[object] = []
+
+    def wait(name: str) -> None:
+        order.append((name, hub.switch()))
+
+    one, other, third = (spawn(wait, name) for name in ("one", "other", "third"))
+    sleeper = spawn(sleep, 1000)
+    sleeper.link(order.append)
+    sleep(0)
+
+    def call() -> None:
+        other.switch(2)
+        order.append("in the callback")
+        third.throw(GreenletExit)
+        order.append("end of the callback")
+
+    for callback, *args in (
+        (one.switch, 1),
+        (order.append, "between"),
+        (call,),
+        (sleeper.switch,),
+        (order.append, "last"),
+    ):
+        hub.schedule_call_global(0, callback, *args)
+    sleep(0)
+    calls = ["in the callback", "end of the callback"]
+    assert order == [("one", 1), "between", ("other", 2), *calls, sleeper, "last"]
+    assert third.dead
+
+
+def test_a_green_thread_may_have_itself_resumed_and_switch_to_another() -> None:
+    hub = hubs.get_hub()
+    order: list[str] = []
+    thread = spawn(lambda: order.append(hub.switch()))
+    sleep(0)
+    hub.schedule_call_global(0, getcurrent().switch)
+    thread.switch("first")
+    order.append("caller")
+    with Timeout(20):
+        sleep(0.001)  # which the switch must not end: it was meant for the wait above
+    assert order == ["first", "caller"]
