@@ -12,6 +12,7 @@ _ALARM: Final = "use debug.hub_blocking_detection(), which sets the alarm"
 _NATIVE: Final = "an inner part of eventlet's native threads; use tpool.execute()"
 _STDLIB_QUEUE: Final = "it is the standard library's class; use eventlet.queue"
 _CONSOLE: Final = "greening.backdoor has prompts of its own; use backdoor_server() or backdoor()"
+_CONSTANT: Final = "an inner constant; write it where you need it"
 _CALLER: Final = "an inner part of eventlet's sockets; use the method of the socket"
 
 _PARTS_OF_THE_LOOP: Final = (
@@ -37,6 +38,13 @@ MISSING: Final[dict[str, str]] = {
     "eventlet.greenio.base.socket_accept": _CALLER,
     "eventlet.greenio.base.socket_checkerr": _CALLER,
     "eventlet.greenio.base.socket_connect": _CALLER,
+    **{
+        f"eventlet.greenio.{name}": _CONSTANT
+        for name in (
+            *("base.BUFFER_SIZE", "base.greenpipe_doc"),
+            *("py3.DEFAULT_BUFFER_SIZE", "py3.SOCKET_BLOCKING", "py3.greenpipe_doc"),
+        )
+    },
     "eventlet.greenpool.GreenMap.done_spawning": "GreenPool.starmap() makes the map; use a GreenPile to spawn",
     "eventlet.greenpool.GreenMap.spawn": "GreenPool.starmap() makes the map; use a GreenPile to spawn",
     "eventlet.hubs.hub.DebugListener": "use debug.hub_listener_stacks(True)",
@@ -45,22 +53,31 @@ MISSING: Final[dict[str, str]] = {
     "eventlet.hubs.hub.arm_alarm": _ALARM,
     "eventlet.hubs.hub.noop": "use hubs.hub.closed_callback",
     **{f"eventlet.hubs.hub.BaseHub.{name}": _LOOP for name in _PARTS_OF_THE_LOOP},
+    "eventlet.hubs.selects.BAD_SOCK": _CONSTANT,
     "eventlet.hubs.kqueue": "greening runs on Linux, on epoll",
     "eventlet.hubs.pyevent": "greening has a hub of its own, on epoll",
     "eventlet.lock.Lock.balance": "use locked(), or a Semaphore",
     "eventlet.lock.Lock.bounded": "use locked(), or a BoundedSemaphore",
     "eventlet.patcher.SysModulesSaver": "use import_patched() or inject(), which restore sys.modules",
     "eventlet.queue.ItemWaiter": "an inner part of eventlet's queues; use Waiter",
+    **{f"eventlet.support.greendns.EAI_{name}_ERROR": _CONSTANT for name in ("EAGAIN", "NODATA", "NONAME")},
+    "eventlet.support.greendns.pkg": _CONSTANT,
     "eventlet.support.greendns.HostsResolver.LINES_RE": "an inner part of its parser",
     "eventlet.support.greendns.compute_expiration": "use the parameter `timeout` of udp() and tcp()",
     "eventlet.support.stacklesss": "use CPython",
     "eventlet.support.stacklesspypys": "use CPython",
     "eventlet.support.pylib": "use CPython",
+    "eventlet.tpool.EXC_CLASSES": _CONSTANT,
+    "eventlet.tpool.SYS_EXCS": _CONSTANT,
     "eventlet.tpool.proxy_call": "call the method of a tpool.Proxy",
     "eventlet.tpool.tpool_trampoline": _NATIVE,
     "eventlet.tpool.tworker": _NATIVE,
     "eventlet.websocket.RFC6455WebSocket.Message": "an inner part of eventlet's parser; use wait()",
     "eventlet.websocket.RFC6455WebSocket.UTF8Decoder": "an inner part of eventlet's parser; use wait()",
+    **{
+        f"eventlet.wsgi.{name}": _CONSTANT
+        for name in ("ACCEPT_ERRNO", "ACCEPT_EXCEPTIONS", "BAD_SOCK", "BROKEN_SOCK", "RESPONSE_414")
+    },
     "eventlet.wsgi.FileObjectForHeaders": "an inner part of eventlet's parser; set MAX_HEADER_LINE",
     "eventlet.wsgi.Server.log_message": "override HttpProtocol.log_message()",
 }

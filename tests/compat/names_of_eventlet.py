@@ -1,8 +1,8 @@
 """A program: prints the public names of the installed eventlet with their parameters, as JSON, {name: parameters}.
 
-Names are those of modules, of what they define, and of the members of their classes. Parameters are [kind, name,
-whether it is optional]; null: what it is takes none, or does not say. Names that a module has imported count where they
-are its `__all__`.
+Names are those of modules, of what they define, of their settings, and of the members of their classes. Parameters are
+[kind, name, whether it is optional]; null: what it is takes none, or does not say. Names that a module has imported
+count where they are its `__all__`.
 """
 
 import importlib
@@ -23,6 +23,8 @@ Parameters = list[tuple[str, str, bool]] | None
 LEFT_OUT = ("eventlet.green.http", "eventlet.zipkin")
 # Gone from the standard library in CPython 3.12: what is left of eventlet's green ones is empty.
 REMOVED = {f"eventlet.green.{name}" for name in ("asynchat", "asyncore") if name not in sys.stdlib_module_names}
+# Types of plain data that a module may have under a public name.
+SETTINGS = (int, float, str, bytes, tuple, list, dict, set, frozenset, Exception)
 SPECIAL = {"__await__", "__bool__", "__call__", "__contains__", "__enter__", "__exit__", "__getitem__", "__iter__"}
 
 
@@ -46,15 +48,21 @@ def members_of(cls: type) -> Iterator[tuple[str, Parameters]]:
             yield name, parameters_of(member) if callable(member) else None
 
 
+def is_setting(module: ModuleType, value: Any) -> bool:
+    """True for plain data, in a module that is not a copy of one of the standard library's."""
+    return isinstance(value, SETTINGS) and not module.__name__.startswith("eventlet.green.")
+
+
 def names_of(module: ModuleType) -> Iterator[tuple[str, Parameters]]:
     listed = () if module.__name__.startswith("eventlet.green.") else getattr(module, "__all__", ())
     for name in sorted(vars(module)):
         value = vars(module)[name]
-        if not public(name) or not (name in listed or getattr(value, "__module__", None) == module.__name__):
+        mine = name in listed or getattr(value, "__module__", None) == module.__name__
+        if not public(name) or not (mine or is_setting(module, value)):
             continue
-        mine = str(getattr(value, "__module__", "")).startswith("eventlet")
-        yield name, parameters_of(value) if mine else None
-        if mine and inspect.isclass(value):
+        defined = str(getattr(value, "__module__", "")).startswith("eventlet")
+        yield name, parameters_of(value) if defined else None
+        if defined and inspect.isclass(value):
             yield from ((f"{name}.{member}", taken) for member, taken in members_of(value))
 
 

@@ -46,9 +46,9 @@ STATE_CLOSE: Final = "close"
 MINIMUM_CHUNK_SIZE = 4096
 
 
-def addr_to_host_port(address: Any) -> tuple[Any, Any]:
+def addr_to_host_port(addr: Any) -> tuple[Any, Any]:
     """Of a client or a server; of a Unix socket ("unix", "")."""
-    return (address[0], address[1]) if isinstance(address, tuple) else ("unix", "")
+    return (addr[0], addr[1]) if isinstance(addr, tuple) else ("unix", "")
 
 
 class HttpProtocol(BaseHTTPRequestHandler):

@@ -70,12 +70,15 @@ def test_exceptions_in_native_threads_are_reported_if_asked_for(monkeypatch: pyt
 def test_a_second_reader_is_an_error_if_asked_for(ends: Ends, again: Any, reports: list[Any]) -> None:
     first = spawn(ends[0].recv, 1)
     sleep(0)
+    hub_module: Any = hubs.hub
+    assert hub_module.g_prevent_multiple_readers is False
     debug.hub_prevent_multiple_readers(True)
+    assert hub_module.g_prevent_multiple_readers is True
     try:
         with pytest.raises(RuntimeError, match=f"Second simultaneous read on fileno {ends[0].fileno()} .*{first.name}"):
             again(ends[0])
     finally:
-        debug.hub_prevent_multiple_readers(False)
+        hub_module.g_prevent_multiple_readers = False
     second = spawn(ends[0].recv, 1)
     sleep(0)
     ends[1].sendall(b"ab")

@@ -1,6 +1,8 @@
 """eventlet.hubs.hub: the interface of eventlet's hubs, on greening's."""
 
+import sys
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 from greening._core.current import get_hub as engine_of_thread
@@ -203,3 +205,19 @@ class BaseHub:
             tasks = reg.readers if evtype == READ else reg.writers
             found.extend(FdListener(evtype, fd, task.switch, task.throw, None, task) for task in tuple(tasks or ()))
         return found
+
+
+class _Module(ModuleType):
+    """This module: the engine has what programs take for a variable of the module."""
+
+    @property
+    def g_prevent_multiple_readers(self) -> bool:
+        """See `debug.hub_prevent_multiple_readers`, which sets it, too."""
+        return engine_of_thread().registry.exclusive
+
+    @g_prevent_multiple_readers.setter
+    def g_prevent_multiple_readers(self, value: object) -> None:
+        engine_of_thread().registry.exclusive = bool(value)
+
+
+sys.modules[__name__].__class__ = _Module
