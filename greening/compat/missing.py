@@ -16,8 +16,8 @@ _CONSTANT: Final = "an inner constant; write it where you need it"
 _CALLER: Final = "an inner part of eventlet's sockets; use the method of the socket"
 
 _PARTS_OF_THE_LOOP: Final = (
-    "block_detect_post block_detect_pre close_one default_sleep do_poll fire_timers prepare_timers register run "
-    "sleep_until squelch_exception squelch_generic_exception squelch_timer_exception timer_canceled wait".split()
+    "MAX_EVENTS block_detect_post block_detect_pre close_one default_sleep do_poll fire_timers prepare_timers register "
+    "run sleep_until squelch_exception squelch_generic_exception squelch_timer_exception timer_canceled wait".split()
 )
 
 # What stands for a module or a class holds for all that is in it.
@@ -54,7 +54,6 @@ MISSING: Final[dict[str, str]] = {
     "eventlet.hubs.hub.noop": "use hubs.hub.closed_callback",
     **{f"eventlet.hubs.hub.BaseHub.{name}": _LOOP for name in _PARTS_OF_THE_LOOP},
     "eventlet.hubs.selects.BAD_SOCK": _CONSTANT,
-    "eventlet.hubs.kqueue": "greening runs on Linux, on epoll",
     "eventlet.hubs.pyevent": "greening has a hub of its own, on epoll",
     "eventlet.lock.Lock.balance": "use locked(), or a Semaphore",
     "eventlet.lock.Lock.bounded": "use locked(), or a BoundedSemaphore",

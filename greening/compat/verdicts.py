@@ -38,7 +38,7 @@ _CANONICAL: Final = {
 }
 
 # Hubs that are one and the same.
-_HUBS: Final = re.compile(r"eventlet\.hubs\.(asyncio|epolls|poll|selects)\.Hub\b")
+_HUBS: Final = re.compile(r"eventlet\.hubs\.(asyncio|epolls|kqueue|poll|selects)\.Hub\b")
 
 
 class Kind(StrEnum):

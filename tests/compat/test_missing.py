@@ -21,7 +21,7 @@ GUIDE = Path(__file__).resolve().parent.parent.parent / "docs" / "migrating-from
 NOT_INSTALLED = {"eventlet.green.MySQLdb", "eventlet.green.OpenSSL", "eventlet.green.zmq"}
 # Its constructor takes eventlet's argument once `install` has been called.
 SET_BY_INSTALL = {"eventlet.greenthread.GreenThread"}
-HUBS = re.compile(r"eventlet\.hubs\.(asyncio|epolls|poll|selects)\.Hub\b")
+HUBS = re.compile(r"eventlet\.hubs\.(asyncio|epolls|kqueue|poll|selects)\.Hub\b")
 
 
 @pytest.mark.parametrize("name", MISSING)

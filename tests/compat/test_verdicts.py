@@ -61,7 +61,7 @@ def test_an_extra_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch
 def test_what_is_the_same_and_what_is_not() -> None:
     assert str(verdict("eventlet.spawn")) == "same"
     assert str(verdict("eventlet.pools.Pool")).startswith("same, but waiters are served in order")
-    assert str(verdict("eventlet.hubs.kqueue")) == "missing: greening runs on Linux, on epoll"
+    assert str(verdict("eventlet.hubs.pyevent")) == "missing: greening has a hub of its own, on epoll"
 
 
 def test_the_same_thing_by_another_name_has_the_same_note() -> None:

@@ -66,6 +66,7 @@ NAMES = {
     "hubs.asyncio": "Hub is_available",
     "hubs.epolls": "Hub is_available",
     "hubs.hub": "BaseHub(clock) FdListener closed_callback(fileno) READ WRITE",
+    "hubs.kqueue": "Hub is_available",
     "hubs.poll": "Hub is_available",
     "hubs.selects": "Hub is_available",
     "hubs.timer": "Timer(seconds, cb) LocalTimer",

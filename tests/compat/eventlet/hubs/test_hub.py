@@ -331,6 +331,8 @@ def test_hubs_that_are_not_there_are_refused() -> None:
         hubs.use_hub("pyevent")
     with pytest.raises(AttributeError):
         hubs.use_hub("os:nothing")
+    with pytest.raises(hubs.HubError, match="kqueue"):
+        hubs.use_hub("kqueue")
     absent = ModuleType("absent")
     absent.is_available = lambda: False  # type: ignore[attr-defined]  # made here
     with pytest.raises(hubs.HubError, match="not available"):
