@@ -179,12 +179,12 @@ def _places_in_instance(container: object, wanted: Objects) -> Iterator[Binding]
             # A green lock may pass for `_thread.lock`: what is in it stays.
             if not is_kept(module_of(slot.__objclass__)):
                 yield Binding(value, container, container, f".{name}", _set_slot, slot)
-    if not direct:
-        return
-    # What an instance refers to without a dictionary in between: since 3.11 the interpreter makes that on demand.
+    # What an instance refers to without a dictionary in between: since 3.11 the interpreter makes that on demand. It
+    # may have been made since the instance was found (`is_part` asks for it): then the instance refers to it alone.
     namespace = instance_dict(container) or {}
     for key, value in list(namespace.items()):
-        if direct.pop(id(value), None) is not None:
+        if id(value) in wanted:
+            direct.pop(id(value), None)
             yield Binding(value, namespace, container, f".{key}", dict.__setitem__, key)
     for value in direct.values():
         yield Binding(value, container, container, " (inside)")

@@ -115,6 +115,24 @@ def test_one_object_in_many_places(fakes) -> None:
     assert len({id(holder.value) for holder in places}) == 1
 
 
+def test_an_attribute_is_found_beside_one_that_holds_a_dictionary_with_another() -> None:
+    """The interpreter makes an instance's own dictionary when the owner of the other one is looked for."""
+
+    class Wanted:
+        pass
+
+    class Both:
+        pass
+
+    both = Both()
+    both.direct, both.table = Wanted(), {"a": Wanted()}  # type: ignore[attr-defined]  # made here
+    found = holders(lambda value: True, {Wanted})
+    assert sorted(place.label for place in found) == [".direct", "['a']"]
+    for place in found:
+        assert place.replace("new")
+    assert vars(both) == {"direct": "new", "table": {"a": "new"}}
+
+
 def test_no_foreign_code_runs(fakes) -> None:
     module = fakes.module("victim", """
         touched = []
