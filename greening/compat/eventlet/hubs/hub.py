@@ -5,9 +5,10 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from greening._core.current import current
 from greening._core.current import get_hub as engine_of_thread
 from greening._core.hub import Hub
-from greening._core.suspend import suspend
+from greening._core.suspend import suspend, switch
 from greening._core.task import Task
 from greening._core.waiting import forget_fd, sleep
 from greening._originals import monotonic
@@ -40,7 +41,7 @@ class BaseHub:
         # What `debug` sets.
         self.listener_stacks = self.debug_blocking = False
         self.debug_blocking_resolution: float = 1
-        self._aborted = False
+        self._aborted = self._main_waits = False
         # Listeners that must hear of a closed descriptor: those of `add`, and of `trampoline(mark_as_closed=...)`.
         self.watches: set[FdListener] = set()
 
@@ -113,9 +114,18 @@ class BaseHub:
     # Switches
 
     def switch(self) -> Any:
-        """Park the caller until its `switch(value)` is called. Returns that value. Its `throw` ends the wait, too."""
+        """Park the caller until its `switch(value)` is called. Returns that value. Its `throw` ends the wait, too.
+
+        In the main greenlet, `abort` ends it as well, and None is returned.
+        """
         self._aborted = False
-        return suspend()
+        if current() is not self.engine.main:
+            return suspend()
+        self._main_waits = True
+        try:
+            return suspend()
+        finally:
+            self._main_waits = False
 
     def ensure_greenlet(self) -> None:
         """Do nothing: the loop is always there."""
@@ -133,12 +143,16 @@ class BaseHub:
     def abort(self, wait: bool = False) -> None:
         """Stop the loop, which begins anew when something waits. Here it only notes that: what waits is not lost.
 
+        A `switch` of the main greenlet returns: that is how a program ends that has given its main greenlet away.
+
         Args:
             wait: True: let what is runnable run first.
         """
         if wait:
             sleep(0)
         self._aborted = True
+        if self._main_waits:
+            switch(self.engine.main, None)
 
     # Descriptors
 

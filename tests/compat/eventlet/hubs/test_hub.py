@@ -139,6 +139,18 @@ def test_those_who_wait_for_a_closed_descriptor_get_an_error(ends: Ends, tell: s
         thread.wait()
 
 
+def test_abort_ends_a_switch_of_the_main_greenlet_and_of_nobody_else() -> None:
+    hub = hubs.get_hub()
+    other = spawn(hub.switch)
+    hub.schedule_call_global(0.001, hub.abort)
+    assert hub.switch() is None
+    assert (hub.running, other.dead) == (False, False)
+    other.switch("value")
+    assert other.wait() == "value"
+    hub.abort()
+    sleep(0)
+
+
 @pytest.mark.parametrize("tell", ["notify_close", "mark_as_reopened", "remove_descriptor"])
 def test_those_who_asked_for_it_are_told_at_once_of_a_closed_descriptor(ends: Ends, tell: str) -> None:
     order: list[str] = []
