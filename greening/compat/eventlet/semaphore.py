@@ -25,29 +25,38 @@ class CappedSemaphore:
         self.upper_bound = Semaphore(limit - count)
 
     def acquire(self, blocking: bool = True) -> bool:
-        """Take a permit; park while there is none.
+        """Take a permit; park while there is none. One who waits for room to release goes on.
 
         Args:
             blocking: False: answer at once.
         Returns:
             True when a permit was taken.
         """
-        taken = self.lower_bound.acquire(blocking)
-        if taken:
-            self.upper_bound.release()
-        return taken
+        return self._exchange(self.upper_bound, self.lower_bound, blocking)
 
     def release(self, blocking: bool = True) -> bool:
-        """Give a permit back; park while there are as many as there may be.
+        """Give a permit back; park while there are as many as there may be. One who waits for a permit goes on.
 
         Args:
-            blocking: accepted for eventlet's sake, as there: a release always waits.
+            blocking: False: answer at once.
         Returns:
-            True.
+            True when the permit was given back.
         """
-        self.upper_bound.acquire()
-        self.lower_bound.release()
-        return True
+        return self._exchange(self.lower_bound, self.upper_bound, blocking)
+
+    @staticmethod
+    def _exchange(given: Semaphore, taken: Semaphore, blocking: bool) -> bool:
+        # First give: with a limit of 0, one who acquires and one who releases wait for each other.
+        if not blocking and taken.locked():
+            return False
+        given.release()
+        try:
+            return taken.acquire()
+        except BaseException:
+            # What was given is taken back. If somebody has it already, the next one that is given makes up for it.
+            if not given.acquire(blocking=False):
+                given.counter -= 1
+            raise
 
     def __enter__(self) -> None:
         self.acquire()

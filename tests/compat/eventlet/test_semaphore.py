@@ -35,13 +35,13 @@ def test_balance_is_the_permits_less_the_room_and_counts_waiters_on_both_sides()
     assert semaphore.balance == 0 - 3
     waiter = spawn(semaphore.acquire)
     settle()
-    assert semaphore.balance == -1 - 3
+    assert semaphore.balance == -1 - 4
     for _ in range(4):
         semaphore.release()
     assert semaphore.balance == 3 - 0
     releaser = spawn(semaphore.release)
     settle()
-    assert semaphore.balance == 3 - -1
+    assert semaphore.balance == 4 - -1
     semaphore.acquire()
     for thread in (waiter, releaser):
         thread.wait()
@@ -50,8 +50,41 @@ def test_balance_is_the_permits_less_the_room_and_counts_waiters_on_both_sides()
 def test_without_blocking_the_answer_comes_at_once() -> None:
     semaphore = CappedSemaphore(0, 1)
     assert semaphore.acquire(blocking=False) is False
-    semaphore.release(blocking=False)
+    assert semaphore.release(blocking=False) is True
+    assert semaphore.release(blocking=False) is False
     assert semaphore.acquire(blocking=False) is True
+
+
+@pytest.mark.parametrize("first", ["acquire", "release"])
+def test_with_a_limit_of_zero_one_who_acquires_and_one_who_releases_meet(first: str) -> None:
+    semaphore = CappedSemaphore(0, 0)
+    waiter = spawn(getattr(semaphore, first))
+    settle()
+    assert not waiter.dead
+    other = semaphore.release if first == "acquire" else semaphore.acquire
+    assert other() is True
+    assert waiter.wait() is True
+    assert (semaphore.lower_bound.counter, semaphore.upper_bound.counter) == (0, 0)
+
+
+@pytest.mark.parametrize(("count", "method"), [(0, "acquire"), (2, "release")])
+def test_one_who_is_interrupted_while_it_waits_leaves_no_trace(count: int, method: str) -> None:
+    semaphore = CappedSemaphore(count, 2)
+    waiter = spawn(getattr(semaphore, method))
+    settle()
+    waiter.kill()
+    assert semaphore.balance == count - (2 - count)
+    assert (semaphore.lower_bound.counter, semaphore.upper_bound.counter) == (count, 2 - count)
+
+
+def test_a_permit_of_one_who_is_killed_when_it_was_chosen_is_there_for_the_next() -> None:
+    semaphore = CappedSemaphore(0, 1)
+    waiter = spawn(semaphore.acquire)
+    settle()
+    semaphore.release()
+    waiter.kill()
+    assert semaphore.acquire(blocking=False) is True
+    assert semaphore.lower_bound.counter + semaphore.upper_bound.counter == 1
 
 
 def test_with_takes_a_permit_and_gives_it_back() -> None:
