@@ -163,6 +163,8 @@ def kill(g: Task, *throw_args: Any) -> None:
         raise TypeError(f"a green thread is needed, as spawn() and getcurrent() give it, not {g!r}")
     error = normalize_exception(throw_args)
     hub = g.hub
+    if g is hub.task:  # the loop's own: what is thrown into a loop that nobody is to stop comes out in its parent
+        g = hub.main
     if hub.awake_ident != get_ident():
         throw_into(g, error)
         return

@@ -151,6 +151,11 @@ class HubTask(Task):
         self.name = "hub"
         self.state = DEAD
 
+    @property
+    def parent(self) -> Task:
+        """The main greenlet's task: there comes out what is thrown into the hub."""
+        return self.hub.main
+
 
 class HubGreenlet(greenlet):
     """The greenlet of the loop. Parent of every runner.

@@ -247,8 +247,8 @@ class Task(TaskOps):
         return self.state == DEAD
 
     @property
-    def parent(self) -> None:
-        """None: tasks have no parents. For programs that look at greenlets."""
+    def parent(self) -> "Task | None":
+        """None: green threads have no parents. For programs that look at greenlets."""
         return None
 
     @property

@@ -147,6 +147,18 @@ def test_killing_oneself_raises_here() -> None:
         kill(current(), LookupError("main"))
 
 
+def test_what_is_thrown_into_the_hub_comes_out_in_the_main_greenlet() -> None:
+    hub_task = current().hub.task
+    assert hub_task.parent is current()
+    with pytest.raises(KeyError, match="from main"):
+        hub_task.throw(KeyError("from main"))
+    thrower = spawn(lambda: hub_task.throw(KeyError("from another")))
+    with pytest.raises(KeyError, match="from another"):
+        sleep(5)
+    thrower.wait()
+    sleep(0)
+
+
 def test_main_can_be_killed_by_a_green_thread() -> None:
     main = current()
     thread = spawn(lambda: kill(main, LookupError("you")))
