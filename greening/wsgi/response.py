@@ -38,6 +38,7 @@ class Response:
     over = False
     count = 0
     may_repeat = False
+    empty_length = 0  # what is said of a body of which no piece came; -1: nothing, so that it is sent in chunks
     going_on: bytes | None = None
     _total = -1
     _cut = False
@@ -251,7 +252,7 @@ class Response:
         if not self._status_line:
             raise AssertionError("the application returned without calling start_response()")
         if not self.sent:
-            self._put(b"", 0)
+            self._put(b"", self.empty_length)
         if self._chunked:
             self._connection.send(b"0\r\n\r\n")
         if self._left > 0:

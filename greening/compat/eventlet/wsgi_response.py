@@ -157,6 +157,7 @@ class EventletResponse(Response):
     """
 
     may_repeat = True
+    empty_length = -1
 
     def __init__(self, delivery: Any, head: Head, body: Input, keep: bool, warn: Callable[[str], None]) -> None:
         super().__init__(delivery, head, body, keep)

@@ -123,6 +123,21 @@ def test_what_has_a_length_gets_a_content_length(serve_eventlet: ServeEventlet) 
         assert answer.body == b"".join(result)
 
 
+@pytest.mark.parametrize("pieces", [[], [b""], [b"", b""]])
+def test_what_has_no_length_is_sent_in_chunks_even_if_there_is_nothing(
+    serve_eventlet: ServeEventlet, pieces: list[bytes]
+) -> None:
+    def app(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", [])
+        yield from pieces
+
+    running = serve_eventlet(app)
+    answer = running.raw(GET + b"Connection: close\r\n\r\n")
+    assert b"Transfer-Encoding: chunked\r\n" in answer and answer.endswith(b"\r\n\r\n0\r\n\r\n")
+    assert b"Content-Length" not in answer
+    assert b"chunked" not in running.raw(b"GET / HTTP/1.0\r\n\r\n")
+
+
 def test_pieces_are_gathered(serve_eventlet: ServeEventlet) -> None:
     def pieces(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
         if "HTTP_X_MIN" in environ:
