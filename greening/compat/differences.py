@@ -121,6 +121,10 @@ DIFFERENCES: Final[dict[str, Difference]] = {
         "eventlet.green.socket are of another class",
         _CONNECTIONS.test,
     ),
+    "eventlet.green.os": Difference(
+        "read() and write() of a descriptor with O_NONBLOCK do not wait, as in the stdlib; a GreenPipe does",
+        "fdio/test_pipe.py::test_a_nonblocking_descriptor_says_so",
+    ),
     "eventlet.greenio.GreenPipe": Difference(
         "O_NONBLOCK is not set on the descriptor, which others may share",
         "compat/eventlet/greenio/test_py3.py::test_others_that_share_the_descriptor_find_it_blocking",

@@ -40,9 +40,11 @@ class GreenFileIO(_FileIO):
     Attributes:
         whole: True: `write` writes all, as a write to a blocking pipe does. False: it writes what there is room for, so
             that a Buffered object on top always knows how much was written.
+        parks_always: True: a descriptor with O_NONBLOCK is treated as any other: reads and writes of it park, too.
     """
 
     whole = True
+    parks_always = False
     # False in a file of a sub-class (see fileclass) that never has to wait.
     _waits = True
     # Calls that wait in here, and the descriptor that they go on with after `close`; -1: none.
@@ -85,7 +87,7 @@ class GreenFileIO(_FileIO):
             self._leave()
 
     def _nonblocking(self) -> bool:
-        return not os_get_blocking(self._number())
+        return not self.parks_always and not os_get_blocking(self._number())
 
     def readinto(self, buffer: Any, /) -> int | None:
         """See `io.RawIOBase.readinto`."""

@@ -28,7 +28,8 @@ def GreenPipe(
     closefd: bool = True,
     opener: Any = None,
 ) -> Any:
-    """A file that parks while its pipe (socket, terminal) has nothing to read, or no room.
+    """A file that parks while its pipe (socket, terminal) has nothing to read, or no room, whether or not its
+    descriptor has O_NONBLOCK.
 
     Args:
         name: a descriptor, which the file owns if `closefd`; a file, which is taken over and closed; or a path.
@@ -52,11 +53,16 @@ def GreenPipe(
     else:
         descriptor = open_file(name, _flags(mode), 0o666)
     try:
-        return open_fd(descriptor, mode, buffering, encoding, errors, newline, closefd)
+        file = open_fd(descriptor, mode, buffering, encoding, errors, newline, closefd)
     except BaseException:
         if not isinstance(name, int):
             os.close(descriptor)
         raise
+    raw = getattr(file, "buffer", file)
+    raw = getattr(raw, "raw", raw)
+    if isinstance(raw, GreenFileIO):
+        raw.parks_always = True
+    return file
 
 
 def _flags(mode: str) -> int:

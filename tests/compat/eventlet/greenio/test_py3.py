@@ -54,6 +54,35 @@ def test_others_that_share_the_descriptor_find_it_blocking() -> None:
         assert os.get_blocking(reader.fileno())
 
 
+@pytest.mark.parametrize(("mode", "buffering", "text"), [("rb", 0, b"x\n"), ("rb", -1, b"x\n"), ("r", -1, "x\n")])
+def test_a_read_parks_although_the_program_has_set_o_nonblock(mode: str, buffering: int, text: Any) -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    with GreenPipe(reading, mode, buffering) as reader:
+        parked = spawn(reader.readline)
+        sleep(0)
+        os.write(writing, b"x\n")
+        assert parked.wait() == text
+        os.close(writing)
+        assert not reader.read()
+
+
+@pytest.mark.parametrize("buffering", [0, -1])
+def test_a_write_parks_although_the_program_has_set_o_nonblock(buffering: int) -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    data = bytes(range(256)) * 1000
+
+    def write() -> None:
+        with GreenPipe(writing, "wb", buffering) as writer:
+            writer.write(data)
+
+    writer = spawn(write)
+    with GreenPipe(reading, "rb") as reader:
+        assert reader.read() == data
+    writer.wait()
+
+
 def test_a_file_is_taken_over_and_closed() -> None:
     reading, writing = os.pipe()
     file = os.fdopen(reading, "rb")
