@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from email.message import Message
 from io import BytesIO
+from ssl import SSLWantReadError
 from typing import Any
 
 from greening.wsgi.errors import Refused
@@ -147,6 +148,8 @@ def has_more(file: Any, sock: Any) -> bool:
     sock.settimeout(0)
     try:
         return bool(file.peek(1))
+    except SSLWantReadError:  # what a TLS socket says in place of EAGAIN, and the file passes on
+        return False
     except OSError:
         return True
     finally:

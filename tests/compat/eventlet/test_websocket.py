@@ -1,14 +1,18 @@
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from greening._core.greenthread import spawn
 from greening.compat.eventlet import websocket
 from greening.compat.eventlet.websocket import RFC6455WebSocket, WebSocket, WebSocketWSGI
 from greening.compat.eventlet.wsgi_response import WSGI_LOCAL
 from greening.net.convenience import connect as connect_tcp
+from greening.net.convenience import listen
 from greening.net.socket import GreenSocket
+from greening.net.wrap_ssl import wrap_ssl
 from greening.timeout import Timeout
 from greening.websocket.client import connect
 from tests.compat.eventlet.conftest import GET, ServeEventlet
@@ -169,6 +173,24 @@ def open_raw(running: Any, *lines: bytes) -> Any:
         head += sock.recv(1)
     assert head.startswith(b"HTTP/1.1 101 ")
     return sock
+
+
+def test_over_tls(serve_eventlet: ServeEventlet, tmp_path: Path) -> None:
+    path = tmp_path / "all.pem"
+    trustme.CA().issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(path)
+    running = serve_eventlet(
+        WebSocketWSGI(echo), listener=wrap_ssl(listen(("127.0.0.1", 0)), certfile=path, server_side=True)
+    )
+    with Timeout(20), wrap_ssl(connect_tcp(running.address)) as sock:
+        sock.sendall(HANDSHAKE + b"\r\n")
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += sock.recv(1)
+        assert head.startswith(b"HTTP/1.1 101 ")
+        ws = RFC6455WebSocket(sock, {}, client=True)
+        ws.send("x" * 100_000)
+        assert ws.wait() == "x" * 100_000
+        ws.close()
 
 
 def test_a_handler_that_returns_ends_the_stream_without_waiting_for_the_client(serve_eventlet: ServeEventlet) -> None:
