@@ -20,7 +20,9 @@ class _Module(ModuleType):
 
     @DEBUG.setter
     def DEBUG(self, value: object) -> None:
-        GreenPool.reports = bool(value)
+        # In the module's dictionary as well: mock.patch() puts back only what it finds there, and deletes the rest.
+        vars(self)["DEBUG"] = GreenPool.reports = bool(value)
 
 
 sys.modules[__name__].__class__ = _Module
+vars(sys.modules[__name__])["DEBUG"] = GreenPool.reports

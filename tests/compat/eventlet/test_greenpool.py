@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -48,3 +49,11 @@ def test_hub_exceptions_sets_it_too(reports: list[Any]) -> None:
 
 def test_the_pools_are_greenings_own() -> None:
     assert greenpool.GreenPool is GreenPool
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_mock_patch_replaces_debug_and_puts_it_back(before: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(greenpool, "DEBUG", before)
+    with mock.patch.object(greenpool, "DEBUG", not before):
+        assert greenpool.DEBUG is not before
+    assert greenpool.DEBUG is before
