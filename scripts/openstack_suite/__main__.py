@@ -10,6 +10,7 @@ from openstack_suite.places import CHECKOUT, UnavailableError, prepare, say
 from openstack_suite.report import HEAD, differences, row
 from openstack_suite.running import Results, run
 from openstack_suite.suites import SUITES, Suite
+from openstack_suite.swift_cluster import main as swift_cluster
 
 SIDES = ("eventlet", "greening")
 
@@ -64,8 +65,7 @@ def main(arguments: list[str]) -> int:
         say(str(error))
         return os.EX_UNAVAILABLE
     if wanted.swift_cluster is not None:
-        cluster = Suite("swift cluster", ("swift_cluster.py", *wanted.swift_cluster), "program", "swift", seconds=3600)
-        suites = [cluster]
+        return swift_cluster(wanted.swift_cluster, places)
     rows, unexplained = [], []
     with ThreadPoolExecutor(len(SIDES) if wanted.quick else 1) as pool:
         for suite in suites:
@@ -79,9 +79,6 @@ def main(arguments: list[str]) -> int:
             print(line, file=sys.stderr)
             rows.append(line)
             unexplained += more
-            if wanted.swift_cluster is not None:
-                for side, results in zip(SIDES, both, strict=True):
-                    print(f"{side}: {results.log.read_text(errors='replace')}", file=sys.stderr)
     print(HEAD, *rows, sep="\n")
     if unexplained:
         print("\nNot explained:", *unexplained, sep="\n  ")
