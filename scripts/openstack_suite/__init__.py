@@ -5,7 +5,7 @@
     places       an environment of their own under .venvs, and the sources that are unpacked there
     running      runs one suite on one side, in processes of its own
     report       compares the sides, test by test, and prints the table
-    swift_cluster    a real Swift on both sides in one run: its servers and daemons (swift_servers), clients that load it
+    swift_cluster    a real Swift on both sides in one run: servers and daemons (swift_servers), clients that load it
                      (swift_clients), damage that its daemons mend (swift_damage), signals (swift_signals)
     explained.toml   differences that are known, each with its reason
     requirements/    releases, as they were when the table was made

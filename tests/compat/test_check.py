@@ -33,7 +33,8 @@ def test_something_missing_is_status_1(tmp_path: Path, capsys: pytest.CaptureFix
     file = tmp_path / "a.py"
     file.write_text(MISSING)
     assert main([str(file)]) == 1
-    assert f"{file}:1: eventlet.hubs.pyevent (import): missing: greening has a hub of its own" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"{file}:1: eventlet.hubs.pyevent (import): missing: greening has a hub of its own" in said
 
 
 def test_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

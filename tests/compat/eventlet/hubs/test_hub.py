@@ -142,6 +142,7 @@ def test_those_who_wait_for_a_closed_descriptor_get_an_error(ends: Ends, tell: s
 def test_abort_ends_a_switch_of_the_main_greenlet_and_of_nobody_else() -> None:
     hub = hubs.get_hub()
     other = spawn(hub.switch)
+    sleep(0)
     hub.schedule_call_global(0.001, hub.abort)
     assert hub.switch() is None
     assert (hub.running, other.dead) == (False, False)
