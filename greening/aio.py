@@ -27,6 +27,7 @@ from greening.interop.guest import GUESTS, arrive, depart
 from greening.patches.asyncio import install
 from greening.patches.selectors import PATCH as SELECTORS
 from greening.sync.event import Event
+from greening.timeout import Timeout
 
 T = TypeVar("T")
 
@@ -181,11 +182,14 @@ def wait(awaitable: Awaitable[T], timeout: float | None = None) -> T:
     shared.calls.add(call)
     shared.loop.call_soon_threadsafe(shared.begin, call)
     try:
-        in_time = call.done.wait(timeout)
+        with Timeout(timeout, False):
+            call.done.wait()
+            while not call.done.ready():  # a `switch` to the task has ended the wait
+                call.done.wait()
     except BaseException:
         shared.give_up(call)
         raise
-    if not in_time:
+    if not call.done.ready():
         shared.give_up(call)
         raise TimeoutError(f"the coroutine has not ended within {timeout} seconds")
     return call.outcome()

@@ -84,6 +84,22 @@ def test_killing_the_waiting_green_thread_cancels_the_coroutine() -> None:
     assert cancelled.wait(5)
 
 
+def test_a_switch_to_the_waiting_green_thread_does_not_end_the_coroutine() -> None:
+    go = greening.Event()
+
+    async def coroutine() -> str:
+        await aio.green(go.wait)
+        return "result"
+
+    thread = greening.spawn(aio.run, coroutine(), 20)
+    wait_until_parked(thread)
+    thread.switch()
+    settle()
+    assert not thread.dead
+    go.send()
+    assert thread.wait() == "result"
+
+
 def test_wait_takes_a_future_of_the_shared_loop() -> None:
     loop = aio.get_loop()
     future = loop.create_future()

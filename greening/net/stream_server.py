@@ -100,7 +100,8 @@ class StreamServer:
             RuntimeError: the server was stopped before.
         """
         self.start()
-        self._stopped.wait()
+        while not self._stopped.ready():  # a `switch` to the task ends the wait, too
+            self._stopped.wait()
         if self._failure is not None:
             raise self._failure
 

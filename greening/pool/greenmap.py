@@ -50,7 +50,8 @@ class GreenMap(Iterator[T]):
             job.start()
             while len(self._jobs) >= self._window:
                 self._gate.wait()
-                self._gate.reset()
+                if self._gate.ready():
+                    self._gate.reset()
         self._exhausted = True
         _wake(self._more)
 

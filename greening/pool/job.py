@@ -139,7 +139,7 @@ class Job(Generic[T]):
         _awaits[task] = self
         try:
             self._lend_a_place(task)
-            if not self.done:
+            while not self.done:  # a `switch` to the task ends the wait, too
                 event.wait()
         finally:
             del _awaits[task]

@@ -296,3 +296,22 @@ def test_the_frame_in_which_a_function_failed_is_in_the_traceback() -> None:
     with pytest.raises(KeyError) as caught:
         next(results)
     assert "the_culprit" in [entry.name for entry in caught.traceback]
+
+
+def test_a_switch_to_the_consumer_or_the_reader_costs_no_result() -> None:
+    work = Event()
+    pool = GreenPool(1)
+
+    def job(number: int) -> int:
+        work.wait()
+        return number
+
+    results = pool.imap(job, range(4))
+    consumer = spawn(list, results)
+    settle()
+    for thread in (consumer, results._producer):
+        thread.switch()
+        settle()
+    assert not consumer.dead
+    work.send()
+    assert consumer.wait() == [0, 1, 2, 3]
