@@ -28,8 +28,10 @@ _NO_GREENLET: Final = Difference(
     "core/test_suspend.py::test_a_switch_to_one_that_waits_for_a_lock_does_nothing",
 )
 _IN_ORDER: Final = Difference(
-    "waiters are served in order of arrival, and it works between OS threads, too",
-    "sync/test_queue.py::test_getters_are_served_in_order_of_arrival",
+    "waiters are served in order of arrival: an item that is put belongs at once to the first getter that waits, and a "
+    "free place to the first putter; a negative timeout is a ValueError, as in the stdlib; it works between OS "
+    "threads, too",
+    "compat/eventlet/test_queue.py::test_an_item_belongs_to_the_first_getter_and_a_place_to_the_first_putter",
 )
 _TIMED_JOIN: Final = Difference(
     "join(timeout) returns as in the stdlib, the main greenlet is the main thread, and threads that are no daemons are "
@@ -52,8 +54,9 @@ _WELL_FORMED: Final = Difference(
     "wsgi/test_request_head.py::test_hosts_that_are_none",
 )
 _PERMITS: Final = Difference(
-    "a permit that is released while others wait is the first waiter's at once: `counter` stays 0",
-    "sync/test_semaphore.py::test_waiters_are_served_in_order_of_arrival",
+    "a permit that is released while others wait is the first waiter's at once: `counter` stays 0, and nobody else can "
+    "take it; release() takes no argument",
+    "compat/eventlet/test_semaphore.py::test_a_permit_belongs_to_the_first_waiter_and_release_takes_no_argument",
 )
 _SHARED: Final = Difference(
     "waiters are served in order of arrival, resize() upwards wakes them, and there is no attribute `channel`",
@@ -138,8 +141,18 @@ DIFFERENCES: Final[dict[str, Difference]] = {
         "threads/test_proxy.py::test_it_passes_for_the_object",
     ),
     "eventlet.GreenPool": Difference(
-        "resize() upwards wakes those that wait in spawn()",
-        "pool/test_greenpool.py::test_growing_wakes_spawners_that_wait",
+        "resize() upwards wakes those that wait in spawn(); imap() reads its input no more than `size` ahead, an error "
+        "of the input comes at its end, and a StopIteration that the function returns is a result",
+        "compat/eventlet/test_greenpool.py::test_maps_read_size_ahead_and_end_with_the_error_of_their_input",
+    ),
+    "eventlet.patcher.is_monkey_patched": Difference(
+        "it knows modules and their names as well (`threading`, `ssl`), where eventlet knows the names of its flags",
+        "compat/eventlet/test_patcher.py::test_modules_are_known_to_be_patched_as_well_as_flags",
+    ),
+    "eventlet.greenthread.GreenThread.link": Difference(
+        "a link that raises does not keep the later ones from being called, and one that is added by another link is "
+        "called at once",
+        "compat/eventlet/test_greenthread.py::test_links_are_called_also_after_one_that_raises_and_at_once_at_the_end",
     ),
     "eventlet.monkey_patch": Difference(
         "modules are patched in place, poll and epoll stay and are green, names that were imported before are found, "

@@ -6,8 +6,10 @@ from unittest import mock
 
 import pytest
 
+from greening._core.greenthread import spawn
 from greening.compat.eventlet import debug, greenpool
 from greening.pool.greenpool import GreenPool
+from greening.testing import settle
 
 
 @pytest.fixture
@@ -57,3 +59,32 @@ def test_mock_patch_replaces_debug_and_puts_it_back(before: bool, monkeypatch: p
     with mock.patch.object(greenpool, "DEBUG", not before):
         assert greenpool.DEBUG is not before
     assert greenpool.DEBUG is before
+
+
+def test_maps_read_size_ahead_and_end_with_the_error_of_their_input() -> None:
+    read: list[int] = []
+
+    def numbers() -> Iterator[int]:
+        for number in range(4):
+            read.append(number)
+            yield number
+        raise LookupError("no more")
+
+    pool = greenpool.GreenPool(2)
+    results = pool.imap(lambda number: StopIteration(number) if number == 1 else number, numbers())
+    settle()
+    assert read == [0, 1]
+    assert next(results) == 0
+    assert isinstance(next(results), StopIteration)
+    assert [next(results), next(results)] == [2, 3]
+    with pytest.raises(LookupError, match="no more"):
+        next(results)
+    assert list(results) == []
+
+    waiter = spawn(greenpool.GreenPool.spawn, pool, int)
+    assert waiter.wait().wait() == 0
+    full = greenpool.GreenPool(0)
+    waiter = spawn(full.spawn, int)
+    settle()
+    full.resize(1)
+    assert waiter.wait().wait() == 0

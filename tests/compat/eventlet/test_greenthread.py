@@ -2,7 +2,7 @@
 
 import pytest
 
-from greening._core.greenthread import spawn, spawn_after
+from greening._core.greenthread import GreenThread, spawn, spawn_after
 from greening._core.waiting import sleep
 from greening.compat.eventlet.greenthread import (
     TimeoutError,
@@ -68,3 +68,22 @@ def test_the_old_timeout_error_is_a_timeout() -> None:
     with pytest.raises(Timeout) as caught:
         sleep(5)
     assert caught.value is timeout
+
+
+def test_links_are_called_also_after_one_that_raises_and_at_once_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    monkeypatch.setattr("threading.excepthook", lambda args: order.append(args.exc_type.__name__))
+
+    def outer(thread: GreenThread[object]) -> None:
+        thread.link(lambda _: order.append("inner"))
+        order.append("outer")
+
+    thread = spawn(int)
+    thread.link(lambda _: divmod(1, 0))
+    thread.link(outer)
+    thread.link(lambda _: order.append("last"))
+    thread.wait()
+    settle()
+    assert order == ["ZeroDivisionError", "inner", "outer", "last"]
+    thread.link(lambda _: order.append("after its end"))
+    assert order[-1] == "after its end"

@@ -78,6 +78,22 @@ def test_program(run_program, program: str) -> None:
     run_program(program)
 
 
+def test_modules_are_known_to_be_patched_as_well_as_flags(run_program) -> None:
+    run_program(
+        """
+import greening.compat.eventlet
+greening.compat.eventlet.install()
+import eventlet, ssl, threading
+patched = eventlet.patcher.is_monkey_patched
+eventlet.monkey_patch(thread=True)
+assert patched("thread") and patched("threading") and patched(threading) and patched("queue")
+assert not (patched("socket") or patched("ssl") or patched(ssl))
+eventlet.monkey_patch(socket=True)
+assert patched("socket") and patched("ssl") and patched(ssl)
+"""
+    )
+
+
 def test_inject_fills_a_namespace_with_a_green_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "injected.py").write_text("import greeting\nWORD = greeting.WORD\n")
     monkeypatch.syspath_prepend(str(tmp_path))

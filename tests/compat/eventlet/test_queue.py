@@ -8,7 +8,7 @@ import pytest
 from greening import sync
 from greening._core.greenthread import spawn
 from greening.compat.eventlet import hubs
-from greening.compat.eventlet.queue import Empty, Full, LightQueue, Queue, Waiter
+from greening.compat.eventlet.queue import Empty, Full, LifoQueue, LightQueue, PriorityQueue, Queue, Waiter
 from greening.testing import settle
 from greening.timeout import Timeout
 
@@ -66,3 +66,28 @@ def test_one_waits_at_a_time() -> None:
 def test_the_queues_are_greenings_and_their_errors_the_standard_librarys() -> None:
     assert (Queue, LightQueue) == (sync.queue.Queue, sync.queue.LightQueue)
     assert (Empty, Full) == (queue.Empty, queue.Full)
+
+
+@pytest.mark.parametrize("kind", [LightQueue, Queue, PriorityQueue, LifoQueue])
+def test_an_item_belongs_to_the_first_getter_and_a_place_to_the_first_putter(kind: type[LightQueue[int]]) -> None:
+    items, got = kind(1), list[int]()
+    getters = [spawn(lambda: got.append(items.get())) for _ in range(2)]
+    settle()
+    items.put(1)
+    assert (items.qsize(), items.getting()) == (0, 1)
+    with pytest.raises(Empty):
+        items.get_nowait()
+    items.put(2)
+    for getter in getters:
+        getter.wait()
+    assert got == [1, 2]
+
+    items.put(3)
+    putter = spawn(items.put, 4)
+    settle()
+    assert items.get() == 3
+    assert (items.qsize(), items.putting()) == (1, 0)
+    putter.wait()
+    for wait in (items.get, lambda timeout: items.put(5, timeout=timeout)):
+        with pytest.raises(ValueError, match="non-negative"):
+            wait(timeout=-1)

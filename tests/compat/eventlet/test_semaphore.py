@@ -3,7 +3,7 @@
 import pytest
 
 from greening._core.greenthread import spawn
-from greening.compat.eventlet.semaphore import CappedSemaphore
+from greening.compat.eventlet.semaphore import BoundedSemaphore, CappedSemaphore, Semaphore
 from greening.testing import settle
 
 pytestmark = pytest.mark.usefixtures("fake")
@@ -99,3 +99,16 @@ def test_with_takes_a_permit_and_gives_it_back() -> None:
 def test_counts_that_make_no_sense_are_refused(arguments: tuple[int, int]) -> None:
     with pytest.raises(ValueError):
         CappedSemaphore(*arguments)
+
+
+@pytest.mark.parametrize("kind", [Semaphore, BoundedSemaphore])
+def test_a_permit_belongs_to_the_first_waiter_and_release_takes_no_argument(kind: type[Semaphore]) -> None:
+    semaphore = kind(1)
+    semaphore.acquire()
+    waiter = spawn(semaphore.acquire)
+    settle()
+    assert semaphore.release() is True
+    assert (semaphore.counter, semaphore.acquire(blocking=False)) == (0, False)
+    assert waiter.wait() is True
+    with pytest.raises(TypeError):
+        semaphore.release(False)  # type: ignore[call-arg]  # that is what is tested
