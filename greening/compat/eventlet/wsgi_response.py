@@ -76,11 +76,12 @@ class Delivery:
             raise
 
     def take(self) -> Any:
-        """The socket, which is the caller's from now on, without a timeout. It is closed when the application ends."""
+        """The socket, which is the caller's from now on. The server's `socket_timeout` goes on, as in eventlet, and the
+        socket is closed when the application ends.
+        """
         if not self.taken:
             self._wfile.flush()
             self.taken = True
-            self._socket.settimeout(None)
         return self._socket
 
     def keep_back(self) -> Any:

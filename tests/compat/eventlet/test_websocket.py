@@ -193,6 +193,21 @@ def test_over_tls(serve_eventlet: ServeEventlet, tmp_path: Path) -> None:
         ws.close()
 
 
+def test_the_time_limit_of_the_server_holds_for_its_websockets(serve_eventlet: ServeEventlet) -> None:
+    errors = []
+
+    def handler(ws: WebSocket) -> None:
+        with pytest.raises(TimeoutError) as caught:
+            ws.wait()
+        errors.append(caught.type)
+        raise caught.value
+
+    running = serve_eventlet(WebSocketWSGI(handler), socket_timeout=0.01)
+    with Timeout(20), open_raw(running) as sock:
+        assert frames_of(sock) == b"\x88\x02\x03\xf3"
+    assert errors == [TimeoutError]
+
+
 def test_a_handler_that_returns_ends_the_stream_without_waiting_for_the_client(serve_eventlet: ServeEventlet) -> None:
     running = serve_eventlet(WebSocketWSGI(lambda ws: ws.send("x")))
     with Timeout(20), open_raw(running) as sock:
