@@ -84,6 +84,16 @@ def test_no_query_and_a_method_of_its_own(serve_eventlet: ServeEventlet) -> None
         (GET + b"Expect: miracles\r\n\r\n", 417),
         (b"GET / HTTP/1.1\rHost: a\r", 400),
         (b"GET / HTTP/3.0\r\n\r\n", 505),
+        (b"GET /\r\n\r\n", 400),
+        (b"GET /#x HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        (b"GET /\xc3\xa9 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        (GET + b"Host: b\r\n\r\n", 400),
+        (GET + b"X : y\r\n\r\n", 400),
+        (GET + b"X: y\r\n z\r\n\r\n", 400),
+        (GET + b"Content-Length: +1\r\n\r\nx", 400),
+        (GET + b"Content-Length: 1\r\nContent-Length: 1\r\n\r\nx", 400),
+        (GET + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501),
+        (b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
     ],
 )
 @pytest.mark.parametrize("overrides", [(), ("parse_request",), ("get_environ", "handle_one_request", "send_error")])
@@ -102,7 +112,7 @@ def test_subclasses_refuse_what_greening_refuses(
     protocol = type("Mine", (HttpProtocol,), {name: passing_on(name) for name in overrides})
     raw = serve_eventlet(app, protocol=protocol).raw(request_)
     assert re.match(rb"HTTP/1\.[01] %d " % status, raw)
-    assert raw.count(b"HTTP/1.") == 1 and not called
+    assert len(re.findall(rb"HTTP/1\.[01] \d", raw)) == 1 and not called
 
 
 def test_a_refusal_is_said_and_logged_by_the_hooks_of_a_subclass(serve_eventlet: ServeEventlet) -> None:
