@@ -106,12 +106,15 @@ def tests_of(names: list[str]) -> Iterator[Any]:
     return iter(generate_scenarios(unittest.defaultTestLoader.loadTestsFromNames(modules)))
 
 
-def run(names: list[str]) -> int:
-    """Run those that have no outcome yet. Returns the exit status."""
+def run(names: list[str]) -> None:
+    """Run those that have no outcome yet, and end the process."""
     done = {line.partition("\t")[2] for line in record().read_text(encoding="utf-8").splitlines()}
     suite = unittest.TestSuite(test for test in tests_of(names) if test.id() not in done)
     result = unittest.TextTestRunner(resultclass=Result, verbosity=2).run(suite)
-    return 0 if result.wasSuccessful() else 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # At once: threads that tests have left behind may go on for ever, and nobody waits for them.
+    os._exit(0 if result.wasSuccessful() else 1)
 
 
 def main(names: list[str]) -> int:
@@ -129,4 +132,6 @@ def main(names: list[str]) -> int:
 
 if __name__ == "__main__":
     arguments = sys.argv[1:]
-    sys.exit(run(arguments[1:]) if arguments[:1] == [CHILD] else main(arguments))
+    if arguments[:1] == [CHILD]:
+        run(arguments[1:])
+    sys.exit(main(arguments))

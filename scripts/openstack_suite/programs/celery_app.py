@@ -32,9 +32,20 @@ def stubborn(self: object) -> int:
     return int(self.request.retries)
 
 
+@app.task(name="engines")
+def engines() -> list[str]:
+    """What eventlet is in the worker."""
+    from checks import engines
+
+    return engines()
+
+
 def main() -> None:
     """The checks, with a worker."""
-    from checks import CHECKS, run, running
+    from checks import CHECKS, expected_engines, run, running
+
+    def the_engine() -> None:
+        assert engines.delay().get(timeout=60) == expected_engines()
 
     def many_at_a_time() -> None:
         begun = time.monotonic()
@@ -49,7 +60,9 @@ def main() -> None:
         assert later.get(timeout=60) == 7
         assert time.monotonic() - begun >= 1
 
-    CHECKS.update({"many_at_a_time": many_at_a_time, "retry_and_countdown": retry_and_countdown})
+    CHECKS.update(
+        {"the_engine": the_engine, "many_at_a_time": many_at_a_time, "retry_and_countdown": retry_and_countdown}
+    )
     arguments = ["-m", "celery", "-A", "celery_app", "worker", "-P", "eventlet", "-c", "20", "--without-mingle"]
     with running(*arguments, PYTHONPATH=os.pathsep.join((HERE, os.environ.get("PYTHONPATH", "")))):
         run()

@@ -43,6 +43,19 @@ def write(outcome: str, name: str) -> None:
             file.write(f"{outcome}\t{name}\n")
 
 
+def engines() -> list[str]:
+    """What `import eventlet` means in this process, and in a Python program that it starts."""
+    import eventlet
+
+    command = [sys.executable, "-W", "ignore", "-c", "import eventlet; print(eventlet.__name__)"]
+    return [eventlet.__name__, subprocess.check_output(command, text=True).strip()]
+
+
+def expected_engines() -> list[str]:
+    """What `engines` has to say on this side."""
+    return [{"eventlet": "eventlet", "greening": "greening.compat.eventlet"}[os.environ["OPENSTACK_SIDE"]]] * 2
+
+
 def free_port() -> int:
     """A port that nobody listens on now."""
     with socket.socket() as probe:
@@ -69,8 +82,12 @@ def wait_for_port(port: int, process: subprocess.Popen[bytes], seconds: float = 
 
 @contextmanager
 def running(*arguments: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A Python program that runs during a `with` block; SIGTERM ends it."""
-    process = subprocess.Popen([sys.executable, *arguments], env={**os.environ, **environment})
+    """A Python program that runs during a `with` block; SIGTERM ends it.
+
+    OPENSTACK_DOOR, such as "-m greening --as-eventlet", are options of the interpreter in front of it.
+    """
+    door = os.environ.get("OPENSTACK_DOOR", "").split()
+    process = subprocess.Popen([sys.executable, *door, *arguments], env={**os.environ, **environment})
     try:
         yield process
     finally:

@@ -8,6 +8,7 @@ PORT = os.environ.get("SOCKETIO_PORT")
 
 def serve() -> None:
     """The server."""
+    import checks
     import eventlet
 
     eventlet.monkey_patch()
@@ -21,19 +22,24 @@ def serve() -> None:
     def echo(data: object) -> object:
         return data
 
+    @server.on("engines")
+    def engines() -> object:
+        return checks.engines()
+
     server.run(app, port=int(PORT))
 
 
 def main() -> None:
     """The checks, with clients that know nothing of eventlet."""
     import socketio
-    from checks import CHECKS, free_port, run, running, wait_for_port
+    from checks import CHECKS, expected_engines, free_port, run, running, wait_for_port
 
     def talk(transport: str) -> None:
         client = socketio.Client()
         client.connect(f"http://127.0.0.1:{port}", transports=[transport], wait_timeout=20)
         try:
             assert client.transport() == transport
+            assert client.call("engines", timeout=20) == expected_engines()
             for data in ("text", {"a": [1, "ä"]}, os.urandom(100_000)):
                 assert client.call("echo", data, timeout=20) == data
         finally:
