@@ -9,6 +9,7 @@ those of `greening.green`.
 
 import importlib
 import sys
+import threading
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
@@ -23,6 +24,7 @@ from greening.monkey import original
 from greening.net.socket import further_members
 from greening.patcher.introspect import ORIGINALS
 from greening.patches.signal import SETTERS
+from greening.threads.handle import abandon
 from greening.timeout import Timeout
 
 ALIAS = "eventlet"
@@ -126,6 +128,8 @@ def prepare() -> None:
     REPORTS.to_stderr = True
     if Finder not in sys.meta_path:
         sys.meta_path.insert(0, Finder)
+        # As concurrent.futures does; that has its turn before, so what was submitted to a pool is done.
+        vars(threading)["_register_atexit"](abandon)
 
 
 def _make_green_thread(self: GreenThread[Any], parent: Any, *rest: Any) -> None:

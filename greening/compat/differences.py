@@ -34,8 +34,7 @@ _IN_ORDER: Final = Difference(
     "compat/eventlet/test_queue.py::test_an_item_belongs_to_the_first_getter_and_a_place_to_the_first_putter",
 )
 _TIMED_JOIN: Final = Difference(
-    "join(timeout) returns as in the stdlib, the main greenlet is the main thread, and threads that are no daemons are "
-    "waited for at exit",
+    "join(timeout) returns as in the stdlib, and the main greenlet is the main thread",
     "patches/test_threading.py::test_join_with_a_timeout_returns_and_non_daemon_threads_are_joined_at_exit",
 )
 _CONNECTIONS: Final = Difference(

@@ -300,6 +300,18 @@ def shutdown() -> None:
             handle.join()
 
 
+def abandon() -> None:
+    """Have nobody wait at exit for the green threads that run now: eventlet's threads all end with the program.
+
+    `threading` waits for the handles from Python 3.13 on, and for the sentinels up to 3.12.
+    """
+    for thread in list(_live):
+        if thread.handle is not None:
+            thread.handle._daemon = True
+        if thread.sentinel is not None and thread.sentinel.locked():
+            thread.sentinel.release()
+
+
 def _after_fork_in_child() -> None:
     me = current()
     ident = get_ident()

@@ -285,3 +285,30 @@ def test_the_patcher_runs_a_script(run_program, tmp_path) -> None:
     run = ("--as-eventlet", "-m", "eventlet.patcher")
     assert run_program(starter, *run, str(script), "x").stdout == "__main__ ['x'] True\nfound\n"
     assert "usage: python -m eventlet.patcher" in run_program(starter, *run, check=False).stderr
+
+
+ENDS = """
+import {threading}
+eventlet.sleep(0)
+def go_on():
+    print("begun", flush=True)
+    while True: eventlet.sleep(0.01)
+{threading}.Thread(target=go_on).start()
+{more}
+eventlet.sleep(0)
+"""
+
+
+@pytest.mark.parametrize("threading", ["threading", "eventlet.green.threading"])
+def test_threads_that_go_on_do_not_hold_up_the_end_of_the_program(run_program, threading: str) -> None:
+    patch = "eventlet.monkey_patch()\n" if threading == "threading" else ""
+    done = run_program(HEAD + "import eventlet\n" + patch + ENDS.format(threading=threading, more=""))
+    assert done.stdout == "begun\n"
+
+
+def test_what_a_pool_has_taken_is_done_before_the_end(run_program) -> None:
+    pool = (
+        "import concurrent.futures as f; f.ThreadPoolExecutor(1).submit(lambda: (eventlet.sleep(0.05), print('done')))"
+    )
+    program = HEAD + "import eventlet\neventlet.monkey_patch()\n" + ENDS.format(threading="threading", more=pool)
+    assert run_program(program).stdout == "begun\ndone\n"

@@ -371,3 +371,19 @@ def test_in_the_child_of_a_fork_all_other_threads_have_ended(monkeypatch: pytest
     assert seen == [True, True, True, False, True]
     gate.send(None)
     settle()
+
+
+@pytest.mark.slow
+def test_abandoned_threads_are_not_waited_for_at_exit(run_program) -> None:
+    done = run_program(
+        """
+import greening; greening.monkey_patch()
+import threading
+from greening.threads.handle import abandon
+thread = threading.Thread(target=threading.Event().wait)
+thread.start()
+abandon()
+print("ends")
+"""
+    )
+    assert done.stdout == "ends\n"
