@@ -91,8 +91,11 @@ class Result(unittest.TextTestResult):
 
 
 def modules_of(name: str) -> list[str]:
-    """The modules of tests in a package; a module is itself."""
-    package = importlib.import_module(name)
+    """The modules of tests in a package; a module is itself, and so is a single test."""
+    try:
+        package = importlib.import_module(name)
+    except ImportError:  # a test, or a module that cannot be imported: the loader says so
+        return [name]
     places = [Path(place) for place in getattr(package, "__path__", ())]
     if not places:
         return [name]

@@ -147,3 +147,22 @@ def test_a_quick_suite_that_differs_once_is_run_again(
     monkeypatch.setattr(main, "run", lambda suite, side, *rest: results(part, test=outcomes[side].pop(0)))
     assert main.main(["--quick", "semantics"]) == 0
     assert "| semantics | 1 | 1 pass | 1 pass | none |" in capsys.readouterr().out
+
+
+def test_what_differs_is_run_once_more_by_itself(part: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    main = part("__main__")
+    ran: list[tuple[str, ...]] = []
+
+    def run(suite: Any, side: str, places: object, folder: object) -> Any:
+        ran.append(suite.targets)
+        return results(part, chance="passed", fault="passed" if side == "eventlet" else "failed")
+
+    monkeypatch.setattr(main, "run", run)
+    suite = part("suites").Suite("some", ("file.py",))
+    both = [
+        results(part, chance="passed", fault="passed", same="failed"),
+        results(part, chance="failed", fault="failed", same="failed"),
+    ]
+    settled = main.settle(suite, both, None, None)
+    assert ran == [("chance", "fault")] * 2
+    assert [found.test for found in part("report").differences(suite, *settled)] == ["fault"]
