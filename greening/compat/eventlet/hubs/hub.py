@@ -12,7 +12,7 @@ from greening._core.suspend import suspend, switch
 from greening._core.task import Task
 from greening._core.waiting import forget_fd, sleep
 from greening._originals import monotonic
-from greening.compat.eventlet.hubs.listener import READ, WRITE, FdListener, Watch, closed_callback
+from greening.compat.eventlet.hubs.listener import READ, WRITE, FdListener, Watch, closed, closed_callback
 from greening.compat.eventlet.hubs.timer import LocalTimer, Timer
 
 __all__ = ["READ", "WRITE", "BaseHub", "FdListener", "closed_callback"]
@@ -192,6 +192,10 @@ class BaseHub:
                 listener.obsolete()
             else:
                 listener.defang()
+        reg = self.engine.regs.get(fileno)
+        if reg is not None and reg.owner is None:  # not those of a green socket: they get the stdlib's error below
+            for task in (*(reg.readers or ()), *(reg.writers or ())):
+                task.interrupt(closed(fileno))
         forget_fd(fileno)
 
     def mark_as_reopened(self, fileno: int) -> None:

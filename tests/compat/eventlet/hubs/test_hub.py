@@ -17,6 +17,7 @@ from greening.compat.eventlet import hubs
 from greening.compat.eventlet.hubs import asyncio, epolls, poll, selects
 from greening.compat.eventlet.hubs.hub import BaseHub
 from greening.net.socket import GreenSocket
+from greening.readiness import select
 from greening.timeout import Timeout
 
 Ends = tuple[GreenSocket, GreenSocket]
@@ -165,6 +166,29 @@ def test_those_who_asked_for_it_are_told_at_once_of_a_closed_descriptor(ends: En
         thread.wait()
     assert caught.value.errno == errno.ENOTCONN
     assert order == ["marked", "told", "raised"]
+
+
+def test_a_select_ends_when_one_of_its_descriptors_is_another_files_now(ends: Ends) -> None:
+    number = os.dup(ends[0].fileno())
+    try:
+        thread = spawn(select.select, [number, ends[1]], [], [number])
+        thread.quiet = True
+        sleep(0)
+        hubs.notify_opened(number)
+        with pytest.raises(hubs.IOClosed):
+            thread.wait()
+    finally:
+        os.close(number)
+
+
+def test_those_who_wait_for_a_green_socket_get_the_error_of_the_stdlib(ends: Ends) -> None:
+    thread = spawn(ends[0].recv, 1)
+    thread.quiet = True
+    sleep(0)
+    hubs.notify_opened(ends[0].fileno())
+    with pytest.raises(OSError, match="Bad file descriptor") as caught:
+        thread.wait()
+    assert not isinstance(caught.value, hubs.IOClosed)
 
 
 @pytest.mark.parametrize("started", [False, True])
