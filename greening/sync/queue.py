@@ -12,9 +12,11 @@ from importlib import import_module
 from typing import Any, Generic, TypeVar
 
 from greening._core.critical import guard, uninterruptible
+from greening._core.current import current
 from greening._core.fairness import fairness_tick
 from greening._core.parking_lot import ParkingLot, make_ready
 from greening._core.running import known_task
+from greening._core.suspend import run_next
 from greening._core.task import RUNNING, TIMED_OUT, Task
 from greening._core.timers import deadline_after
 
@@ -135,9 +137,11 @@ class LightQueue(Generic[T]):
                 error = _shut_down
             # A getter waits only while there is no item: whatever the order of the items, this one is the next.
             elif self._getters and (getter := self._getters.choose(item)) is not None:
-                make_ready(getter)
+                channel = self.maxsize == 0
+                (run_next if channel and not block else make_ready)(getter)
                 self._accepted()
-                if self.maxsize != 0 or not block or timeout == 0:
+                # Behind a callback of a timer the getter runs next: within the turn, as eventlet's hub has it.
+                if not channel or timeout == 0 or (not block and current().calls_back):
                     return
                 task, error = None, None
             elif self._store(item):
@@ -155,7 +159,7 @@ class LightQueue(Generic[T]):
         if task is None and (task := self._see_taken(item)) is None:
             return
         try:
-            outcome = self._putters.wait(task, timeout)
+            outcome = self._putters.wait(task, timeout if block else 0)
         except BaseException:
             if self._take_back(task):
                 self._refused()
@@ -225,7 +229,7 @@ class LightQueue(Generic[T]):
     def _take_over(self, putter: Task) -> T:
         """Under guard: the item of a putter that has been chosen."""
         item = self._offers.pop(putter)
-        make_ready(putter)
+        (run_next if self.maxsize == 0 and current().calls_back else make_ready)(putter)
         return item
 
     def _refill(self) -> None:

@@ -430,7 +430,7 @@ def test_the_item_of_a_getter_of_a_channel_that_was_killed_when_it_had_it_goes_o
     channel = kind(0)
     victim, other = spawn(channel.get), spawn(channel.get)
     settle()
-    channel.put_nowait(1)
+    channel.put(1, timeout=0)
     victim.kill()
     assert other.wait() == 1
 

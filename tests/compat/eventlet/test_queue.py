@@ -7,6 +7,7 @@ import pytest
 
 from greening import sync
 from greening._core.greenthread import spawn
+from greening._core.waiting import sleep
 from greening.compat.eventlet import hubs
 from greening.compat.eventlet.queue import Empty, Full, LifoQueue, LightQueue, PriorityQueue, Queue, Waiter
 from greening.testing import settle
@@ -91,3 +92,29 @@ def test_an_item_belongs_to_the_first_getter_and_a_place_to_the_first_putter(kin
     for wait in (items.get, lambda timeout: items.put(5, timeout=timeout)):
         with pytest.raises(ValueError, match="non-negative"):
             wait(timeout=-1)
+
+
+def test_in_a_callback_of_the_hub_what_a_channel_wakes_has_run_within_the_turn() -> None:
+    hub, channel, results = hubs.get_hub(), Queue(0), list[Any]()
+    putter = spawn(channel.put, 5)
+    settle()
+    hub.schedule_call_global(0, lambda: results.append(channel.get_nowait()))
+    sleep(0)
+    assert (results, putter.dead, channel.unfinished_tasks) == ([5], True, 1)
+    getter = spawn(channel.get)
+    settle()
+    hub.schedule_call_global(0, lambda: results.append(channel.put_nowait(10)))
+    assert not getter.dead
+    sleep(0)
+    assert (results, getter.dead, getter.wait()) == ([5, None], True, 10)
+
+
+def test_a_getter_of_a_channel_has_run_when_put_nowait_returns() -> None:
+    channel = Queue(0)
+    getter = spawn(channel.get)
+    settle()
+    channel.put_nowait(1)
+    assert getter.dead
+    with pytest.raises(Full):
+        channel.put_nowait(2)
+    assert getter.wait() == 1
