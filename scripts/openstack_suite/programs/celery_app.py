@@ -10,11 +10,15 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 from celery import Celery
 
-for name in ("queue", "results"):
+for name in ("queue", "results", "control"):
     os.makedirs(os.path.join(FOLDER, name), exist_ok=True)
 queue = os.path.join(FOLDER, "queue")
 app = Celery("celery_app", broker="filesystem://", backend=f"file://{FOLDER}/results")
-app.conf.broker_transport_options = {"data_folder_in": queue, "data_folder_out": queue}
+app.conf.broker_transport_options = {
+    "data_folder_in": queue,
+    "data_folder_out": queue,
+    "control_folder": os.path.join(FOLDER, "control"),
+}
 
 
 @app.task(name="slow")
