@@ -302,7 +302,6 @@ MAY_HAVE_STATE = {
     "greening/compat/eventlet/drivers.py": "the drivers that are waited for",
     "greening/compat/eventlet/hubs/__init__.py": "the hub of an OS thread",
     "greening/compat/eventlet/patcher.py": "what was patched, as eventlet shows it",
-    "greening/compat/eventlet/wsgi_response.py": "what applications tell their server, by eventlet's name for it",
     "greening/fdio/buffers.py": "the code of the methods that take turns",
     "greening/fdio/child_wait.py": "the children of the process, and what waits for them",
     "greening/fdio/filelock.py": "locks on files are the process's",

@@ -20,15 +20,18 @@ from greening._core.greenthread import GreenThread
 from greening._core.thread_ops import ThreadOps
 from greening._core.unhandled import REPORTS
 from greening.compat.eventlet.green import real_name as real_green_name
+from greening.compat.eventlet.http_heads import quicken
 from greening.monkey import original
 from greening.net.socket import further_members
 from greening.patcher.introspect import ORIGINALS
+from greening.patcher.ledger import LEDGER
 from greening.patches.signal import SETTERS
 from greening.threads.handle import abandon
 from greening.timeout import Timeout
 
 ALIAS = "eventlet"
 REAL = "greening.compat.eventlet"
+REAL_HTTP = "greening.green.http"
 
 
 def real_name(alias: str) -> str | None:
@@ -81,6 +84,11 @@ class Loader:
         real = real_name(alias)
         assert real is not None
         sys.modules[alias] = importlib.import_module(real)
+        if real == REAL_HTTP or real.startswith(REAL_HTTP + "."):
+            client = importlib.import_module(REAL_HTTP + ".client")
+            undo = quicken(client)
+            if sys.modules.get("http.client") is client:  # the process's own, in a process that is patched
+                LEDGER.changes.steps.append(undo)
         if real == REAL:
             patcher = importlib.import_module(REAL + ".patcher")
             patcher.keep_originals()

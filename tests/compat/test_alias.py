@@ -29,6 +29,32 @@ assert sum(name.startswith("eventlet") for name in sys.modules) < 20
 """
 )
 
+HTTP_HEADS = (
+    HEAD
+    + """
+import http.client
+stdlibs = http.client.parse_headers
+import eventlet
+from eventlet.green.http import client
+assert client is not http.client and client.parse_headers.__module__ == "greening.compat.eventlet.http_heads"
+assert http.client.parse_headers is stdlibs
+"""
+)
+
+HTTP_HEADS_PATCHED = (
+    HEAD
+    + """
+import eventlet, greening
+eventlet.monkey_patch()
+import http.client
+stdlibs = http.client.parse_headers
+from eventlet.green.http import client
+assert client is http.client and client.parse_headers is not stdlibs
+greening.unpatch()
+assert http.client.parse_headers is stdlibs
+"""
+)
+
 SUBMODULES = (
     HEAD
     + """
@@ -185,7 +211,20 @@ except greening.Timeout as error:
 
 @pytest.mark.parametrize(
     "program",
-    [SAME_OBJECTS, SUBMODULES, ORIGINALS, COPIES, AGAIN, SOCKETS, SIGNALS, ERRORS, TIMEOUTS, GREEN_THREADS],
+    [
+        SAME_OBJECTS,
+        SUBMODULES,
+        ORIGINALS,
+        COPIES,
+        AGAIN,
+        SOCKETS,
+        SIGNALS,
+        ERRORS,
+        TIMEOUTS,
+        GREEN_THREADS,
+        HTTP_HEADS,
+        HTTP_HEADS_PATCHED,
+    ],
     ids=[
         "same-objects",
         "submodules",
@@ -197,6 +236,8 @@ except greening.Timeout as error:
         "errors",
         "timeouts",
         "green-threads",
+        "http-heads",
+        "http-heads-patched",
     ],
 )
 def test_program(run_program, program: str) -> None:

@@ -13,7 +13,7 @@ from greening._core.waiting import sleep
 from greening._originals import real_local, start_new_thread
 from greening.errors import GreenletExit
 from greening.sync.event import Event
-from greening.sync.local import local
+from greening.sync.local import local, present
 from greening.testing import settle
 
 pytestmark = pytest.mark.usefixtures("fake")
@@ -430,3 +430,17 @@ def test_a_thread_that_comes_later_starts_with_nothing() -> None:
         return before
 
     assert [spawn(use).wait() for _ in range(50)] == [{}] * 50
+
+
+def test_what_is_present_is_told_without_making_anything() -> None:
+    mine = local()
+    mine.name = "here"
+    assert present(mine) == {"name": "here"}
+    assert spawn(present, mine).wait() is None
+
+    def later() -> Any:
+        mine.name = "there"
+        return present(mine)
+
+    assert spawn(later).wait() == {"name": "there"}
+    assert present(mine) == {"name": "here"}

@@ -13,20 +13,20 @@ from socket import SHUT_RDWR
 from typing import Any
 
 from greening._originals import raw_socket
+from greening.compat.eventlet.wsgi_environ import addr_to_host_port
 from greening.compat.eventlet.wsgi_head import (
     HeaderLineTooLong,
     HeadersTooLarge,
     without_length,
 )
 from greening.compat.eventlet.wsgi_input import ChunkReadError, Input
-from greening.compat.eventlet.wsgi_log import LoggerFileWrapper, LoggerNull, get_logger
+from greening.compat.eventlet.wsgi_log import LoggerFileWrapper, LoggerNull, RequestLine, get_logger
 from greening.compat.eventlet.wsgi_protocol import (
     MINIMUM_CHUNK_SIZE,
     STATE_CLOSE,
     STATE_IDLE,
     STATE_REQUEST,
     HttpProtocol,
-    addr_to_host_port,
 )
 from greening.compat.eventlet.wsgi_response import ALREADY_HANDLED, WSGI_LOCAL, Warner
 from greening.net.accept import HANDSHAKE_TIMEOUT, Acceptor
@@ -171,6 +171,10 @@ class Server:
                 self._heads[raw] = head
         return head
 
+    def line_of(self, entry: RequestLine) -> str:
+        """The line of a request for the log."""
+        return entry.default() if self.log_format is DEFAULT_LOG_FORMAT else self.log_format % entry
+
     @property
     def max_header_line(self) -> int:
         """Bytes of one field line."""
@@ -251,8 +255,9 @@ class _Connections:
     def _ended(self, thread: Any, state: list[Any]) -> None:
         self._open.pop(id(state), None)
         state[2] = STATE_CLOSE
-        _shut_down(state[1])
-        state[1].close()
+        if state[1].fileno() >= 0:  # the protocol has not closed it
+            _shut_down(state[1])
+            state[1].close()
 
 
 def _shut_down(sock: Any) -> None:

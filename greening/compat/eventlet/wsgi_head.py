@@ -92,15 +92,23 @@ class HeadFile:
         Raises:
             HeaderLineTooLong, HeadersTooLarge.
         """
+        block = self._block or self._take()
         size = self._longest_line if size < 0 else size
-        if self._block is None:
-            peek = getattr(self.file, "peek", None)
-            there = b"" if peek is None else peek(1)
-            whole = 2 if there.startswith(b"\r\n") else there.find(b"\r\n\r\n") + 4
-            self._block = BytesIO(self.file.read(whole) if whole != 3 else b"")
-        line: bytes = self._block.readline(size) or self.file.readline(size)
-        self._count(len(line), len(line))
+        line: bytes = block.readline(size) or self.file.readline(size)
+        length = len(line)  # as `_count`, written out: this is called for each line of each head
+        if length >= self._longest_line:
+            raise HeaderLineTooLong
+        self._left -= length
+        if self._left < 0:
+            raise HeadersTooLarge
         return line
+
+    def _take(self) -> BytesIO:
+        peek = getattr(self.file, "peek", None)
+        there = b"" if peek is None else peek(1)
+        whole = 2 if there.startswith(b"\r\n") else there.find(b"\r\n\r\n") + 4
+        self._block = BytesIO(self.file.read(whole) if whole != 3 else b"")
+        return self._block
 
     @property
     def at_its_end(self) -> bool:
@@ -190,12 +198,17 @@ def check_framing(headers: Message, refuse_both: bool) -> bool:
     Raises:
         Refused.
     """
-    lengths = headers.get_all("Content-Length") or []
-    coding = headers.get("Transfer-Encoding")
+    lengths, codings = [], []
+    for name, value in headers.raw_items():  # one look: each `get` of a message goes through all of them
+        size = len(name)
+        if size == 14 and name.lower() == "content-length":
+            lengths.append(value)
+        elif size == 17 and name.lower() == "transfer-encoding":
+            codings.append(value)
     if any(not (length.isascii() and length.isdigit()) for length in lengths) or len(set(lengths)) > 1:
         raise Refused(400, "bad Content-Length")
-    if coding is None:
+    if not codings:
         return True
     if lengths and refuse_both:
         raise Refused(400, "Transfer-Encoding with Content-Length")
-    return str(coding).lower() == "chunked"
+    return str(codings[0]).lower() == "chunked"

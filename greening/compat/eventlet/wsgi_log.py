@@ -4,6 +4,8 @@ import sys
 from typing import Any
 
 from greening.wsgi.access import Entry
+from greening.wsgi.environ import peer_of
+from greening.wsgi.log import escaped
 
 
 class LoggerNull:
@@ -69,3 +71,11 @@ class RequestLine(Entry):
 
     def __getitem__(self, name: str) -> Any:
         return self._date_time() if name == "date_time" else super().__getitem__(name)
+
+    def default(self) -> str:
+        """`DEFAULT_FORMAT % self`, in fewer steps."""
+        client, limit = str(peer_of(self.address)[0]), self.limit
+        return (
+            f'{escaped(client, limit)} - - [{self._date_time()}] "{escaped(self.line, limit)}" '
+            f"{self.status} {self.length} {self.seconds:.6f}"
+        )

@@ -9,9 +9,9 @@ import time
 from http.server import BaseHTTPRequestHandler
 from socket import IPPROTO_TCP, SHUT_RDWR, TCP_NODELAY
 from typing import Any, Final
-from urllib.parse import unquote
 
 from greening._originals import raw_socket
+from greening.compat.eventlet.wsgi_environ import addr_to_host_port, environ_of, formal_name
 from greening.compat.eventlet.wsgi_head import (
     ClientGoneError,
     HeaderLineTooLong,
@@ -27,11 +27,12 @@ from greening.compat.eventlet.wsgi_input import Input
 from greening.compat.eventlet.wsgi_log import RequestLine
 from greening.compat.eventlet.wsgi_response import (
     ALREADY_HANDLED,
-    WSGI_LOCAL,
     Delivery,
     EventletResponse,
+    forget_handled,
     going_on,
     head_of,
+    is_handled,
 )
 from greening.timeout import Timeout
 from greening.wsgi.connection import Connection
@@ -44,11 +45,6 @@ STATE_REQUEST: Final = "request"
 STATE_CLOSE: Final = "close"
 
 MINIMUM_CHUNK_SIZE = 4096
-
-
-def addr_to_host_port(addr: Any) -> tuple[Any, Any]:
-    """Of a client or a server; of a Unix socket ("unix", "")."""
-    return (addr[0], addr[1]) if isinstance(addr, tuple) else ("unix", "")
 
 
 class HttpProtocol(BaseHTTPRequestHandler):
@@ -70,6 +66,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
     reject_bad_requests = True
     wbufsize = 16384  # bytes
 
+    _own_wfile: Any = None
     server: Any
     client_address: Any
     conn_state: list[Any]
@@ -78,6 +75,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
     _head: Head | None = None  # what greening.wsgi understood; None: a subclass has parsed it
     _lingers = False  # what the client still sends is to be thrown away, or it would lose the answer
     _delivery: Delivery | None = None
+    _forwarded = True  # there may be X-Forwarded-For among the fields
 
     def __init__(self, conn_state: list[Any], server: Any) -> None:
         self.client_address, self.request = conn_state[:2]
@@ -101,7 +99,12 @@ class HttpProtocol(BaseHTTPRequestHandler):
             except OSError:  # a Unix socket
                 pass
         self.rfile = connection.makefile("rb", self.rbufsize)
-        self.wfile = connection.makefile("wb", self.wbufsize)
+        self.wfile = self._own_wfile = connection.makefile("wb", self.wbufsize)
+
+    @property
+    def has_own_files(self) -> bool:
+        """What is written to `wfile` goes to the connection as it is: a subclass has put no other in its place."""
+        return self.wfile is self._own_wfile
 
     def handle(self) -> None:
         """Serve requests until the connection ends."""
@@ -120,7 +123,8 @@ class HttpProtocol(BaseHTTPRequestHandler):
         try:
             if not self.wfile.closed:
                 self.wfile.flush()
-            if isinstance(connection, raw_socket) and not (self._delivery and self._delivery.taken):
+            goodbye = self._lingers or hasattr(connection, "do_handshake")
+            if goodbye and isinstance(connection, raw_socket) and not (self._delivery and self._delivery.taken):
                 end = Connection(self.server.limits, connection)
                 end.linger() if self._lingers else end.farewell()
         except OSError as error:
@@ -232,50 +236,14 @@ class HttpProtocol(BaseHTTPRequestHandler):
 
     def formalize_key_naming(self, k: str) -> str | None:
         """The key of a field in the environ, without HTTP_; None: it is left out, since X_Y would pass for X-Y."""
-        return None if "_" in k else k.replace("-", "_").upper()
+        return formal_name(k)
 
     def get_environ(self) -> dict[str, Any]:
         """The environ of a request, from `command`, `path` and `headers`."""
-        env: dict[str, Any] = self.server.get_environ()
-        headers = self.headers
-        raw = tuple((name, value.strip(" \t\r\n")) for name, value in headers.raw_items())
-        path, mark, query = self.path.partition("?")
-        env["REQUEST_METHOD"] = self.command
-        env["SCRIPT_NAME"] = ""
-        env["RAW_PATH_INFO"] = path
-        env["PATH_INFO"] = "" if self.command == "CONNECT" else unquote(path, encoding="latin-1")
-        if mark:
-            env["QUERY_STRING"] = query
-        env["SERVER_PROTOCOL"] = "HTTP/1.0"
-        env["GATEWAY_INTERFACE"] = "CGI/1.1"
-        for key, address in (("SERVER_%s", self.request.getsockname()), ("REMOTE_%s", self.client_address)):
-            host, port = addr_to_host_port(address)
-            env[key % ("NAME" if key[0] == "S" else "ADDR")] = host
-            env[key % "PORT"] = str(port)
-        own: dict[str, str] = {}
-        for name, value in raw:
-            key = self.formalize_key_naming(name) or "PROXY"
-            if key == "PROXY":  # HTTP_PROXY is obeyed by http clients
-                continue
-            if key in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-                own.setdefault(key, value)
-                continue
-            key = f"HTTP_{key}"
-            env[key] = f"{env[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{value}" if key in env else value
-        env["CONTENT_TYPE"] = own.get("CONTENT_TYPE") or headers.get_default_type()
-        if length := own.get("CONTENT_LENGTH"):
-            env["CONTENT_LENGTH"] = length
-        env["headers_raw"] = raw
-        env["wsgi.input"] = env["eventlet.input"] = self._input(env, length)
-        env["eventlet.posthooks"] = []
+        env = environ_of(self, type(self).formalize_key_naming is HttpProtocol.formalize_key_naming)
         env["eventlet.set_idle"] = self._set_idle
+        self._forwarded = "HTTP_X_FORWARDED_FOR" in env
         return env
-
-    def _input(self, env: dict[str, Any], length: str | None) -> Input:
-        chunked = env.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked"
-        expects = env.get("HTTP_EXPECT", "").lower() == "100-continue" and self.request_version != "HTTP/1.0"
-        wfile, line = (self.wfile, b"HTTP/1.1 100 Continue\r\n") if expects else (None, None)
-        return Input(self.rfile, length or (None if chunked else "0"), self.connection, wfile, line, chunked)
 
     def _set_idle(self) -> None:
         self.conn_state[2] = STATE_IDLE
@@ -297,11 +265,11 @@ class HttpProtocol(BaseHTTPRequestHandler):
         began = time.monotonic()
         result: Any = None
         try:
-            WSGI_LOCAL.already_handled = False
+            forget_handled()
             result = self.application(env, response.start_response)
             if body.failed is not None and response.status >= 500 and not response.sent:
                 self._failed(body.failed, response, delivery, body)
-            elif result is ALREADY_HANDLED or WSGI_LOCAL.already_handled:
+            elif result is ALREADY_HANDLED or is_handled():
                 response.keep = False
             elif not delivery.taken:
                 response.respond(result, int(env.get("eventlet.minimum_write_chunk_size", self.minimum_chunk_size)))
@@ -313,7 +281,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
             if server.log_output:
                 status = 101 if delivery.taken else response.status or 200
                 entry = RequestLine(self, status, response.count, time.monotonic() - began)
-                server.log.info(server.log_format % entry)
+                server.log.info(server.line_of(entry))
 
     def _failed(self, error: BaseException, response: EventletResponse, delivery: Delivery, body: Input) -> None:
         """The application raised, or the client did not do its part."""
@@ -386,7 +354,7 @@ class HttpProtocol(BaseHTTPRequestHandler):
     def get_client_address(self) -> tuple[Any, Any]:
         """Host and port for the log: with what X-Forwarded-For says before the host, if the server is to believe it."""
         host, port = addr_to_host_port(self.client_address)
-        if self.server.log_x_forwarded_for:
+        if self.server.log_x_forwarded_for and self._forwarded:
             forwarded = self.headers.get("X-Forwarded-For", "").replace(" ", "")
             host = f"{forwarded},{host}" if forwarded else host
         return host, port

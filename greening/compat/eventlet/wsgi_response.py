@@ -8,24 +8,50 @@ import re
 import time
 import warnings
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any, Final
 
+from greening._originals import raw_socket
 from greening.compat.eventlet.wsgi_input import EarlyEndError, Input
-from greening.sync.local import local
+from greening.sync.local import local, present
 from greening.wsgi.headers import Answer, compose, field_line
 from greening.wsgi.limits import Limits
 from greening.wsgi.request_head import CHUNKED, Head
 from greening.wsgi.response import Response
 from greening.wsgi.server import http_date
 
+
+class _Local(local):
+    already_handled = False
+
+
 # `already_handled` is true: the application of this green thread has answered by itself, on the socket.
-WSGI_LOCAL = local()
+WSGI_LOCAL = _Local()
+
+
+def is_handled() -> bool:
+    """`WSGI_LOCAL.already_handled`; it costs the many that never set it nothing."""
+    mine = present(WSGI_LOCAL)
+    return mine is not None and bool(mine.get("already_handled"))
+
+
+def forget_handled() -> None:
+    """Make it false, for the next request of this green thread."""
+    mine = present(WSGI_LOCAL)
+    if mine is not None:
+        mine["already_handled"] = False
+
 
 # The same, for an application that returns it.
 ALREADY_HANDLED: Final[Iterable[bytes]] = iter(())
 
 # No RFC has names with bytes beyond ASCII; Swift's metadata has.
 _WIDE = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z\x80-\xff]++")
+
+
+@lru_cache(maxsize=2)
+def _date_header(timestamp: int) -> bytes:
+    return b"Date: %b\r\n" % http_date(timestamp)
 
 
 class Delivery:
@@ -53,6 +79,8 @@ class Delivery:
         self._socket = protocol.connection
         self._log = protocol.server.log
         self._state = protocol.conn_state
+        # Nothing stands between: what has been written goes out first, and then what is sent.
+        self._direct = protocol.has_own_files and isinstance(self._socket, raw_socket)
 
     @property
     def closing(self) -> bool:
@@ -68,12 +96,23 @@ class Delivery:
         if self.taken:
             return
         try:
-            for part in parts:
-                self._wfile.write(part)
-            self._wfile.flush()
+            if self._direct:
+                self._wfile.flush()
+                data = b"".join(parts)
+                sent = self._socket.send(data)
+                if sent < len(data):
+                    self._send_rest(memoryview(data)[sent:])
+            else:
+                for part in parts:
+                    self._wfile.write(part)
+                self._wfile.flush()
         except OSError:
             self.gone = True
             raise
+
+    def _send_rest(self, data: memoryview) -> None:
+        while data:
+            data = data[self._socket.send(data) :]
 
     def take(self) -> Any:
         """The socket, which is the caller's from now on. The server's `socket_timeout` goes on, as in eventlet, and the
@@ -102,7 +141,9 @@ class Delivery:
         if wide:
             headers = [pair for pair in headers if pair[0].isascii()]
         answer = compose(status, headers, head, self.capitalize)
-        extra = b"".join(self._wide_line(name, value) for name, value in wide)
+        if not wide and answer[0] != 204:
+            return answer
+        extra = b"".join([self._wide_line(name, value) for name, value in wide])
         if answer[0] == 204 and any(value == "0" and name.lower() == "content-length" for name, value in headers):
             extra += b"Content-Length: 0\r\n"  # against RFC 9110 8.6, but clients of eventlet's servers expect it
         number, line, lines, bits, length, bodyless = answer
@@ -115,7 +156,7 @@ class Delivery:
 
     def date_header(self) -> bytes:
         """The field line; eventlet does not send its name."""
-        return b"Date: %b\r\n" % http_date(time.time())
+        return _date_header(int(time.time()))
 
     def partial_stamp(self, date: bool, name: bool) -> bytes:
         """The same, or nothing: the application has its own."""
@@ -127,7 +168,8 @@ def head_of(protocol: Any, body: Input) -> Head:
     subclass may have set them in its own way.
     """
     head = Head()
-    options = {one.strip(" \t") for one in protocol.environ.get("HTTP_CONNECTION", "").lower().split(",")}
+    connection = protocol.environ.get("HTTP_CONNECTION")
+    options = {one.strip(" \t") for one in connection.lower().split(",")} if connection else ()
     head.method, head.target = protocol.command, protocol.path.encode("latin-1", "replace")
     head.minor = int(protocol.request_version == "HTTP/1.1")
     head.environ = protocol.environ
@@ -173,8 +215,12 @@ class EventletResponse(Response):
         """
         if self.sent and not exc_info:
             return self.write
-        pairs = [(self._text(name), self._text(value)) for name, value in headers]
-        return super().start_response(self._text(status), pairs, exc_info)
+        text = self._text
+        pairs = [
+            (name if type(name) is str else text(name), value if type(value) is str else text(value))
+            for name, value in headers
+        ]
+        return super().start_response(text(status), pairs, exc_info)
 
     def write(self, data: Any) -> None:
         """WSGI's; `str` is let pass. Raises: UnicodeEncodeError: beyond ASCII. Others: as `Response.write`."""
@@ -188,7 +234,7 @@ class EventletResponse(Response):
             EarlyEndError: see above. Others: as `Response.respond`.
         """
         if hasattr(result, "__len__"):
-            result = [self._bytes(part) for part in result]
+            result = [part if type(part) is bytes else self._bytes(part) for part in result]
             self._doubt()
         else:
             result = map(self._bytes, result)
@@ -200,7 +246,7 @@ class EventletResponse(Response):
 
     def finish(self) -> None:
         """The application has given all there is; or it has answered by itself meanwhile."""
-        if WSGI_LOCAL.already_handled:
+        if is_handled():
             self.keep = False
             self.over = True
         else:

@@ -3,13 +3,15 @@
 import re
 import time
 from io import StringIO
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from greening.compat.eventlet import wsgi
-from greening.compat.eventlet.wsgi_log import LoggerFileWrapper, LoggerNull, get_logger
+from greening.compat.eventlet.wsgi_log import LoggerFileWrapper, LoggerNull, RequestLine, get_logger
 from greening.compat.eventlet.wsgi_protocol import HttpProtocol
+from greening.wsgi.log import DEFAULT_FORMAT
 from tests.compat.eventlet.conftest import ServeEventlet
 
 
@@ -66,3 +68,13 @@ def test_a_subclass_says_dates_and_clients_as_it_likes(serve_eventlet: ServeEven
     running.get()
     running.stop()
     assert "somebody|1|today|\n" in running.log.getvalue()
+
+
+@pytest.mark.parametrize("address", [("1.2.3.4", 5), ("9.9.9.9,\x1b,1.2.3.4", 5), "/run/x"])
+@pytest.mark.parametrize("line", ["GET / HTTP/1.1", 'GET /"\x7f' + "x" * 2000])
+def test_the_default_line_is_that_of_the_default_format(address: Any, line: str) -> None:
+    protocol = SimpleNamespace(
+        get_client_address=lambda: address, environ={}, requestline=line, log_date_time_string=lambda: "today"
+    )
+    made = RequestLine(protocol, 200, 7, 0.25)
+    assert made.default() == DEFAULT_FORMAT % made

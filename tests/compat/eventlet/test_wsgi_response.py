@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 
 from greening._core.greenthread import spawn
-from greening.compat.eventlet.wsgi_response import ALREADY_HANDLED, WSGI_LOCAL, Warner
+from greening.compat.eventlet.wsgi import HttpProtocol
+from greening.compat.eventlet.wsgi_response import (
+    ALREADY_HANDLED,
+    WSGI_LOCAL,
+    Warner,
+    forget_handled,
+    is_handled,
+)
 from tests.compat.eventlet.conftest import GET, ServeEventlet
 
 
@@ -202,8 +209,35 @@ def test_an_application_may_have_answered_by_itself(serve_eventlet: ServeEventle
 
 def test_wsgi_local_belongs_to_one_green_thread() -> None:
     WSGI_LOCAL.already_handled = True
-    assert spawn(getattr, WSGI_LOCAL, "already_handled", None).wait() is None
+    assert not spawn(getattr, WSGI_LOCAL, "already_handled", None).wait()
+    assert is_handled() and not spawn(is_handled).wait()
+    forget_handled()
+    assert not is_handled() and not WSGI_LOCAL.already_handled
     del WSGI_LOCAL.already_handled
+
+
+def test_a_connection_takes_what_is_longer_than_its_room(serve_eventlet: ServeEventlet) -> None:
+    body = bytes(range(256)) * 16384
+    assert serve_eventlet(returning([body])).get().body == body
+
+
+def test_a_protocol_may_have_a_file_of_its_own_for_what_is_sent(serve_eventlet: ServeEventlet) -> None:
+    class Counting(HttpProtocol):
+        def setup(self) -> None:
+            super().setup()
+            self.wfile = Upper(self.wfile)
+
+    class Upper:
+        closed = False
+
+        def __init__(self, file: Any) -> None:
+            self.file = file
+            self.flush, self.close = file.flush, file.close
+
+        def write(self, data: bytes) -> None:
+            self.file.write(data.replace(b"body", b"BODY"))
+
+    assert serve_eventlet(returning([b"a body"]), protocol=Counting).get().body == b"a BODY"
 
 
 def test_success_with_half_a_body_is_not_believed(serve_eventlet: ServeEventlet) -> None:
