@@ -57,13 +57,19 @@ class Registry:
                 return self._duplicate(reg, owner)
             self._evict(reg)
         reg = Registration(fd, ref(owner), self.poller.edge, stream and self.poller.edge)
-        if reg.edge:
-            self.poller.arm_edge(fd)
         # Check and change are atomic: no call. A finaliser above may have let tasks run that wait for the socket.
-        if fd not in self.regs:
-            self.regs[fd] = reg
-            return reg
-        return self.socket(fd, owner, stream)
+        if fd in self.regs:
+            return self.socket(fd, owner, stream)
+        # It is known before it is armed: a finaliser or a signal handler may let the hub run in between, and an edge for
+        # a number that is not registered would be dropped.
+        self.regs[fd] = reg
+        if reg.edge:
+            try:
+                self.poller.arm_edge(fd)
+            except BaseException:
+                self._evict(reg)
+                raise
+        return reg
 
     def _duplicate(self, reg: Registration, owner: Any) -> Registration:
         # Two socket objects have one number: `socket(fileno=...)` of a live one, or a number that was closed behind our

@@ -471,3 +471,29 @@ def test_code_that_interrupts_a_task_may_wait_for_a_socket(fake: Fake[FakePoller
     assert wait_owned(owner) == IN
     assert me.state == PARKED
     me.cancel_park()
+
+
+def test_an_event_that_comes_while_a_socket_is_armed_is_not_lost(
+    fake: Fake[FakePoller], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A finaliser or a signal handler may let the hub run there. The event is reported only once."""
+    arm = fake.poller.arm_edge
+
+    def interrupted(fd: int) -> None:
+        arm(fd)
+        fake.poller.fire(fd, OUT)
+        settle()
+
+    monkeypatch.setattr(fake.poller, "arm_edge", interrupted)
+    assert wait_owned(Owner(), OUT, timeout=5) == OUT
+
+
+def test_a_socket_that_cannot_be_armed_has_no_registration(fake: Fake[FakePoller]) -> None:
+    fake.poller.refuse[FD] = OSError(errno.ENOSPC, "no room")
+    owner = Owner()
+    with pytest.raises(OSError, match="no room"):
+        wait_owned(owner)
+    assert FD not in fake.hub.regs
+    fake.poller.refuse.clear()
+    fake.poller.fire(FD, IN)
+    assert wait_owned(owner) == IN
