@@ -7,7 +7,7 @@ from pathlib import Path
 from openstack_suite.swift_clients import Client, Refused
 from openstack_suite.swift_servers import REPLICAS, Cluster, wait_until
 
-SECONDS = 120
+SECONDS = 240
 
 
 def _files(cluster: Cluster, folder: str, pattern: str) -> list[Path]:

@@ -62,10 +62,11 @@ conn_timeout = 20
 node_timeout = 60
 {more}
 """
-DAEMON = "[{kind}-{daemon}]\ninterval = 3\nconn_timeout = 20\nnode_timeout = 60\nrsync_error_log_line_length = 80\n"
+DAEMON = "[{kind}-{daemon}]\ninterval = 15\nconn_timeout = 20\nnode_timeout = 60\nrsync_error_log_line_length = 80\n"
 PROXY = "account_autocreate = true\nallow_account_management = true\npost_quorum_timeout = 60\n"
 PROXY += "error_suppression_limit = 1000000\n"  # a server that was away is asked again at once
 FILTERS = "catch_errors gatekeeper healthcheck proxy_logging memcache listing_formats bulk tempauth copy slo dlo"
+CACHE = "memcache_servers = 127.0.0.1:{port}\nconnect_timeout = 20\npool_timeout = 20\nio_timeout = 20\n"
 USER = "user_test_tester = testing .admin\n"
 
 # Swift's programs cannot be told where swift.conf is. A reload executes this file anew, by `sys.argv[0]`.
@@ -144,7 +145,7 @@ class Cluster:
             if "tempauth" in section:
                 sections[number] = section + USER
             if "memcache" in section:
-                sections[number] = section + f"memcache_servers = 127.0.0.1:{self.ports['memcached']}\n"
+                sections[number] = section + CACHE.format(port=self.ports["memcached"])
         sections += [DAEMON.format(kind=kind, daemon=daemon) for daemon in DAEMONS.get(kind, ())]
         text = SERVER.format(
             home=self.home,
