@@ -60,8 +60,8 @@ class Registry:
         # Check and change are atomic: no call. A finaliser above may have let tasks run that wait for the socket.
         if fd in self.regs:
             return self.socket(fd, owner, stream)
-        # It is known before it is armed: a finaliser or a signal handler may let the hub run in between, and an edge for
-        # a number that is not registered would be dropped.
+        # It is known before it is armed: a finaliser or a signal handler may let the hub run in between, and an edge
+        # for a number that is not registered would be dropped.
         self.regs[fd] = reg
         if reg.edge:
             try:
