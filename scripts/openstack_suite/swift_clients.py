@@ -107,7 +107,8 @@ class Client:
     def _some(self) -> str | None:
         return self.random.choice(list(self.objects)) if self.objects else None
 
-    def _same(self, name: str, body: bytes, got: bytes) -> None:
+    def same(self, name: str, body: bytes, got: bytes) -> None:
+        """Raises: Refused: `got` is not `body`."""
         if got != body:
             raise Refused(f"{name} has changed: {len(got)} bytes, not {len(body)}")
 
@@ -159,13 +160,13 @@ class Client:
     def get(self) -> None:
         """An object, whole."""
         if name := self._some():
-            self._same(name, self.objects[name], self.ask("GET", name, None, (200,)))
+            self.same(name, self.objects[name], self.ask("GET", name, None, (200,)))
 
     def part(self) -> None:
         """A range of an object."""
         if (name := self._some()) and len(self.objects[name]) > 100:
             got = self.ask("GET", name, None, (206,), Range="bytes=10-99")
-            self._same(name, self.objects[name][10:100], got)
+            self.same(name, self.objects[name][10:100], got)
 
     def head(self) -> None:
         """What is known of an object."""
@@ -212,7 +213,7 @@ class Client:
             path = f"/{self.container}/segment{number}"
             manifest.append({"path": path, "etag": etag, "size_bytes": len(body)})
         self.ask("PUT", "large?multipart-manifest=put", json.dumps(manifest).encode(), (201,))
-        self._same("large", b"".join(bodies), self.ask("GET", "large", None, (200,)))
+        self.same("large", b"".join(bodies), self.ask("GET", "large", None, (200,)))
         got = json.loads(self.ask("DELETE", "large?multipart-manifest=delete", None, (200,), Accept="application/json"))
         if got["Number Deleted"] != 3:
             raise Refused(f"the large object's end: {got}")

@@ -9,6 +9,8 @@ servers for each request; a request that fails, or an object that has changed, i
 
 import argparse
 import shutil
+import signal
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -41,6 +43,7 @@ def main(arguments: list[str], places: Places) -> int:
     sides = wanted.side or ["eventlet", "greening"]
     outcomes: dict[str, Outcomes] = {side: {} for side in sides}
     memory = Path("/dev/shm")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # the processes have to be ended, too
     home = Path(tempfile.mkdtemp(prefix="swift-", dir=memory if memory.is_dir() else None))
     try:
         if {"load", "damage"} & set(wanted.parts.split(",")):

@@ -27,7 +27,7 @@ def _lost(cluster: Cluster, client: Client, folder: str, policy: str, count: int
     first = min(new)
     shutil.rmtree(first.parents[2])
     wait_until(lambda: first.parent.exists() and any(first.parent.glob("*.data")), SECONDS, f"{first} again")
-    client._same("object", body, client.ask("GET", "object", None, (200,)))
+    client.same("object", body, client.ask("GET", "object", None, (200,)))
 
 
 def lost_replica(cluster: Cluster, client: Client) -> None:

@@ -166,3 +166,31 @@ def test_what_differs_is_run_once_more_by_itself(part: Any, monkeypatch: pytest.
     settled = main.settle(suite, both, None, None)
     assert ran == [("chance", "fault")] * 2
     assert [found.test for found in part("report").differences(suite, *settled)] == ["fault"]
+
+
+def test_a_check_of_the_swift_cluster_passes_if_it_returns(part: Any) -> None:
+    outcomes: dict[str, str] = {}
+    check = part("swift_cluster").check
+    check(outcomes, "good", lambda: None)
+    check(outcomes, "bad", lambda: 1 // 0)
+    assert outcomes["good"] == "passed" and outcomes["bad"].startswith("failed: ZeroDivisionError")
+
+
+def test_the_swift_cluster_counts_only_what_is_said(part: Any) -> None:
+    module = part("swift_cluster")
+    wanted = module.options(["--requests", "100", "--parts", "signals", "--side", "greening"])
+    assert (wanted.requests, wanted.parts, wanted.side, wanted.clients) == (100, "signals", ["greening"], 100)
+
+
+@pytest.mark.parametrize("size", [1, 3, 4, 1000])
+def test_a_body_in_pieces_is_the_body(part: Any, size: int) -> None:
+    pieces = list(part("swift_clients").pieces(b"x" * size))
+    assert b"".join(pieces) == b"x" * size and all(pieces) and len(pieces) >= min(size, 4)
+
+
+def test_a_client_of_swift_notices_what_has_changed(part: Any) -> None:
+    module = part("swift_clients")
+    client = object.__new__(module.Client)
+    client.same("name", b"body", b"body")
+    with pytest.raises(module.Refused, match="name has changed"):
+        client.same("name", b"body", b"bady")
