@@ -56,6 +56,7 @@ class Client:
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)
         policy = "coded" if number % 4 == 3 else "replicated"
         self.ask("PUT", "", b"", (201, 202), X_Storage_Policy=policy)
+        self.connection.close()  # its turn may come late, and Swift ends idle connections
 
     def work(self, requests: int) -> None:
         """Make so many requests, by chance; then hang up."""
