@@ -10,6 +10,7 @@ What stays: `ioctl`; leases; every call that does not wait.
 
 import fcntl as _fcntl
 import sys
+from functools import partial
 from operator import index
 from typing import Any
 
@@ -33,6 +34,8 @@ from greening.patcher.spec import Patch
 
 _home = ModuleSelf("fcntl")
 _NB = _fcntl.LOCK_NB
+_BLOCKING = ~_NB
+_UNLOCKED = _fcntl.F_UNLCK
 
 # Commands of `fcntl` that lock: which locks, whether they wait, and the one that does not.
 _COMMANDS = {
@@ -54,18 +57,18 @@ def flock(_: Any, fd: Any, operation: int, /) -> None:
         OSError: BlockingIOError with LOCK_NB, when another has it.
     """
     kind = _type_of(operation)
-    number = _number(fd)
+    number = fd if type(fd) is int else _number(fd)
     if kind is None or number is None:
         return real_flock(fd, operation)
-    part = Part(0, END, kind)
-    if operation & _NB or kind == _fcntl.F_UNLCK:
-        return change(WHOLE, number, part, lambda: real_flock(number, operation))
+    part = partial(Part, 0, END, kind)
+    if operation & _NB or kind == _UNLOCKED:
+        return change(WHOLE, number, part, partial(real_flock, number, operation))
     sys.audit("fcntl.flock", number, operation)
     return lock(
         WHOLE,
         number,
         part,
-        lambda: real_flock(number, operation | _NB),
+        partial(real_flock, number, operation | _NB),
         lambda waiting: real_flock(waiting, operation),
     )
 
@@ -84,18 +87,21 @@ def lockf(_: Any, fd: Any, cmd: int, len: int = 0, start: int = 0, whence: int =
     Green threads of one process do not exclude each other, as OS threads do not.
     """
     kind = _type_of(cmd)
-    number = _number(fd)
-    part = None if kind is None or number is None else _part(number, kind, start, len, whence)
-    if number is None or part is None:
+    number = fd if type(fd) is int else _number(fd)
+    if kind is None or number is None:
         return real_lockf(fd, cmd, len, start, whence)
-    if cmd & _NB or kind == _fcntl.F_UNLCK:
-        return change(RECORD, number, part, lambda: real_lockf(number, cmd, len, start, whence))
+    if cmd & _NB or kind == _UNLOCKED:
+        at_once = partial(real_lockf, number, cmd, len, start, whence)
+        return change(RECORD, number, partial(_part, number, kind, start, len, whence), at_once)
+    part = _part(number, kind, start, len, whence)
+    if part is None:
+        return real_lockf(fd, cmd, len, start, whence)
     sys.audit("fcntl.lockf", number, cmd, len, start, whence)
     return lock(
         RECORD,
         number,
-        part,
-        lambda: real_lockf(number, cmd | _NB, len, start, whence),
+        lambda: part,
+        partial(real_lockf, number, cmd | _NB, len, start, whence),
         lambda waiting: real_lockf(waiting, cmd, 0 if part.end == END else part.end - part.start, part.start),
     )
 
@@ -113,12 +119,12 @@ def fcntl(_: Any, fd: Any, cmd: int, arg: Any = 0, /) -> Any:
     family, waits, at_once = _COMMANDS.get(cmd, (None, False, 0)) if type(cmd) is int else (None, False, 0)
     if family is None:
         return real_fcntl(fd, cmd, arg)
-    number = _number(fd)
+    number = fd if type(fd) is int else _number(fd)
     part = None if number is None else _part_of(number, arg)
     if number is None or part is None:
         return real_fcntl(fd, cmd, arg)
-    if not waits or part.type == _fcntl.F_UNLCK:
-        return change(family, number, part, lambda: real_fcntl(number, cmd, arg))
+    if not waits or part.type == _UNLOCKED:
+        return change(family, number, lambda: part, partial(real_fcntl, number, cmd, arg))
     sys.audit("fcntl.fcntl", number, cmd, arg)
     request = FLOCK.pack(part.type, 0, part.start, 0 if part.end == END else part.end - part.start, 0)
 
@@ -126,13 +132,11 @@ def fcntl(_: Any, fd: Any, cmd: int, arg: Any = 0, /) -> Any:
         real_fcntl(waiting, cmd, request)
         return bytes(arg)
 
-    return lock(family, number, part, lambda: real_fcntl(number, at_once, arg), take)
+    return lock(family, number, lambda: part, partial(real_fcntl, number, at_once, arg), take)
 
 
 def _number(fd: Any) -> int | None:
     """The number of a descriptor; None: it is none, and the real call says why."""
-    if type(fd) is int:
-        return fd
     fileno = getattr(fd, "fileno", None)
     number = None if fileno is None or isinstance(fd, int) else fileno()
     return number if type(number) is int else None
@@ -141,7 +145,7 @@ def _number(fd: Any) -> int | None:
 def _type_of(operation: object) -> int | None:
     """The type of lock that an operation of `flock` asks for; None: it asks for none, and the real call says why."""
     try:
-        return TYPES.get(index(operation) & ~_NB)  # type: ignore[arg-type]  # that is the question
+        return TYPES.get(index(operation) & _BLOCKING)  # type: ignore[arg-type]  # that is the question
     except TypeError:
         return None
 

@@ -125,7 +125,11 @@ def closerange(_: Any, fd_low: int, fd_high: int, /) -> None:
 
 
 def _is_engines(fd: int) -> bool:
-    return any(fd in hub.fds() for hub in tuple(hubs))
+    # No generator and no list: it is asked for each descriptor that is closed.
+    for hub in tuple(hubs):  # noqa: SIM110  # see above
+        if fd == hub.poller.fileno() or fd == hub.wakeup.fileno():
+            return True
+    return False
 
 
 @_home.builtin
@@ -150,13 +154,13 @@ def lockf(_: Any, fd: int, command: int, length: int, /) -> None:
     except OSError:
         return _real_lockf(fd, command, length)
     if command != _os.F_LOCK:
-        return change(RECORD, fd, part, lambda: _real_lockf(fd, command, length))
+        return change(RECORD, fd, lambda: part, partial(_real_lockf, fd, command, length))
     sys.audit("os.lockf", fd, command, length)
     return lock(
         RECORD,
         fd,
-        part,
-        lambda: _real_lockf(fd, _os.F_TLOCK, length),
+        lambda: part,
+        partial(_real_lockf, fd, _os.F_TLOCK, length),
         lambda waiting: real_lockf(waiting, fcntl.LOCK_EX, abs(length), part.start),
     )
 

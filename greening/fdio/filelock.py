@@ -214,13 +214,13 @@ class _Wait:
 _waits: list[_Wait] = []
 
 
-def lock(family: Family, fd: int, part: Part, now: Callable[[], T], take: Callable[[int], T]) -> T:
-    """Lock `part`; park until that can be done.
+def lock(family: Family, fd: int, part: Callable[[], Part], now: Callable[[], T], take: Callable[[int], T]) -> T:
+    """Lock a part of a file; park until that can be done.
 
     Args:
         family: the kind of lock.
         fd: the descriptor of the file.
-        part: the bytes to lock, and the type of the lock.
+        part: returns the bytes to lock, and the type of the lock. Called only if some task waits for a lock.
         now: the call that does not wait, and raises BlockingIOError instead (or PermissionError, as POSIX allows).
         take: the call that waits, made with a descriptor in a native thread.
     Raises:
@@ -233,22 +233,33 @@ def lock(family: Family, fd: int, part: Part, now: Callable[[], T], take: Callab
         except (BlockingIOError, PermissionError):
             pass
         else:
-            _note(family, fd, part)
+            if _waits:
+                _note(family, fd, part())
             return result
     if not hubless():
-        return _Wait(family, fd, part, take).wait()  # type: ignore[no-any-return]  # what take returns
+        return _Wait(family, fd, part(), take).wait()  # type: ignore[no-any-return]  # what take returns
     result = take(fd)
     with _books:
-        _note(family, fd, part)
+        _note(family, fd, part())
     return result
 
 
-def change(family: Family, fd: int, part: Part, now: Callable[[], T]) -> T:
-    """Lock or unlock `part` by a call that does not wait, and tell the waits of the same owner. Raises its errors."""
+def change(family: Family, fd: int, part: Callable[[], Part | None], now: Callable[[], T]) -> T:
+    """Lock or unlock by a call that does not wait, and tell the waits of the same owner. Raises its errors.
+
+    Args:
+        family, fd: as for `lock`.
+        part: returns the bytes, and the type of the lock; None: it is a request of no known form, and none of the waits
+            is told. Called only if some task waits for a lock.
+        now: the call.
+    """
     fairness_tick()
     with _books:
+        # Before the call: it may move what the part is counted from.
+        changed = part() if _waits else None
         result = now()
-        _note(family, fd, part)
+        if changed is not None:
+            _note(family, fd, changed)
     return result
 
 

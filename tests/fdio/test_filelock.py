@@ -70,7 +70,7 @@ def busy() -> None:
 
 def asking(family: Family, fd: int, part: Part, gate: Gate) -> GreenThread[Any]:
     """A green thread that waits for a lock; the native thread is in the system call."""
-    thread = spawn(lock, family, fd, part, busy, gate)
+    thread = spawn(lock, family, fd, lambda: part, busy, gate)
     gate.wait_until_asked()
     assert not thread.dead
     return thread
@@ -125,8 +125,25 @@ def test_a_lock_that_is_free_is_taken_at_once(path: Path) -> None:
         raise AssertionError("it need not wait")
 
     with path.open("r+b") as file:
-        assert lock(RECORD, file.fileno(), Part(0, 5, WRITE), lambda: 7, never) == 7
-        assert change(RECORD, file.fileno(), Part(0, 5, UNLOCKED), lambda: 8) == 8
+        assert lock(RECORD, file.fileno(), lambda: Part(0, 5, WRITE), lambda: 7, never) == 7
+        assert change(RECORD, file.fileno(), lambda: Part(0, 5, UNLOCKED), lambda: 8) == 8
+
+
+def test_the_part_is_looked_up_only_while_some_task_waits(path: Path) -> None:
+    def unneeded() -> Part:
+        raise AssertionError("no task waits for a lock")
+
+    with path.open("r+b") as file:
+        fd = file.fileno()
+        assert lock(RECORD, fd, unneeded, lambda: 7, Gate()) == 7
+        assert change(RECORD, fd, unneeded, lambda: 8) == 8
+        gate = Gate()
+        thread = asking(RECORD, fd, Part(0, 5, WRITE), gate)
+        with pytest.raises(AssertionError, match="no task waits"):
+            change(RECORD, fd, unneeded, lambda: 9)
+        assert change(RECORD, fd, lambda: None, lambda: 10) == 10
+        gate.open()
+        thread.wait(5)
 
 
 def test_errors_that_do_not_mean_busy_are_raised(path: Path) -> None:
@@ -135,8 +152,8 @@ def test_errors_that_do_not_mean_busy_are_raised(path: Path) -> None:
 
     with path.open("r+b") as file:
         for call in (
-            lambda: lock(RECORD, file.fileno(), Part(0, 5, WRITE), fail, Gate()),
-            lambda: change(RECORD, file.fileno(), Part(0, 5, WRITE), fail),
+            lambda: lock(RECORD, file.fileno(), lambda: Part(0, 5, WRITE), fail, Gate()),
+            lambda: change(RECORD, file.fileno(), lambda: Part(0, 5, WRITE), fail),
         ):
             with pytest.raises(OSError, match="no locks here"):
                 call()
@@ -152,7 +169,7 @@ def test_a_wait_returns_what_the_call_returns_and_lets_others_run(error: type[OS
 
     gate = Gate(lambda fd: "taken")
     with path.open("r+b") as file:
-        thread = spawn(lock, RECORD, file.fileno(), Part(0, 5, WRITE), refused, gate)
+        thread = spawn(lock, RECORD, file.fileno(), lambda: Part(0, 5, WRITE), refused, gate)
         gate.wait_until_asked()
         assert spawn(lambda: "ran").wait(5) == "ran"
         assert not thread.dead
@@ -190,7 +207,7 @@ def test_flock_waits_for_another_description(path: Path) -> None:
         lock(
             WHOLE,
             fd,
-            Part(0, END, WRITE),
+            lambda: Part(0, END, WRITE),
             lambda: fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB),
             lambda fd: (asked.release(), fcntl.flock(fd, fcntl.LOCK_EX))[1],
         )
@@ -213,7 +230,7 @@ def test_an_os_thread_without_a_hub_waits_itself(path: Path) -> None:
 
     def work() -> None:
         here = threading.get_ident()
-        got.append(lock(RECORD, file.fileno(), Part(0, 5, WRITE), busy, lambda fd: threading.get_ident() == here))
+        got.append(lock(RECORD, file.fileno(), lambda: Part(0, 5, WRITE), busy, lambda fd: threading.get_ident() == here))
 
     with path.open("r+b") as file:
         thread = threading.Thread(target=work)
@@ -242,8 +259,8 @@ def test_what_the_process_had_before_the_wait_and_what_it_has_locked_since_stays
         record(fd, fcntl.LOCK_SH, 30, 35)
         gate = Gate(lambda fd: record(fd, fcntl.LOCK_EX, 0, 40))
         thread = asking(RECORD, fd, Part(0, 40, WRITE), gate)
-        change(RECORD, fd, Part(20, 25, WRITE), lambda: record(fd, fcntl.LOCK_EX, 20, 25))
-        change(RECORD, fd, Part(33, 35, UNLOCKED), lambda: record(fd, fcntl.LOCK_UN, 33, 35))
+        change(RECORD, fd, lambda: Part(20, 25, WRITE), lambda: record(fd, fcntl.LOCK_EX, 20, 25))
+        change(RECORD, fd, lambda: Part(33, 35, UNLOCKED), lambda: record(fd, fcntl.LOCK_UN, 33, 35))
         kill(thread)
         gate.open()
         until_no_wait_is_left()
