@@ -205,6 +205,7 @@ int add_locals(PyObject *module);
 int add_gil(PyObject *module);
 int add_mask(PyObject *module);
 int add_zeros(PyObject *module);
+int add_files(PyObject *module);
 
 PyTypeObject *make_type(PyObject *module, PyType_Spec *spec, PyTypeObject *base);
 

@@ -305,6 +305,12 @@
     "    Whatever interrupts it: a kill, a Timeout.\n" \
     "Difference from `time.sleep`: negative is 0, as in eventlet; the default is 0."
 
+#define DOC_is_fifo \
+    "is_fifo($module, path, flags=0, dir_fd=None, /)\n" \
+    "--\n" \
+    "\n" \
+    "Return True if open(2) with these flags would open a FIFO."
+
 #define DOC_socket_recv \
     "recv($self, bufsize, flags=0, /)\n" \
     "--\n" \

@@ -36,6 +36,9 @@ _home = ModuleSelf("fcntl")
 _NB = _fcntl.LOCK_NB
 _BLOCKING = ~_NB
 _UNLOCKED = _fcntl.F_UNLCK
+# What `flock` locks, by its operation without LOCK_NB.
+_WHOLE_FILES = {operation: partial(Part, 0, END, kind) for operation, kind in TYPES.items()}
+_WHOLE_UNLOCKED = _WHOLE_FILES[_fcntl.LOCK_UN]
 
 # Commands of `fcntl` that lock: which locks, whether they wait, and the one that does not.
 _COMMANDS = {
@@ -56,13 +59,15 @@ def flock(_: Any, fd: Any, operation: int, /) -> None:
     Raises:
         OSError: BlockingIOError with LOCK_NB, when another has it.
     """
-    kind = _type_of(operation)
+    try:
+        part = _WHOLE_FILES.get(index(operation) & _BLOCKING)
+    except TypeError:
+        part = None
     number = fd if type(fd) is int else _number(fd)
-    if kind is None or number is None:
-        return real_flock(fd, operation)
-    part = partial(Part, 0, END, kind)
-    if operation & _NB or kind == _UNLOCKED:
-        return change(WHOLE, number, part, partial(real_flock, number, operation))
+    if part is None or number is None:
+        return real_flock(fd, operation)  # it says what is wrong
+    if operation & _NB or part is _WHOLE_UNLOCKED:
+        return change(WHOLE, number, part, real_flock, number, operation)
     sys.audit("fcntl.flock", number, operation)
     return lock(
         WHOLE,
@@ -91,8 +96,8 @@ def lockf(_: Any, fd: Any, cmd: int, len: int = 0, start: int = 0, whence: int =
     if kind is None or number is None:
         return real_lockf(fd, cmd, len, start, whence)
     if cmd & _NB or kind == _UNLOCKED:
-        at_once = partial(real_lockf, number, cmd, len, start, whence)
-        return change(RECORD, number, partial(_part, number, kind, start, len, whence), at_once)
+        part_of = partial(_part, number, kind, start, len, whence)
+        return change(RECORD, number, part_of, real_lockf, number, cmd, len, start, whence)
     part = _part(number, kind, start, len, whence)
     if part is None:
         return real_lockf(fd, cmd, len, start, whence)
@@ -124,7 +129,7 @@ def fcntl(_: Any, fd: Any, cmd: int, arg: Any = 0, /) -> Any:
     if number is None or part is None:
         return real_fcntl(fd, cmd, arg)
     if not waits or part.type == _UNLOCKED:
-        return change(family, number, lambda: part, partial(real_fcntl, number, cmd, arg))
+        return change(family, number, lambda: part, real_fcntl, number, cmd, arg)
     sys.audit("fcntl.fcntl", number, cmd, arg)
     request = FLOCK.pack(part.type, 0, part.start, 0 if part.end == END else part.end - part.start, 0)
 

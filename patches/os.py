@@ -154,7 +154,7 @@ def lockf(_: Any, fd: int, command: int, length: int, /) -> None:
     except OSError:
         return _real_lockf(fd, command, length)
     if command != _os.F_LOCK:
-        return change(RECORD, fd, lambda: part, partial(_real_lockf, fd, command, length))
+        return change(RECORD, fd, lambda: part, _real_lockf, fd, command, length)
     sys.audit("os.lockf", fd, command, length)
     return lock(
         RECORD,

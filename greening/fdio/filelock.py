@@ -18,7 +18,7 @@ import fcntl
 import os
 import struct
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from greening._core.current import hubless
 from greening._core.fairness import fairness_tick
@@ -26,6 +26,7 @@ from greening._core.fork import NET, on_child
 from greening._originals import RLock, builtin_open, os_close, os_fstat, os_lseek
 from greening.threads.native import NativePool
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 # Taken now, because `fcntl` is patched.
@@ -244,20 +245,22 @@ def lock(family: Family, fd: int, part: Callable[[], Part], now: Callable[[], T]
     return result
 
 
-def change(family: Family, fd: int, part: Callable[[], Part | None], now: Callable[[], T]) -> T:
+def change(
+    family: Family, fd: int, part: Callable[[], Part | None], now: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+) -> T:
     """Lock or unlock by a call that does not wait, and tell the waits of the same owner. Raises its errors.
 
     Args:
         family, fd: as for `lock`.
         part: returns the bytes, and the type of the lock; None: it is a request of no known form, and none of the waits
             is told. Called only if some task waits for a lock.
-        now: the call.
+        now: the call, made with the arguments that follow.
     """
     fairness_tick()
     with _books:
         # Before the call: it may move what the part is counted from.
         changed = part() if _waits else None
-        result = now()
+        result = now(*args, **kwargs)
         if changed is not None:
             _note(family, fd, changed)
     return result

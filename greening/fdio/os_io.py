@@ -17,6 +17,7 @@ from collections.abc import Callable
 from operator import index
 from typing import Any
 
+from greening._compiled import double
 from greening._core.current import hubless
 from greening._core.poller import IN, OUT
 from greening._core.waiting import wait_fd
@@ -31,6 +32,10 @@ _NONBLOCK: int = getattr(os, "SPLICE_F_NONBLOCK", 0)
 
 # Flags with one of which open(2) does not wait for the other end, or does not open FIFOs.
 _AT_ONCE = os.O_NONBLOCK | os.O_DIRECTORY | os.O_PATH | os.O_EXCL
+
+# Bits of the flags that say how a file is used, and their value for "to read and to write".
+_ACCESS = os.O_ACCMODE
+_BOTH_WAYS = os.O_RDWR
 
 # Native threads that open FIFOs. The other end may come late: nothing else has to wait for these threads.
 _openers = NativePool(1000, block_signals=True)
@@ -78,8 +83,9 @@ def splice(
 def open_file(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
     """Open a file, as `os.open`. For a FIFO, park until the other end is opened as well. Source: open(2), fifo(7)."""
     flags = index(flags)
-    if flags & _AT_ONCE or flags & os.O_ACCMODE == os.O_RDWR or not is_fifo(path, flags, dir_fd) or hubless():
-        return os_open(path, flags, mode, dir_fd=dir_fd)
+    if flags & _AT_ONCE or flags & _ACCESS == _BOTH_WAYS or not is_fifo(path, flags, dir_fd) or hubless():
+        # A keyword takes as long as four arguments.
+        return os_open(path, flags, mode) if dir_fd is None else os_open(path, flags, mode, dir_fd=dir_fd)
     opened: list[int] = []
     given_up = False
 
@@ -106,7 +112,8 @@ def _close_all(fds: list[int]) -> None:
             return
 
 
-def is_fifo(path: Any, flags: int = 0, dir_fd: int | None = None) -> bool:
+@double
+def is_fifo(path: Any, flags: int = 0, dir_fd: int | None = None, /) -> bool:
     """Return True if open(2) with these flags would open a FIFO."""
     try:
         found = os_stat(path, dir_fd=dir_fd, follow_symlinks=not flags & os.O_NOFOLLOW)

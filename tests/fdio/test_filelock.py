@@ -230,7 +230,9 @@ def test_an_os_thread_without_a_hub_waits_itself(path: Path) -> None:
 
     def work() -> None:
         here = threading.get_ident()
-        got.append(lock(RECORD, file.fileno(), lambda: Part(0, 5, WRITE), busy, lambda fd: threading.get_ident() == here))
+        got.append(
+            lock(RECORD, file.fileno(), lambda: Part(0, 5, WRITE), busy, lambda fd: threading.get_ident() == here)
+        )
 
     with path.open("r+b") as file:
         thread = threading.Thread(target=work)

@@ -167,7 +167,7 @@ def test_files_and_errors_are_those_of_the_plain_call(tmp_path: Path, fifo: Path
     folder = os.open(tmp_path, os.O_RDONLY)
     fd = open_file("new", os.O_WRONLY | os.O_CREAT, 0o600, dir_fd=folder)
     assert os.fstat(fd).st_mode & 0o777 == 0o600
-    assert is_fifo("fifo", dir_fd=folder)
+    assert is_fifo("fifo", 0, folder)
     os.close(fd)
     os.close(folder)
     with pytest.raises(FileNotFoundError):
@@ -240,5 +240,17 @@ def test_what_is_a_fifo(fifo: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(fifo)
     assert is_fifo(fifo) and is_fifo(os.fsencode(fifo)) and is_fifo(tmp_path / "link")
     assert not is_fifo(tmp_path / "link", os.O_NOFOLLOW)
-    for other in (tmp_path, tmp_path / "missing", "zero\0byte", None, 1.5):
+    for other in (tmp_path, tmp_path / "missing", str(tmp_path / "missing"), "zero\0byte", "\ud800", None, 1.5):
         assert not is_fifo(other)
+
+
+def test_a_path_is_taken_as_str_as_bytes_and_in_a_directory(fifo: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(fifo)
+    link = str(tmp_path / "link")
+    for path in (link, os.fsencode(link)):
+        assert is_fifo(path)
+        assert is_fifo(path, os.O_WRONLY, None)
+        assert not is_fifo(path, os.O_NOFOLLOW)
+    folder = os.open(tmp_path, os.O_RDONLY)
+    assert is_fifo("link", 0, folder) and not is_fifo("link", os.O_NOFOLLOW, folder)
+    os.close(folder)
