@@ -192,10 +192,12 @@ def _dummy_methods(module: ModuleType) -> dict[str, object]:
         return object.__new__(cls) if found is None else found
 
     def init(self: Any) -> None:
+        if self._initialized:  # `new` has found it; `current_thread` in a green thread mostly does
+            return
         task = identity.green_task()
         if task is None:
             native_init(self)
-        elif not self._initialized:
+        else:
             _init_dummy(self, task, threads)
 
     def is_alive(self: Any) -> bool:
