@@ -1,5 +1,6 @@
 """Where a socket's timeout lives, and the discipline of trying, parking and trying again."""
 
+import contextlib
 import errno
 import gc
 import os
@@ -41,6 +42,34 @@ def test_a_timeout_is_ours_and_the_descriptor_is_what_the_stdlib_makes_it(
     assert raw_socket.gettimeout(sock) == at_c_level
     assert os.get_blocking(sock.fileno()) is blocking
     assert sock.getblocking() is (seen != 0)
+
+
+@pytest.mark.parametrize(
+    "timeout", [1e-12, 1e-9, 0.1, 0.3, 1 / 3, 2.0000000001, 60, 86399.123456789, 999999.9999999, 1e6, 7654321.1, 10**8]
+)
+def test_a_timeout_is_rounded_as_the_stdlib_rounds_it(tcp: Pair, timeout: float) -> None:
+    with contextlib.closing(raw_socket()) as plain:
+        plain.settimeout(timeout)
+        tcp[0].settimeout(timeout)
+        assert tcp[0].gettimeout() == plain.gettimeout()
+
+
+def test_a_timeout_of_a_blocking_socket_takes_one_system_call(tcp: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*args: object) -> None:
+        raise AssertionError("it sets the flag of the descriptor, too")
+
+    monkeypatch.setattr(retry, "_raw_settimeout", never)
+    tcp[0].settimeout(5)
+    assert (tcp[0].gettimeout(), os.get_blocking(tcp[0].fileno())) == (5, False)
+    tcp[0].settimeout(0.5)
+    assert (tcp[0].gettimeout(), raw_socket.gettimeout(tcp[0])) == (0.5, None)
+
+
+def test_a_closed_socket_refuses_a_timeout(tcp: Pair) -> None:
+    tcp[0].close()
+    with pytest.raises(OSError) as caught:
+        tcp[0].settimeout(5)
+    assert caught.value.errno == errno.EBADF
 
 
 def test_setblocking_replaces_a_timeout(tcp: Pair) -> None:
