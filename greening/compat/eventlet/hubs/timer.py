@@ -1,12 +1,17 @@
 """eventlet.hubs.timer: a call at a later time, which can be cancelled."""
 
 from collections.abc import Callable
+from contextvars import Context, copy_context
 from traceback import format_stack
 from typing import Any
 
 from greening._core.current import current, get_hub
-from greening._core.greenthread import GreenThread, spawn_after
+from greening._core.greenthread import GreenThread, spawn
+from greening._core.hub import Hub
 from greening._core.task import Task
+from greening._core.timers import Timer as EngineTimer
+from greening._core.timers import deadline_after
+from greening._originals import get_ident
 
 __all__ = ["LocalTimer", "Timer"]
 
@@ -32,7 +37,8 @@ class Timer:
         self.called = False
         # The hub's time of the call, in seconds; None before `schedule()`.
         self.scheduled_time: float | None = None
-        self._thread: GreenThread[None] | None = None
+        self._hub: Hub | None = None
+        self._timer: EngineTimer | None = None
         self._made_at = "".join(format_stack()[:-1]) if self.remember_stacks else ""
 
     @property
@@ -46,11 +52,25 @@ class Timer:
         Raises:
             TypeError, ValueError: `seconds` is no number of seconds.
         """
+        hub = self._hub = get_hub()
+        now = hub.now()
+        deadline = deadline_after(now, self.seconds)
         self.called = False
-        self._thread = spawn_after(self.seconds, self)
-        self._thread.calls_back = True
-        self.scheduled_time = get_hub().now() + self.seconds
+        self.scheduled_time = deadline
+        if deadline <= now:
+            spawn(self).calls_back = True
+        else:
+            # Most timers are cancelled: the green thread is made when the time has come.
+            self._timer = hub.call_at(deadline, self._start, hub, copy_context())
         return self
+
+    def _start(self, hub: Hub, context: Context) -> None:
+        """In the hub: make the call in a green thread."""
+        if not self.called:
+            thread: GreenThread[None] = GreenThread(hub, self, (), {})
+            thread.context = context
+            thread.calls_back = True
+            hub.ready.append(thread)
 
     def copy(self) -> "Timer":
         """Another timer with the same call, not started."""
@@ -65,8 +85,9 @@ class Timer:
             return
         self.called = True
         self.tpl = None
-        if self._thread is not None:
-            self._thread.cancel()
+        timer, hub = self._timer, self._hub
+        if timer is not None and hub is not None and hub.awake_ident == get_ident():
+            timer.cancel()
 
     def __call__(self) -> None:
         """Make the call now, unless it was made or cancelled."""

@@ -1,10 +1,13 @@
 """Timers of eventlet's hubs: a call later, once, unless it is cancelled."""
 
+import gc
+import threading
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
 
-from greening._core.greenthread import getcurrent, spawn
+from greening._core.greenthread import GreenThread, getcurrent, spawn
 from greening._core.waiting import sleep
 from greening.compat.eventlet import hubs
 from greening.compat.eventlet.hubs.timer import LocalTimer, Timer
@@ -44,6 +47,42 @@ def test_cancelled_it_never_calls() -> None:
     timer()
     sleep(2)
     assert (calls, timer.pending) == ([], False)
+
+
+def test_it_makes_a_green_thread_when_its_time_has_come_and_none_if_it_is_cancelled() -> None:
+    def green_threads() -> int:
+        return sum(isinstance(one, GreenThread) for one in gc.get_objects())
+
+    before = green_threads()
+    timers = [Timer(1, print).schedule() for _ in range(5)]
+    assert green_threads() == before
+    for timer in timers:
+        timer.cancel()
+    assert hubs.get_hub().get_timers_count() == hubs.get_hub().timers_canceled
+
+
+def test_another_os_thread_may_cancel_it() -> None:
+    calls: list[int] = []
+    timer = Timer(1, calls.append, 1).schedule()
+    other = threading.Thread(target=timer.cancel)
+    other.start()
+    other.join()
+    sleep(2)
+    assert (calls, timer.called) == ([], True)
+
+
+@pytest.mark.parametrize("seconds", [0, 1])
+def test_the_call_has_the_context_of_the_one_that_started_the_timer(seconds: int) -> None:
+    variable: ContextVar[str] = ContextVar("variable", default="none")
+    found: list[str] = []
+
+    def make() -> None:
+        variable.set("the maker's")
+        Timer(seconds, lambda: found.append(variable.get())).schedule()
+
+    spawn(make)
+    sleep(2)
+    assert found == ["the maker's"]
 
 
 def test_a_copy_calls_for_itself() -> None:
