@@ -109,7 +109,7 @@ class Hub(ExternalWaits, HubOps):
     def _arm_wakeup(self) -> None:
         fd = self.registry.wakeup_fd = self.wakeup.fileno()
         if self.poller.edge:
-            self.poller.arm_edge(fd)
+            self.poller.arm_edge(fd, IN)  # to drain an eventfd is a change, too: it can be written to
         else:
             self.poller.arm_once(fd, IN)
 

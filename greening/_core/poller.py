@@ -56,6 +56,8 @@ EDGE = 1 << 31
 # tells which it was.
 READ = IN | PRI | RDHUP | HUP | ERR | NVAL
 WRITE = OUT | HUP | ERR | NVAL
+# What a descriptor that is armed once is asked for.
+CHANGES = IN | PRI | OUT | RDHUP
 
 # Errors of `arm_edge` and `arm_once` when the kernel has no room for another entry (epoll_ctl(2)): the user's limit is
 # reached (/proc/sys/fs/epoll/max_user_watches), or there is no memory. Both pass.
@@ -83,8 +85,12 @@ class Poller(Protocol):
     edge: bool
     """True when `arm_edge` works: an armed descriptor reports every change without being armed again."""
 
-    def arm_edge(self, fd: int) -> None:
-        """Report every change of `fd` from now on, and at once what is ready already. PermissionError: always ready."""
+    def arm_edge(self, fd: int, mask: int = CHANGES) -> None:
+        """Report every change of `fd` from now on, and at once what is ready already. PermissionError: always ready.
+
+        Args:
+            mask: the changes to report. An error or a hang-up is reported in any case.
+        """
         ...
 
     def arm_once(self, fd: int, mask: int) -> None:
@@ -114,7 +120,6 @@ class EpollPoller:
     __slots__ = ("_epoll", "_fd", "_gil", "_known", "_poll")
 
     edge = True
-    _EDGE_MASK = IN | PRI | OUT | RDHUP | EDGE
 
     def __init__(self) -> None:
         assert _epoll is not None
@@ -131,12 +136,12 @@ class EpollPoller:
         """The epoll set itself: readable when something happened in it."""
         return self._fd
 
-    def arm_edge(self, fd: int) -> None:
+    def arm_edge(self, fd: int, mask: int = CHANGES) -> None:
         try:
-            self._epoll.register(fd, self._EDGE_MASK)
+            self._epoll.register(fd, mask | EDGE)
         except FileExistsError:
             # An entry of an earlier wait, or of a duplicate that was closed behind our back. Modifying reports afresh.
-            self._epoll.modify(fd, self._EDGE_MASK)
+            self._epoll.modify(fd, mask | EDGE)
 
     def arm_once(self, fd: int, mask: int) -> None:
         mask = mask & (IN | PRI | OUT | RDHUP) | ONESHOT
@@ -183,7 +188,7 @@ class PortablePoller:
         self._masks: dict[int, int] = {}
         self._gil = GilShare()
 
-    def arm_edge(self, fd: int) -> None:
+    def arm_edge(self, fd: int, mask: int = CHANGES) -> None:
         raise NotImplementedError("poll(2) has no edge-triggered mode; the registry asks `edge` first")
 
     def arm_once(self, fd: int, mask: int) -> None:

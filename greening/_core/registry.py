@@ -245,7 +245,7 @@ class Registry:
         for reg in tuple(self.regs.values()):
             self.rearm_one(reg)
         if self.poller.edge:
-            self.poller.arm_edge(self.wakeup_fd)
+            self.poller.arm_edge(self.wakeup_fd, IN)
         else:
             self.poller.arm_once(self.wakeup_fd, IN)
 

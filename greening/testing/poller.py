@@ -2,7 +2,7 @@
 
 import math
 
-from greening._core.poller import EDGE, ONESHOT, Poller
+from greening._core.poller import CHANGES, EDGE, ONESHOT, Poller
 from greening.testing.clock import FakeClock
 
 
@@ -54,7 +54,7 @@ class FakePoller:
 
     # What the engine calls
 
-    def arm_edge(self, fd: int) -> None:
+    def arm_edge(self, fd: int, mask: int = CHANGES) -> None:
         """See `greening._core.poller.Poller`."""
         self._arm("arm_edge", fd, EDGE)
 

@@ -11,10 +11,10 @@ import pytest
 from greening._core.current import current, get_hub, in_hub
 from greening._core.greenthread import kill, spawn, spawn_after
 from greening._core.hub import MIN_ROUND
-from greening._core.poller import IN
+from greening._core.poller import IN, EpollPoller
 from greening._core.task import DEAD, PARKED, TIMED_OUT, Task
 from greening._core.waiting import sleep, wait_readable, yield_now
-from greening._originals import allocate_lock, start_new_thread
+from greening._originals import allocate_lock, start_new_thread, time_sleep
 from greening.errors import Deadlock
 from greening.sync.condition import Condition
 from greening.sync.event import Event
@@ -342,6 +342,31 @@ def test_a_wake_up_from_another_os_thread_ends_the_sleep_of_the_hub() -> None:
         event = Event()
         start_new_thread(event.send, ("x",))
         assert event.wait(3) == "x"
+
+
+def test_a_wake_up_from_another_os_thread_is_reported_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = get_hub()
+    if not hub.poller.edge:
+        pytest.skip("nothing is armed for good here")
+    real, reported = EpollPoller.wait, []
+
+    def wait(poller: EpollPoller, timeout: float | None) -> list[tuple[int, int]]:
+        events = real(poller, timeout)
+        reported.extend(mask for fd, mask in events if fd == hub.wakeup.fileno())
+        return events
+
+    def send_when_it_sleeps(event: Event) -> None:
+        while not hub.wakeup.sleeping:
+            time_sleep(0)
+        event.send()
+
+    monkeypatch.setattr(EpollPoller, "wait", wait)
+    for _ in range(3):
+        event = Event()
+        start_new_thread(send_when_it_sleeps, (event,))
+        event.wait()
+    sleep(0.001)
+    assert reported == [IN, IN, IN]
 
 
 def test_a_wakeup_that_is_closed_after_a_notify_touches_no_other_file() -> None:

@@ -190,6 +190,22 @@ def test_the_engines_descriptors_have_numbers_that_programs_do_not_count_on(
 
 
 @needs_epoll
+def test_only_the_changes_that_were_asked_for_are_reported() -> None:
+    poller, fd = EpollPoller(), os.eventfd(0)
+    poller.arm_edge(fd, IN)
+    assert poller.wait(0) == []
+    for _ in range(2):
+        os.eventfd_write(fd, 1)
+        assert poller.wait(1) == [(fd, IN)]
+        os.eventfd_read(fd)
+        assert poller.wait(0) == []  # to take the counter makes it writable
+    poller.arm_edge(fd)
+    assert poller.wait(0) == [(fd, OUT)]
+    poller.close()
+    os.close(fd)
+
+
+@needs_epoll
 def test_where_the_limit_is_low_an_epoll_set_keeps_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "high_duplicate", lambda fd: None)
     poller = EpollPoller()
