@@ -93,7 +93,9 @@ class Timer:
             self.heap = None
             self.call = _nothing
             self.args = ()
-            heap.buried()
+            heap._dead += 1
+            if heap._dead > SLACK:
+                heap.clear_away()
 
 
 def _nothing() -> None:
@@ -189,10 +191,9 @@ class TimerHeap:
                 return timer
         return None
 
-    def buried(self) -> None:
-        """A timer of this heap was cancelled: rebuild when the dead outnumber the living."""
-        self._dead += 1
-        if self._dead > SLACK and self._dead * 2 > len(self._entries):
+    def clear_away(self) -> None:
+        """Many timers of this heap were cancelled: rebuild it if they outnumber the living."""
+        if self._dead * 2 > len(self._entries):
             self._entries = [entry for entry in self._entries if entry[2].heap is not None]
             heapify(self._entries)
             self._dead = 0
