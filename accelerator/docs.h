@@ -69,6 +69,14 @@
     "\n" \
     "Begin a slice: nothing is checked before it is over."
 
+#define DOC_getcurrent \
+    "getcurrent($module)\n" \
+    "--\n" \
+    "\n" \
+    "The running green thread; for a main or a foreign greenlet, its `Task`.\n" \
+    "\n" \
+    "Difference from `greenlet.getcurrent`: the result is not a greenlet."
+
 #define DOC_spawn \
     "spawn($module, func, *args, **kwargs)\n" \
     "--\n" \

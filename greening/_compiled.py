@@ -17,7 +17,7 @@ T = TypeVar("T")
 # What the accelerator must have: an older one may lie in a checkout.
 DOUBLES = (
     "Guard HubOps LocalOps LockOps LotOps RLockOps RegistrationOps SemaphoreOps TaskOps ThreadOps begin_slice dispatch "
-    "fairness_tick is_fifo make_ready mask pause_gc resume_gc resume_gc_for_good sleep spawn spawn_n"
+    "fairness_tick getcurrent is_fifo make_ready mask pause_gc resume_gc resume_gc_for_good sleep spawn spawn_n"
 ).split()
 
 # Typed as Any: the Python code that it doubles has the types.

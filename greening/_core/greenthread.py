@@ -248,6 +248,7 @@ Task.throw = kill
 Task.switch = switch
 
 
+@double
 def getcurrent() -> Task:
     """The running green thread; for a main or a foreign greenlet, its `Task`.
 
