@@ -96,7 +96,9 @@ def test_a_local_call_ends_with_the_caller_and_a_global_one_does_not() -> None:
         hub.schedule_call_global(0.001, calls.append, "global")
 
     spawn(caller)
-    sleep(0.01)
+    with Timeout(5):
+        while not calls:  # the local one would have come first
+            sleep(0.001)
     assert calls == ["global"]
 
 
