@@ -122,6 +122,10 @@ class Hub(ExternalWaits, HubOps):
         """The engine's own descriptors: a program that closes all but its own must leave them open."""
         return [fd for fd in (self.poller.fileno(), self.wakeup.fileno()) if fd >= 0]
 
+    def owns(self, fd: int) -> bool:
+        """Whether an open descriptor is one of `fds`. No list is made: it is asked for each one that is closed."""
+        return fd == self.poller.fileno() or fd == self.wakeup.fileno()
+
     # What parking tasks call
 
     def stand_in(self, task: Task) -> Task:
