@@ -16,7 +16,7 @@ static char room[ROOM];
 
 /* Set by Python: see `double_socket_methods`. There are no methods until all of these are set. */
 static PyTypeObject *socket_type;
-static PyObject *schedule_recheck, *get_fileno, *get_timeout, *timeouts;
+static PyObject *schedule_recheck, *get_fileno, *get_timeout, *timeouts, *interrupted;
 static PyObject *slow_recv, *slow_recv_into, *slow_send, *slow_sendall, *send_rest, *sendall_rest;
 
 /* The descriptor is the first member of the interpreter's socket object. CPython does not promise that: it is checked
@@ -123,9 +123,23 @@ as_it_is:
     return raw;
 }
 
+/* With an error set: it has cut a wait on `sock` short. See greening/net/exchange.py. */
+static void
+tell_interruption(PyObject *sock)
+{
+    PyObject *type, *error, *trace;
+    PyErr_Fetch(&type, &error, &trace);
+    PyErr_NormalizeException(&type, &error, &trace);
+    PyObject *done = PyObject_CallFunctionObjArgs(interrupted, sock, error, NULL);
+    if (done == NULL)
+        PyErr_WriteUnraisable(interrupted);
+    Py_XDECREF(done);
+    PyErr_Restore(type, error, trace);
+}
+
 /* Park the running task until there is something to read. 1: try again, 0: Python has to do it, -1: error. */
 static int
-wait_readable(Task *task, Registration *reg, PyObject *deadline)
+wait_readable(PyObject *sock, Task *task, Registration *reg, PyObject *deadline)
 {
     if (task->state != RUNNING || !reg->edge)
         return 0;
@@ -141,6 +155,8 @@ wait_readable(Task *task, Registration *reg, PyObject *deadline)
     PyObject *events = task_park_running(task, deadline);
     if (events == NULL || events == TIMED_OUT)
         lot_leave(readers, (PyObject *)task);
+    if (events == NULL)
+        tell_interruption(sock);
     if (events == TIMED_OUT) {
         Py_CLEAR(events);
         PyErr_SetString(PyExc_TimeoutError, "timed out");
@@ -230,7 +246,7 @@ read_into(PyObject *sock, void *buffer, size_t size, PyObject **made)
     }
     do {
         reg = registration_of(hub, sock, fd);
-        int ready = reg == NULL ? 0 : wait_readable(task, reg, deadline);
+        int ready = reg == NULL ? 0 : wait_readable(sock, task, reg, deadline);
         if (ready != 1) {
             got = ready < 0 ? -1 : -3;
             goto end;
@@ -421,7 +437,7 @@ await_data(PyObject *Py_UNUSED(module), PyObject *sock)
     if (task != NULL && IS(task->hub, HubType)) {
         PyObject *deadline = deadline_of((Hub *)task->hub, sock, fd);
         Registration *reg = deadline == NULL ? NULL : registration_of((Hub *)task->hub, sock, fd);
-        answer = deadline == NULL && PyErr_Occurred() ? -1 : reg == NULL ? 0 : wait_readable(task, reg, deadline);
+        answer = deadline == NULL && PyErr_Occurred() ? -1 : reg == NULL ? 0 : wait_readable(sock, task, reg, deadline);
         Py_XDECREF(deadline);
     }
     Py_XDECREF((PyObject *)task);
@@ -455,7 +471,7 @@ double_socket_methods(PyObject *Py_UNUSED(module), PyObject *args)
     } wanted[] = {
         {"schedule_recheck", &schedule_recheck}, {"fileno", &get_fileno}, {"gettimeout", &get_timeout}, {"timeouts", &timeouts},
         {"recv", &slow_recv}, {"recv_into", &slow_recv_into}, {"send", &slow_send}, {"sendall", &slow_sendall},
-        {"send_rest", &send_rest}, {"sendall_rest", &sendall_rest}, {NULL, NULL},
+        {"send_rest", &send_rest}, {"sendall_rest", &sendall_rest}, {"interrupted", &interrupted}, {NULL, NULL},
     };
     for (int i = 0; wanted[i].name != NULL; i++) {
         PyObject *given = PyDict_GetItemString(functions, wanted[i].name);

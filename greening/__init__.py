@@ -29,8 +29,9 @@ if not _os.path.isdir(_os.path.join(__path__[0], "patches")):
     __path__.append(_os.path.dirname(__path__[0]))
 
 from greening._core.greenthread import GreenThread, getcurrent, kill, spawn, spawn_after, spawn_after_local, spawn_n
+from greening._core.shield import shield
 from greening._core.waiting import sleep
-from greening.errors import Deadlock, GreeningError, GreenletExit, PatchError, StopServe
+from greening.errors import Deadlock, GreeningError, GreenletExit, PatchError, PatchWarning, StopServe
 from greening.monkey import import_patched, is_monkey_patched, monkey_patch, original, unpatch
 from greening.pool.greenpile import GreenPile
 from greening.pool.greenpool import GreenPool
@@ -45,6 +46,7 @@ from greening.timeout import Timeout, with_timeout
 if TYPE_CHECKING:
     from greening import tpool
     from greening.net.convenience import connect, listen, serve
+    from greening.net.exchange import exchange
     from greening.net.stream_server import StreamServer
     from greening.net.wrap_ssl import wrap_ssl
 
@@ -54,6 +56,7 @@ __version__ = "0.1.0.dev0"
 # Fetched when they are asked for: `socket` and `ssl` are heavy, and most programs patch before they need them.
 _LAZY = {
     "connect": "greening.net.convenience",
+    "exchange": "greening.net.exchange",
     "listen": "greening.net.convenience",
     "serve": "greening.net.convenience",
     "StreamServer": "greening.net.stream_server",
@@ -94,6 +97,7 @@ __all__ = [
     "LightQueue",
     "Lock",
     "PatchError",
+    "PatchWarning",
     "PriorityQueue",
     "Queue",
     "RLock",
@@ -102,6 +106,7 @@ __all__ = [
     "StreamServer",
     "Timeout",
     "connect",
+    "exchange",
     "getcurrent",
     "import_patched",
     "is_monkey_patched",
@@ -111,6 +116,7 @@ __all__ = [
     "monkey_patch",
     "original",
     "serve",
+    "shield",
     "sleep",
     "spawn",
     "spawn_after",

@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 import greening
 import greening.patches
 from greening.compat import startup
-from greening.debug import audit
+from greening.debug import audit, info
 from greening.monkey import monkey_patch
 from greening.patches import CATALOGUE
 
@@ -39,6 +39,7 @@ __main__.py; without it, or with -, the program is read from standard input.
   --as-eventlet have `import eventlet` mean greening, here and in the Python programs that this one starts; patch
                 nothing that --only or --skip do not name, since the program calls eventlet.monkey_patch() itself
   --audit       when the program has ended, list on standard error what stayed unpatched, and where
+  --info        print what is running: versions, what is patched, the plug-ins; with a program, when it has ended
   --version     print versions
   --help        print this
 """
@@ -69,6 +70,7 @@ class Options:
         self.patch = True
         self.as_eventlet = False
         self.audit = False
+        self.info = False
         self.prompt = False
 
 
@@ -89,6 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.patch = options.patch and bool(options.flags)
     if options.patch:
         monkey_patch(**options.flags)
+    if options.info and not rest:
+        _answer(_info())
     run = _program(rest)
     try:
         if options.prompt:
@@ -105,6 +109,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     finally:
         if options.audit:
             _print_audit()
+        if options.info:
+            print(_info(), file=sys.stderr)
 
 
 def parse(arguments: list[str]) -> tuple[Options, list[str]]:
@@ -125,6 +131,8 @@ def parse(arguments: list[str]) -> tuple[Options, list[str]]:
             options.prompt = not sys.flags.interactive  # or the interpreter does it
         elif name == "--audit":
             options.audit = True
+        elif name == "--info":
+            options.info = True
         elif name in ("--version", "-V"):
             _answer(_versions())
         elif name in ("--help", "-h"):
@@ -155,6 +163,10 @@ def _refuse(problem: str) -> NoReturn:
 def _answer(text: str) -> NoReturn:
     print(text.rstrip())
     raise SystemExit(0)
+
+
+def _info() -> str:
+    return "\n".join(f"{name}: {value}" for name, value in info().items())
 
 
 def _versions() -> str:

@@ -24,7 +24,8 @@ from greening.threads.adopt_local import is_adopted_class
 
 
 def info() -> dict[str, str]:
-    """What is running: versions, the accelerator ("running", or why it does not), the poller, the patched flags.
+    """What is running: versions, the accelerator ("running", or why it does not), the poller, the patched flags, the
+    plug-ins by their state.
 
     The calling OS thread gets a hub, if it has none.
 
@@ -36,7 +37,16 @@ def info() -> dict[str, str]:
         "accelerator": why_not or "running",
         "poller": type(get_hub().poller).__name__,
         "patched": ", ".join(sorted(LEDGER.flags)) or "nothing",
+        "plug-ins": _plugins(),
     }
+
+
+def _plugins() -> str:
+    """The modules that plug-ins belong to: "active: psycopg2; waiting: grpc, zmq"."""
+    states: dict[str, dict[str, None]] = {state: {} for state in ("active", "failed", "off", "waiting")}
+    for plugin in LEDGER.plugins or ():
+        states[plugin.state][plugin.module] = None
+    return "; ".join(f"{state}: {', '.join(sorted(names))}" for state, names in states.items() if names) or "none"
 
 
 class Finding(NamedTuple):

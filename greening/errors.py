@@ -26,5 +26,13 @@ class StopServe(Exception):
     """Raise it in a handler of `greening.serve` to make `serve` return quietly."""
 
 
+class PatchWarning(RuntimeWarning):
+    """Something stays as it is that was to be made green, and may block. The message names it, and what to do.
+
+    You get it at `monkey_patch()`, or when a module is imported later; as any warning it is shown once, and
+    `python -W error::greening.errors.PatchWarning` makes an error of it.
+    """
+
+
 class PatchError(GreeningError, RuntimeError):
     """A patch could not be applied; what had been done is undone. The message names the module and the attribute."""

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from greening.integrations import INTEGRATIONS
+from greening.net.exchange import mark_every_client
 from greening.patcher import apply as _apply
 from greening.patcher import deferred, plugins
 from greening.patcher.ledger import LEDGER
@@ -16,30 +18,39 @@ from greening.patcher.spec import Patch
 from greening.patches import CATALOGUE
 
 
-def monkey_patch(**flags: object) -> None:
+def monkey_patch(*, interrupted: str | None = None, **flags: object) -> None:
     """Make the standard library cooperative, in place.
 
     Call it first thing in the main module; called later it also reaches names that other modules have captured, and
     `greening.debug.audit()` lists what it could not reach. Calling it again adds to what is patched; it never takes
     anything away (`unpatch()` does). Modules that are not imported yet are patched when they are.
 
-    The first call also registers what installed packages offer in the entry point group "greening.patches": the name of
-    an entry point is the module to wait for, its object is called with that module (see `when_imported`). Nothing of
-    theirs is imported before that module is.
+    The first call also registers the plug-ins: greening's own (docs/integrations), and what installed packages offer in
+    the entry point group "greening.patches". The name of such an entry point is the module to wait for, its object is
+    called with that module (see `when_imported`). Nothing of a plug-in is imported before that module is. The
+    environment variable GREENING_PLUGINS switches them off: `-psycopg2,-grpc`, `-all`.
 
     Args:
+        interrupted: "abort": a client's socket on which a wait is cut short, by a kill or a Timeout, is aborted: later
+            uses raise ConnectionAbortedError (see `greening.exchange`). For sockets that are connected from now on.
+            None: only those are that a plug-in names.
         flags: `os`, `select`, `socket`, `thread`, `time`, `subprocess`, ... True or False. Without a True among them
             everything is patched except what is False; with one, only those that are True. `all=False` switches
             everything else off, `all=True` on.
     Raises:
-        TypeError: an unknown flag.
+        TypeError: an unknown flag. ValueError: `interrupted` is neither None nor "abort".
         PatchError: something could not be patched; what this call had done has been undone.
     Thread-safety: call it in any OS thread.
     """
+    if interrupted not in (None, "abort"):
+        raise ValueError(f'interrupted must be None or "abort", not {interrupted!r}')
     chosen = _apply.choose(CATALOGUE, flags)
     _apply.apply(CATALOGUE, chosen, LEDGER)
     if chosen:
-        plugins.register(LEDGER)
+        plugins.register(LEDGER, INTEGRATIONS)
+    if interrupted is not None:
+        mark_every_client(True)
+        LEDGER.changes.steps.append(lambda: mark_every_client(False))
 
 
 def unpatch() -> None:

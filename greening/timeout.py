@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from greening._core.current import current
 from greening._core.delivery import DeliveryTask
+from greening._core.shield import shield, shields
 from greening._core.stand_in import Interruption
 from greening._core.task import RUNNING, Task
 from greening._core.timers import Timer, deadline_after, real_number
@@ -51,6 +52,8 @@ class Timeout(BaseException):
         self.seconds = seconds
         self.exception = exception
         self._timer: Timer | None = None
+        # The block of `shield` in which it was started.
+        self._shield: shield | None = None
         # The task in which it has raised something, or is about to, and what.
         self._raised: tuple[Task | Interruption, BaseException] | None = None
         self.start()
@@ -78,6 +81,7 @@ class Timeout(BaseException):
         hub = task.hub
         now = hub.now()
         deadline = deadline_after(now, seconds)
+        self._shield = shields.get(task) if shields else None
         # In a finaliser or a signal handler that interrupts a wait, the wait to be ended is the handler's own.
         target = task if task.state == RUNNING else Interruption(task)
         # `hub.call_at` without its frame: 11 % of the row `timeout` in pure Python.
@@ -96,6 +100,15 @@ class Timeout(BaseException):
             except Exception as failure:  # noqa: BLE001  # it is raised in the task, not in the hub
                 error = failure
         self._raised = (task, error)
+        if (
+            shields
+            and isinstance(task, Task)
+            and (block := shields.get(task)) is not None
+            and block is not self._shield
+        ):
+            timer = self._timer
+            block.keep(error, lambda: self._timer is timer)
+            return
         if not task.interrupt(error) and isinstance(task, Task):
             timer = self._timer
             task.hub.ready.append(DeliveryTask(task.hub, task, error, lambda: self._timer is timer))

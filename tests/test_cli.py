@@ -256,4 +256,7 @@ def test_version_and_help(folder) -> None:
     assert version.stdout.startswith(f"greening {greening.__version__} (Python 3.")
     usage = run(folder, "-m", "greening", "--help")
     assert (version.returncode, usage.returncode) == (0, 0)
-    assert all(word in usage.stdout for word in ("--only", "--skip", "--no-patch", "--as-eventlet", "--audit", *FLAGS))
+    assert all(
+        word in usage.stdout
+        for word in ("--only", "--skip", "--no-patch", "--as-eventlet", "--audit", "--info", *FLAGS)
+    )

@@ -4,16 +4,18 @@ import sys
 from typing import Any
 
 import greenlet
+import pytest
 
 from greening import debug
 from greening._core.current import get_hub
 from greening.debug import Finding, audit, info
 from greening.patcher.ledger import LEDGER
+from greening.patcher.plugins import Plugin
 
 
 def test_info_says_what_is_running() -> None:
     told = info()
-    assert set(told) == {"python", "greenlet", "accelerator", "poller", "patched"}
+    assert set(told) == {"python", "greenlet", "accelerator", "poller", "patched", "plug-ins"}
     assert told["python"] == sys.version
     assert told["greenlet"] == greenlet.__version__
     assert told["accelerator"] == (debug.why_not or "running")
@@ -31,6 +33,15 @@ def test_info_names_the_flags_that_are_patched(run_program: Any) -> None:
         "greening.unpatch()\n"
         "assert info()['patched'] == 'nothing'\n"
     )
+
+
+def test_info_names_the_plug_ins_by_their_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    plugins = [Plugin(module, "a:b") for module in ("zmq", "grpc", "psycopg2")]
+    plugins[2].state = "active"
+    monkeypatch.setattr(LEDGER, "plugins", plugins)
+    assert info()["plug-ins"] == "active: psycopg2; waiting: grpc, zmq"
+    monkeypatch.setattr(LEDGER, "plugins", None)
+    assert info()["plug-ins"] == "none"
 
 
 def test_nothing_is_found_where_nothing_is_patched() -> None:

@@ -14,6 +14,7 @@ from greening._core.critical import guard, uninterruptible
 from greening._core.current import current, get_hub
 from greening._core.delivery import DeliveryTask, normalize_exception
 from greening._core.hub import Hub
+from greening._core.shield import shields
 from greening._core.suspend import switch
 from greening._core.task import DEAD, PARKED, READY, RUNNING, Task
 from greening._core.thread_ops import ThreadOps
@@ -198,6 +199,9 @@ def throw_into(thread: Task, error: BaseException) -> None:
 def _throw_here(thread: Task, error: BaseException) -> bool:
     """In the thread's own OS thread: put it at the head of the queue with `error`. False: nothing to run."""
     hub = thread.hub
+    if shields and (block := shields.get(thread)) is not None:
+        block.keep(error)
+        return False
     if isinstance(thread, GreenThread):
         if thread._func is None:  # it has ended; its links, which may still run, are not killed
             return False

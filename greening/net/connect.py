@@ -12,6 +12,7 @@ from greening._core.poller import IN, OUT
 from greening._core.waiting import sleep
 from greening._originals import os_get_blocking, os_set_blocking, raw_socket, strerror
 from greening.net.dns import getaddrinfo
+from greening.net.exchange import abort_if_interrupted, every_client
 from greening.net.retry import INET, TCP, deadline_of, family_of, proto_of, timeout_of, wait_socket
 
 _fileno = raw_socket.fileno
@@ -128,6 +129,8 @@ def _connect(sock: Any, address: Any) -> int:
     while error in _UNDER_WAY:
         wait_socket(sock, OUT, deadline)
         error = _outcome(sock, address)
+    if every_client():
+        abort_if_interrupted(sock)
     return error
 
 

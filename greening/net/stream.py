@@ -15,6 +15,7 @@ from greening._core.recheck import schedule_recheck
 from greening._core.running import known_task
 from greening._originals import raw_socket
 from greening.net.complete_io import WAITALL, recv_into_rest, recv_rest, send_rest
+from greening.net.exchange import interrupted
 from greening.net.retry import (
     DONTWAIT,
     IMMEDIATE,
@@ -70,7 +71,12 @@ def recv(self: Any, bufsize: int, flags: int = 0, /) -> bytes:
     while True:
         if reg is None or reg.owner is None or reg.owner() is not self:
             reg = registration(self, hub, deadline)
-        if not hub.registry.wait(reg, task, IN, deadline):
+        try:
+            in_time = hub.registry.wait(reg, task, IN, deadline)
+        except BaseException as error:
+            interrupted(self, error)
+            raise
+        if not in_time:
             raise TimeoutError("timed out")
         try:
             data = _recv(self, bufsize, flags | DONTWAIT)
@@ -227,5 +233,6 @@ if accelerator is not None:
         "sendall": sendall,
         "send_rest": send_rest,
         "sendall_rest": _sendall_rest,
+        "interrupted": interrupted,
     }
     compiled_methods = accelerator.double_socket_methods(raw_socket, _for_compiled)

@@ -6,11 +6,15 @@ was there. So everything can be taken back: by `apply` when a call fails half wa
 
 from collections.abc import Callable
 from types import CellType, FunctionType, MemberDescriptorType
+from typing import TYPE_CHECKING
 
 from greening._originals import RLock
 from greening.errors import PatchError
 from greening.patcher.introspect import Namespace, class_dict
 from greening.patcher.spec import Entry
+
+if TYPE_CHECKING:
+    from greening.patcher.plugins import Plugin
 
 
 class _Absent:
@@ -102,7 +106,7 @@ class Ledger:
         wanted: target -> its line of the catalogue, in place or waiting for the target's first import.
         placed: the targets that are in place.
         replaced: target -> {attribute ("Class.method" for methods; see BEHIND): (before, after)}, either may be ABSENT.
-        plugins_known: the entry points of installed packages have been read.
+        plugins: the plug-ins, once they are watched for; see `plugins.py`.
         changes: everything that `unpatch()` takes back.
     """
 
@@ -112,7 +116,7 @@ class Ledger:
         self.wanted: dict[str, Entry] = {}
         self.placed: set[str] = set()
         self.replaced: dict[str, dict[str, tuple[object, object]]] = {}
-        self.plugins_known = False
+        self.plugins: list[Plugin] | None = None
         self.changes = Changes()
 
     def remember(self, target: str, name: str, before: object, after: object) -> None:
@@ -126,7 +130,7 @@ class Ledger:
         self.wanted.clear()
         self.placed.clear()
         self.replaced.clear()
-        self.plugins_known = False
+        self.plugins = None
 
 
 LEDGER = Ledger()

@@ -1,10 +1,20 @@
-"""Patches that installed packages bring along, in the entry point group "greening.patches".
+"""Plug-ins: what is done to a third-party module when it is imported.
+
+greening brings some along (`greening.integrations` lists them), installed packages bring others, in the entry point
+group "greening.patches". Both are the same thing: the name of a module, and a function that is called with it.
 
     [greening.patches]
     psycopg2 = my_package.green:patch_psycopg2
 
 means: when psycopg2 is imported (now, if it is already) call `my_package.green.patch_psycopg2(psycopg2)`. A hook for
 `wrapt.when_imported` has the same form, and `wrapt.wrap_function_wrapper` serves inside one: greening depends on wrapt.
+
+A plug-in that fails leaves its module as it is, which may then block: a PatchWarning says so. It does not make the
+import fail: a new release of a library must not stop a program.
+
+GREENING_PLUGINS says which are wanted: names of modules, separated by commas. `-psycopg2` is all but that one,
+`psycopg2` only that one, `-all` none. A plug-in belongs to every name that its module begins with: `grpc._channel`
+belongs to `grpc`.
 
 Not by `importlib.metadata`: importing it takes 70-110 ms, and it parses everything. Looking for the group's name in the
 entry_points.txt files on `sys.path` takes about 25 us per installed distribution. Distributions inside zip files are
@@ -14,29 +24,85 @@ not found.
 import importlib
 import os
 import sys
-from collections.abc import Iterator
-from functools import partial
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
 
-from greening.errors import PatchError
+from greening.errors import PatchWarning
 from greening.patcher.deferred import when_imported
 from greening.patcher.ledger import Ledger
 
 GROUP = "greening.patches"
+VARIABLE = "GREENING_PLUGINS"
 
 
-def register(ledger: Ledger) -> None:
-    """Watch for the modules that plugins want to patch; `unpatch()` ends it. Does nothing the second time.
+class Plugin:
+    """A plug-in of one module.
 
-    Raises:
-        PatchError: a module is imported already and its plugin cannot be loaded.
+    Attributes:
+        module: the name of the module that it waits for.
+        value: where its function is, "package.module:name".
+        state: "waiting" for the import, "active", "off" (GREENING_PLUGINS) or "failed".
+        error: why it failed.
+    """
+
+    __slots__ = ("error", "module", "state", "value")
+
+    def __init__(self, module: str, value: str) -> None:
+        self.module = module
+        self.value = value
+        self.state = "waiting"
+        self.error: Exception | None = None
+
+    def run(self, module: ModuleType) -> None:
+        """The module has been imported: do it."""
+        try:
+            _load(self.value)(module)
+        except Exception as error:  # noqa: BLE001  # whatever a plug-in raises: the module works without it
+            self.state, self.error = "failed", error
+            name = self.module.partition(".")[0]
+            warnings.warn(
+                f"the plug-in {self.value!r} for {self.module!r} failed: {type(error).__name__}: {error}; "
+                f"{name} stays as it is, and may block. {VARIABLE}=-{name} switches the plug-in off",
+                PatchWarning,
+                stacklevel=2,
+            )
+        else:
+            self.state = "active"
+
+
+def register(ledger: Ledger, ours: Iterable[tuple[str, str]] = ()) -> None:
+    """Watch for the modules that plug-ins want to patch; `unpatch()` ends it. Does nothing the second time.
+
+    Args:
+        ours: module and value of the plug-ins that greening brings along. They come before those of other packages.
     """
     with ledger.lock:
-        if ledger.plugins_known:
+        if ledger.plugins is not None:
             return
-        ledger.plugins_known = True
-    for module, value in entry_points():
-        ledger.changes.steps.append(when_imported(module, partial(_run, value)).cancel)
+        wanted = _wanted(os.environ.get(VARIABLE, ""))
+        ledger.plugins = plugins = [Plugin(module, value) for module, value in (*ours, *entry_points())]
+    for plugin in plugins:
+        if wanted(plugin.module):
+            ledger.changes.steps.append(when_imported(plugin.module, plugin.run).cancel)
+        else:
+            plugin.state = "off"
+
+
+def _wanted(text: str) -> Callable[[str], bool]:
+    """What GREENING_PLUGINS means: whether the plug-in of a module is wanted."""
+    names = {name.strip() for name in text.split(",") if name.strip()}
+    refused = {name[1:] for name in names if name.startswith("-")}
+    chosen = {name for name in names if not name.startswith("-")}
+
+    def wanted(module: str) -> bool:
+        parts = module.split(".")
+        of_it = {"all", *(".".join(parts[:length]) for length in range(1, len(parts) + 1))}
+        if chosen & of_it - {"all"}:
+            return True
+        return not (refused & of_it) and (not chosen or "all" in chosen)
+
+    return wanted
 
 
 def entry_points() -> Iterator[tuple[str, str]]:
@@ -81,12 +147,9 @@ def _entries(text: str) -> Iterator[tuple[str, str]]:
             yield name.strip(), value.partition("[")[0].strip()
 
 
-def _run(value: str, module: ModuleType) -> None:
+def _load(value: str) -> Callable[[ModuleType], object]:
     name, _, attribute = value.partition(":")
-    try:
-        hook = importlib.import_module(name)
-        for part in filter(None, attribute.split(".")):
-            hook = getattr(hook, part)
-    except (ImportError, AttributeError) as error:
-        raise PatchError(f"the plugin {value!r} for {module.__name__!r} cannot be loaded: {error}") from error
-    hook(module)  # type: ignore[operator]
+    hook: object = importlib.import_module(name)
+    for part in filter(None, attribute.split(".")):
+        hook = getattr(hook, part)
+    return hook  # type: ignore[return-value]  # a plug-in's word for it

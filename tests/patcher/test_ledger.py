@@ -122,10 +122,11 @@ def test_a_ledger_that_forgets_keeps_only_how_to_take_things_back() -> None:
     ledger.wanted["time"] = Entry("time", "time", "x")
     ledger.placed.add("time")
     ledger.remember("time", "sleep", 1, 2)
-    ledger.plugins_known = True
+    ledger.plugins = []
     ledger.changes.steps.append(int)
     ledger.forget()
-    assert not (ledger.flags or ledger.wanted or ledger.placed or ledger.replaced or ledger.plugins_known)
+    assert not (ledger.flags or ledger.wanted or ledger.placed or ledger.replaced)
+    assert ledger.plugins is None
     assert ledger.changes.steps == [int]
 
 

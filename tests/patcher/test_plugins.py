@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from greening.errors import PatchError
+from greening.errors import PatchWarning
 from greening.patcher.plugins import entry_points, register
 
 Install = Callable[[str], None]
@@ -58,13 +58,59 @@ def test_plugins_are_registered_once_and_no_more_after_unapply(fakes: Any, insta
     assert not hasattr(fakes.module("victim"), "query")
 
 
-@pytest.mark.parametrize("value", ["plugin_of_a_test:missing", "no_such_plugin:patches", "no_such_plugin"])
-def test_a_plugin_that_cannot_be_loaded_is_a_patch_error(fakes: Any, install: Install, value: str) -> None:
-    fakes.module("victim")
-    fakes.file("plugin_of_a_test", HOOKS)
-    install(f"[greening.patches]\nvictim = {value}\n")
-    with pytest.raises(PatchError, match=f"the plugin '{value}' for 'victim' cannot be loaded"):
-        register(fakes.ledger)
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("plugin_of_a_test:missing", "AttributeError: .*'missing'"),
+        ("no_such_plugin:patches", "ModuleNotFoundError: No module named 'no_such_plugin'"),
+        ("plugin_of_a_test:patches.fail", "KeyError: 'gone'; victim stays as it is"),
+    ],
+)
+def test_a_plugin_that_fails_warns_and_leaves_its_module(fakes: Any, install: Install, value: str, why: str) -> None:
+    fakes.file("plugin_of_a_test", HOOKS + "    def fail(module): raise KeyError('gone')\n")
+    install(f"[greening.patches]\nvictim.part = {value}\n")
+    register(fakes.ledger)
+    fakes.file("victim.__init__")
+    with pytest.warns(
+        PatchWarning, match=f"the plug-in '{value}' for 'victim.part' failed: {why}.* GREENING_PLUGINS=-victim "
+    ):
+        module = fakes.module("victim.part")
+    assert not hasattr(module, "query")
+    (plugin,) = fakes.ledger.plugins
+    assert plugin.state == "failed"
+    assert plugin.error is not None
+
+
+def test_the_plugins_of_greening_come_first(fakes: Any, install: Install) -> None:
+    fakes.file("plugin_of_a_test", HOOKS + "    def ours(module): module.query = 'ours'\n")
+    install("[greening.patches]\nvictim = plugin_of_a_test:patches.query\n")
+    register(fakes.ledger, [("victim", "plugin_of_a_test:patches.ours")])
+    assert [plugin.state for plugin in fakes.ledger.plugins] == ["waiting", "waiting"]
+    assert fakes.module("victim").query == "green"
+    assert [plugin.state for plugin in fakes.ledger.plugins] == ["active", "active"]
+
+
+@pytest.mark.parametrize(
+    ("text", "off"),
+    [
+        ("", []),
+        (" , ", []),
+        ("-grpc", ["grpc", "grpc._channel"]),
+        ("-grpc._channel", ["grpc._channel"]),
+        ("-grpc,-zmq", ["grpc", "grpc._channel", "zmq"]),
+        ("grpc", ["zmq"]),
+        ("-all", ["grpc", "grpc._channel", "zmq"]),
+        ("-all, zmq", ["grpc", "grpc._channel"]),
+        ("all,-zmq", ["zmq"]),
+    ],
+)
+def test_the_environment_says_which_plugins_are_wanted(
+    fakes: Any, install: Install, monkeypatch: pytest.MonkeyPatch, text: str, off: list[str]
+) -> None:
+    monkeypatch.setenv("GREENING_PLUGINS", text)
+    register(fakes.ledger, [(name, "nowhere:nothing") for name in ("grpc", "grpc._channel", "zmq")])
+    assert [plugin.module for plugin in fakes.ledger.plugins if plugin.state == "off"] == off
+    fakes.unapply()
 
 
 def test_only_lines_of_the_group_are_read(install: Install) -> None:

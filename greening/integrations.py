@@ -1,0 +1,8 @@
+"""Which third-party modules greening knows: a line for each plug-in that it brings along.
+
+Each is one file in `greening/ext`, which is imported when its module is, and not before. docs/integrations has a page
+for each.
+"""
+
+# The module whose import is waited for, and the function that is called with it.
+INTEGRATIONS: tuple[tuple[str, str], ...] = ()
