@@ -62,12 +62,6 @@ BLOCKERS = (
         "`tpool.execute` and `check_same_thread=False`; a short `timeout`",
     ),
     Blocker(
-        "psycopg2",
-        ("psycopg2._psycopg",),
-        "the server is asked",
-        "psycopg 3 with `PSYCOPG_IMPL=python`, which is green; or " + _IN_THREADS,
-    ),
-    Blocker(
         "psycopg 3 in C (`psycopg[binary]`, `psycopg[c]`)",
         ("psycopg_binary", "psycopg_c"),
         "the server is asked",

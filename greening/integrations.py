@@ -5,4 +5,4 @@ for each.
 """
 
 # The module whose import is waited for, and the function that is called with it.
-INTEGRATIONS: tuple[tuple[str, str], ...] = ()
+INTEGRATIONS: tuple[tuple[str, str], ...] = (("psycopg2", "greening.ext.psycopg2:install"),)

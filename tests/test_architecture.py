@@ -526,6 +526,7 @@ MAY_BE_SMALL = {
     "greening/_entrance.py": "it has to run before anything else is imported",
     "greening/errors.py": "the exceptions of the whole project",
     "greening/patcher/threading_copy.py": "one module's peculiarities, apart from what is true of all",
+    "greening/integrations.py": "the list of what acts by itself, for the patcher and for readers",
     "greening/testing/clock.py": "one shipped fake, one file",
     "greening/tpool.py": "a public module of eventlet's",
     "greening/websocket/_wsproto.py": "the door of an optional dependency",

@@ -5,7 +5,9 @@ Under GREENING_EXT_REQUIRED=1 a test that is skipped has failed: .ci/run install
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ import pytest
 from tests.ext import servers
 from tests.ext.servers import Server
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 REQUIRED = os.environ.get("GREENING_EXT_REQUIRED") == "1"
 
 
@@ -61,9 +64,51 @@ def run_green(run_program: Callable[..., Any]) -> Callable[..., Any]:
             f"heartbeat = Heartbeat({tolerance})\nbeat = heartbeat.reset\n"
             f"code = compile({source!r}, __file__, 'exec')\nwith heartbeat:\n    exec(code)\n"
         )
-        return run_program(whole, *args, **options)
+        return run_program(whole, *args, **{"timeout": 90, **options})
 
     return run
+
+
+@pytest.fixture
+def run_page(run_program: Callable[..., Any]) -> Callable[..., Any]:
+    """Run the first Python example of a page of docs/integrations. `before` is source code that stands before it."""
+
+    def run(name: str, before: str = "", **options: Any) -> Any:
+        page = (ROOT / "docs" / "integrations" / f"{name}.md").read_text(encoding="utf-8")
+        example = page.partition("```python\n")[2].partition("```")[0]
+        return run_program(f"{before}\n{example}", **options)
+
+    return run
+
+
+@pytest.fixture
+def restart_of(tmp_path: Path) -> Iterator[Callable[[Server], str]]:
+    """Call it with a server for source code that defines `restart()`, which a program may call once.
+
+    It returns when the server is there again, on the same port and with the same data.
+    """
+    threads: list[Thread] = []
+
+    def source(server: Server) -> str:
+        wish, done = tmp_path / "wish", tmp_path / "done"
+        os.mkfifo(wish)
+        os.mkfifo(done)
+
+        def obey() -> None:
+            wish.read_bytes()
+            if server.process is not None:
+                server.restart()
+                done.write_bytes(b"done")
+
+        threads.append(Thread(target=obey, name=str(wish)))
+        threads[-1].start()
+        return f"def restart():\n    open({str(wish)!r}, 'w').close()\n    open({str(done)!r}).read()\n"
+
+    yield source
+    for thread in threads:
+        with suppress(OSError):  # nobody reads it any more
+            os.close(os.open(thread.name, os.O_WRONLY | os.O_NONBLOCK))
+        thread.join()
 
 
 def _for_session(make: Callable[[Path], Any]) -> Any:

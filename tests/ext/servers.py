@@ -25,7 +25,7 @@ from pathlib import Path
 
 import pytest
 
-SECONDS = 30  # in which a server starts or stops
+SECONDS = 60  # in which a server starts or stops
 SYSTEM = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin"
 
 
