@@ -62,12 +62,6 @@ BLOCKERS = (
         "`tpool.execute` and `check_same_thread=False`; a short `timeout`",
     ),
     Blocker(
-        "psycopg 3 in C (`psycopg[binary]`, `psycopg[c]`)",
-        ("psycopg_binary", "psycopg_c"),
-        "the server is asked",
-        "`PSYCOPG_IMPL=python`, which is green",
-    ),
-    Blocker(
         "mysqlclient",
         ("MySQLdb._mysql",),
         "the server is asked",

@@ -5,4 +5,9 @@ for each.
 """
 
 # The module whose import is waited for, and the function that is called with it.
-INTEGRATIONS: tuple[tuple[str, str], ...] = (("psycopg2", "greening.ext.psycopg2:install"),)
+INTEGRATIONS: tuple[tuple[str, str], ...] = (
+    ("psycopg.connection", "greening.ext.psycopg:install_cancel"),
+    ("psycopg.waiting", "greening.ext.psycopg:install_waits"),
+    ("psycopg2", "greening.ext.psycopg2:install"),
+    ("psycopg_pool.pool", "greening.ext.psycopg:install_pool"),
+)
