@@ -62,12 +62,6 @@ BLOCKERS = (
         "`tpool.execute` and `check_same_thread=False`; a short `timeout`",
     ),
     Blocker(
-        "mysqlclient",
-        ("MySQLdb._mysql",),
-        "the server is asked",
-        "PyMySQL, which is green; or " + _IN_THREADS,
-    ),
-    Blocker(
         "pyodbc, pymssql, cx_Oracle, python-ldap",
         ("pyodbc", "pymssql._mssql", "cx_Oracle", "_ldap"),
         "the server is asked",

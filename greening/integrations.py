@@ -6,6 +6,8 @@ for each.
 
 # The module whose import is waited for, and the function that is called with it.
 INTEGRATIONS: tuple[tuple[str, str], ...] = (
+    ("MySQLdb.connections", "greening.ext.mysqldb:install"),
+    ("MySQLdb.cursors", "greening.ext.mysqldb:install_cursors"),
     ("psycopg.connection", "greening.ext.psycopg:install_cancel"),
     ("psycopg.waiting", "greening.ext.psycopg:install_waits"),
     ("psycopg2", "greening.ext.psycopg2:install"),
