@@ -58,8 +58,8 @@ BLOCKERS = (
     Blocker(
         "`sqlite3`",
         ("_sqlite3",),
-        "the database is locked, or a statement lasts",
-        "`tpool.execute` and `check_same_thread=False`; a short `timeout`",
+        "a statement lasts, or `backup`",
+        "`tpool.execute` and `check_same_thread=False`",
     ),
     Blocker(
         "pyodbc, pymssql, cx_Oracle, python-ldap",

@@ -12,4 +12,5 @@ INTEGRATIONS: tuple[tuple[str, str], ...] = (
     ("psycopg.waiting", "greening.ext.psycopg:install_waits"),
     ("psycopg2", "greening.ext.psycopg2:install"),
     ("psycopg_pool.pool", "greening.ext.psycopg:install_pool"),
+    ("sqlite3", "greening.ext.sqlite3:install"),
 )

@@ -133,7 +133,7 @@ greening.monkey_patch()
 import sqlite3, sys
 from greening.debug import audit
 (found,) = [finding for finding in audit() if finding.kind == "module"]
-assert (found.where, "locked" in found.what, "tpool.execute" in found.remedy) == ("_sqlite3", True, True), found
+assert (found.where, "statement" in found.what, "tpool.execute" in found.remedy) == ("_sqlite3", True, True), found
 greening.unpatch()
 assert audit() == []
 """)

@@ -1,0 +1,198 @@
+"""sqlite3: a database that is locked is waited for in the hub, not in C.
+
+Facts:
+- SQLite waits for a lock by sleeping in C, for `timeout` seconds. If a green thread of the same OS thread holds the
+  lock, it cannot give it back meanwhile: everything stands still, and then the statement fails.
+- A statement that fails with SQLITE_BUSY has done nothing, and can be repeated. SQLite itself does not wait where that
+  cannot help: in a transaction that has read or written already, it fails at once.
+- Methods of a connection, `__exit__` and `executescript` do in C what other methods would do.
+Decisions: connections have no timeout in C. Statements and commits are repeated, with pauses, until the program's
+`timeout` is over; inside a transaction that has begun, only commits are. `executescript` runs its statements one by
+one. Connections and cursors are of subclasses, made of the program's own classes.
+
+What a statement computes or reads from the disk is not waiting: it holds everything up, and belongs into `tpool`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, wraps
+from types import ModuleType, TracebackType
+from typing import Any
+
+from greening._core.current import current
+from greening._core.waiting import sleep
+from greening.monkey import patch_module
+from greening.patcher.spec import Patch
+
+_BUSY, _BUSY_RECOVERY = 5, 261  # SQLITE_BUSY, and while another process repairs; not SQLITE_BUSY_SNAPSHOT: never helps
+_DEFAULT_TIMEOUT = 5.0  # seconds, as in sqlite3.connect
+_NAP, _LONGEST_NAP = 0.001, 0.025  # seconds
+_POSITIONS = ("timeout", "detect_types", "isolation_level", "check_same_thread", "factory", "cached_statements", "uri")
+
+
+def install(module: ModuleType) -> None:
+    """The plug-in."""
+    dbapi: Any = module
+    original, green_class = dbapi.connect, _classes_of(dbapi)
+
+    @wraps(original)
+    def connect(database: Any, *args: Any, **kwargs: Any) -> Any:
+        given = dict(zip(_POSITIONS, args, strict=False)) | kwargs
+        factory = given.get("factory", dbapi.Connection)
+        if not (isinstance(factory, type) and issubclass(factory, dbapi.Connection)):
+            return original(database, *args, **kwargs)
+        ours = {"timeout": 0.0, "factory": green_class(factory)}
+        positional = [ours.get(name, value) for name, value in zip(_POSITIONS, args, strict=False)]
+        kwargs |= {name: value for name, value in ours.items() if name not in _POSITIONS[: len(args)]}
+        connection = original(database, *positional, *args[len(_POSITIONS) :], **kwargs)
+        connection.patience = float(given.get("timeout", _DEFAULT_TIMEOUT))
+        return connection
+
+    patch_module(Patch(module.__name__, "sqlite3", {"connect": connect}), module)
+
+
+def _patiently(dbapi: Any, connection: Any, call: Callable[[], Any]) -> Any:
+    """Repeat a call while the database is locked, until the connection's patience is at an end."""
+    deadline, nap = current().hub.now() + connection.patience, _NAP
+    while True:
+        try:
+            return call()
+        except dbapi.OperationalError as error:
+            if getattr(error, "sqlite_errorcode", 0) not in (_BUSY, _BUSY_RECOVERY):
+                raise
+            left = deadline - current().hub.now()
+            if left <= 0:
+                raise
+        sleep(min(nap, left))
+        nap = min(2 * nap, _LONGEST_NAP)
+
+
+class _Rest:
+    """Parameters of executemany. Iterated anew, it goes on with those that a statement has failed with."""
+
+    def __init__(self, parameters: Iterable[Any]) -> None:
+        self._parameters = iter(parameters)
+        self._last: list[Any] = []
+
+    def __iter__(self) -> Iterator[Any]:
+        yield from self._last
+        for item in self._parameters:
+            self._last = [item]
+            yield item
+
+
+def _classes_of(dbapi: Any) -> Callable[[type], type]:
+    """A function that gives the green subclass of a class of connections, the same for the same."""
+
+    @cache
+    def green_cursor(kind: type) -> type:
+        return type(kind.__name__, (kind,), {**_same_place(kind), **_cursor_methods(dbapi, kind)})
+
+    @cache
+    def green_connection(kind: type) -> type:
+        base: Any = kind
+
+        def cursor(self: Any, factory: Any = dbapi.Cursor) -> Any:
+            green = isinstance(factory, type) and issubclass(factory, dbapi.Cursor)
+            return base.cursor(self, green_cursor(factory) if green else factory)
+
+        def commit(self: Any) -> None:
+            _patiently(dbapi, self, lambda: base.commit(self))
+            self.begun = False
+
+        def rollback(self: Any) -> None:
+            base.rollback(self)
+            self.begun = False
+
+        def __exit__(self: Any, error: type[BaseException] | None, value: Any, trace: TracebackType | None) -> None:
+            if error is not None:
+                self.rollback()
+                return
+            try:
+                self.commit()
+            except BaseException:
+                self.rollback()
+                raise
+
+        def by_cursor(name: str) -> Callable[..., Any]:
+            @wraps(getattr(base, name))
+            def method(self: Any, *args: Any) -> Any:
+                return getattr(self.cursor(), name)(*args)
+
+            return method
+
+        members = {"cursor": cursor, "commit": commit, "rollback": rollback, "__exit__": __exit__}
+        members |= {name: by_cursor(name) for name in ("execute", "executemany", "executescript")}
+        # patience: seconds. begun: a statement of the transaction that is under way has succeeded.
+        return type(kind.__name__, (kind,), {**_same_place(kind), **members, "patience": 0.0, "begun": False})
+
+    return green_connection
+
+
+def _same_place(kind: type) -> dict[str, Any]:
+    return {name: getattr(kind, name) for name in ("__module__", "__qualname__", "__doc__")}
+
+
+def _cursor_methods(dbapi: Any, base: Any) -> dict[str, Any]:
+    def run(connection: Any, sql: str, call: Callable[[], Any]) -> Any:
+        inside = connection.in_transaction
+        if not inside:
+            connection.begun = False
+        waits = not connection.begun or sql.lstrip()[:6].upper().startswith(("COMMIT", "END"))
+        result = _patiently(dbapi, connection, call) if waits else call()
+        connection.begun = inside  # what opens a transaction need not have taken a lock
+        return result
+
+    def execute(self: Any, sql: str, *parameters: Any) -> Any:
+        self.rows_before = 0
+        return run(self.connection, sql, lambda: base.execute(self, sql, *parameters))
+
+    def executemany(self: Any, sql: str, parameters: Iterable[Any]) -> Any:
+        rest = _Rest(parameters)
+        before = self.connection.total_changes
+
+        def attempt() -> Any:
+            self.rows_before = self.connection.total_changes - before  # by earlier attempts
+            return base.executemany(self, sql, iter(rest))
+
+        return run(self.connection, sql, attempt)
+
+    def executescript(self: Any, sql_script: str) -> Any:
+        connection = self.connection
+        legacy = getattr(connection, "autocommit", _legacy(dbapi)) == _legacy(dbapi)
+        level = connection.isolation_level
+        if legacy and connection.in_transaction:
+            connection.commit()
+        if legacy and level is not None:
+            connection.isolation_level = None  # or there would be a BEGIN before INSERT
+        try:
+            for statement in _statements(dbapi, sql_script):
+                self.execute(statement)
+                base.fetchall(self)
+        finally:
+            if legacy and level is not None:
+                connection.isolation_level = level
+        return self
+
+    def rowcount(self: Any) -> int:
+        count: int = base.rowcount.__get__(self)
+        return count + self.rows_before if count >= 0 else count
+
+    methods = {"execute": execute, "executemany": executemany, "executescript": executescript}
+    return {**methods, "rowcount": property(rowcount), "rows_before": 0}
+
+
+def _legacy(dbapi: Any) -> Any:
+    """The value of `Connection.autocommit` by which sqlite3 begins transactions itself (Python 3.12)."""
+    return getattr(dbapi, "LEGACY_TRANSACTION_CONTROL", -1)
+
+
+def _statements(dbapi: Any, script: str) -> Iterator[str]:
+    begin = 0
+    end = script.find(";") + 1
+    while end:
+        if dbapi.complete_statement(script[begin:end]):
+            yield script[begin:end]
+            begin = end
+        end = script.find(";", end) + 1
+    if script[begin:].strip():
+        yield script[begin:]

@@ -1,0 +1,209 @@
+"""sqlite3 under greening: several writers, on a real file."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow  # every one runs a program
+
+Run = Callable[..., Any]
+
+BEGIN = """
+import sqlite3
+from time import monotonic
+from greening import GreenPool, Timeout, sleep, spawn
+
+PATH = "things.db"
+
+def connect(**options):
+    return sqlite3.connect(PATH, **options)
+
+def numbers():
+    return [n for n, in connect().execute("SELECT n FROM things ORDER BY n")]
+
+def raised(kind, call, *args):
+    try:
+        call(*args)
+    except kind as error:
+        return error
+    raise AssertionError("it did not raise")
+
+connect().execute("CREATE TABLE IF NOT EXISTS things (n INTEGER PRIMARY KEY)")
+holder = connect()
+
+def hold(seconds):
+    '''Have the database locked for a while.'''
+    holder.execute("BEGIN EXCLUSIVE")
+    thread = spawn(sleep, seconds)
+    thread.link(lambda _: holder.rollback())
+    return thread
+
+beat()
+"""
+
+
+def test_the_example_of_the_page(run_page: Run, tmp_path: Path) -> None:
+    assert run_page("sqlite3", f"PATH = {str(tmp_path / 'page.db')!r}").stdout == "10\n"
+
+
+@pytest.mark.parametrize("before", ["", "import sqlite3\nfrom sqlite3 import connect as early"], ids=["first", "late"])
+def test_writers_wait_for_each_other_and_lose_nothing(run_green: Run, before: str) -> None:
+    run_green(
+        BEGIN
+        + """
+connect = globals().get("early") and (lambda: early(PATH)) or connect
+
+def write(n):
+    with connect() as connection:
+        connection.execute("INSERT INTO things VALUES (?)", (n,))
+        sleep(0.02)
+
+list(GreenPool().imap(write, range(20)))
+assert numbers() == list(range(20))
+""",
+        before=before,
+    )
+
+
+def test_whatever_writes_waits_and_then_has_done_all_of_it(run_green: Run) -> None:
+    run_green(
+        BEGIN
+        + """
+def many(cursor, first):
+    cursor.executemany("INSERT INTO things VALUES (?)", ((n,) for n in range(first, first + 3)))
+    assert cursor.rowcount == 3
+
+hold(0.1)
+connection = connect()
+many(connection.cursor(), 0)
+connection.commit()
+free = connect(isolation_level=None)  # each row by itself
+hold(0.1)
+many(free.cursor(), 10)
+hold(0.1)
+script = "CREATE TABLE others (t); INSERT INTO others VALUES ('a;b'); INSERT INTO things VALUES (20); SELECT 1"
+assert connection.executescript(script).connection is connection
+assert not connection.in_transaction and connection.isolation_level == ""
+assert connect().execute("SELECT t FROM others").fetchall() == [("a;b",)]
+hold(0.1)
+connection.executescript("BEGIN; INSERT INTO things VALUES (30); COMMIT;")
+assert numbers() == [0, 1, 2, 10, 11, 12, 20, 30]
+reader = connect()
+rows = reader.execute("SELECT n FROM things")
+next(rows)  # has the lock of a reader
+spawn(lambda: (sleep(0.1), rows.close()))
+connection.execute("INSERT INTO things VALUES (40)")
+connection.commit()  # waits for the reader
+assert numbers()[-1] == 40
+""",
+        timeout=60,
+    )
+
+
+def test_executemany_goes_on_where_it_had_to_wait(run_green: Run) -> None:
+    run_green(
+        BEGIN
+        + """
+free = connect(isolation_level=None)
+holding = []
+
+def rows():
+    for n in range(6):
+        if n == 3:
+            holding.append(hold(0.1))
+        yield (n,)
+
+cursor = free.cursor()
+cursor.executemany("INSERT INTO things VALUES (?)", rows())
+assert numbers() == list(range(6)) and cursor.rowcount == 6, cursor.rowcount
+"""
+    )
+
+
+def test_the_wait_ends_with_the_timeout_of_the_connection_or_with_an_interruption(run_green: Run) -> None:
+    run_green(
+        BEGIN
+        + """
+held = hold(3)
+insert = "INSERT INTO things VALUES (1)"
+begin = monotonic()
+assert "locked" in str(raised(sqlite3.OperationalError, connect(timeout=0.2).execute, insert))
+assert 0.2 <= monotonic() - begin < 2
+raised(sqlite3.OperationalError, connect(timeout=0).execute, insert)
+
+def interrupted():
+    with Timeout(0.05):
+        connect().execute(insert)
+
+raised(Timeout, interrupted)
+victim = spawn(connect().execute, insert)
+sleep(0.05)
+victim.kill()
+assert raised(greening.GreenletExit, victim.wait) is not None
+held.kill()
+sleep(0)
+holder.rollback()
+connection = connect()
+connection.execute(insert)
+connection.commit()
+assert numbers() == [1]
+"""
+    )
+
+
+def test_a_transaction_that_has_read_does_not_wait_in_vain(run_green: Run) -> None:
+    run_green(
+        BEGIN
+        + """
+reader = connect(timeout=30)
+reader.execute("BEGIN")
+reader.execute("SELECT * FROM things").fetchall()
+holder.execute("BEGIN IMMEDIATE")
+begin = monotonic()
+raised(sqlite3.OperationalError, reader.execute, "INSERT INTO things VALUES (1)")
+assert monotonic() - begin < 10
+reader.rollback()
+spawn(lambda: (sleep(0.1), holder.rollback()))
+reader.execute("INSERT INTO things VALUES (1)")
+reader.commit()
+assert numbers() == [1]
+"""
+    )
+
+
+def test_an_error_in_the_block_of_a_connection_rolls_back(run_green: Run) -> None:
+    run_green(
+        BEGIN
+        + """
+def fail():
+    with holder:
+        holder.execute("INSERT INTO things VALUES (1)")
+        raise KeyError
+
+raised(KeyError, fail)
+assert numbers() == [] and not holder.in_transaction
+"""
+    )
+
+
+def test_classes_are_the_programs_own_and_unpatch_takes_all_back(run_green: Run) -> None:
+    run_green(
+        BEGIN
+        + """
+class Own(sqlite3.Connection):
+    pass
+
+class OwnCursor(sqlite3.Cursor):
+    pass
+
+own = connect(factory=Own)
+assert isinstance(own, Own) and type(own).__name__ == "Own"
+assert isinstance(own.cursor(OwnCursor), OwnCursor)
+assert isinstance(own.execute("SELECT 1"), sqlite3.Cursor)
+assert connect(factory=lambda *args, **kwargs: "mine") == "mine"
+greening.monkey.unpatch()
+assert type(sqlite3.connect(PATH)) is type(sqlite3.dbapi2.connect(PATH)) is sqlite3.Connection
+"""
+    )
