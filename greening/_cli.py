@@ -66,7 +66,7 @@ class Options:
     """What stands before the program on the command line."""
 
     def __init__(self) -> None:
-        self.flags: dict[str, bool] = {}
+        self.flags: dict[str, Any] = {}
         self.patch = True
         self.as_eventlet = False
         self.audit = False

@@ -14,3 +14,6 @@ INTEGRATIONS: tuple[tuple[str, str], ...] = (
     ("psycopg_pool.pool", "greening.ext.psycopg:install_pool"),
     ("sqlite3", "greening.ext.sqlite3:install"),
 )
+
+# Flags of `monkey_patch` that stand for plug-ins, as in eventlet: the package whose plug-ins they switch.
+DRIVERS = {"psycopg": "psycopg2", "MySQLdb": "MySQLdb"}

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from greening.integrations import INTEGRATIONS
+from greening.integrations import DRIVERS, INTEGRATIONS
 from greening.net.exchange import mark_every_client
 from greening.patcher import apply as _apply
 from greening.patcher import deferred, plugins
@@ -36,7 +36,8 @@ def monkey_patch(*, interrupted: str | None = None, **flags: object) -> None:
             None: only those are that a plug-in names.
         flags: `os`, `select`, `socket`, `thread`, `time`, `subprocess`, ... True or False. Without a True among them
             everything is patched except what is False; with one, only those that are True. `all=False` switches
-            everything else off, `all=True` on.
+            everything else off, `all=True` on. `psycopg` and `MySQLdb` stand for the plug-ins of psycopg2 and
+            mysqlclient, which come with any patch except when they are False.
     Raises:
         TypeError: an unknown flag. ValueError: `interrupted` is neither None nor "abort".
         PatchError: something could not be patched; what this call had done has been undone.
@@ -44,10 +45,12 @@ def monkey_patch(*, interrupted: str | None = None, **flags: object) -> None:
     """
     if interrupted not in (None, "abort"):
         raise ValueError(f'interrupted must be None or "abort", not {interrupted!r}')
+    drivers = {DRIVERS[name]: flags.pop(name) for name in DRIVERS if name in flags}
+    if any(drivers.values()):
+        flags.setdefault("all", any(flags.values()) and None)
     chosen = _apply.choose(CATALOGUE, flags)
     _apply.apply(CATALOGUE, chosen, LEDGER)
-    if chosen:
-        plugins.register(LEDGER, INTEGRATIONS)
+    plugins.register(LEDGER, INTEGRATIONS, lambda package: bool(drivers.get(package, chosen)))
     if interrupted is not None:
         mark_every_client(True)
         LEDGER.changes.steps.append(lambda: mark_every_client(False))
@@ -72,6 +75,9 @@ def is_monkey_patched(name: str | ModuleType) -> bool:
     """
     if isinstance(name, ModuleType):
         return name.__name__ in LEDGER.wanted and sys.modules.get(name.__name__) is name
+    if name in DRIVERS:
+        of_it = [each for each in LEDGER.plugins or () if each.module.partition(".")[0] == DRIVERS[name]]
+        return any(each.state in ("waiting", "active") for each in of_it)
     return name in LEDGER.flags or name in LEDGER.wanted
 
 

@@ -301,7 +301,6 @@ MAY_HAVE_STATE = {
     "greening/_core/suspend.py": "where tasks wait that are resumed by name",
     "greening/backdoor/prompt.py": "the number of the next prompt",
     "greening/backdoor/streams.py": "sys.stdout is one for all prompts",
-    "greening/compat/eventlet/drivers.py": "the drivers that are waited for",
     "greening/compat/eventlet/hubs/__init__.py": "the hub of an OS thread",
     "greening/compat/eventlet/patcher.py": "what was patched, as eventlet shows it",
     "greening/fdio/buffers.py": "the code of the methods that take turns",

@@ -37,6 +37,7 @@ def test_info_names_the_flags_that_are_patched(run_program: Any) -> None:
 
 def test_info_names_the_plug_ins_by_their_state(monkeypatch: pytest.MonkeyPatch) -> None:
     plugins = [Plugin(module, "a:b") for module in ("zmq", "grpc", "psycopg2")]
+    plugins[0].state = plugins[1].state = "waiting"
     plugins[2].state = "active"
     monkeypatch.setattr(LEDGER, "plugins", plugins)
     assert info()["plug-ins"] == "active: psycopg2; waiting: grpc, zmq"

@@ -17,8 +17,29 @@ def test_nothing_is_patched_in_the_process_of_the_tests() -> None:
 def test_unknown_flags() -> None:
     with pytest.raises(TypeError, match=r"'sockets'.*the flags are: all, .*socket"):
         greening.monkey_patch(sockets=True)
-    with pytest.raises(TypeError, match="'psycopg', 'MySQLdb'"):
-        greening.monkey_patch(psycopg=True, MySQLdb=False)
+    with pytest.raises(TypeError, match="'psycopg2', 'mysql'"):
+        greening.monkey_patch(psycopg2=True, mysql=False)
+
+
+@pytest.mark.parametrize(
+    ("calls", "on", "off"),
+    [
+        ("greening.monkey_patch()", "psycopg MySQLdb os", ""),
+        ("greening.monkey_patch(psycopg=False)", "MySQLdb os", "psycopg"),
+        ("greening.monkey_patch(psycopg=True)", "psycopg", "MySQLdb os"),
+        ("greening.monkey_patch(psycopg=True, time=True)", "psycopg MySQLdb time", "os"),
+        ("greening.monkey_patch(MySQLdb=False, os=True)", "psycopg os", "MySQLdb time"),
+        ("greening.monkey_patch(all=True, psycopg=True, MySQLdb=False)", "psycopg os", "MySQLdb"),
+        ("greening.monkey_patch(MySQLdb=False); greening.monkey_patch(MySQLdb=True)", "psycopg MySQLdb os", ""),
+        ("greening.monkey_patch(); greening.unpatch()", "", "psycopg MySQLdb os"),
+    ],
+)
+def test_flags_of_database_drivers_are_as_in_eventlet(run_program, calls: str, on: str, off: str) -> None:
+    run_program(
+        f"import greening\n{calls}\n"
+        f"assert all(map(greening.is_monkey_patched, {on.split()}))\n"
+        f"assert not any(map(greening.is_monkey_patched, {off.split()}))\n"
+    )
 
 
 def test_everything_is_patched_and_restored(run_program) -> None:

@@ -90,7 +90,11 @@ def install_cursors(module: ModuleType) -> None:
 
     def streams(cursor: Any) -> bool:
         """Whether it may have to wait for the server."""
-        if cursor._result is None or not isinstance(cursor, cursors.CursorUseResultMixIn) or cursor.connection is None:
+        if (
+            vars(cursor).get("_result") is None
+            or not isinstance(cursor, cursors.CursorUseResultMixIn)
+            or cursor.connection is None
+        ):
             return False
         state = _state_of(cursor.connection)
         return not state.may_block() and not state.whole

@@ -42,7 +42,7 @@ class Plugin:
     Attributes:
         module: the name of the module that it waits for.
         value: where its function is, "package.module:name".
-        state: "waiting" for the import, "active", "off" (GREENING_PLUGINS) or "failed".
+        state: "off", "waiting" for the import, "active" or "failed".
         error: why it failed.
     """
 
@@ -51,7 +51,7 @@ class Plugin:
     def __init__(self, module: str, value: str) -> None:
         self.module = module
         self.value = value
-        self.state = "waiting"
+        self.state = "off"
         self.error: Exception | None = None
 
     def run(self, module: ModuleType) -> None:
@@ -71,22 +71,25 @@ class Plugin:
             self.state = "active"
 
 
-def register(ledger: Ledger, ours: Iterable[tuple[str, str]] = ()) -> None:
-    """Watch for the modules that plug-ins want to patch; `unpatch()` ends it. Does nothing the second time.
+def register(
+    ledger: Ledger, ours: Iterable[tuple[str, str]] = (), asked: Callable[[str], bool] = lambda package: True
+) -> None:
+    """Watch for the modules that plug-ins want to patch; `unpatch()` ends it. What is watched for already stays so.
 
     Args:
         ours: module and value of the plug-ins that greening brings along. They come before those of other packages.
+        asked: whether the plug-ins of a package ("psycopg2") are to be switched on by this call.
     """
     with ledger.lock:
-        if ledger.plugins is not None:
-            return
+        if ledger.plugins is None:
+            ledger.plugins = [Plugin(module, value) for module, value in (*ours, *entry_points())]
         wanted = _wanted(os.environ.get(VARIABLE, ""))
-        ledger.plugins = plugins = [Plugin(module, value) for module, value in (*ours, *entry_points())]
-    for plugin in plugins:
-        if wanted(plugin.module):
-            ledger.changes.steps.append(when_imported(plugin.module, plugin.run).cancel)
-        else:
-            plugin.state = "off"
+        off = [plugin for plugin in ledger.plugins if plugin.state == "off"]
+        switched = [plugin for plugin in off if wanted(plugin.module) and asked(plugin.module.partition(".")[0])]
+        for plugin in switched:
+            plugin.state = "waiting"
+    for plugin in switched:
+        ledger.changes.steps.append(when_imported(plugin.module, plugin.run).cancel)
 
 
 def _wanted(text: str) -> Callable[[str], bool]:

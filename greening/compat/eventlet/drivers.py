@@ -1,7 +1,6 @@
-"""Database drivers that `monkey_patch` makes cooperative, when they are imported.
+"""What eventlet's names for database drivers do: the callback for psycopg2, and MySQLdb in native threads.
 
-psycopg2 has a hook for that: while libpq waits, it calls us back. MySQLdb has none: its connections are made, and used,
-in native threads.
+Programs that patch need neither: the plug-ins in `greening.ext` come with `monkey_patch`.
 """
 
 from types import ModuleType
@@ -9,13 +8,9 @@ from typing import Any
 
 from greening._core.poller import IN, OUT
 from greening._core.waiting import wait_fd
-from greening.monkey import patch_module, when_imported
-from greening.patcher.spec import Patch
+from greening.ext import psycopg2
 from greening.threads.native import execute
 from greening.threads.proxy import Proxy
-
-# What stands for the flag of that name.
-MODULES = {"MySQLdb": "MySQLdb", "psycopg": "psycopg2"}
 
 
 def wait_for_libpq(connection: Any, timeout: float | None = None) -> None:
@@ -37,7 +32,7 @@ def wait_for_libpq(connection: Any, timeout: float | None = None) -> None:
 def make_psycopg_green(module: ModuleType) -> None:
     """Have every connection of psycopg2 wait cooperatively. `module`: psycopg2."""
     extensions: Any = module.extensions
-    extensions.set_wait_callback(wait_for_libpq)
+    extensions.set_wait_callback(psycopg2.wait_for_libpq)
 
 
 def connections_in_threads(module: Any) -> dict[str, Any]:
@@ -49,18 +44,3 @@ def connections_in_threads(module: Any) -> dict[str, Any]:
         return Proxy(execute(make, *args, **kwargs), autowrap_names=("cursor",))
 
     return dict.fromkeys(("Connection", "Connect", "connect"), connect)
-
-
-def _patch_mysqldb(module: ModuleType) -> None:
-    patch_module(Patch(target="MySQLdb", flag="MySQLdb", replaces=connections_in_threads(module)), module)
-
-
-_HOOKS = {"MySQLdb": _patch_mysqldb, "psycopg": make_psycopg_green}
-_waiting: set[str] = set()
-
-
-def patch(flag: str) -> None:
-    """Make the driver of this flag cooperative: now if it is imported, else when it is. Once."""
-    if flag not in _waiting:
-        _waiting.add(flag)
-        when_imported(MODULES[flag], _HOOKS[flag])

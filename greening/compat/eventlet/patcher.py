@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any, ParamSpec, TypeVar
 
 from greening import monkey
-from greening.compat.eventlet import drivers
+from greening.integrations import DRIVERS
 from greening.monkey import import_patched
 from greening.patcher.introspect import ORIGINALS
 from greening.patcher.isolation import green_space
@@ -64,21 +64,21 @@ def monkey_patch(**on: object) -> None:
     for name, same in _SAME_AS.items():
         if wishes.pop(name, False):
             wishes[same] = True
-    # All decisions are made here: greening's own defaults know nothing of the drivers.
+    # All decisions are made here: by greening's own defaults plug-ins come with any patch.
     known = dict.fromkeys((entry.flag for entry in CATALOGUE), others)
-    flags = known | {name: wish for name, wish in wishes.items() if name != "all"}
-    monkey.monkey_patch(**{"all": False, **flags})
+    flags: dict[str, Any] = known | {name: wish for name, wish in wishes.items() if name != "all"}
+    asked = {name: named.get(name, others and default) for name, default in _DRIVERS.items()}
+    # Without a word about MySQLdb greening's own default is better than eventlet's: its plug-in costs no threads.
+    named.setdefault("psycopg", asked["psycopg"])
+    monkey.monkey_patch(**{"all": False, **flags, **named})
     already_patched.update((name, True) for name, wish in flags.items() if wish)
-    for name, default in _DRIVERS.items():
-        if named.get(name, others and default) and find_spec(drivers.MODULES[name]) is not None:
-            drivers.patch(name)
-            already_patched[name] = True
+    already_patched.update((name, True) for name in asked if asked[name] and find_spec(DRIVERS[name]) is not None)
 
 
 def is_monkey_patched(module: str | ModuleType) -> bool:
     """True when a flag ("thread", "psycopg"), a module's name ("threading") or the module itself is patched."""
-    if isinstance(module, str) and module in already_patched:
-        return True
+    if isinstance(module, str) and (module in already_patched or module in _DRIVERS):
+        return module in already_patched
     return monkey.is_monkey_patched(module)
 
 

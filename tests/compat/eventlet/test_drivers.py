@@ -91,15 +91,26 @@ import eventlet
 from eventlet.green import MySQLdb as green
 import MySQLdb
 assert green.pi == 3 and type(green.connect()) is not MySQLdb.Connection
-eventlet.monkey_patch(MySQLdb=True)
-assert eventlet.patcher.is_monkey_patched("MySQLdb") and not eventlet.patcher.is_monkey_patched("os")
-assert type(MySQLdb.connect()).__name__ == "Proxy"
-import greening
-greening.unpatch()
 assert type(MySQLdb.connect()) is MySQLdb.connections.Connection
 """
 
 
 @pytest.mark.slow
-def test_mysqldb_is_patched_in_place(run_program) -> None:
+def test_the_flag_of_mysqldb_means_its_plug_in(run_program) -> None:
+    run_program("""
+from pathlib import Path
+Path("MySQLdb.py").touch()
+import sys
+sys.path.insert(0, "")
+from greening.compat.eventlet import install
+install()
+import eventlet, greening.debug
+eventlet.monkey_patch(MySQLdb=True)
+assert eventlet.patcher.is_monkey_patched("MySQLdb") and not eventlet.patcher.is_monkey_patched("os")
+assert greening.debug.info()["plug-ins"].partition("waiting: ")[2] == "MySQLdb.connections, MySQLdb.cursors"
+""")
+
+
+@pytest.mark.slow
+def test_green_mysqldb_leaves_mysqldb_alone(run_program) -> None:
     run_program(MYSQL)

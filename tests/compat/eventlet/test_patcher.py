@@ -57,15 +57,17 @@ DRIVERS = (
 import sys
 from pathlib import Path
 Path("psycopg2").mkdir()
-Path("psycopg2/__init__.py").write_text("from psycopg2 import extensions\\n")
-Path("psycopg2/extensions.py").write_text("def set_wait_callback(f):\\n    global callback; callback = f\\n")
+Path("psycopg2/__init__.py").write_text("from psycopg2 import extensions\\n_connect = None\\n")
+Path("psycopg2/extensions.py").write_text("callback = None\\ndef get_wait_callback():\\n    return callback\\n"
+                                          "def set_wait_callback(f):\\n    global callback; callback = f\\n")
 sys.path.insert(0, "")
 eventlet.monkey_patch()
 assert patcher.is_monkey_patched("psycopg") and not patcher.is_monkey_patched("MySQLdb")
 import psycopg2
 from eventlet.support import psycopg2_patcher
-assert psycopg2.extensions.callback is psycopg2_patcher.eventlet_wait_callback
-del psycopg2.extensions.callback
+assert psycopg2.extensions.callback
+assert callable(psycopg2_patcher.eventlet_wait_callback)
+psycopg2.extensions.callback = None
 psycopg2_patcher.make_psycopg_green()
 assert psycopg2.extensions.callback
 """
