@@ -8,6 +8,10 @@
 The number of threads is 20, or what the environment variable GREENING_THREADPOOL_SIZE says; they are started when
 they are needed and leave when they have nothing to do. Names are looked up in threads of their own, so that stuck
 look-ups leave these alone.
+
+Beware of calls that wait for one another: queries that wait for a row which is locked, and the COMMIT that would free
+it. While all threads wait and none computes, the pool gets more of them, up to GREENING_THREADPOOL_MAX (200).
+Beyond that, and after `set_num_threads`, such calls wait for ever: have as many threads as connections.
 """
 
 from importlib import import_module

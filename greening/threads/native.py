@@ -18,11 +18,9 @@ Laws:
 
 import _signal
 import atexit
-import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from contextvars import copy_context
-from operator import index
 from typing import Any, Final, ParamSpec, TypeVar
 
 from greening._core.blocking import BlockingTask
@@ -44,6 +42,7 @@ from greening._originals import (
     start_new_thread,
     time_sleep,
 )
+from greening.threads.growth import Growth, from_environment, number_of_threads
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -137,19 +136,22 @@ class NativePool:
     Args:
         size: threads at most; 0: every call is made on the spot, and blocks all green threads. An attribute, too, which
             `resize` changes.
+        most: threads at most while all of them wait, see `growth`; no more than `size`: it does not grow.
         block_signals: its threads have all signals blocked, so that none is delivered to a thread that the program does
             not know. For calls that start no child processes, which would inherit the mask.
     Raises:
         TypeError, ValueError: `size` is not a number of threads.
     """
 
-    def __init__(self, size: int, *, block_signals: bool = False) -> None:
-        self.size = _checked(size)
+    def __init__(self, size: int, *, most: int = 0, block_signals: bool = False) -> None:
+        self.size = number_of_threads(size)
         self._block_signals = block_signals
         self.reports = False  # True: exceptions of calls are given to `sys.unraisablehook`, too
         self._alive: set[_Worker] = set()  # those that may still take a job
         self._idle: list[_Worker] = []  # the one that became idle last is last: it is the next to work
         self._backlog: OrderedDict[_Job, None] = OrderedDict()
+        self._growth = Growth(most)
+        self.ended = 0  # calls
         _pools.append(self)
 
     def idents(self) -> list[int]:
@@ -217,6 +219,8 @@ class NativePool:
                 return True
             if self._alive:
                 self._backlog[job] = None
+                if self._growth.most > self.size:
+                    self._growth.watch(self, job.hub)
             return bool(self._alive)
 
     def _start(self, job: _Job) -> bool:
@@ -264,6 +268,7 @@ class NativePool:
     def _next(self, worker: _Worker) -> _Job | None:
         """The next job of the backlog; None: the worker is on the idle list, or shall leave."""
         with guard:
+            self.ended += 1
             # An accepted job must be done. When no other worker is left, one that was told to leave does it.
             if self._backlog and (worker in self._alive or not self._alive):
                 return self._backlog.popitem(last=False)[0]
@@ -293,14 +298,14 @@ class NativePool:
     # Size, and ends
 
     def resize(self, nthreads: int) -> None:
-        """Have up to `nthreads` threads from now on. Surplus ones leave as soon as they are idle.
+        """Have up to `nthreads` threads from now on. No more of them, whatever waits. Surplus ones leave when idle.
 
         Raises:
             TypeError, ValueError: `nthreads` is not a number of threads.
         """
-        size = _checked(nthreads)
+        size = number_of_threads(nthreads)
         with guard:
-            self.size = size
+            self.size, self._growth.most = size, 0  # the number that was asked for, and no other
             surplus = max(0, len(self._alive) - size)
             for worker in sorted(self._alive, key=self._idle.__contains__, reverse=True)[:surplus]:
                 self._dismiss(worker)
@@ -314,8 +319,11 @@ class NativePool:
             self._alive.discard(worker)
 
     def _serve_backlog(self) -> None:
-        while self._backlog and len(self._alive) < self.size:
-            job = next(iter(self._backlog))
+        self.start_for_backlog(self.size - len(self._alive))
+
+    def start_for_backlog(self, count: int) -> None:
+        """Start up to `count` threads for the calls that wait longest. Under `guard`."""
+        for job in list(self._backlog)[: max(0, count)]:
             if not self._start(job):
                 return
             del self._backlog[job]
@@ -343,13 +351,6 @@ class NativePool:
         self._backlog.clear()
 
 
-def _checked(size: int) -> int:
-    size = index(size)
-    if size < 0:
-        raise ValueError(f"a pool of {size} threads: the number must be 0 (no threads) or more")
-    return size
-
-
 def wait_gone(workers: Iterable[_Worker]) -> None:
     """Wait until these threads, which were told to leave, are gone for the system. Not for ever, and not greenly."""
     deadline = monotonic() + _PATIENCE
@@ -369,15 +370,9 @@ def _exists(worker: _Worker) -> bool:
 _pools: list[NativePool] = []
 
 
-def _size_from_environment() -> int:
-    text = os.environ.get("GREENING_THREADPOOL_SIZE", "20")
-    try:
-        return _checked(int(text))
-    except ValueError:
-        raise ValueError(f"GREENING_THREADPOOL_SIZE={text!r}: a number of threads is needed, 0 or more") from None
-
-
-TPOOL: Final = NativePool(_size_from_environment())
+TPOOL: Final = NativePool(
+    from_environment("GREENING_THREADPOOL_SIZE", 20), most=from_environment("GREENING_THREADPOOL_MAX", 200)
+)
 execute = TPOOL.execute
 set_num_threads = TPOOL.resize
 killall = TPOOL.dismiss_all
