@@ -8,6 +8,9 @@ for each.
 INTEGRATIONS: tuple[tuple[str, str], ...] = (
     ("MySQLdb.connections", "greening.ext.mysqldb:install"),
     ("MySQLdb.cursors", "greening.ext.mysqldb:install_cursors"),
+    ("django.core.handlers.wsgi", "greening.ext.django:install_handler"),
+    ("django.db", "greening.ext.django:install_database"),
+    ("django.http.response", "greening.ext.django:install_response"),
     ("psycopg.connection", "greening.ext.psycopg:install_cancel"),
     ("psycopg.waiting", "greening.ext.psycopg:install_waits"),
     ("psycopg2", "greening.ext.psycopg2:install"),
