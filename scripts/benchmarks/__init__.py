@@ -1,7 +1,7 @@
 """The benchmark room behind `scripts/bench`: greening against its peers, by CPU time of the measured process.
 
     options  __main__      the command line; the run from environment to report
-    peers  rows            data: which peers, what is measured of them, which ratios are wanted
+    peers  rows  ext_rows  data: which peers, what is measured of them, which ratios are wanted; those of `--ext`
     environment            the virtual environment of the peers, the compiled C programs, the two cores
     processes              a child process that answers one JSON line per command, and its CPU clock
     families/              one file per kind of row: how a peer is set up and how one sample of it is taken

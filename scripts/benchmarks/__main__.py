@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.environment import Machine, build, commit_of, describe, install, prepare
+from benchmarks.ext_rows import EXT
 from benchmarks.measure import Result, measure
 from benchmarks.options import Options, parse
 from benchmarks.peers import BASE, PEERS, PURE
@@ -83,6 +84,7 @@ def plot(machine: Machine, picture: Path, about: dict[str, object], results: lis
 def show_lists() -> int:
     """Print what can be asked for."""
     print("rows:", *(f"  {row.name:<22} {row.title}" for row in ROWS), sep="\n")
+    print("rows of --ext:", *(f"  {row.name:<22} {row.title}" for row in EXT), sep="\n")
     print("peers:", *(f"  {peer.name:<22} {peer.about}" for peer in PEERS), sep="\n")
     print(f"ratios are to {BASE}")
     return 0

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TypeVar
 
+from benchmarks.ext_rows import EXT
 from benchmarks.peers import PEERS, Peer, with_earlier
 from benchmarks.rows import ROWS, Row
 
@@ -50,6 +51,9 @@ def parse(arguments: list[str]) -> Options:
     parser.add_argument(
         "--against", type=Path, metavar="PATH", help="measure the checkout in PATH as well, in the same rounds"
     )
+    parser.add_argument(
+        "--ext", action="store_true", help="the rows of the integrations, against real servers, instead"
+    )
     parser.add_argument("--list", action="store_true", help="show the rows and the peers, measure nothing")
     given = parser.parse_args(arguments)
     for option, path in (("--json", given.json), ("--plot", given.plot)):
@@ -61,7 +65,8 @@ def parse(arguments: list[str]) -> Options:
     if against is not None and not (against / "greening" / "__init__.py").is_file():
         parser.error(f"--against: no checkout of greening in {against}")
     try:
-        rows = _choose(given.rows, {row.name: row for row in ROWS}, {row.name: row.family for row in ROWS}, "row")
+        known = EXT if given.ext else ROWS
+        rows = _choose(given.rows, {row.name: row for row in known}, {row.name: row.family for row in known}, "row")
         peers = _choose(given.peers, {peer.name: peer for peer in PEERS}, {}, "peer")
     except ValueError as error:
         parser.error(str(error))

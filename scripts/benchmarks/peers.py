@@ -35,7 +35,7 @@ class Peer:
 
 
 SERVERS = ("echo", "stream", "churn", "memory")
-GREEN = (*SERVERS, "green", "patched", "client", "patched-asyncio", "startup", "http", "latency")
+GREEN = (*SERVERS, "green", "patched", "client", "driver", "patched-asyncio", "startup", "http", "latency")
 GREEN_WITH_WEBSOCKETS = (*GREEN, "websocket")
 
 _GREENING = Peer(

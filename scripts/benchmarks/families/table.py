@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks.families.client import ClientSampler
 from benchmarks.families.common import Open
+from benchmarks.families.driver import DriverSampler
 from benchmarks.families.echo import open_churn, open_echo, open_patched_asyncio, open_stream
 from benchmarks.families.http import open_http
 from benchmarks.families.latency import open_latency
@@ -21,6 +22,7 @@ FAMILIES: dict[str, Open] = {
     "green": LoopSampler,
     "patched": LoopSampler,
     "client": ClientSampler,
+    "driver": DriverSampler,
     "http": open_http,
     "websocket": open_websocket,
     "startup": StartupSampler,
