@@ -163,3 +163,76 @@ connections["default"].pool.close()
 """,
         repr(database(postgres, {"pool": {"min_size": 1, "max_size": 1, "timeout": 20}})),
     )
+
+
+APPLICATION = """
+import django, greening
+from django.conf import settings
+from django.db import connection, connections
+from django.http import HttpResponse
+from django.urls import path
+
+settings.configure(SECRET_KEY="x", ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], DATABASES={"default": PLACE})
+django.setup()
+
+def slow(request):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_sleep(%s)", [float(request.GET["s"])])
+    return HttpResponse("done")
+
+def stats(request):
+    stats = connections["default"].pool.get_stats()
+    return HttpResponse(str(stats["pool_size"] == stats["pool_available"] == 3 and not stats["requests_waiting"]))
+
+urlpatterns = [path("slow", slow), path("stats", stats)]
+
+from django.core.wsgi import get_wsgi_application
+inner = get_wsgi_application()
+
+def app(environ, start_response):
+    with greening.Timeout(0.1 if "limit" in environ["QUERY_STRING"] else None):
+        return inner(environ, start_response)
+"""
+
+CLIENT = """
+import subprocess, sys, time
+from pathlib import Path
+from urllib.request import urlopen
+import greening
+greening.monkey_patch()
+
+Path("served.py").write_text(f"PLACE = {sys.argv[1]}\\n{sys.argv[2]}")
+worker = ["-k", "greening.ext.gunicorn.GreeningWorker", "-b", "127.0.0.1:0", "served:app"]
+server = subprocess.Popen([sys.executable, "-m", "gunicorn", *worker], stderr=subprocess.PIPE, text=True)
+try:
+    for line in server.stderr:
+        if "Listening at" in line:
+            address = line.partition("http://")[2].split()[0]
+            break
+    greening.spawn(server.stderr.read)
+
+    def ask(target):
+        try:
+            with urlopen(f"http://{address}/{target}", timeout=30) as answer:
+                return answer.read().decode()
+        except OSError as error:
+            return error.code
+
+    assert ask("slow?s=0") == "done"
+    for _ in range(3):
+        assert set(greening.GreenPool().imap(ask, ["slow?s=30&limit"] * 6)) == {500}
+    assert set(greening.GreenPool().imap(ask, ["slow?s=0.1"] * 6)) == {"done"}
+    end = time.monotonic() + 20
+    while ask("stats") != "True":  # the last answers are out before their connections are back
+        assert time.monotonic() < end
+        time.sleep(0.05)
+finally:
+    server.terminate()
+    server.wait()
+"""
+
+
+def test_behind_gunicorn_too(run_program: Run, postgres: Server) -> None:
+    pytest.importorskip("gunicorn")
+    pool = {"min_size": 3, "max_size": 3, "timeout": 20}
+    run_program(CLIENT, repr(database(postgres, {"pool": pool})), APPLICATION, timeout=90)
