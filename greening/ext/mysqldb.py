@@ -41,15 +41,17 @@ class _State:
     """What is known of a connection.
 
     Attributes:
+        broken: an interruption has closed it; to close it, or its cursors, once more is no error.
         native: the ident of the native thread that is inside one of its methods; what that calls may block.
         operation: is held while a green thread is in the middle of something.
         read_timeout: seconds; None: no limit.
         whole: what the server has said has been received, or is at hand.
     """
 
-    __slots__ = ("native", "operation", "read_timeout", "whole")
+    __slots__ = ("broken", "native", "operation", "read_timeout", "whole")
 
     def __init__(self) -> None:
+        self.broken = False
         self.native = 0
         self.operation = Lock()
         self.read_timeout: float | None = None
@@ -108,7 +110,10 @@ def install_cursors(module: ModuleType) -> None:
 
     @wraps(discard)
     def _discard(self: Any) -> None:
-        if streams(self):
+        if self.connection is not None and _state_of(self.connection).broken:
+            # An error here would take the place of the Timeout that a `with cursor` is left with.
+            vars(self).update(_result=None, _rows=None)
+        elif streams(self):
             with _operation(self.connection):
                 _natively(self.connection, discard, self)
         else:
@@ -183,6 +188,7 @@ def _natively(connection: Any, method: Callable[..., Any], *args: Any, **kwargs:
 
 def _raw_close(connection: Any) -> None:
     """Close it though its operation is under way: nothing waits in it any more."""
+    _state_of(connection).broken = True
     try:
         sys.modules["MySQLdb._mysql"].connection.close(connection)
     except Exception:  # noqa: BLE001  # it is closed already
@@ -309,6 +315,8 @@ def _close(connections: Any) -> Callable[[Any], None]:
     def close(self: Any) -> None:
         """Close it. A green thread that is in the middle of an operation on it gets an OperationalError."""
         state = _state_of(self)
+        if state.broken:
+            return
         if state.operation.locked() and not state.may_block():
             _shut_down(self.fileno())
             with state.operation:

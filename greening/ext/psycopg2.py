@@ -175,7 +175,12 @@ def _classes_of(module: Any) -> Callable[[Any], Any]:
                 factory = green_cursor(factory)
             return base.cursor(self, name, factory, *args, **kwargs)
 
-        members = {"__new__": __new__, "close": close, "cursor": cursor, **_same_place(kind)}
+        def __exit__(self: Any, error: type[BaseException] | None, value: Any, trace: Any) -> Any:
+            if error is not None and self.closed:
+                return False  # a rollback would raise, in the place of the Timeout that has closed it
+            return base.__exit__(self, error, value, trace)
+
+        members = {"__new__": __new__, "__exit__": __exit__, "close": close, "cursor": cursor, **_same_place(kind)}
         members["lobject"] = _refusing("lobject", module, kind)
         members.update((name, _locking(name, module, kind)) for name in _LOCKING if hasattr(kind, name))
         members.update((name, _locking_attribute(name, module, kind)) for name in _LOCKING_ATTRIBUTES)

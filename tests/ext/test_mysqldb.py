@@ -36,6 +36,11 @@ def interrupted(call, *args, after=0.05):
         return
     raise AssertionError("it was not interrupted")
 
+def in_blocks(connection, call):
+    with connection, connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        call(connection)
+
 def raised(kind, call, *args):
     try:
         call(*args)
@@ -162,6 +167,9 @@ for call in calls * 3:
     connection = connect()
     begin = monotonic()
     interrupted(call, connection, after=chance.random() * 0.1)
+    connection.close()
+    connection = connect()
+    interrupted(in_blocks, connection, call, after=chance.random() * 0.1)
     assert monotonic() - begin < 10
     assert not connection.open
     raised(MySQLdb.OperationalError, ask, connection)

@@ -96,7 +96,8 @@ for round in range(5):
 connection = connect()
 try:
     with Timeout(0.05):
-        ask(connection, "SELECT pg_sleep(30)")
+        with connection, connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(30)")
 except Timeout:
     pass
 assert connection.closed
