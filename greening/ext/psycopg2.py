@@ -10,7 +10,7 @@ Facts:
   operation is under way, but commit, rollback, close and others lock the mutex: called by another green thread of the
   same OS thread, they would never return, and nothing would run any more.
 Decisions: `connect` becomes attempts by address, with the limit for each (see `libpq_attempts`). Connections and
-cursors are of subclasses, made of the program's own classes: what would lock the mutex raises what the methods of
+cursors are of subclasses, made with the program's own classes: what would lock the mutex raises what the methods of
 cursors raise, `close` ends the operation first, and COPY says what to do. `blocking` is for those who need it all the
 same.
 
@@ -74,7 +74,7 @@ def wait_for_libpq(connection: Any) -> None:
         psycopg2.InterfaceError: another green thread has closed it.
     Source: psycopg2's documentation, "Support for coroutine libraries".
     """
-    with getattr(connection, "operation", _nothing):
+    with _operation_of(connection):
         deadline = None
         if connection.status == _SETUP and (limit := _connect_timeout(connection)) > 0:
             deadline = current().hub.now() + limit
@@ -143,58 +143,74 @@ def _green_connect(module: Any) -> Callable[..., Any]:
 
 
 def _classes_of(module: Any) -> Callable[[Any], Any]:
-    """A function that gives the green subclass of a class of connections, the same for the same."""
+    """A function that gives the green subclass of a class of connections, the same for the same.
+
+    What is green stands behind the program's own class, and in front of psycopg2's: so `super()` finds it.
+    """
     extensions = module.extensions
+    base: Any = extensions.connection
+    copies = {name: _refusing(name, module, extensions.cursor) for name in _CURSOR_COPIES}
+    cursors = type("cursor", (extensions.cursor,), copies)
 
     @cache
     def green_cursor(kind: type) -> type:
-        methods = {name: _refusing(name, module, kind) for name in _CURSOR_COPIES}
-        return type(kind.__name__, (kind,), {**_same_place(kind), **methods})
+        return _mixed(kind, cursors)
+
+    def close(self: Any) -> None:
+        """Close it. A green thread that is in the middle of an operation on it gets an InterfaceError."""
+        operation = _operation_of(self)
+        if not self.closed and operation.locked():
+            forget_fd(self.fileno())
+            with operation:  # psycopg2 closes what fails
+                pass
+        base.close(self)
+
+    def cursor(self: Any, name: Any = None, cursor_factory: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """As psycopg2's."""
+        factory = cursor_factory or self.cursor_factory or extensions.cursor
+        if isinstance(factory, type) and issubclass(factory, extensions.cursor):
+            factory = green_cursor(factory)
+        return base.cursor(self, name, factory, *args, **kwargs)
+
+    def __exit__(self: Any, error: type[BaseException] | None, value: Any, trace: Any) -> Any:
+        if error is not None and self.closed:
+            return False  # a rollback would raise, in the place of the Timeout that has closed it
+        return base.__exit__(self, error, value, trace)
+
+    members: dict[str, Any] = {"__exit__": __exit__, "close": close, "cursor": cursor}
+    members["lobject"] = _refusing("lobject", module, base)
+    members.update((name, _locking(name, module, base)) for name in _LOCKING if hasattr(base, name))
+    members.update((name, _locking_attribute(name, module, base)) for name in _LOCKING_ATTRIBUTES)
+    connections = type("connection", (base,), members)
 
     @cache
     def green_connection(kind: type) -> type:
-        base: Any = kind
-
-        def __new__(cls: type, *args: Any, **kwargs: Any) -> Any:
-            self = base.__new__(cls, *args, **kwargs)
-            self.operation = Lock()  # is held by who waits for libpq
-            return self
-
-        def close(self: Any) -> None:
-            """Close it. A green thread that is in the middle of an operation on it gets an InterfaceError."""
-            if not self.closed and self.operation.locked():
-                forget_fd(self.fileno())
-                with self.operation:  # psycopg2 closes what fails
-                    pass
-            base.close(self)
-
-        def cursor(self: Any, name: Any = None, cursor_factory: Any = None, *args: Any, **kwargs: Any) -> Any:
-            """As psycopg2's."""
-            factory = cursor_factory or self.cursor_factory or extensions.cursor
-            if isinstance(factory, type) and issubclass(factory, extensions.cursor):
-                factory = green_cursor(factory)
-            return base.cursor(self, name, factory, *args, **kwargs)
-
-        def __exit__(self: Any, error: type[BaseException] | None, value: Any, trace: Any) -> Any:
-            if error is not None and self.closed:
-                return False  # a rollback would raise, in the place of the Timeout that has closed it
-            return base.__exit__(self, error, value, trace)
-
-        members = {"__new__": __new__, "__exit__": __exit__, "close": close, "cursor": cursor, **_same_place(kind)}
-        members["lobject"] = _refusing("lobject", module, kind)
-        members.update((name, _locking(name, module, kind)) for name in _LOCKING if hasattr(kind, name))
-        members.update((name, _locking_attribute(name, module, kind)) for name in _LOCKING_ATTRIBUTES)
-        return type(kind.__name__, (kind,), members)
+        return _mixed(kind, connections)
 
     def green_class(factory: Any) -> Any:
-        known = isinstance(factory, type) and issubclass(factory, extensions.connection)
+        known = isinstance(factory, type) and issubclass(factory, base)
         return green_connection(factory) if known else factory
 
     return green_class
 
 
+def _operation_of(connection: Any) -> Any:
+    """The lock that is held while libpq is waited for. A connection without a dictionary has none."""
+    try:
+        known = vars(connection)
+    except TypeError:
+        return _nothing
+    return known.get("operation") or known.setdefault("operation", Lock())
+
+
+def _mixed(kind: type, green: type) -> type:
+    """A class that behaves as `kind`, on the ground of `green`, and passes for it."""
+    bases = (green,) if issubclass(green, kind) else (kind, green)
+    return type(kind.__name__, bases, {name: getattr(kind, name) for name in ("__module__", "__qualname__", "__doc__")})
+
+
 def _refuse_while_busy(connection: Any, name: str, module: Any) -> None:
-    if connection.operation.locked():
+    if _operation_of(connection).locked():
         raise module.ProgrammingError(
             f"{name} cannot be used while another green thread is in the middle of an operation on this connection"
         )
@@ -220,10 +236,6 @@ def _locking_attribute(name: str, module: Any, kind: Any) -> property:
         attribute.__set__(self, value)
 
     return property(attribute.__get__, guarded, None, attribute.__doc__)
-
-
-def _same_place(kind: type) -> dict[str, Any]:
-    return {name: getattr(kind, name) for name in ("__module__", "__qualname__", "__doc__")}
 
 
 def _refusing(name: str, module: Any, kind: Any) -> Callable[..., Any]:

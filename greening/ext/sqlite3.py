@@ -8,7 +8,7 @@ Facts:
 - Methods of a connection, `__exit__` and `executescript` do in C what other methods would do.
 Decisions: connections have no timeout in C. Statements and commits are repeated, with pauses, until the program's
 `timeout` is over; inside a transaction that has begun, only commits are. `executescript` runs its statements one by
-one. Connections and cursors are of subclasses, made of the program's own classes.
+one. Connections and cursors are of subclasses, made with the program's own classes.
 
 What a statement computes or reads from the disk is not waiting: it holds everything up, and belongs into `tpool`.
 """
@@ -81,55 +81,62 @@ class _Rest:
 
 
 def _classes_of(dbapi: Any) -> Callable[[type], type]:
-    """A function that gives the green subclass of a class of connections, the same for the same."""
+    """A function that gives the green subclass of a class of connections, the same for the same.
+
+    What is green stands behind the program's own class, and in front of sqlite3's: so `super()` finds it.
+    """
+    base: Any = dbapi.Connection
+    cursors = type("Cursor", (dbapi.Cursor,), _cursor_methods(dbapi, dbapi.Cursor))
 
     @cache
     def green_cursor(kind: type) -> type:
-        return type(kind.__name__, (kind,), {**_same_place(kind), **_cursor_methods(dbapi, kind)})
+        return _mixed(kind, cursors)
+
+    def cursor(self: Any, factory: Any = dbapi.Cursor) -> Any:
+        green = isinstance(factory, type) and issubclass(factory, dbapi.Cursor)
+        return base.cursor(self, green_cursor(factory) if green else factory)
+
+    def commit(self: Any) -> None:
+        _patiently(dbapi, self, lambda: base.commit(self))
+        self.begun = False
+
+    def rollback(self: Any) -> None:
+        base.rollback(self)
+        self.begun = False
+
+    def __exit__(self: Any, error: type[BaseException] | None, value: Any, trace: TracebackType | None) -> None:
+        if error is not None:
+            self.rollback()
+            return
+        try:
+            self.commit()
+        except BaseException:
+            self.rollback()
+            raise
+
+    def by_cursor(name: str) -> Callable[..., Any]:
+        @wraps(getattr(base, name))
+        def method(self: Any, *args: Any) -> Any:
+            return getattr(self.cursor(), name)(*args)
+
+        return method
+
+    members = {"cursor": cursor, "commit": commit, "rollback": rollback, "__exit__": __exit__}
+    members |= {name: by_cursor(name) for name in ("execute", "executemany", "executescript")}
+    # patience: seconds. begun: a statement of the transaction that is under way has succeeded.
+    connections = type("Connection", (base,), {**members, "patience": _DEFAULT_TIMEOUT, "begun": False})
 
     @cache
     def green_connection(kind: type) -> type:
-        base: Any = kind
-
-        def cursor(self: Any, factory: Any = dbapi.Cursor) -> Any:
-            green = isinstance(factory, type) and issubclass(factory, dbapi.Cursor)
-            return base.cursor(self, green_cursor(factory) if green else factory)
-
-        def commit(self: Any) -> None:
-            _patiently(dbapi, self, lambda: base.commit(self))
-            self.begun = False
-
-        def rollback(self: Any) -> None:
-            base.rollback(self)
-            self.begun = False
-
-        def __exit__(self: Any, error: type[BaseException] | None, value: Any, trace: TracebackType | None) -> None:
-            if error is not None:
-                self.rollback()
-                return
-            try:
-                self.commit()
-            except BaseException:
-                self.rollback()
-                raise
-
-        def by_cursor(name: str) -> Callable[..., Any]:
-            @wraps(getattr(base, name))
-            def method(self: Any, *args: Any) -> Any:
-                return getattr(self.cursor(), name)(*args)
-
-            return method
-
-        members = {"cursor": cursor, "commit": commit, "rollback": rollback, "__exit__": __exit__}
-        members |= {name: by_cursor(name) for name in ("execute", "executemany", "executescript")}
-        # patience: seconds. begun: a statement of the transaction that is under way has succeeded.
-        return type(kind.__name__, (kind,), {**_same_place(kind), **members, "patience": 0.0, "begun": False})
+        return _mixed(kind, connections)
 
     return green_connection
 
 
-def _same_place(kind: type) -> dict[str, Any]:
-    return {name: getattr(kind, name) for name in ("__module__", "__qualname__", "__doc__")}
+def _mixed(kind: type, green: type) -> type:
+    """A class that behaves as `kind`, on the ground of `green`, and passes for it."""
+    bases = (green,) if issubclass(green, kind) else (kind, green)
+    return type(kind.__name__, bases, {name: getattr(kind, name) for name in ("__module__", "__qualname__", "__doc__")})
 
 
 def _cursor_methods(dbapi: Any, base: Any) -> dict[str, Any]:

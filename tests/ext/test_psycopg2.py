@@ -158,6 +158,16 @@ with connect(connection_factory=Own, cursor_factory=psycopg2.extras.RealDictCurs
 assert own.committed
 assert own.cursor("named", scrollable=True, withhold=True).name == "named"
 assert connect(connection_factory=lambda dsn: Own(dsn)).__class__ is Own
+for kind in (psycopg2.extras.NamedTupleConnection, psycopg2.extras.DictConnection, psycopg2.extras.LoggingConnection):
+    other = connect(connection_factory=kind)
+    if kind is psycopg2.extras.LoggingConnection:
+        other.initialize(sys.stderr)
+    assert isinstance(other, kind) and ask(other) == 1
+    try:
+        other.cursor().copy_to(sys.stdout, "pg_class")
+        raise AssertionError("it did not raise")
+    except psycopg2.ProgrammingError as error:
+        assert "blocking()" in str(error), error
 assert type(first).__name__ == "connection" and type(first).__module__ == "psycopg2.extensions"
 """,
         postgres.url,

@@ -193,15 +193,27 @@ def test_classes_are_the_programs_own_and_unpatch_takes_all_back(run_green: Run)
         BEGIN
         + """
 class Own(sqlite3.Connection):
-    pass
+    def cursor(self):
+        return super().cursor(OwnCursor)
+
+    def execute(self, sql, *parameters):
+        seen.append(sql)
+        return super().execute(sql, *parameters)
 
 class OwnCursor(sqlite3.Cursor):
-    pass
+    def execute(self, sql, *parameters):
+        seen.append("by cursor")
+        return super().execute(sql, *parameters)
+
+seen = []
 
 own = connect(factory=Own)
 assert isinstance(own, Own) and type(own).__name__ == "Own"
-assert isinstance(own.cursor(OwnCursor), OwnCursor)
-assert isinstance(own.execute("SELECT 1"), sqlite3.Cursor)
+hold(0.1)
+assert isinstance(own.execute("INSERT INTO things VALUES (1)"), OwnCursor)
+assert seen == ["INSERT INTO things VALUES (1)", "by cursor"]
+own.commit()
+assert isinstance(connect().cursor(OwnCursor), OwnCursor)
 assert connect(factory=lambda *args, **kwargs: "mine") == "mine"
 greening.monkey.unpatch()
 assert type(sqlite3.connect(PATH)) is type(sqlite3.dbapi2.connect(PATH)) is sqlite3.Connection

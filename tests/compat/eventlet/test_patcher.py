@@ -58,8 +58,18 @@ import sys
 from pathlib import Path
 Path("psycopg2").mkdir()
 Path("psycopg2/__init__.py").write_text("from psycopg2 import extensions\\n_connect = None\\n")
-Path("psycopg2/extensions.py").write_text("callback = None\\ndef get_wait_callback():\\n    return callback\\n"
-                                          "def set_wait_callback(f):\\n    global callback; callback = f\\n")
+Path("psycopg2/extensions.py").write_text('''
+callback = None
+def get_wait_callback():
+    return callback
+def set_wait_callback(f):
+    global callback
+    callback = f
+class cursor:
+    pass
+class connection:
+    autocommit = isolation_level = readonly = deferrable = property()
+''')
 sys.path.insert(0, "")
 eventlet.monkey_patch()
 assert patcher.is_monkey_patched("psycopg") and not patcher.is_monkey_patched("MySQLdb")
