@@ -293,6 +293,7 @@ MAY_HAVE_STATE = {
     "greening/_core/fork.py": "the hooks of fork",
     "greening/_core/hub.py": "what an OS thread that has ended left behind",
     "greening/_core/deadlock.py": "native threads that wait for work",
+    "greening/_core/registry.py": "what is told of interrupted waits",
     "greening/_core/shield.py": "who is in a block of it",
     "greening/_core/task.py": "the next number for a name",
     "greening/_core/critical.py": "the functions that say so",

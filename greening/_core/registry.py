@@ -7,7 +7,7 @@ tries its system call again.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from weakref import ref
 
@@ -19,6 +19,10 @@ from greening._core.task import NEW, PARKED, RUNNING, TIMED_OUT, Task
 from greening._originals import raw_socket
 
 _fileno = raw_socket.fileno
+
+# Told of each wait that an error cuts short: its descriptors, and the error (a kill, a Timeout; EBADF: it was closed).
+# Called in the task that waited. Must not park. Empty as long as nobody wants to know.
+interruptions: list[Callable[[Sequence[int], BaseException], object]] = []
 
 
 @uninterruptible
@@ -109,8 +113,10 @@ class Registry:
             return mask
         try:
             events = task.park(deadline)
-        except BaseException:
+        except BaseException as error:
             reg.leave(task)
+            for tell in interruptions:
+                tell((reg.fd,), error)
             raise
         if events is TIMED_OUT or (mask & OUT and mask & READ):
             reg.leave(task)
@@ -177,9 +183,12 @@ class Registry:
                     task.cancel_park()
                     return always
             return task.park(deadline)
-        except BaseException:
+        except BaseException as error:
             if task.state != RUNNING:  # there was no park
                 task.cancel_park()
+            else:
+                for tell in interruptions:
+                    tell([fd for fd, _ in wants], error)
             raise
         finally:
             for reg in joined:

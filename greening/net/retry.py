@@ -24,7 +24,6 @@ from greening._core.registration import Registration
 from greening._core.timers import deadline_after
 from greening._core.waiting import wait_for_room
 from greening._originals import is_finalizing, os_set_blocking, raw_socket, strerror
-from greening.net.exchange import interrupted
 
 # The C module's are plain integers. A comparison or `|` of the enum members of `socket` is a Python call, and costs
 # more than the system call. (And a program that imports this file need not load `socket`.)
@@ -144,12 +143,7 @@ def wait_socket(sock: Any, mask: int, deadline: float | None) -> Registration:
     task = current()
     hub = task.hub
     reg = registration(sock, hub, deadline)
-    try:
-        in_time = hub.registry.wait(reg, task, mask, deadline)
-    except BaseException as error:
-        interrupted(sock, error)
-        raise
-    if not in_time:
+    if not hub.registry.wait(reg, task, mask, deadline):
         raise TimeoutError("timed out")
     return reg
 

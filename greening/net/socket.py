@@ -19,6 +19,7 @@ from greening._originals import os_close, raw_socket
 from greening.fdio.buffers import io_with_turns
 from greening.net.complete_io import WAITALL, recv_into_rest, recv_rest, send_rest, sendmsg_rest
 from greening.net.connect import accept_fd, connect, connect_ex, resolved
+from greening.net.exchange import another_object, forget_mark, marks
 from greening.net.retry import (
     DONTWAIT,
     attempt,
@@ -196,6 +197,8 @@ def _real_close(self: Any, _ss: Any = raw_socket) -> None:
         # The green threads that wait get EBADF now: the number may be another file's before they run.
         forget_fd(fd)
         drop_timeout(fd)
+        if marks:
+            forget_mark(fd)
     _ss.close(self)
 
 
@@ -246,6 +249,8 @@ def init(self: Any, family: int = -1, type: int = -1, proto: int = -1, fileno: A
         if not (isinstance(self, GreenSocket) and hasattr(family, "fileno")):
             raise
         self.take_over(family)
+    if marks and fileno is not None:
+        another_object(self)  # it may be the TLS socket of a connection that is marked
     seconds = _raw_gettimeout(self)
     if seconds is None:
         seconds = _default_timeout  # not for SOCK_NONBLOCK, whose timeout is 0

@@ -71,12 +71,7 @@ def recv(self: Any, bufsize: int, flags: int = 0, /) -> bytes:
     while True:
         if reg is None or reg.owner is None or reg.owner() is not self:
             reg = registration(self, hub, deadline)
-        try:
-            in_time = hub.registry.wait(reg, task, IN, deadline)
-        except BaseException as error:
-            interrupted(self, error)
-            raise
-        if not in_time:
+        if not hub.registry.wait(reg, task, IN, deadline):
             raise TimeoutError("timed out")
         try:
             data = _recv(self, bufsize, flags | DONTWAIT)
