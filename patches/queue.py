@@ -1,5 +1,7 @@
 """`queue`: a green SimpleQueue. `Queue`, `LifoQueue` and `PriorityQueue` are the stdlib's, on locks of `threading`.
 
+A kill does not keep `put` and `task_done` of these from giving something back (see threads/giving_back).
+
 Law of `SimpleQueue`: `put` may be called at any moment in any thread, also by a finaliser or a signal handler that
 interrupts another call of the same queue. So no method relies on running uninterrupted: a consumer first says that it
 waits and then looks again; `put` first adds its item and then looks for waiters.
@@ -21,6 +23,7 @@ from greening.patcher.references import holders
 from greening.patcher.spec import Patch, Undo
 from greening.patches.threading import HISTORY
 from greening.sync.lock import check_timeout
+from greening.threads.giving_back import queue_methods
 from greening.threads.replace_existing import Replacer
 
 try:
@@ -194,11 +197,13 @@ def _always(green: object) -> bool:
 
 
 def _bind(module: ModuleType) -> Patch:
+    methods = {"Queue": queue_methods(module)}
     if module is queue:
-        return Patch(target="queue", flag="thread", replaces={"SimpleQueue": SimpleQueue}, after=_after)
+        return PATCH._replace(methods=methods, after=_after, bind=None)
     # A copy of the module may have an exception of its own.
     members = {"__slots__": (), "__module__": "_queue", "_Empty": module.Empty}
-    return Patch(target="queue", flag="thread", replaces={"SimpleQueue": type("SimpleQueue", (SimpleQueue,), members)})
+    own = type("SimpleQueue", (SimpleQueue,), members)
+    return PATCH._replace(replaces={"SimpleQueue": own}, methods=methods, bind=None)
 
 
 PATCH = Patch(target="queue", flag="thread", replaces={"SimpleQueue": SimpleQueue}, bind=_bind)

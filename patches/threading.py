@@ -32,6 +32,7 @@ from greening.patches import _thread as green
 from greening.sync.lock import Lock, RLock, acquire_uninterruptibly, check_timeout
 from greening.threads import identity, locks
 from greening.threads.adopt_local import adopt_class, adopt_local, derived_classes, return_class
+from greening.threads.giving_back import threading_methods
 from greening.threads.handle import (
     Handle,
     NativeHandle,
@@ -380,7 +381,7 @@ _CONDITION: dict[str, object] = {
 
 def _bind(module: ModuleType) -> Patch:
     imported_green = frozenset(name for name, green in _REPLACES.items() if getattr(module, name, None) is green)
-    methods = {"Condition": _CONDITION, "_DummyThread": _dummy_methods(module)}
+    methods = {"Condition": _CONDITION, "_DummyThread": _dummy_methods(module), **threading_methods(module)}
     if sys.version_info < (3, 13):
         methods["Thread"] = {"join": _join_of(module.Thread.join)}
     return Patch(
