@@ -118,6 +118,17 @@ def wait(self: Any, timeout: float | None = None) -> bool:
     return waiter.notified
 
 
+def is_owned(self: Any) -> bool:
+    """`Condition._is_owned`, where the lock has none. `notify` calls it with the lock held, and may let nobody run."""
+    lock = self._lock
+    if isinstance(lock, Lock):
+        return lock.locked()
+    if lock.acquire(False):
+        lock.release()
+        return False
+    return True
+
+
 # Ends
 
 
@@ -375,6 +386,7 @@ _REPLACES.update((name, starter) for name, starter in _STARTERS.items() if name 
 
 
 _CONDITION: dict[str, object] = {
+    "_is_owned": _as_method(is_owned, "Condition._is_owned"),
     "wait": _as_method(wait, "Condition.wait"),
 }
 

@@ -88,6 +88,17 @@ for task in waiters:
     task.wait()
 lets_others_run("with condition", enter)
 
+plain = threading.Condition(threading.Lock())
+
+
+def notify_often() -> None:
+    for _ in range(5000):  # more than a slice
+        plain.notify()
+
+
+with plain:
+    never_switches("notify under a Lock", notify_often)
+
 event = threading.Event()
 task = waiting(event.wait)
 never_switches("Event.set", event.set)
