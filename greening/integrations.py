@@ -6,6 +6,12 @@ for each.
 
 # The module whose import is waited for, and the function that is called with it.
 INTEGRATIONS: tuple[tuple[str, str], ...] = (
+    ("amqp.abstract_channel", "greening.ext.interrupted:amqp_channel"),
+    ("amqp.connection", "greening.ext.interrupted:amqp_connection"),
+    ("amqp.transport", "greening.ext.interrupted:amqp_transport"),
+    ("memcache", "greening.ext.interrupted:memcache"),
+    ("mysql.connector.network", "greening.ext.interrupted:mysql_connector"),
+    ("mysql.connector.pooling", "greening.ext.interrupted:mysql_pool"),
     ("MySQLdb.connections", "greening.ext.mysqldb:install"),
     ("MySQLdb.cursors", "greening.ext.mysqldb:install_cursors"),
     ("django.core.handlers.wsgi", "greening.ext.django:install_handler"),
@@ -15,7 +21,11 @@ INTEGRATIONS: tuple[tuple[str, str], ...] = (
     ("psycopg.waiting", "greening.ext.psycopg:install_waits"),
     ("psycopg2", "greening.ext.psycopg2:install"),
     ("psycopg_pool.pool", "greening.ext.psycopg:install_pool"),
+    ("pymemcache.client.base", "greening.ext.interrupted:pymemcache_client"),
+    ("pymemcache.pool", "greening.ext.interrupted:pymemcache_pool"),
+    ("redis.sentinel", "greening.ext.interrupted:sentinel"),
     ("sqlite3", "greening.ext.sqlite3:install"),
+    ("valkey.sentinel", "greening.ext.interrupted:sentinel"),
 )
 
 # Flags of `monkey_patch` that stand for plug-ins, as in eventlet: the package whose plug-ins they switch.

@@ -50,18 +50,20 @@ class Mark:
         inode: the number of its inode, which no other connection has.
         process: the one that marked it. A child that inherits it does not shut it down: its parent goes on with it.
         sockets: the socket objects that it has, or had.
-        watched: whether an interrupted wait aborts it, or only an error that leaves the block of an `exchange`.
-        blocks: how many of these blocks there are.
+        watchers: how many want it aborted by an interrupted wait. 0: only an error that leaves an `exchange` does it.
+        blocks: how many blocks of `exchange` and `watch` there are.
+        aborted: whether it was aborted.
     """
 
-    __slots__ = ("blocks", "inode", "process", "sockets", "watched")
+    __slots__ = ("aborted", "blocks", "inode", "process", "sockets", "watchers")
 
     def __init__(self, fd: int, sock: Any) -> None:
         self.inode = os_fstat(fd).st_ino
         self.process = getpid()
         self.sockets: list[ref[Any]] = [ref(sock)]
-        self.watched = False
+        self.watchers = 0
         self.blocks = 0
+        self.aborted = False
 
 
 # By descriptor. One that was closed behind our back leaves its mark, until its number is used again.
@@ -96,8 +98,11 @@ def abort_if_interrupted(sock: Any) -> None:
     Raises:
         OSError: it is closed.
     """
-    mark = _mark_of(_fileno(sock), sock)
-    mark.watched = True
+    _mark_of(_fileno(sock), sock).watchers += 1
+    _listen()
+
+
+def _listen() -> None:
     if _interrupted not in interruptions:
         interruptions.append(_interrupted)
 
@@ -147,7 +152,7 @@ def _interrupted(fds: Sequence[int], error: BaseException) -> None:
     if isinstance(error, OSError) and error.errno == errno.EBADF:
         return  # one of them was closed
     for fd in tuple(_with_members(fds)) if marks else ():
-        if fd in marks and (mark := _valid(fd)) is not None and mark.watched:
+        if fd in marks and (mark := _valid(fd)) is not None and mark.watchers:
             _abort(fd, mark, error)
 
 
@@ -186,6 +191,7 @@ def abort(sock: Any, error: BaseException) -> None:
 
 def _abort(fd: int, mark: Mark, error: BaseException) -> None:
     forget_mark(fd)
+    mark.aborted = True
     reason = f"its exchange was interrupted by {_told(error)} at {_place(sys._getframe(1))}; connect anew"
     if mark.process == getpid():
         _shut_down(fd)
@@ -249,8 +255,44 @@ class exchange:  # used as a function
         mark.blocks -= 1
         if error is not None:
             _abort(fd, mark, error)
-        elif not mark.watched and not mark.blocks:
-            forget_mark(fd)
+        else:
+            _forget_unused(fd, mark)
+
+
+class watch:  # used as a function
+    """`with watch(sock):` a wait that is interrupted inside aborts the connection. For plug-ins.
+
+    Other errors may leave the block: they are answers. `abort_if_interrupted`, for a while.
+
+    Attributes:
+        aborted: whether the connection was aborted inside.
+    """
+
+    __slots__ = ("_fd", "_mark", "aborted")
+
+    def __init__(self, sock: Any) -> None:
+        self._fd = _fileno(sock)
+        self._mark = _mark_of(self._fd, sock)
+        self.aborted = False
+
+    def __enter__(self) -> "watch":
+        self._mark.watchers += 1
+        self._mark.blocks += 1
+        _listen()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        mark = self._mark
+        self.aborted = mark.aborted
+        mark.watchers -= 1
+        mark.blocks -= 1
+        if marks.get(self._fd) is mark:
+            _forget_unused(self._fd, mark)
+
+
+def _forget_unused(fd: int, mark: Mark) -> None:
+    if not mark.watchers and not mark.blocks:
+        forget_mark(fd)
 
 
 def _aborted(kind: type) -> type:

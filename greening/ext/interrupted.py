@@ -1,0 +1,213 @@
+"""Clients whose exchanges do not bear an interruption: what makes a Timeout or a kill in the middle harmless to them.
+
+Facts, each seen with a real server:
+- pymemcache and python-memcached clean up in `except Exception`. After a Timeout or a kill, which are none, the late
+  answer is taken for that of the next command; a pool of pymemcache loses the place of the interrupted client for good.
+- py-amqp takes the late answer to a method for that of the next one, and forgets the head of a frame whose body is
+  still to come. A consumer that waits for messages in `drain_events` loses nothing.
+- mysql-connector-python goes on reading in the middle of the earlier result.
+- redis-py and valkey-py disconnect when an answer does not come in one piece, except on connections that Sentinel
+  manages.
+Decisions: what keeps no state besides its connection closes it, and the next command connects anew. py-amqp puts the
+beginning of a frame back, so that a Timeout around `drain_events` costs nothing. Its connection is collected when an
+interruption strikes in a method that waits for its answer, or in a frame that is half sent. The connections of
+mysql-connector are aborted (see `greening.exchange`), and the pool gets them back.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from types import ModuleType
+from typing import Any
+
+from greening._core.shield import shield
+from greening.monkey import patch_module
+from greening.net.exchange import abort_if_interrupted, watch
+from greening.patcher.spec import Patch
+
+Method = Callable[..., Any]
+Methods = dict[str, dict[str, object]]
+
+
+def _patch(module: ModuleType, methods: Methods) -> None:
+    patch_module(Patch(target=module.__name__, flag="socket", replaces={}, methods=methods), module)
+
+
+def _closing(method: Method, close: str) -> Method:
+    """The method; an error that leaves it calls the object's method `close`."""
+
+    @wraps(method)
+    def closing(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(self, *args, **kwargs)
+        except BaseException:
+            getattr(self, close)()
+            raise
+
+    return closing
+
+
+def _connecting(method: Method, sock: str) -> Method:
+    """The method, which connects; the socket in the attribute `sock` is aborted when an exchange is interrupted."""
+
+    @wraps(method)
+    def connecting(self: Any, *args: Any, **kwargs: Any) -> Any:
+        result = method(self, *args, **kwargs)
+        abort_if_interrupted(getattr(self, sock))
+        return result
+
+    return connecting
+
+
+# -- memcached ---------------------------------------------------------------------------------------------------------
+
+
+def pymemcache_client(module: ModuleType) -> None:
+    """The plug-in of pymemcache.client.base: a command that is interrupted closes the connection."""
+    client: Any = module.Client
+    commands = ("_fetch_cmd", "_misc_cmd", "_store_cmd")
+    _patch(module, {"Client": {name: _closing(getattr(client, name), "close") for name in commands}})
+
+
+def pymemcache_pool(module: ModuleType) -> None:
+    """The plug-in of pymemcache.pool: a client whose user is interrupted leaves its pool."""
+    get_and_release: Method = module.ObjectPool.get_and_release
+
+    @contextmanager
+    @wraps(get_and_release)
+    def destroying(self: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        borrowed: Any = None
+        try:
+            with get_and_release(self, *args, **kwargs) as borrowed:
+                yield borrowed
+        except Exception:
+            raise  # the pool has done what it does then
+        except BaseException:
+            if borrowed is not None:
+                self.destroy(borrowed)
+            raise
+
+    _patch(module, {"ObjectPool": {"get_and_release": destroying}})
+
+
+def memcache(module: ModuleType) -> None:
+    """The plug-in of memcache, which is python-memcached: a command that is interrupted closes the connection."""
+    host: Any = module._Host
+    steps = ("expect", "readline", "recv", "send_cmd", "send_cmds")
+    _patch(module, {"_Host": {name: _closing(getattr(host, name), "close_socket") for name in steps}})
+
+
+# -- Redis and Valkey --------------------------------------------------------------------------------------------------
+
+
+def sentinel(module: ModuleType) -> None:
+    """The plug-in of redis.sentinel and valkey.sentinel: connections disconnect by default, as others do."""
+    read_response: Method = module.SentinelManagedConnection.read_response
+
+    @wraps(read_response)
+    def disconnecting(self: Any, *args: Any, disconnect_on_error: bool = True, **kwargs: Any) -> Any:
+        return read_response(self, *args, disconnect_on_error=disconnect_on_error, **kwargs)
+
+    _patch(module, {"SentinelManagedConnection": {"read_response": disconnecting}})
+
+
+# -- MySQL -------------------------------------------------------------------------------------------------------------
+
+
+def mysql_connector(module: ModuleType) -> None:
+    """The plug-in of mysql.connector.network: interrupted connections are aborted. `reconnect()` makes them anew."""
+    names = ("MySQLTCPSocket", "MySQLUnixSocket")
+    opens = {name: _connecting(getattr(module, name).open_connection, "sock") for name in names}
+    _patch(module, {name: {"open_connection": opening} for name, opening in opens.items()})
+
+
+def mysql_pool(module: ModuleType) -> None:
+    """The plug-in of mysql.connector.pooling: a connection that is taken out, or given back, is not lost on the way."""
+    pool: Any = module.MySQLConnectionPool
+    add_connection, get_connection = pool.add_connection, pool.get_connection
+    lock: Any = module.CONNECTION_POOL_LOCK  # a re-entrant one, which `get_connection` holds while it connects
+
+    @wraps(add_connection)
+    def giving_back(self: Any, cnx: Any = None) -> Any:
+        if cnx is None:
+            return add_connection(self)
+        with shield():
+            return add_connection(self, cnx)
+
+    @wraps(get_connection)
+    def taking_out(self: Any) -> Any:
+        with lock:
+            waiting = self._cnx_queue.queue
+            first = waiting[0] if waiting else None
+            try:
+                return get_connection(self)
+            except BaseException:
+                if first is not None and all(each is not first for each in waiting):
+                    self._queue_connection(first)
+                raise
+
+    _patch(module, {"MySQLConnectionPool": {"add_connection": giving_back, "get_connection": taking_out}})
+
+
+# -- AMQP --------------------------------------------------------------------------------------------------------------
+
+
+def amqp_transport(module: ModuleType) -> None:
+    """The plug-in of amqp.transport: the beginning of a frame whose rest is interrupted is read again."""
+    base: Any = module._AbstractTransport
+    read_frame: Method = base.read_frame
+
+    @wraps(read_frame)
+    def resumable(self: Any, *args: Any, **kwargs: Any) -> Any:
+        parts = self._greening_parts = []
+        try:
+            return read_frame(self, *args, **kwargs)
+        except (OSError, module.UnexpectedFrame):
+            raise  # py-amqp has put it back, if it goes on
+        except BaseException:
+            self._read_buffer = b"".join(parts) + self._read_buffer
+            raise
+
+    def remembering(read: Method) -> Method:
+        @wraps(read)
+        def remember(self: Any, *args: Any, **kwargs: Any) -> Any:
+            part = read(self, *args, **kwargs)
+            self._greening_parts.append(part)
+            return part
+
+        return remember
+
+    methods: Methods = {"_AbstractTransport": {"read_frame": resumable}}
+    for name in ("SSLTransport", "TCPTransport"):
+        methods[name] = {"_read": remembering(getattr(module, name)._read)}
+    _patch(module, methods)
+
+
+def amqp_channel(module: ModuleType) -> None:
+    """The plug-in of amqp.abstract_channel: a method that is interrupted leaves a connection that is collected."""
+    channel: Any = module.AbstractChannel
+    names = ("send_method", "wait")
+    _patch(module, {"AbstractChannel": {name: _whole(getattr(channel, name)) for name in names}})
+
+
+def _whole(method: Method) -> Method:
+    @wraps(method)
+    def whole(self: Any, *args: Any, **kwargs: Any) -> Any:
+        connection = self.connection
+        sock = None if connection is None or not connection.connected else connection.transport.sock
+        if sock is None or sock.fileno() < 0:
+            return method(self, *args, **kwargs)  # it raises the right error
+        watched = watch(sock)
+        try:
+            with watched:
+                return method(self, *args, **kwargs)
+        finally:
+            if watched.aborted:
+                connection.collect()
+
+    return whole
+
+
+def amqp_connection(module: ModuleType) -> None:
+    """The plug-in of amqp.connection: a handshake that fails in any way leaves no connection behind."""
+    _patch(module, {"Connection": {"connect": _closing(module.Connection.connect, "collect")}})

@@ -1,0 +1,130 @@
+"""A storm of random Timeouts and kills, and whether a client still gives each question its own answer.
+
+    report = storm([ask, ask, ...], 10_000)      # in a program of a test, after monkey_patch()
+    report.check()
+
+Each lane asks one question after the other, and is interrupted at a random moment of it. Each question has a tag, which
+its answer has to repeat. After an interruption the next question may fail with an error, since the connection may be
+gone, but it may not get another one's answer, and soon one has to succeed.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import count
+from time import monotonic
+
+import greening
+
+# Errors in a row after which a lane counts as dead.
+PATIENCE = 20
+# A question that is not interrupted takes no longer, in seconds.
+LONGEST = 20
+
+Ask = Callable[[int], object]
+
+
+class Report:
+    """What became of the questions.
+
+    Attributes:
+        interrupted: how often a Timeout or a kill came before the answer.
+        answered: how many questions were answered in time.
+        wrong: (tag, answer) of the first answers that belong to other questions.
+        errors: how often which error was raised.
+        failures: how many questions of a lane have failed since the last answer.
+        dead: why lanes did not recover.
+    """
+
+    def __init__(self) -> None:
+        self.interrupted = self.answered = 0
+        self.wrong: list[tuple[int, object]] = []
+        self.errors: Counter[str] = Counter()
+        self.failures: Counter[Ask] = Counter()
+        self.dead: list[str] = []
+
+    def check(self) -> None:
+        """Raise AssertionError unless every answer was right and every lane recovered."""
+        assert not self.wrong, f"{len(self.wrong)} wrong answers, for example (asked, got) {self.wrong[:3]}; {self}"
+        assert not self.dead, f"{self.dead[0]}; {self}"
+        assert self.answered, str(self)
+
+    def __str__(self) -> str:
+        listed = ", ".join(f"{number} x {name}" for name, number in self.errors.most_common(4)) or "none"
+        counts = f"{self.interrupted} interrupted, {self.answered} answered, {len(self.wrong)} wrong"
+        return f"{counts}, errors: {listed}"
+
+
+def storm(lanes: Sequence[Ask], interruptions: int, seed: int = 1) -> Report:
+    """Ask and interrupt until so many questions have been interrupted.
+
+    Args:
+        lanes: for each green thread the function that asks: it is given a tag, and returns it.
+    """
+    report = Report()
+    # Long enough that some answers come in time, though the lanes share a processor.
+    longest = 2 * len(lanes) * _usual_time(lanes[0])
+
+    def run(number: int, ask: Ask) -> None:
+        chance = random.Random(seed + number)
+        for tag in count(number + 1, len(lanes)):
+            if report.interrupted >= interruptions or report.dead:
+                return
+            _ask_once(ask, tag, longest, report, chance)
+
+    for thread in [greening.spawn(run, number, ask) for number, ask in enumerate(lanes)]:
+        thread.wait()
+    return report
+
+
+def _usual_time(ask: Ask) -> float:
+    ask(-1)
+    begin = monotonic()
+    for tag in range(10):
+        ask(-tag)
+    return (monotonic() - begin) / 10
+
+
+def _ask_once(ask: Ask, tag: int, longest: float, report: Report, chance: random.Random) -> None:
+    how = chance.choice((_by_timeout, _by_kill))
+    failures = report.failures[ask]
+    # Now and then one is left alone: it has to be answered, if not at once.
+    delay = LONGEST if chance.random() < 0.05 or failures else chance.uniform(0, longest)
+    try:
+        answer = how(ask, tag, delay)
+    except Exception as error:  # what the library raises is its own affair
+        report.errors[type(error).__name__] += 1
+        report.failures[ask] += 1
+        if failures >= PATIENCE:
+            report.dead.append(f"{failures} errors in a row, the last one {error!r}")
+        return
+    if answer is _INTERRUPTED:
+        report.interrupted += 1
+        if delay == LONGEST:
+            report.dead.append(f"no answer in {LONGEST} s")
+        return
+    report.failures[ask] = 0
+    report.answered += 1
+    if answer != tag:
+        report.wrong.append((tag, answer))
+
+
+_INTERRUPTED = object()
+
+
+def _by_timeout(ask: Ask, tag: int, delay: float) -> object:
+    with greening.Timeout(delay, False):
+        return ask(tag)
+    return _INTERRUPTED
+
+
+def _by_kill(ask: Ask, tag: int, delay: float) -> object:
+    thread = greening.spawn(ask, tag)
+    thread.quiet = True
+    with greening.Timeout(delay, False):
+        return thread.wait()
+    thread.kill()
+    try:
+        return thread.wait()
+    except greening.GreenletExit:
+        return _INTERRUPTED
