@@ -68,28 +68,10 @@ BLOCKERS = (
         _IN_THREADS,
     ),
     Blocker(
-        "cassandra-driver with its default, libev",
-        ("cassandra.io.libevwrapper",),
-        "it is connected: for ever",
-        "`connection_class=cassandra.io.asyncioreactor.AsyncioConnection`",
-    ),
-    Blocker(
-        "confluent-kafka",
-        ("confluent_kafka.cimpl",),
-        "`poll` and `flush` wait",
-        "`poll(0)` and `greening.sleep(0.01)` in a loop",
-    ),
-    Blocker(
         "gRPC",
         ("grpc._cython.cygrpc",),
         "a call is under way",
         "a process of its own",
-    ),
-    Blocker(
-        "pyzmq",
-        ("zmq.backend.cython._zmq",),
-        "`recv` and `send` wait",
-        "`zmq.asyncio` with `greening.aio`",
     ),
     Blocker(
         "pycurl",

@@ -9,6 +9,8 @@ INTEGRATIONS: tuple[tuple[str, str], ...] = (
     ("amqp.abstract_channel", "greening.ext.interrupted:amqp_channel"),
     ("amqp.connection", "greening.ext.interrupted:amqp_connection"),
     ("amqp.transport", "greening.ext.interrupted:amqp_transport"),
+    ("cassandra.io.libevreactor", "greening.ext.cassandra:libev"),
+    ("confluent_kafka.cimpl", "greening.ext.confluent_kafka:install"),
     ("memcache", "greening.ext.interrupted:memcache"),
     ("mysql.connector.network", "greening.ext.interrupted:mysql_connector"),
     ("mysql.connector.pooling", "greening.ext.interrupted:mysql_pool"),
@@ -26,7 +28,11 @@ INTEGRATIONS: tuple[tuple[str, str], ...] = (
     ("redis.sentinel", "greening.ext.interrupted:sentinel"),
     ("sqlite3", "greening.ext.sqlite3:install"),
     ("valkey.sentinel", "greening.ext.interrupted:sentinel"),
+    ("zmq", "greening.ext.zmq:install"),
 )
 
 # Flags of `monkey_patch` that stand for plug-ins, as in eventlet: the package whose plug-ins they switch.
 DRIVERS = {"psycopg": "psycopg2", "MySQLdb": "MySQLdb"}
+
+# What `greening.green` has for a module that waits in C, where a copy of its Python code would be of no use.
+GREEN_MODULES = {"zmq": "greening.ext.green_zmq"}

@@ -5,7 +5,7 @@ What you get is a private copy that cooperates, while the rest of the process ke
 modules of the standard library: they are green.
 
 `greening.green.x` and what `greening.green.y` has imported as `x` are one module. C extensions that block cannot be
-made green by importing them from here.
+made green by importing them from here, except those for which greening has a module of its own: `greening.green.zmq`.
 """
 
 import importlib
@@ -15,6 +15,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+from greening.integrations import GREEN_MODULES
 from greening.patcher.isolation import green_space
 from greening.patcher.ledger import LEDGER
 from greening.patches import CATALOGUE
@@ -41,6 +42,9 @@ class _Loader:
     def exec_module(module: ModuleType) -> None:
         alias = module.__name__
         name = alias.removeprefix(PREFIX)
+        if name in GREEN_MODULES:
+            sys.modules[alias] = importlib.import_module(GREEN_MODULES[name])
+            return
         green = green_space(CATALOGUE).import_copy(name)
         _put(alias, green)
         if not hasattr(green, "__path__"):

@@ -184,7 +184,8 @@ def cql(sock: Any, _: object) -> None:
         body = _exactly(file, length)
         if code == 0x05:  # OPTIONS
             versions = text("CQL_VERSION") + struct.pack(">H", 1) + text("3.4.5")
-            reply(sock, stream, 0x06, struct.pack(">H", 1) + versions)
+            compression = text("COMPRESSION") + struct.pack(">H", 0)
+            reply(sock, stream, 0x06, struct.pack(">H", 2) + versions + compression)
         elif code in (0x01, 0x0B):  # STARTUP, REGISTER
             reply(sock, stream, 0x02, b"")
         else:

@@ -25,7 +25,8 @@ needs_zmq = pytest.mark.skipif(zmq is None, reason="needs pyzmq")
 
 def test_without_pyzmq_the_import_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "zmq", None)
-    monkeypatch.delitem(sys.modules, NAME, raising=False)
+    for name in (NAME, "greening.ext.green_zmq"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     with pytest.raises(ImportError, match="pip install pyzmq"):
         importlib.import_module(NAME)
 
