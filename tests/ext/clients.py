@@ -5,10 +5,15 @@ there is, or None. The answer to a question repeats its tag, or its last three d
 """
 
 import importlib
+import select
+import selectors
+import socket
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+import greening
 from tests.ext import stubs
 from tests.ext.interruptions import Ask
 
@@ -239,7 +244,7 @@ def amqp_consumer(url: str) -> Client:
     module: Any = importlib.import_module("amqp")
     host, port = host_and_port(url)
 
-    def lane(number: int) -> Ask:
+    def lane() -> Ask:
         connection = module.Connection(f"{host}:{port}", "guest", "guest")
         connection.connect()
         channel = connection.channel()
@@ -269,7 +274,7 @@ def amqp_consumer(url: str) -> Client:
 
         return ask
 
-    return Client([lane(number) for number in range(2)])
+    return Client([lane() for _ in range(2)])
 
 
 def kombu(url: str) -> Client:
@@ -348,3 +353,104 @@ def cassandra(_: str) -> Client:
     how = {"protocol_version": 4, "schema_metadata_enabled": False, "token_metadata_enabled": False}
     session = cluster.Cluster(["127.0.0.1"], port=port, **how).connect()
     return Client([lambda tag: int(session.execute(f"select {tag}").one()[0])] * LANES)
+
+
+# -- Which only `interrupted="abort"` and `exchange` help --------------------------------------------------------------
+
+
+def smtplib(_: str) -> Client:
+    module: Any = importlib.import_module("smtplib")
+    port = stubs.start(stubs.lines("220"))
+    return each_with(lambda: module.SMTP("127.0.0.1", port), lambda smtp, tag: int(smtp.docmd("VRFY", str(tag))[1]))
+
+
+def ftplib(_: str) -> Client:
+    module: Any = importlib.import_module("ftplib")
+    port = stubs.start(stubs.lines("220"))
+
+    def connect() -> Any:
+        ftp = module.FTP()
+        ftp.connect("127.0.0.1", port)
+        return ftp
+
+    return each_with(connect, lambda ftp, tag: int(ftp.sendcmd(f"SITE {tag}").split()[1]))
+
+
+def poplib(_: str) -> Client:
+    module: Any = importlib.import_module("poplib")
+    port = stubs.start(stubs.lines("+OK"))
+    return each_with(lambda: module.POP3("127.0.0.1", port), lambda pop, tag: int(pop.dele(tag).split()[1]))
+
+
+def multiprocessing(_: str) -> Client:
+    """The protocol of managers' proxies: questions and answers on one connection."""
+    module: Any = importlib.import_module("multiprocessing.connection")
+    listener = module.Listener(("127.0.0.1", 0))
+
+    def serve(connection: Any) -> None:
+        try:
+            while True:
+                question = connection.recv()
+                greening.sleep(0)
+                connection.send(question)
+        except (EOFError, OSError):
+            connection.close()
+
+    def accept() -> None:
+        while True:
+            greening.spawn(serve, listener.accept())
+
+    greening.spawn(accept)
+
+    def ask(connection: Any, tag: int) -> object:
+        connection.send(tag)
+        return connection.recv()
+
+    return each_with(lambda: module.Client(listener.address), ask)
+
+
+def _line_client(wait: Callable[[Any], object], guarded: bool) -> Client:
+    port = stubs.start(stubs.lines("+OK"))
+
+    def read_line(sock: Any) -> bytes:
+        line = b""
+        while not line.endswith(b"\n"):
+            wait(sock)
+            data = sock.recv(1000)
+            if not data:
+                raise ConnectionError("the connection has ended")
+            line += data
+        return line
+
+    def connect() -> Any:
+        sock = socket.create_connection(("127.0.0.1", port))
+        read_line(sock)
+        return sock
+
+    def ask(sock: Any, tag: int) -> object:
+        with greening.exchange(sock) if guarded else nullcontext():
+            sock.sendall(f"question {tag}\n".encode())
+            return int(read_line(sock).split()[1])
+
+    return each_with(connect, ask)
+
+
+def by_recv(_: str) -> Client:
+    return _line_client(lambda sock: None, guarded=False)
+
+
+def by_select(_: str) -> Client:
+    return _line_client(lambda sock: select.select([sock], [], []), guarded=False)
+
+
+def by_selectors(_: str) -> Client:
+    def wait(sock: Any) -> None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(sock, selectors.EVENT_READ)
+            selector.select()
+
+    return _line_client(wait, guarded=False)
+
+
+def by_exchange(_: str) -> Client:
+    return _line_client(lambda sock: None, guarded=True)

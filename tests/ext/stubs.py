@@ -194,3 +194,19 @@ def cql(sock: Any, _: object) -> None:
             greening.spawn_after(0.1 if query.startswith("slow") else 0, reply, sock, stream, 0x08, result(query))
 
     _until_it_ends(answer, sock)
+
+
+def lines(prefix: str) -> Serve:
+    """Each line is answered with the prefix and its last word, and so is the beginning of the connection."""
+
+    def serve(sock: Any, _: object) -> None:
+        def answer(sock: Any, file: Any) -> None:
+            line = file.readline()
+            if not line:
+                raise EOFError
+            _send(sock, f"{prefix} {line.split()[-1].decode()}\r\n".encode())
+
+        sock.sendall(f"{prefix} hello\r\n".encode())
+        _until_it_ends(answer, sock)
+
+    return serve

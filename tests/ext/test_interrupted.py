@@ -58,6 +58,11 @@ BY_THEMSELVES = [
     Row("elasticsearch", "elasticsearch"),
     Row("ldap3", "ldap3"),
     Row("paramiko", "paramiko"),
+    Row("cassandra", "cassandra"),
+    Row("by_exchange", "socket"),  # a client that says `with greening.exchange(sock)`
+]
+BY_ABORT = [
+    Row(name, "socket") for name in "smtplib ftplib poplib multiprocessing by_recv by_select by_selectors".split()
 ]
 
 STORM = """
@@ -99,3 +104,123 @@ def test_without_the_plugin_there_are_wrong_answers(row: Row, request: pytest.Fi
     done = run_green(STORM, row.client, url, "1000", check=False, env={"GREENING_PLUGINS": "-all"}, timeout=100)
     assert done.returncode == 1
     assert "wrong answers" in done.stderr or "errors in a row" in done.stderr or "no answer in" in done.stderr
+
+
+@pytest.mark.parametrize("row", BY_ABORT, ids=name_of)
+def test_a_client_of_any_kind_is_safe_where_interrupted_connections_are_aborted(row: Row, run_green: Run) -> None:
+    patch = 'greening.monkey_patch(interrupted="abort")'
+    run_green(f"{patch}\n{STORM}", row.client, "", INTERRUPTIONS, timeout=280)
+
+
+@pytest.mark.parametrize("row", BY_ABORT, ids=name_of)
+def test_without_it_there_are_wrong_answers(row: Row, run_green: Run) -> None:
+    done = run_green(STORM, row.client, "", "1000", check=False, timeout=100)
+    assert done.returncode == 1
+    assert "wrong answers" in done.stderr or "errors in a row" in done.stderr or "no answer in" in done.stderr
+
+
+PAUSED = """
+import os, signal, sys
+from tests.ext import clients
+name, url, group = sys.argv[1:]
+client = getattr(clients, name)(url)
+by_timeout, by_kill = client.lanes[:2]
+assert by_timeout(1) == 1 and by_kill(2) == 2
+os.killpg(int(group), signal.SIGSTOP)  # no answer can come now
+try:
+    with greening.Timeout(0.05, False):
+        by_timeout(3)
+    asking = greening.spawn(by_kill, 4)
+    asking.quiet = True
+    greening.sleep(0.05)
+    asking.kill()
+finally:
+    os.killpg(int(group), signal.SIGCONT)
+for ask in (by_timeout, by_kill):
+    for tag in range(5, 100):
+        try:
+            answer = ask(tag)
+        except Exception as error:
+            assert tag < 10, error
+        else:
+            assert answer == tag, (tag, answer)
+client.check()
+"""
+
+
+@pytest.mark.parametrize("row", BY_PLUGIN, ids=name_of)
+def test_an_answer_that_comes_after_a_timeout_or_a_kill_is_nobodys(
+    row: Row, request: pytest.FixtureRequest, run_green: Run
+) -> None:
+    url = url_of(row, request)
+    run_green(PAUSED, row.client, url, str(request.getfixturevalue(row.server).process.pid))
+
+
+@pytest.mark.parametrize("row", BY_PLUGIN, ids=name_of)
+def test_it_may_be_imported_before_the_patch(row: Row, request: pytest.FixtureRequest, run_green: Run) -> None:
+    run_green(STORM, row.client, url_of(row, request), "100", before=f"import {row.module}", timeout=100)
+
+
+RESTART = """
+import sys
+from tests.ext import clients
+client = getattr(clients, sys.argv[1])(sys.argv[2])
+ask = client.lanes[0]
+beat()
+assert ask(1) == 1
+restart()
+errors = []
+for tag in range(2, 100):
+    try:
+        assert ask(tag) == tag
+        break
+    except AssertionError:
+        raise
+    except Exception as error:
+        errors.append(error)
+        greening.sleep(0.1)
+else:
+    raise errors[-1]
+assert all(str(error) for error in errors)
+"""
+
+
+@pytest.mark.parametrize("client", ["redis_sentinel", "valkey_sentinel", "mysql_connector", "amqp", "pika", "kombu"])
+def test_a_restart_of_the_server_is_an_error_at_most_and_then_it_works(
+    client: str, request: pytest.FixtureRequest, run_green: Run, restart_of: Callable[[Any], str]
+) -> None:
+    (row,) = (row for row in BY_PLUGIN + BY_THEMSELVES if row.client == client)
+    url = url_of(row, request)
+    restart = restart_of(request.getfixturevalue(row.server))
+    run_green(restart + RESTART, client, url, timeout=100)
+
+
+SLOW = """
+import sys, time
+from tests.ext import clients
+import mysql.connector, pymysql
+host, port = clients.host_and_port(sys.argv[1])
+beat()
+def ask(module, **how):
+    connection = module.connect(host=host, port=port, user="root", ssl_disabled=True, **how)
+    cursor = connection.cursor()
+    cursor.execute("select sleep(0.5)")
+    cursor.fetchall()
+    connection.close()
+begin = time.monotonic()
+asking = [greening.spawn(ask, pymysql) for _ in range(8)]
+asking += [greening.spawn(ask, mysql.connector, use_pure=True) for _ in range(8)]
+for thread in asking:
+    thread.wait()
+assert time.monotonic() - begin < 4  # one after the other it would be 8
+"""
+
+
+def test_slow_queries_take_the_time_of_one(request: pytest.FixtureRequest, run_green: Run) -> None:
+    pytest.importorskip("pymysql")
+    pytest.importorskip("mysql.connector")
+    run_green(SLOW, request.getfixturevalue("mariadb").url)
+
+
+def test_the_example_of_the_page(run_page: Run) -> None:
+    assert run_page("interrupted").stdout == "b'answer to 2'\n"
