@@ -3,7 +3,7 @@
 import errno
 import gc
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from greening._core.current import current
 from greening._core.greenthread import GreenThread, kill, spawn
 from greening._core.poller import ERR, HUP, IN, NVAL, OUT, PRI, RDHUP
+from greening._core.registry import interruptions
 from greening._core.task import PARKED
 from greening._core.waiting import forget_fd, wait_fd, wait_readable, wait_writable
 from greening.testing import Fake, FakePoller, fake_hub, settle
@@ -497,3 +498,25 @@ def test_a_socket_that_cannot_be_armed_has_no_registration(fake: Fake[FakePoller
     fake.poller.refuse.clear()
     fake.poller.fire(FD, IN)
     assert wait_owned(owner) == IN
+
+
+def test_whoever_wants_to_know_is_told_of_waits_that_are_cut_short() -> None:
+    told: list[tuple[list[int], BaseException]] = []
+
+    def tell(fds: Sequence[int], error: BaseException) -> None:
+        told.append((list(fds), error))
+
+    interruptions.append(tell)
+    try:
+        with fake_hub():
+            owner = Owner()
+            in_time = spawn(wait_owned, owner, IN, FD, 0.0)
+            cut, raw = spawn(wait_owned, owner), spawn(wait_fd, FD + 1, IN)
+            settle()
+            in_time.wait()
+            for thread, error in ((cut, KeyError("one")), (raw, KeyError("two"))):
+                thread.quiet = True
+                kill(thread, error)
+    finally:
+        interruptions.remove(tell)
+    assert [(fds, str(error)) for fds, error in told] == [([FD], "'one'"), ([FD + 1], "'two'")]

@@ -15,7 +15,7 @@ from greening._core.poller import IN
 from greening._core.waiting import sleep, wait_readable
 from greening._originals import raw_socket
 from greening.net import exchange as exchanges
-from greening.net.exchange import abort, abort_if_interrupted, exchange, mark_every_client
+from greening.net.exchange import abort, abort_if_interrupted, exchange, mark_every_client, watch
 from greening.net.socket import GreenSocket
 from greening.readiness.polls import Epoll, poll
 from greening.readiness.select import select
@@ -417,3 +417,40 @@ assert waiting.wait() == b"answer"
 
 def test_a_child_does_not_shut_down_the_connection_of_its_parent(run_program: Any) -> None:
     run_program(FORK)
+
+
+# -- For plug-ins: to watch a connection for a while -------------------------------------------------------------------
+
+
+def test_a_wait_that_is_interrupted_in_a_watch_aborts_the_connection(tcp: Pair) -> None:
+    client, server = tcp
+    watched = watch(client)
+    with pytest.raises(Timeout), watched:
+        with Timeout(0.001):
+            client.recv(1)
+    assert watched.aborted
+    assert server.recv(1) == b""
+    with pytest.raises(ConnectionAbortedError, match=REFUSED):
+        client.recv(1)
+
+
+def test_other_errors_leave_a_watch_and_harm_nothing(tcp: Pair) -> None:
+    client, server = tcp
+    watched = watch(client)
+    with pytest.raises(KeyError), watched, watch(client):
+        raise KeyError("an answer")
+    assert not watched.aborted
+    assert not exchanges.marks
+    interrupt_a_read(client)
+    server.sendall(b"late")
+    assert client.recv(4) == b"late"
+
+
+def test_a_watch_inside_an_exchange_leaves_it_its_mark(tcp: Pair) -> None:
+    client, _ = tcp
+    with pytest.raises(KeyError), exchange(client):
+        with watch(client):
+            client.sendall(b"question")
+        raise KeyError("no such answer")
+    with pytest.raises(ConnectionAbortedError, match=REFUSED + "KeyError"):
+        client.recv(1)
