@@ -525,6 +525,7 @@ MAY_BE_SMALL = {
     "greening/_core/zeros.py": "loaded by the pure build alone: it brings mmap and _ctypes",
     "greening/_entrance.py": "it has to run before anything else is imported",
     "greening/errors.py": "the exceptions of the whole project",
+    "greening/ext/cassandra.py": "one integration, one file",
     "greening/patcher/threading_copy.py": "one module's peculiarities, apart from what is true of all",
     "greening/integrations.py": "the list of what acts by itself, for the patcher and for readers",
     "greening/testing/clock.py": "one shipped fake, one file",

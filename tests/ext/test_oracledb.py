@@ -1,5 +1,6 @@
-"""python-oracledb in its thin mode, which is what it is by default: it waits in sockets. There is no server to be had, so
-it is asked to wait for one that says nothing.
+"""python-oracledb in its thin mode, the default: it waits in sockets.
+
+There is no server to be had: it waits for one that says nothing.
 """
 
 from collections.abc import Callable
@@ -30,11 +31,10 @@ try:
     raise SystemExit("no Timeout")
 except greening.Timeout:
     pass
-accepted = [deaf.accept()[0] for _ in range(11)]
 for thread in connecting:
     assert not thread.dead
     thread.kill()
-greening.sleep(0)
+    greening.sleep(0)
 assert all(thread.dead for thread in connecting)
 """,
         before=before,
