@@ -27,6 +27,7 @@ INTEGRATIONS: tuple[tuple[str, str], ...] = (
     ("pymemcache.pool", "greening.ext.interrupted:pymemcache_pool"),
     ("redis.sentinel", "greening.ext.interrupted:sentinel"),
     ("sqlite3", "greening.ext.sqlite3:install"),
+    ("urllib3.connectionpool", "greening.ext.interrupted:urllib3"),
     ("valkey.sentinel", "greening.ext.interrupted:sentinel"),
     ("zmq", "greening.ext.zmq:install"),
 )

@@ -6,6 +6,7 @@ Facts, each seen with a real server:
 - py-amqp takes the late answer to a method for that of the next one, and forgets the head of a frame whose body is
   still to come. A consumer that waits for messages in `drain_events` loses nothing.
 - mysql-connector-python goes on reading in the middle of the earlier result.
+- urllib3 puts a place into its pool that it has not taken out, when the wait for one is interrupted: later ones fail.
 - redis-py and valkey-py disconnect when an answer does not come in one piece, except on connections that Sentinel
   manages.
 Decisions: what keeps no state besides its connection closes it, and the next command connects anew. py-amqp puts the
@@ -14,6 +15,7 @@ interruption strikes in a method that waits for its answer, or in a frame that i
 mysql-connector are aborted (see `greening.exchange`), and the pool gets them back.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -147,6 +149,32 @@ def mysql_pool(module: ModuleType) -> None:
                 raise
 
     _patch(module, {"MySQLConnectionPool": {"add_connection": giving_back, "get_connection": taking_out}})
+
+
+# -- HTTP --------------------------------------------------------------------------------------------------------------
+
+
+def urllib3(module: ModuleType) -> None:
+    """The plug-in of urllib3.connectionpool: who is interrupted while it waits for a place gives none back."""
+    pool: Any = module.HTTPConnectionPool
+    get_conn, put_conn = pool._get_conn, pool._put_conn
+
+    @wraps(get_conn)
+    def getting(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return get_conn(self, *args, **kwargs)
+        except BaseException as error:
+            error.__dict__["_greening_has_no_place"] = True
+            raise
+
+    @wraps(put_conn)
+    def putting(self: Any, conn: Any) -> Any:
+        error = sys.exc_info()[1]  # what leaves `urlopen`
+        if conn is None and error is not None and error.__dict__.pop("_greening_has_no_place", False):
+            return None
+        return put_conn(self, conn)
+
+    _patch(module, {"HTTPConnectionPool": {"_get_conn": getting, "_put_conn": putting}})
 
 
 # -- AMQP --------------------------------------------------------------------------------------------------------------

@@ -39,6 +39,7 @@ BY_PLUGIN = [
     Row("mysql_connector", "mysql.connector.pooling", "mariadb"),
     Row("mysql_connector_pool", "mysql.connector.pooling", "mariadb"),
     Row("amqp", "amqp", "rabbitmq"),
+    Row("urllib3", "urllib3"),
 ]
 BY_THEMSELVES = [
     Row("amqp_consumer", "amqp", "rabbitmq"),  # of its plug-in, too
@@ -53,7 +54,6 @@ BY_THEMSELVES = [
     Row("kombu", "kombu", "rabbitmq"),
     Row("pymongo", "pymongo"),
     Row("requests", "requests"),
-    Row("urllib3", "urllib3"),
     Row("httpx", "httpx"),
     Row("elasticsearch", "elasticsearch"),
     Row("ldap3", "ldap3"),
@@ -103,7 +103,7 @@ def test_without_the_plugin_there_are_wrong_answers(row: Row, request: pytest.Fi
     url = url_of(row, request)
     done = run_green(STORM, row.client, url, "1000", check=False, env={"GREENING_PLUGINS": "-all"}, timeout=100)
     assert done.returncode == 1
-    assert "wrong answers" in done.stderr or "errors in a row" in done.stderr or "no answer in" in done.stderr
+    assert "AssertionError" in done.stderr
 
 
 @pytest.mark.parametrize("row", BY_ABORT, ids=name_of)
@@ -116,7 +116,7 @@ def test_a_client_of_any_kind_is_safe_where_interrupted_connections_are_aborted(
 def test_without_it_there_are_wrong_answers(row: Row, run_green: Run) -> None:
     done = run_green(STORM, row.client, "", "1000", check=False, timeout=100)
     assert done.returncode == 1
-    assert "wrong answers" in done.stderr or "errors in a row" in done.stderr or "no answer in" in done.stderr
+    assert "AssertionError" in done.stderr
 
 
 PAUSED = """
@@ -148,7 +148,7 @@ client.check()
 """
 
 
-@pytest.mark.parametrize("row", BY_PLUGIN, ids=name_of)
+@pytest.mark.parametrize("row", [row for row in BY_PLUGIN if row.server], ids=name_of)
 def test_an_answer_that_comes_after_a_timeout_or_a_kill_is_nobodys(
     row: Row, request: pytest.FixtureRequest, run_green: Run
 ) -> None:
