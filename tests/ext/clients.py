@@ -206,6 +206,35 @@ def psycopg_pure(url: str) -> Client:
     )
 
 
+def psycopg(url: str) -> Client:
+    """Its implementation in C, which waits by the plug-in."""
+    return psycopg_pure(url)
+
+
+def psycopg_pool(url: str) -> Client:
+    module: Any = importlib.import_module("psycopg_pool")
+    pool = module.ConnectionPool(url, min_size=LANES, max_size=LANES, open=True, timeout=10)
+    pool.wait()
+
+    def ask(tag: int) -> object:
+        with pool.connection() as connection:
+            answer: object = connection.execute("select %s::int", (tag,)).fetchone()[0]
+            return answer
+
+    return Client([ask] * (2 * LANES), lambda: [pool.getconn(timeout=10) for _ in range(LANES)])
+
+
+def psycopg2(url: str) -> Client:
+    module: Any = importlib.import_module("psycopg2")
+    return each_with(lambda: module.connect(url), select_tag)
+
+
+def mysqlclient(url: str) -> Client:
+    module: Any = importlib.import_module("MySQLdb")
+    host, port = host_and_port(url)
+    return each_with(lambda: module.connect(host=host, port=port, user="root"), select_tag)
+
+
 # -- AMQP --------------------------------------------------------------------------------------------------------------
 
 

@@ -61,6 +61,12 @@ BY_THEMSELVES = [
     Row("cassandra", "cassandra"),
     Row("by_exchange", "socket"),  # a client that says `with greening.exchange(sock)`
 ]
+BY_PLUGINS_OF_THEIR_OWN = [
+    Row("psycopg", "psycopg_binary", "postgres"),
+    Row("psycopg_pool", "psycopg_pool", "postgres"),
+    Row("psycopg2", "psycopg2", "postgres"),
+    Row("mysqlclient", "MySQLdb", "mariadb"),
+]
 BY_ABORT = [
     Row(name, "socket") for name in "smtplib ftplib poplib multiprocessing by_recv by_select by_selectors".split()
 ]
@@ -88,12 +94,12 @@ def name_of(row: Row) -> str:
     return row.client
 
 
-@pytest.mark.parametrize("row", BY_PLUGIN + BY_THEMSELVES, ids=name_of)
+@pytest.mark.parametrize("row", BY_PLUGIN + BY_THEMSELVES + BY_PLUGINS_OF_THEIR_OWN, ids=name_of)
 def test_no_answer_is_that_of_another_question_and_no_place_is_lost(
     row: Row, request: pytest.FixtureRequest, run_green: Run
 ) -> None:
     url = url_of(row, request)
-    env = {"PSYCOPG_IMPL": "python"}
+    env = {"PSYCOPG_IMPL": "python"} if row.client == "psycopg_pure" else {}
     done = run_green(STORM, row.client, url, INTERRUPTIONS, timeout=280, env=env)
     print(done.stdout)
 
