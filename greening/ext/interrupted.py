@@ -6,19 +6,21 @@ Facts, each seen with a real server:
 - py-amqp takes the late answer to a method for that of the next one, and forgets the head of a frame whose body is
   still to come. A consumer that waits for messages in `drain_events` loses nothing.
 - mysql-connector-python goes on reading in the middle of the earlier result.
+- ldap3 takes the middle of an answer for the beginning of one, and may wait for ever for the rest of it.
 - urllib3 puts a place into its pool that it has not taken out, when the wait for one is interrupted: later ones fail.
 - redis-py and valkey-py disconnect when an answer does not come in one piece, except on connections that Sentinel
   manages.
 Decisions: what keeps no state besides its connection closes it, and the next command connects anew. py-amqp puts the
 beginning of a frame back, so that a Timeout around `drain_events` costs nothing. Its connection is collected when an
 interruption strikes in a method that waits for its answer, or in a frame that is half sent. The connections of
-mysql-connector are aborted (see `greening.exchange`), and the pool gets them back.
+mysql-connector and ldap3 are aborted (see `greening.exchange`), and the pool gets them back.
 """
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from operator import attrgetter
 from types import ModuleType
 from typing import Any
 
@@ -55,7 +57,7 @@ def _connecting(method: Method, sock: str) -> Method:
     @wraps(method)
     def connecting(self: Any, *args: Any, **kwargs: Any) -> Any:
         result = method(self, *args, **kwargs)
-        abort_if_interrupted(getattr(self, sock))
+        abort_if_interrupted(attrgetter(sock)(self))
         return result
 
     return connecting
@@ -149,6 +151,15 @@ def mysql_pool(module: ModuleType) -> None:
                 raise
 
     _patch(module, {"MySQLConnectionPool": {"add_connection": giving_back, "get_connection": taking_out}})
+
+
+# -- LDAP --------------------------------------------------------------------------------------------------------------
+
+
+def ldap3(module: ModuleType) -> None:
+    """The plug-in of ldap3.strategy.base: interrupted connections are aborted. `open()` makes them anew."""
+    opening = _connecting(module.BaseStrategy._open_socket, "connection.socket")
+    _patch(module, {"BaseStrategy": {"_open_socket": opening}})
 
 
 # -- HTTP --------------------------------------------------------------------------------------------------------------

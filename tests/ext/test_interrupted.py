@@ -56,7 +56,7 @@ BY_THEMSELVES = [
     Row("requests", "requests"),
     Row("httpx", "httpx"),
     Row("elasticsearch", "elasticsearch"),
-    Row("ldap3", "ldap3"),
+    Row("ldap3", "ldap3"),  # of its plug-in: a wait for ever now and then without
     Row("paramiko", "paramiko"),
     Row("cassandra", "cassandra"),
     Row("by_exchange", "socket"),  # a client that says `with greening.exchange(sock)`
@@ -165,6 +165,41 @@ def test_an_answer_that_comes_after_a_timeout_or_a_kill_is_nobodys(
 @pytest.mark.parametrize("row", BY_PLUGIN, ids=name_of)
 def test_it_may_be_imported_before_the_patch(row: Row, request: pytest.FixtureRequest, run_green: Run) -> None:
     run_green(STORM, row.client, url_of(row, request), "100", before=f"import {row.module}", timeout=100)
+
+
+def test_half_an_answer_of_ldap_is_not_the_beginning_of_the_next_one(run_green: Run) -> None:
+    pytest.importorskip("ldap3")
+    run_green(
+        """
+import ldap3
+from tests.ext import stubs
+whole = stubs.ldap
+def half(sock, address):
+    class Half:
+        def __getattr__(self, name):
+            return getattr(sock, name)
+        def __enter__(self):
+            return self
+        def __exit__(self, *error):
+            sock.close()
+        def sendall(self, data, sent=[]):
+            sent.append(data)
+            if len(sent) <= 3:  # the answer to the bind, in two pieces, and half of the entry
+                sock.sendall(data)
+    whole(Half(), address)
+server = ldap3.Server("127.0.0.1", stubs.start(half), get_info=ldap3.NONE)
+connection = ldap3.Connection(server, auto_bind=True)
+beat()
+with greening.Timeout(0.1, False):
+    connection.search("cn=1", "(objectClass=*)", ldap3.BASE)
+with greening.Timeout(10):
+    try:
+        connection.search("cn=2", "(objectClass=*)", ldap3.BASE)
+        raise SystemExit("no error")
+    except ldap3.core.exceptions.LDAPSocketSendError as error:
+        assert "this connection was aborted" in str(error), error
+"""
+    )
 
 
 RESTART = """
