@@ -11,6 +11,7 @@ INTEGRATIONS: tuple[tuple[str, str], ...] = (
     ("amqp.transport", "greening.ext.interrupted:amqp_transport"),
     ("cassandra.io.libevreactor", "greening.ext.cassandra:libev"),
     ("confluent_kafka.cimpl", "greening.ext.confluent_kafka:install"),
+    ("httpcore._sync.connection_pool", "greening.ext.interrupted:httpcore"),
     ("ldap3.strategy.base", "greening.ext.interrupted:ldap3"),
     ("memcache", "greening.ext.interrupted:memcache"),
     ("mysql.connector.network", "greening.ext.interrupted:mysql_connector"),

@@ -8,6 +8,8 @@ Facts, each seen with a real server:
 - mysql-connector-python goes on reading in the middle of the earlier result.
 - ldap3 takes the middle of an answer for the beginning of one, and may wait for ever for the rest of it.
 - urllib3 puts a place into its pool that it has not taken out, when the wait for one is interrupted: later ones fail.
+- httpcore, and so httpx, assigns a connection that is still to be opened to one who waits. If that one is interrupted
+  then, nobody opens it, and its place is lost.
 - redis-py and valkey-py disconnect when an answer does not come in one piece, except on connections that Sentinel
   manages.
 Decisions: what keeps no state besides its connection closes it, and the next command connects anew. py-amqp puts the
@@ -186,6 +188,25 @@ def urllib3(module: ModuleType) -> None:
         return put_conn(self, conn)
 
     _patch(module, {"HTTPConnectionPool": {"_get_conn": getting, "_put_conn": putting}})
+
+
+def httpcore(module: ModuleType) -> None:
+    """The plug-in of httpcore._sync.connection_pool: a connection that nobody is going to open leaves the pool."""
+    wait_for_connection: Method = module.PoolRequest.wait_for_connection
+
+    @wraps(wait_for_connection)
+    def waiting(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return wait_for_connection(self, *args, **kwargs)
+        except BaseException:
+            connection = self.connection
+            while hasattr(connection, "_connection") and not hasattr(connection, "_connect_failed"):
+                connection = connection._connection  # that of a proxy is inside
+            if connection is not None and getattr(connection, "_connection", self) is None:
+                connection._connect_failed = True  # the pool drops it, as if it had been tried
+            raise
+
+    _patch(module, {"PoolRequest": {"wait_for_connection": waiting}})
 
 
 # -- AMQP --------------------------------------------------------------------------------------------------------------

@@ -323,7 +323,12 @@ def kombu(url: str) -> Client:
 def pymongo(_: str) -> Client:
     module: Any = importlib.import_module("pymongo")
     client = module.MongoClient(f"mongodb://127.0.0.1:{stubs.start(stubs.mongo)}", maxPoolSize=3)
-    return Client([lambda tag: client.admin.command({"echo": tag})["echo"]] * LANES)
+
+    def usable() -> list[object]:
+        (server,) = client._topology._servers.values()
+        return [True] * LANES if (server.pool.active_sockets, server.pool.requests) == (0, 0) else []
+
+    return Client([lambda tag: client.admin.command({"echo": tag})["echo"]] * LANES, usable)
 
 
 def requests(_: str) -> Client:
@@ -351,7 +356,12 @@ def httpx(_: str) -> Client:
     module: Any = importlib.import_module("httpx")
     limits = module.Limits(max_connections=3)
     client = module.Client(base_url=f"http://127.0.0.1:{stubs.start(stubs.http)}", limits=limits, trust_env=False)
-    return Client([lambda tag: int(client.get(f"/{tag}").json()["_id"])] * LANES)
+    pool = client._transport._pool
+
+    def usable() -> list[object]:
+        return [True] * LANES if all(each.is_available() or each.is_closed() for each in pool._connections) else []
+
+    return Client([lambda tag: int(client.get(f"/{tag}").json()["_id"])] * LANES, usable)
 
 
 def elasticsearch(_: str) -> Client:

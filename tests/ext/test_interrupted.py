@@ -40,6 +40,7 @@ BY_PLUGIN = [
     Row("mysql_connector_pool", "mysql.connector.pooling", "mariadb"),
     Row("amqp", "amqp", "rabbitmq"),
     Row("urllib3", "urllib3"),
+    Row("httpx", "httpx"),
 ]
 BY_THEMSELVES = [
     Row("amqp_consumer", "amqp", "rabbitmq"),  # of its plug-in, too
@@ -54,7 +55,6 @@ BY_THEMSELVES = [
     Row("kombu", "kombu", "rabbitmq"),
     Row("pymongo", "pymongo"),
     Row("requests", "requests"),
-    Row("httpx", "httpx"),
     Row("elasticsearch", "elasticsearch"),
     Row("ldap3", "ldap3"),  # of its plug-in: a wait for ever now and then without
     Row("paramiko", "paramiko"),
