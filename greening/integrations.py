@@ -12,6 +12,7 @@ INTEGRATIONS: tuple[tuple[str, str], ...] = (
     ("cassandra.io.libevreactor", "greening.ext.cassandra:libev"),
     ("confluent_kafka.cimpl", "greening.ext.confluent_kafka:install"),
     ("httpcore._sync.connection_pool", "greening.ext.interrupted:httpcore"),
+    ("httpcore._synchronization", "greening.ext.interrupted:httpcore_lock"),
     ("ldap3.strategy.base", "greening.ext.interrupted:ldap3"),
     ("memcache", "greening.ext.interrupted:memcache"),
     ("mysql.connector.network", "greening.ext.interrupted:mysql_connector"),

@@ -29,12 +29,16 @@ class shield:
     It protects the green thread that runs the block, and not those that it spawns. It is no protection against Ctrl-C,
     SystemExit in the main greenlet, or the end of the process. A block that never ends cannot be killed.
 
+    Args:
+        late: what came meanwhile is raised at the next wait, and not at the end of the block. For a block whose end must
+            not fail, such as that of a lock.
     Thread-safety: complete; a kill may come from any OS thread.
     """
 
-    __slots__ = ("_kept", "_outermost", "_task")
+    __slots__ = ("_kept", "_late", "_outermost", "_task")
 
-    def __init__(self) -> None:
+    def __init__(self, late: bool = False) -> None:
+        self._late = late
         self._kept: list[Kept] = []
         self._task: Task | None = None
         self._outermost = False
@@ -58,7 +62,7 @@ class shield:
         self._kept.clear()
         if not kept:
             return
-        if error is None:
+        if error is None and not self._late:
             raise kept[0]
         if task.error is None and task.state == RUNNING:
             task.error = kept[0]

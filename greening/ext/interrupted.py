@@ -9,7 +9,7 @@ Facts, each seen with a real server:
 - ldap3 takes the middle of an answer for the beginning of one, and may wait for ever for the rest of it.
 - urllib3 puts a place into its pool that it has not taken out, when the wait for one is interrupted: later ones fail.
 - httpcore, and so httpx, assigns a connection that is still to be opened to one who waits. If that one is interrupted
-  then, nobody opens it, and its place is lost.
+  then, nobody opens it, and its place is lost. It gives places back under a lock for which it may have to wait.
 - redis-py and valkey-py disconnect when an answer does not come in one piece, except on connections that Sentinel
   manages.
 Decisions: what keeps no state besides its connection closes it, and the next command connects anew. py-amqp puts the
@@ -192,21 +192,55 @@ def urllib3(module: ModuleType) -> None:
 
 def httpcore(module: ModuleType) -> None:
     """The plug-in of httpcore._sync.connection_pool: a connection that nobody is going to open leaves the pool."""
-    wait_for_connection: Method = module.PoolRequest.wait_for_connection
+    assign: Method = module.ConnectionPool._assign_requests_to_connections
 
-    @wraps(wait_for_connection)
-    def waiting(self: Any, *args: Any, **kwargs: Any) -> Any:
+    @wraps(assign)
+    def assigning(self: Any) -> Any:
+        inside = map(_inside, self._connections)
+        unopened = [connection for connection in inside if connection is not None and connection._connection is None]
+        if unopened:
+            wanted = {id(_inside(request.connection)) for request in self._requests}
+            for connection in unopened:
+                if id(connection) not in wanted:
+                    connection._connect_failed = True  # the pool drops it, as if it had been tried
+        return assign(self)
+
+    _patch(module, {"ConnectionPool": {"_assign_requests_to_connections": assigning}})
+
+
+def _inside(connection: Any) -> Any:
+    """What is to be opened: the connection itself, or that inside the connection to a proxy. None: there is none."""
+    while connection is not None and not hasattr(connection, "_connect_failed"):
+        connection = getattr(connection, "_connection", None)
+    return connection
+
+
+def httpcore_lock(module: ModuleType) -> None:
+    """The plug-in of httpcore._synchronization: nobody is interrupted in the lock of a pool, which is held for moments."""
+    lock: Any = module.ThreadLock
+    enter_lock, leave_lock = lock.__enter__, lock.__exit__
+
+    @wraps(enter_lock)
+    def enter(self: Any) -> Any:
+        block = shield(late=True)
+        block.__enter__()
         try:
-            return wait_for_connection(self, *args, **kwargs)
-        except BaseException:
-            connection = self.connection
-            while hasattr(connection, "_connection") and not hasattr(connection, "_connect_failed"):
-                connection = connection._connection  # that of a proxy is inside
-            if connection is not None and getattr(connection, "_connection", self) is None:
-                connection._connect_failed = True  # the pool drops it, as if it had been tried
+            entered = enter_lock(self)
+        except BaseException as error:
+            block.__exit__(type(error), error, None)
             raise
+        self._greening_block = block  # that of who holds the lock
+        return entered
 
-    _patch(module, {"PoolRequest": {"wait_for_connection": waiting}})
+    @wraps(leave_lock)
+    def leave(self: Any, *error: Any) -> Any:
+        block = self._greening_block
+        try:
+            return leave_lock(self, *error)
+        finally:
+            block.__exit__(None, None, None)
+
+    _patch(module, {"ThreadLock": {"__enter__": enter, "__exit__": leave}})
 
 
 # -- AMQP --------------------------------------------------------------------------------------------------------------

@@ -135,3 +135,21 @@ def test_a_green_thread_can_raise_in_itself() -> None:
     with pytest.raises(KeyError), shield():
         kill(current(), KeyError())
     assert not shields
+
+
+def test_the_end_of_a_late_one_raises_nothing_and_the_next_wait_does() -> None:
+    seen, go = list[str](), Event()
+
+    def work() -> None:
+        with shield(late=True):
+            go.wait()
+        seen.append("after the block")
+        sleep(0)
+        seen.append("never")
+
+    thread = quiet(work)
+    thread.kill()
+    go.send(None)
+    with pytest.raises(GreenletExit):
+        thread.wait()
+    assert seen == ["after the block"]
