@@ -30,8 +30,8 @@ class shield:
     SystemExit in the main greenlet, or the end of the process. A block that never ends cannot be killed.
 
     Args:
-        late: what came meanwhile is raised at the next wait, and not at the end of the block. For a block whose end must
-            not fail, such as that of a lock.
+        late: what came meanwhile is raised at the next wait, and not at the end of the block. For a block whose end
+            must not fail, such as that of a lock.
     Thread-safety: complete; a kill may come from any OS thread.
     """
 

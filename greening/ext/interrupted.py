@@ -216,7 +216,7 @@ def _inside(connection: Any) -> Any:
 
 
 def httpcore_lock(module: ModuleType) -> None:
-    """The plug-in of httpcore._synchronization: nobody is interrupted in the lock of a pool, which is held for moments."""
+    """The plug-in of httpcore._synchronization: nobody is interrupted in the lock of a pool, or in the wait for it."""
     lock: Any = module.ThreadLock
     enter_lock, leave_lock = lock.__enter__, lock.__exit__
 
