@@ -32,7 +32,7 @@ from greening.patches import _thread as green
 from greening.sync.lock import Lock, RLock, acquire_uninterruptibly, check_timeout
 from greening.threads import identity, locks
 from greening.threads.adopt_local import adopt_class, adopt_local, derived_classes, return_class
-from greening.threads.giving_back import threading_methods
+from greening.threads.giving_back import is_owned, threading_methods
 from greening.threads.handle import (
     Handle,
     NativeHandle,
@@ -116,17 +116,6 @@ def wait(self: Any, timeout: float | None = None) -> bool:
         if interruption is not None:
             raise interruption
     return waiter.notified
-
-
-def is_owned(self: Any) -> bool:
-    """`Condition._is_owned`, where the lock has none. `notify` calls it with the lock held, and may let nobody run."""
-    lock = self._lock
-    if isinstance(lock, Lock):
-        return lock.locked()
-    if lock.acquire(False):
-        lock.release()
-        return False
-    return True
 
 
 # Ends

@@ -197,8 +197,7 @@ def _real_close(self: Any, _ss: Any = raw_socket) -> None:
         # The green threads that wait get EBADF now: the number may be another file's before they run.
         forget_fd(fd)
         drop_timeout(fd)
-        if marks:
-            forget_mark(fd)
+        forget_mark(fd)
     _ss.close(self)
 
 
@@ -206,11 +205,7 @@ def accept_of(make: Callable[..., Any]) -> Callable[[Any], tuple[Any, Any]]:
     """Return an `accept` that makes its sockets with `make`, whatever the listener's class."""
 
     def accept(self: Any) -> tuple[Any, Any]:
-        """Park until there is a connection.
-
-        Returns:
-            (socket, address of the peer). The socket is blocking.
-        """
+        """Park until there is a connection. Returns (socket, address of the peer). The socket is blocking."""
         fd, address = accept_fd(self)
         return make(family_of(self), type_of(self), proto_of(self), fileno=fd), address
 

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from greening._core.shield import shield
+from greening.sync.lock import Lock
 
 Method = Callable[..., Any]
 
@@ -50,6 +51,17 @@ def threading_methods(module: ModuleType) -> dict[str, dict[str, object]]:
         "BoundedSemaphore": {"release": _undisturbed(module.BoundedSemaphore.release, lock_of)},
         "Event": {"set": _undisturbed(module.Event.set, lock_of)},
     }
+
+
+def is_owned(self: Any) -> bool:
+    """`Condition._is_owned`, where the lock has none. `notify` calls it with the lock held, and may let nobody run."""
+    lock = self._lock
+    if isinstance(lock, Lock):
+        return lock.locked()
+    if lock.acquire(False):
+        lock.release()
+        return False
+    return True
 
 
 def _undisturbed(method: Method, lock_of: Callable[[Any], Any]) -> Method:
