@@ -82,6 +82,8 @@ class Job:
         self._thread = current()
         if self._accepted is not None:
             tell(self._accepted, self.number, monotonic())
+            if self._told:  # it was revoked while it waited: Celery says so when it hears that it was accepted
+                return
         alarms = self._set_alarms(tell)
         self._inside = True
         try:
@@ -144,7 +146,9 @@ class Job:
         self._throw(error)
 
     def terminate(self, signal: int) -> None:
-        """Called by Celery after `TaskPool.terminate_job`, which has done it already."""
+        """Called by Celery after `TaskPool.terminate_job`; and for a task that waits yet, which then does not begin."""
+        if self._thread is None:
+            self._told = True
 
     def _throw(self, error: BaseException) -> None:
         if self._inside and self._thread is not None:

@@ -231,24 +231,28 @@ class TaskPool(BasePool):  # type: ignore[misc]  # Celery is untyped
 
         The consumer is cancelled by now. What was on its way is refused by `on_apply`, and the broker keeps it.
         """
+        self.close()  # at a cold shutdown Celery does not: what it has ended would make room for what waits
         loop = get_event_loop()
         try:
             while loop is not None and (self._running or self._calls):
                 loop.run_once()
         except Exception as error:  # noqa: BLE001  # mostly a lost connection; what runs is to end all the same
             logger.warning("Lost the broker during the shutdown: %r", error)
-        self._wait_until_drained(None)
-        self._calls.close()
+        self._finish(None)
 
     def on_terminate(self) -> None:
         """Cold shutdown: end what runs."""
         self._waiting.clear()
         for job in list(self._running.values()):
             job.end(GreenletExit())
-        self._wait_until_drained(_LAST_WORDS)
-        self._calls.close()
+        self._finish(_LAST_WORDS)
 
-    def _wait_until_drained(self, seconds: float | None) -> None:
+    def _finish(self, seconds: float | None) -> None:
+        """Wait for what runs, so many seconds at most, and have the idle green threads end."""
         if self._running:
             self._drained = Event()
             self._drained.wait(seconds)
+        self._calls.close()
+        for seat in self._idle:
+            seat.ready.release()
+        self._idle.clear()
