@@ -5,6 +5,7 @@ Everything that talks to the network here is urllib's and requests' own code; Gr
 
 import argparse
 import contextlib
+import importlib
 import os
 import resource
 import subprocess
@@ -127,6 +128,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--pages", type=positive, default=1000, metavar="N", help="of the embedded site (default: 1000)"
     )
+    parser.add_argument(
+        "--workers", type=positive, metavar="N", help="spread one crawl over N worker processes of Celery's instead"
+    )
+    parser.add_argument("--broker", metavar="URL", help="for --workers: redis://... or amqp://... (default: embedded)")
     return parser.parse_args()
 
 
@@ -136,6 +141,10 @@ def main() -> None:
     timeout = options.timeout or (15.0 if own else 3.0)
     raise_file_limit(options.concurrency)
     with contextlib.nullcontext(own) if own else website(options.pages) as urls:
+        if options.workers:
+            # Imported by name: Celery is not in every environment.
+            importlib.import_module("spread").crawl(urls, options.workers, options.broker, timeout)
+            return
         print(f"{len(urls):,} pages, up to {options.concurrency:,} at once, {timeout:g} s for each wait\n", flush=True)
         chosen = FETCHERS if options.passes == "both" else [options.passes]
         tallies = [crawl(name, FETCHERS[name], urls, options.concurrency, timeout) for name in chosen]

@@ -432,3 +432,20 @@ def test_the_door_chooses_the_pool_unless_another_is_chosen() -> None:
         "-A app worker --pool=solo",
         "-A app beat",
     ]
+
+
+def test_the_page_s_example(site: Site, tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "integrations" / "celery.md").read_text(encoding="utf-8")
+    source = page.partition("```python\n")[2].partition("```")[0]
+    (tmp_path / "shop.py").write_text(source.replace("redis://127.0.0.1/0", site.broker.url), encoding="utf-8")
+    env = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}", "PYTHONWARNINGS": "ignore"}
+    worker = Worker(["greening.ext.celery", "-A", "shop", "worker", "--concurrency", "1000", "-Q", site.queue], env)
+    try:
+        begin = time.monotonic()
+        sent = [site.send("shop.deliver", number) for number in range(30)]
+        assert [result.get(timeout=SECONDS) for result in sent] == list(range(30))
+        assert time.monotonic() - begin < 12
+        assert worker.ask_to_end() == 0
+    finally:
+        worker.process.kill()
+        worker.wait()
