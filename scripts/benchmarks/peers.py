@@ -35,7 +35,10 @@ class Peer:
 
 
 SERVERS = ("echo", "stream", "churn", "memory")
-GREEN = (*SERVERS, "green", "patched", "client", "driver", "patched-asyncio", "startup", "http", "latency")
+GREEN = (
+    *SERVERS,
+    *("green", "patched", "client", "driver", "celery", "patched-asyncio", "startup", "http", "latency"),
+)
 GREEN_WITH_WEBSOCKETS = (*GREEN, "websocket")
 
 _GREENING = Peer(
@@ -100,7 +103,7 @@ PEERS: tuple[Peer, ...] = (
     Peer(
         "python",
         "unpatched CPython, on real threads",
-        (*SERVERS, "patched", "client", "patched-asyncio", "startup", "latency"),
+        (*SERVERS, "patched", "client", "patched-asyncio", "startup", "latency", "celery"),
         style="threads_style",
         module="threading",
         start=("-c", "pass"),

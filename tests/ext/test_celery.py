@@ -1,6 +1,7 @@
 """Real workers with greening's pool, on Redis's protocol and on RabbitMQ."""
 
 import json
+import os
 import signal
 import subprocess
 import sys

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchmarks.families.celery import CelerySampler
 from benchmarks.families.client import ClientSampler
 from benchmarks.families.common import Open
 from benchmarks.families.driver import DriverSampler
@@ -23,6 +24,7 @@ FAMILIES: dict[str, Open] = {
     "patched": LoopSampler,
     "client": ClientSampler,
     "driver": DriverSampler,
+    "celery": CelerySampler,
     "http": open_http,
     "websocket": open_websocket,
     "startup": StartupSampler,
