@@ -15,5 +15,7 @@ def test_each_is_a_function_of_a_file_in_ext() -> None:
 
 
 def test_each_has_a_page() -> None:
+    """That of greening/ext/celery_results.py is celery.md: files of one integration begin with its name."""
     pages = {path.stem for path in (Path(ROOT) / "docs" / "integrations").glob("*.md")}
-    assert {value.partition(":")[0].rpartition(".")[2] for _, value in INTEGRATIONS} <= pages
+    files = {value.partition(":")[0].rpartition(".")[2] for _, value in INTEGRATIONS}
+    assert {file for file in files if not {file, file.partition("_")[0]} & pages} == set()

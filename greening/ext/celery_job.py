@@ -12,13 +12,14 @@ from time import monotonic
 from typing import Any
 
 from billiard.einfo import ExceptionInfo
-from celery.exceptions import SoftTimeLimitExceeded, WorkerShutdown, WorkerTerminate
+from celery.exceptions import SoftTimeLimitExceeded, WorkerLostError, WorkerShutdown, WorkerTerminate
 from celery.worker import state
 from greenlet import GreenletExit
 
 from greening._core.current import current
 from greening._core.greenthread import GreenThread, spawn_after, throw_into
 from greening._core.task import Task
+from greening.timeout import Timeout
 
 # How Celery is told: see `greening.ext.celery_calls`.
 Tell = Callable[..., None]
@@ -97,8 +98,8 @@ class Job:
         except (WorkerShutdown, WorkerTerminate) as error:
             _stop_worker(error)
             tell(self._tell_failure, ExceptionInfo())
-        except BaseException:  # noqa: BLE001  # SystemExit, a Timeout, a kill: one task must not end the pool's thread
-            tell(self._tell_failure, ExceptionInfo())
+        except BaseException as error:  # noqa: BLE001  # SystemExit, a Timeout, a kill: the pool's thread goes on
+            tell(self._tell_failure, _failure(error))
         else:
             tell(self._tell_success, result)
 
@@ -153,6 +154,18 @@ class Job:
     def _throw(self, error: BaseException) -> None:
         if self._inside and self._thread is not None:
             throw_into(self._thread, error)
+
+
+def _failure(error: BaseException) -> ExceptionInfo:
+    """What Celery stores of an error that is being handled. Clients make it anew: a Timeout would start with them."""
+    if isinstance(error, (Exception, SystemExit, KeyboardInterrupt)):
+        return ExceptionInfo()
+    try:
+        if isinstance(error, Timeout):
+            raise TimeoutError(f"the task was ended by a Timeout of {error}") from error
+        raise WorkerLostError(f"the green thread of the task was ended by {error!r}") from error
+    except Exception:  # noqa: BLE001  # the one above
+        return ExceptionInfo()
 
 
 def _stop_worker(error: SystemExit) -> None:

@@ -7,11 +7,11 @@ import pytest
 
 pytest.importorskip("celery", reason="Celery is not installed: the extra ext-test has it")
 
-from celery.exceptions import SoftTimeLimitExceeded, WorkerShutdown, WorkerTerminate
+from celery.exceptions import SoftTimeLimitExceeded, WorkerLostError, WorkerShutdown, WorkerTerminate
 from celery.worker import state
 from greenlet import GreenletExit
 
-from greening import sleep, spawn
+from greening import Timeout, sleep, spawn
 from greening.ext.celery_job import HardTimeLimit, Job
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Celery's own deprecations
@@ -55,6 +55,14 @@ def test_whatever_a_task_raises_is_its_failure(error: type[BaseException]) -> No
         raise error
 
     assert Told(fail).run()[-1][0] == "failure"
+
+
+@pytest.mark.parametrize(("error", "told"), [(Timeout(None), TimeoutError), (GreenletExit(), WorkerLostError)])
+def test_what_clients_must_not_make_anew_is_told_as_something_else(error: BaseException, told: type[Exception]) -> None:
+    def fail() -> None:
+        raise error
+
+    assert Told(fail).run()[-1] == ("failure", told)
 
 
 def test_the_soft_limit_can_be_caught() -> None:

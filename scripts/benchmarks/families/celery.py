@@ -44,7 +44,7 @@ class CelerySampler:
         """Have all tasks done once; seconds, or microseconds of the worker's CPU for each."""
         before = self._worker.cpu()
         self._client.tell("go")
-        took = self._client.answer()
+        took = self._client.answer(_PATIENCE)
         if "error" in took:
             raise BenchError(str(took["error"]))
         used = self._worker.cpu() - before
@@ -57,5 +57,6 @@ class CelerySampler:
         self._processes.close()
 
 
+_PATIENCE = 600.0  # seconds for ten thousand tasks, on a machine that has other work
 # Celery warns of root, and of its own future.
 _QUIET = {"PYTHONWARNINGS": "ignore"}
