@@ -18,6 +18,7 @@ INTEGRATIONS: tuple[tuple[str, str], ...] = (
     ("django.http.response", "greening.ext.django:install_response"),
     ("httpcore._sync.connection_pool", "greening.ext.interrupted:httpcore"),
     ("httpcore._synchronization", "greening.ext.interrupted:httpcore_lock"),
+    ("kombu.transport.redis", "greening.ext.celery_transport:patch"),
     ("ldap3.strategy.base", "greening.ext.interrupted:ldap3"),
     ("memcache", "greening.ext.interrupted:memcache"),
     ("mysql.connector.network", "greening.ext.interrupted:mysql_connector"),

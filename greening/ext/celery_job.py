@@ -137,6 +137,12 @@ class Job:
 
     # From outside
 
+    @property
+    def delivery_tag(self) -> Any:
+        """What the broker knows its message by; None: it was made by something other than Celery's consumer."""
+        message = getattr(getattr(self._succeeded, "__self__", None), "message", None)
+        return getattr(message, "delivery_tag", None)
+
     def end(self, error: GreenletExit) -> None:
         """End it. The caller tells Celery. It may run on for as long as its `finally` takes.
 

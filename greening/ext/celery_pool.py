@@ -82,6 +82,7 @@ class TaskPool(BasePool):  # type: ignore[misc]  # Celery is untyped
         self._running: dict[int, Job] = {}
         self._idle: list[_Seat] = []  # the last one has been idle for the shortest time
         self._threads = 0
+        self._dropped: list[Any] = []  # tags of messages that are to be given back when there is a connection
         self._calls = LoopCalls()
         self._signals = LoopSignals(self._calls)
         self._drained: Event | None = None  # there is one while somebody waits for the end of what runs
@@ -90,6 +91,23 @@ class TaskPool(BasePool):  # type: ignore[misc]  # Celery is untyped
         """Called by Celery when its loop begins, and again after each reconnect."""
         self._calls.register(loop)
         self._signals.adopt()
+        if self._dropped:
+            dropped, self._dropped = self._dropped, []
+            spawn_n(self._give_back, dropped)
+
+    def _give_back(self, tags: list[Any]) -> None:
+        """Put what was dropped back into its queue, unless that was done.
+
+        Redis does not see that a connection is lost. What it had is put back by Celery at once if Redis can still be
+        reached, as after a cut connection, and after an hour (`visibility_timeout`) if not, as after its restart.
+        """
+        try:
+            with self.app.connection_for_write() as connection:
+                if connection.transport.driver_type == "redis":
+                    for tag in tags:
+                        connection.default_channel.qos.restore_by_tag(tag)
+        except Exception as error:  # noqa: BLE001  # the hour is left
+            logger.warning("Cannot put %d tasks back that had not begun: %r", len(tags), error)
 
     # Tasks
 
@@ -220,6 +238,7 @@ class TaskPool(BasePool):  # type: ignore[misc]  # Celery is untyped
 
     def flush(self) -> None:
         """Drop what has not begun. Called when the connection is lost: the broker gives these tasks out again."""
+        self._dropped += [job.delivery_tag for job in self._waiting]
         self._waiting.clear()
 
     def on_close(self) -> None:

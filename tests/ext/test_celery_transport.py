@@ -1,0 +1,52 @@
+"""Connections of Celery's to Redis that were lost while Redis could not be reached."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+pytest.importorskip("celery", reason="Celery is not installed: the extra ext-test has it")
+redis = pytest.importorskip("redis", reason="redis-py is not installed: the extra ext-test has it")
+
+from kombu import Connection
+
+from greening import monkey_patch, unpatch
+from tests.ext.servers import Server
+
+pytestmark = [
+    pytest.mark.slow,  # a server
+    pytest.mark.filterwarnings("ignore"),  # kombu's own deprecations
+]
+
+
+@pytest.fixture
+def torn_down(valkey: Server) -> Iterator[Any]:
+    """A channel with a message that nobody has acknowledged; its connection was closed while it was in use."""
+    monkey_patch()
+    try:
+        with Connection(valkey.url) as connection:
+            channel = connection.default_channel
+            queue = connection.SimpleQueue("torn-down")
+            queue.put("a message")
+            message = queue.get(timeout=5)
+            transport = connection.transport
+            yield message, channel
+            transport.client = connection
+            message.ack()
+            queue.close()
+    finally:
+        unpatch()
+
+
+def test_it_puts_nothing_back_and_raises_nothing(torn_down: Any) -> None:
+    message, _ = torn_down
+    message.channel.connection.client = None
+    message.channel._pool = None
+    message.channel.qos.restore_unacked()
+
+
+def test_what_is_asked_of_it_is_a_lost_connection(torn_down: Any) -> None:
+    message, _ = torn_down
+    message.channel.connection.client = None
+    with pytest.raises(redis.ConnectionError, match="was lost, and this channel belonged to it"):
+        message.channel._create_client()
