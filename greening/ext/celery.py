@@ -4,6 +4,8 @@ That is `celery -A app worker -P custom` with `CELERY_CUSTOM_WORKER_POOL=greenin
 environment, which is how Celery itself is told of a pool. Other commands of Celery (`beat`, `flower`, `inspect`) run
 the same way, in a patched process. docs/integrations/celery.md has the rest.
 
+Without --concurrency Celery takes the number of processors, as for its other pools. A thousand is no large number here.
+
 Celery imports the pool it is told of before it imports the application, so this file patches, as gevent's pool does.
 """
 

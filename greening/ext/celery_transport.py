@@ -19,10 +19,15 @@ from greening.patcher.spec import Patch
 
 
 def patch(module: ModuleType) -> None:
-    """`kombu.transport.redis` has been imported."""
-    by_kombu = module.QoS.restore_unacked
-    acquire = module.Channel._create_client
-    lost = getattr(module.redis, "ConnectionError", ConnectionError)
+    """`kombu.transport.redis` has been imported: closed connections of it are told from those that work.
+
+    Args:
+        module: kombu's. It is there, and of no use, where redis-py is not installed.
+    """
+    by_kombu: Any = module.QoS.restore_unacked
+    create_client: Any = module.Channel._create_client
+    # What kombu and Celery know as a lost connection to Redis.
+    lost: Any = getattr(module.redis, "ConnectionError", ConnectionError)
 
     def restore_unacked(self: Any, client: Any = None) -> Any:
         if _is_torn_down(self.channel):
@@ -33,7 +38,7 @@ def patch(module: ModuleType) -> None:
     def _create_client(self: Any, *args: Any, **kwargs: Any) -> Any:
         if _is_torn_down(self):
             raise lost("the connection to Redis was lost, and this channel belonged to it")
-        return acquire(self, *args, **kwargs)
+        return create_client(self, *args, **kwargs)
 
     methods = {"QoS": {"restore_unacked": restore_unacked}, "Channel": {"_create_client": _create_client}}
     patch_module(Patch(target=module.__name__, flag="socket", replaces={}, methods=methods), module)
