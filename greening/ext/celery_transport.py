@@ -22,7 +22,8 @@ def patch(module: ModuleType) -> None:
     """`kombu.transport.redis` has been imported: closed connections of it are told from those that work.
 
     Args:
-        module: kombu's. It is there, and of no use, where redis-py is not installed.
+        module: kombu's. It is there, and of no use, where redis-py is not installed; what is then
+            raised for a lost connection is the ConnectionError of Python.
     """
     by_kombu: Any = module.QoS.restore_unacked
     create_client: Any = module.Channel._create_client

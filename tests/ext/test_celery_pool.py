@@ -110,12 +110,15 @@ def test_shrink_ends_idle_threads_and_nothing_that_runs(site: Site) -> None:
     for _ in range(3):
         site.apply(sleep, 0)
     site.apply(done.wait)
-    sleep(0.01)
+    while len(site.results) < 3 or site.info[1] > 1:
+        sleep(0)
     site.pool.shrink(3)
-    sleep(0)
+    while site.info[0] > 1:
+        sleep(0)
     assert site.info == (1, 1, 0)
     done.send("it went on")
-    sleep(0)
+    while len(site.results) < 4:
+        sleep(0)
     assert site.results[-1] == "it went on"
     with pytest.raises(ValueError, match="has room for 1 tasks and cannot shrink by 2"):
         site.pool.shrink(2)
