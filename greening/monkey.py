@@ -9,6 +9,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from greening._entrance import patched_by_another
+from greening.errors import PatchError
 from greening.integrations import DRIVERS, INTEGRATIONS
 from greening.net.exchange import mark_every_client
 from greening.patcher import apply as _apply
@@ -40,9 +42,12 @@ def monkey_patch(*, interrupted: str | None = None, **flags: object) -> None:
             mysqlclient, which come with any patch except when they are False.
     Raises:
         TypeError: an unknown flag. ValueError: `interrupted` is neither None nor "abort".
-        PatchError: something could not be patched; what this call had done has been undone.
+        PatchError: something could not be patched; what this call had done has been undone. Or eventlet or gevent has
+            patched this process already.
     Thread-safety: call it in any OS thread.
     """
+    if other := patched_by_another():
+        raise PatchError(f"greening cannot patch: {other}")
     if interrupted not in (None, "abort"):
         raise ValueError(f'interrupted must be None or "abort", not {interrupted!r}')
     drivers = {DRIVERS[name]: flags.pop(name) for name in DRIVERS if name in flags}

@@ -128,6 +128,44 @@ assert not {"_interpreters", "_xxsubinterpreters"} & {*sys.modules}
     )
 
 
+EVENTLET = ("eventlet", "import eventlet\neventlet.monkey_patch(socket=True)", "--as-eventlet")
+# As gevent's own looks after patch_socket().
+STAND_IN = """
+import sys, types
+for name in ("gevent", "gevent.monkey"):
+    sys.modules[name] = types.ModuleType(name)
+sys.modules["gevent.monkey"].saved = {"socket": {}}
+"""
+GEVENT = ("gevent", STAND_IN, "call greening.monkey_patch()")
+
+
+@pytest.mark.parametrize(("runtime", "patch", "remedy"), [EVENTLET, GEVENT], ids=["eventlet", "gevent"])
+@pytest.mark.parametrize("early", [True, False], ids=["import", "monkey_patch"])
+def test_a_process_that_another_runtime_has_patched_is_refused(
+    run_program: Run, runtime: str, patch: str, remedy: str, early: bool
+) -> None:
+    if runtime == "eventlet":
+        pytest.importorskip("eventlet")
+    refused = (
+        "try:\n    import greening\nexcept ImportError as error:\n    print(error)\n"
+        "assert not [name for name in sys.modules if name.startswith('greening')]"
+        if early
+        else "try:\n    greening.monkey_patch()\nexcept greening.PatchError as error:\n    print(error)\n"
+        "assert not greening.is_monkey_patched('time')"
+    )
+    done = run_program(f"{'' if early else 'import greening'}\n{patch}\nimport sys\n{refused}")
+    assert runtime in done.stdout
+    assert "(socket)" in done.stdout
+    assert remedy in done.stdout
+
+
+def test_runtimes_that_are_only_imported_are_no_hindrance(run_program: Run) -> None:
+    pytest.importorskip("eventlet")
+    run_program(
+        "import eventlet.patcher\nimport greening\ngreening.monkey_patch()\nassert greening.is_monkey_patched('time')"
+    )
+
+
 FORGET = """
 import sys
 def forget():
