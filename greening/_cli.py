@@ -5,8 +5,8 @@ they would have been, tracebacks begin with its first frame, and it ends with th
 
 argparse is not used: importing it takes as long as patching does.
 
-Child processes that multiprocessing starts with "spawn" or "forkserver" import the program's main module again, as they
-do under `python`; they are not patched, unless that module calls `greening.monkey_patch()`.
+A program that starts itself again, as reloaders do, is patched there, too, and so are the child processes that
+multiprocessing starts with "spawn" or "forkserver" (see `greening.startup`).
 """
 
 import builtins
@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 
 import greening
 import greening.patches
-from greening.compat import startup
+from greening import startup
 from greening.debug import audit, info
 from greening.monkey import monkey_patch
 from greening.patches import CATALOGUE
@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     options, rest = parse(sys.argv[1:] if arguments is None else list(arguments))
     if options.as_eventlet or startup.is_wanted():
-        startup.hand_down()
+        startup.hand_down_alias()
         importlib.import_module("greening.compat.alias").install()
         options.patch = options.patch and bool(options.flags)
     if options.patch:
@@ -94,6 +94,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.info and not rest:
         _answer(_info())
     run = _program(rest)
+    if options.patch:
+        startup.hand_down_patch(options.flags, rest)
     try:
         if options.prompt:
             _run_and_prompt(run)
