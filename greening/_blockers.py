@@ -68,12 +68,6 @@ BLOCKERS = (
         _IN_THREADS,
     ),
     Blocker(
-        "gRPC",
-        ("grpc._cython.cygrpc",),
-        "a call is under way",
-        "a process of its own",
-    ),
-    Blocker(
         "pycurl",
         ("pycurl",),
         "`perform` waits",
