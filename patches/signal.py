@@ -163,9 +163,13 @@ class _Setters:
 
     Attributes:
         all: True: every green thread of the main OS thread, and not the main thread alone. Set by greening.compat.
+        in_vain: tasks whose `set_wakeup_fd` does nothing. uvloop looks at the OS thread alone, as CPython does, and
+            calls it in green threads of the main one.
     """
 
-    all = False
+    def __init__(self) -> None:
+        self.all = False
+        self.in_vain: set[Task] = set()
 
 
 SETTERS = _Setters()
@@ -178,6 +182,8 @@ def _only_in_main_thread(function: str) -> None:
 
 @_of_stdlib
 def set_wakeup_fd(fd: int, /, *, warn_on_full_buffer: bool = True) -> int:
+    if SETTERS.in_vain and known_task() in SETTERS.in_vain:
+        return -1
     _only_in_main_thread("set_wakeup_fd")
     return _set_wakeup_fd(fd, warn_on_full_buffer=warn_on_full_buffer)
 

@@ -2,7 +2,7 @@
 
 What blocks here: libuv's wait, in C, for as long as the loop has nothing to do.
 What we replace: `Loop.run_forever`, which makes the hub a guest of the loop while it runs; `run_until_complete` and
-`uvloop.run` call it.
+`uvloop.run` call it. In a green thread that is not the main one the loop does not take over signals, as in any thread.
 What stays: everything else. A loop that is run inside another one of the same OS thread blocks until it has ended.
 """
 
@@ -10,9 +10,12 @@ from functools import wraps
 from types import ModuleType
 from typing import Any
 
+from greening._core.current import current
 from greening.interop.guest import arrive, depart
 from greening.patcher.spec import Patch
 from greening.patches.asyncio import ending
+from greening.patches.signal import SETTERS
+from greening.threads.identity import is_main_thread
 
 
 def _bind(module: ModuleType) -> Patch:
@@ -20,6 +23,16 @@ def _bind(module: ModuleType) -> Patch:
 
     @wraps(real_run)
     def run_forever(self: Any) -> None:
+        me = current()
+        if is_main_thread():
+            return run_as_host(self)
+        SETTERS.in_vain.add(me)
+        try:
+            return run_as_host(self)
+        finally:
+            SETTERS.in_vain.discard(me)
+
+    def run_as_host(self: Any) -> None:
         guest = arrive(self)
         if guest is None:
             return real_run(self)
