@@ -25,6 +25,8 @@ INTEGRATIONS: tuple[tuple[str, str], ...] = (
     ("mysql.connector.pooling", "greening.ext.interrupted:mysql_pool"),
     ("MySQLdb.connections", "greening.ext.mysqldb:install"),
     ("MySQLdb.cursors", "greening.ext.mysqldb:install_cursors"),
+    ("engineio.base_server", "greening.ext.engineio:install"),
+    ("flask_socketio", "greening.ext.flask_socketio:install"),
     ("grpc._channel", "greening.ext.grpc:install_client"),
     ("grpc._common", "greening.ext.grpc:install_common"),
     ("grpc._cython.cygrpc", "greening.ext.grpc:install_core"),

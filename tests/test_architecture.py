@@ -353,6 +353,7 @@ MAY_IMPORT_BY_NAME = {
     "greening/compat/eventlet/support/psycopg2_patcher.py": "psycopg2, when it is to be patched",
     "greening/startup/sitecustomize.py": "greening, when a program needs it",
     "greening/compat/verdicts.py": "modules of the alias that a code base names",
+    "greening/ext/flask_socketio.py": "the server, which only `run` needs",
     "greening/green/__init__.py": "green imports",
     "greening/patcher/apply.py": "targets, and the files of their patches",
     "greening/patcher/deferred.py": "waits for an import that is under way",
