@@ -97,3 +97,8 @@ def test_the_children_of_uvicorn_are_patched_as_their_parent_is(tmp_path: Path, 
     server = Server([*argv, *options], folder=tmp_path, port=port, env={"PYTHONPATH": str(ROOT)})
     with running(server), urllib.request.urlopen(f"http://127.0.0.1:{port}", timeout=30) as answer:
         assert answer.read() == b"patched"
+
+
+def test_the_example_of_the_page_runs(run_page: Callable[..., Any]) -> None:
+    pytest.importorskip("anyio")
+    assert run_page("event-loops").stdout.split() == ["10", "ticks", "beside", "it"]

@@ -202,3 +202,8 @@ scheduler.shutdown()
 def test_apscheduler(run_green: Callable[..., Any], before: str) -> None:
     pytest.importorskip("apscheduler")
     run_green(APSCHEDULER, before=before)
+
+
+def test_the_example_of_the_page_runs(run_page: Callable[..., Any]) -> None:
+    pytest.importorskip("apscheduler")
+    assert run_page("job-queues").stdout.split() == ["20", "jobs"]
