@@ -17,6 +17,7 @@ run by green threads, too; callbacks of futures and of `subscribe` in native one
 import threading
 import time
 from collections.abc import Callable
+from operator import attrgetter
 from types import ModuleType
 from typing import Any
 
@@ -27,6 +28,8 @@ from greening.sync.queue import LightQueue
 _FLAG = "thread"
 # Functions that gRPC runs in threads of their own, and that wait for nothing but conditions.
 _GREEN = ("consume_request_iterator",)
+# What the object of a call consists of.
+_PARTS = attrgetter("_state", "_call")
 
 
 def _with_native_threads() -> ModuleType:
@@ -112,7 +115,7 @@ def install_client(module: ModuleType) -> None:
 
 def _complete(call: Any) -> tuple[Any, Any]:
     """Wait for the end of a call that is under way; its state, and what is under it."""
-    state = call._state
+    state, under_it = _PARTS(call)
     try:
         with state.condition:
             while state.code is None or state.due:
@@ -120,7 +123,7 @@ def _complete(call: Any) -> tuple[Any, Any]:
     except BaseException:
         call.cancel()
         raise
-    return state, call._call
+    return state, under_it
 
 
 def install_server(module: ModuleType) -> None:

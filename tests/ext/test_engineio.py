@@ -132,4 +132,4 @@ def test_a_plug_in_that_is_switched_off_leaves_the_modes_alone(run_program: Call
 
 
 def test_the_example_of_the_page_runs(run_page: Callable[..., Any]) -> None:
-    assert run_page("socketio").stdout.split() == ["greening", "hello,", "you"]
+    assert run_page("engineio").stdout.split() == ["greening", "hello,", "you"]

@@ -87,3 +87,7 @@ else:
     raise AssertionError("taken")
 """
     )
+
+
+def test_the_example_of_the_page_runs(run_page: Callable[..., Any]) -> None:
+    assert "hello, you" in run_page("flask_socketio").stdout
