@@ -71,7 +71,10 @@ def instance_dict(value: object) -> Namespace | None:
     for owner in class_mro(type(value)):
         found = class_dict(owner).get("__dict__")
         if type(found) is GetSetDescriptorType:
-            namespace = found.__get__(value)
+            try:
+                namespace = found.__get__(value)
+            except Exception:  # noqa: BLE001  # wrapt's proxies ask what they wrap, which may have none
+                return None
             return namespace if type(namespace) is dict else None
     return None
 

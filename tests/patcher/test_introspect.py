@@ -2,10 +2,12 @@
 
 import functools
 import sys
+import threading
 from types import FunctionType, ModuleType
 from typing import Any
 
 import pytest
+import wrapt
 
 from greening.patcher.introspect import (
     class_dict,
@@ -119,3 +121,18 @@ def test_the_module_of_a_class_or_object_is_what_it_says() -> None:
     assert module_of(functools.partial) == module_of(functools.partial(int)) == "functools"
     assert module_of(Base()) == __name__
     assert module_of(int) is module_of(5) is None, "it says nothing"
+
+
+def test_a_proxy_of_what_has_no_dictionary() -> None:
+    proxy = wrapt.ObjectProxy(threading.RLock())
+    assert not hasattr(proxy, "__dict__")
+    assert instance_dict(proxy) is None
+    assert instance_dict(wrapt.ObjectProxy.__new__(wrapt.ObjectProxy)) is None
+
+
+def test_patching_goes_on_where_proxies_of_locks_exist(run_program: Any) -> None:
+    run_program(
+        "import threading, wrapt\nproxies = [wrapt.ObjectProxy(kind()) for kind in (threading.Lock, threading.RLock)]\n"
+        "import greening\ngreening.monkey_patch()\n"
+        "for proxy in proxies:\n    with proxy: greening.sleep(0)\n"
+    )
