@@ -53,12 +53,17 @@ if TYPE_CHECKING:
 # The version of the distribution as well: see pyproject.toml.
 __version__ = "0.1.0.dev0"
 
+# `pytest -p greening` imports this module as a plug-in of pytest; the plug-in is there.
+pytest_plugins = ("greening.ext.pytest",)
+
 # Fetched when they are asked for: `socket` and `ssl` are heavy, and most programs patch before they need them.
 _LAZY = {
     "connect": "greening.net.convenience",
     "exchange": "greening.net.exchange",
     "listen": "greening.net.convenience",
+    "load_ipython_extension": "greening.ext.ipython",
     "serve": "greening.net.convenience",
+    "unload_ipython_extension": "greening.ext.ipython",
     "StreamServer": "greening.net.stream_server",
     "wrap_ssl": "greening.net.wrap_ssl",
 }

@@ -470,6 +470,8 @@ GIVEN_BY_OTHERS = frozenset(
 # Where a private name of another room is used for speed.
 MAY_USE = {
     ("greening/sync/local.py", "_greening_task"): "38 % of the row `local` in pure Python",
+    ("greening/ext/native_start.py", "_ThreadHandle"): "CPython's: threads/handle.py gives its own the same name",
+    ("greening/ext/native_start.py", "_bootstrap"): "CPython's: of `threading.Thread`",
     ("greening/threads/identity.py", "_greening_task"): "16 % of the row `asyncio-echo` in pure Python",
 }
 
@@ -528,6 +530,8 @@ MAY_BE_SMALL = {
     "greening/_core/zeros.py": "loaded by the pure build alone: it brings mmap and _ctypes",
     "greening/errors.py": "the exceptions of the whole project",
     "greening/ext/cassandra.py": "one integration, one file",
+    "greening/ext/ipython.py": "an integration has a file of its own",
+    "greening/ext/native_start.py": "debugpy.py and ipython.py need it, and may not import each other's modules",
     "greening/patcher/threading_copy.py": "one module's peculiarities, apart from what is true of all",
     "greening/integrations.py": "the list of what acts by itself, for the patcher and for readers",
     "greening/testing/clock.py": "one shipped fake, one file",

@@ -18,6 +18,9 @@ Functions = tuple[Any, Any]
 
 _NONE: Functions = (None, None)
 
+# A debugger puts something in place of `sys.settrace`, to warn of those who switch it off: nobody does here.
+settrace = sys.settrace
+
 
 class _Exchange:
     """The functions of one OS thread's greenlets, while they differ.
@@ -68,7 +71,7 @@ def _get() -> Functions:
 
 
 def _set(functions: Functions) -> None:
-    sys.settrace(functions[0])
+    settrace(functions[0])
     sys.setprofile(functions[1])
 
 

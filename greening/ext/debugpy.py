@@ -1,0 +1,127 @@
+"""debugpy, and the debugger pydevd inside it: breakpoints in green threads, whichever was there first.
+
+Facts: pydevd stops a thread by having it wait for an event inside the callback of `sys.monitoring` or `sys.settrace`.
+CPython calls no second callback in an OS thread while one runs. pydevd's own threads talk to the editor meanwhile.
+Consequence: if that wait let other green threads run, they would run past their breakpoints unseen; and if pydevd's own
+threads were green, nobody could tell the stopped one to go on.
+Decision: pydevd waits natively, and its threads are native. While one green thread is stopped, so are all others of its
+OS thread.
+But for pydevd each green thread is a thread, with an ident and thread-locals of its own.
+
+This needs `sys.monitoring`, CPython 3.12. Before, pydevd has trace functions, and misses breakpoints; it is said once.
+
+If the debugger comes second (`import debugpy` in a patched program), it gets the primitives of the stdlib as they were
+before patching. If it comes first (`debugpy -m greening`, as editors do it), it has taken names already.
+
+`unpatch()` leaves this as it is: it is right for a debugger in an unpatched program.
+"""
+
+import _thread
+import sys
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from functools import wraps
+from types import ModuleType
+from typing import Any
+
+from greening._core.running import known_task
+from greening._originals import get_ident, real_local
+from greening.ext.native_start import start_natively
+from greening.monkey import original
+from greening.threads import tracing
+from greening.threads.adopt_local import AdoptedLocal, adopt_local
+
+# What pydevd uses in its own threads, and to stop others. Not `threading`, which says who is who.
+NATIVE = "_thread time socket queue select xmlrpc.client xmlrpc.server http.server socketserver".split()
+
+PACKAGES = frozenset("pydevd pydevd_tracing _pydevd_bundle _pydev_bundle _pydevd_sys_monitoring".split())
+TOO_OLD = (
+    "greening: before Python 3.12 debugpy misses breakpoints in green threads, and may hang. Debug with a newer one, "
+    "or set GEVENT_SUPPORT=True and start the debugger first: python -m debugpy ... -m greening PROGRAM\n"
+)
+THREADS = "_pydevd_bundle.pydevd_daemon_thread"
+
+
+def native_primitives(saved: ModuleType) -> None:
+    """`_pydev_bundle._pydev_saved_modules`, from which pydevd takes the stdlib, has been imported."""
+    if THREADS not in sys.modules:
+        _replace(saved)
+    elif vars(saved).get("threading") is threading:  # else it has copies of its own: GEVENT_SUPPORT
+        _adapt()
+
+
+def stop_natively(pydevd: ModuleType) -> None:
+    """`pydevd` has been imported."""
+    if sys.version_info < (3, 12):
+        sys.stderr.write(TOO_OLD)
+    holder = getattr(sys.modules.get("pydevd_tracing"), "TracingFunctionHolder", None)
+    tracing.settrace = getattr(holder, "_original_tracing", None) or tracing.settrace
+    threads = sys.modules[THREADS].PyDBDaemonThread
+    if issubclass(threads, threading.Thread):
+        threads.start = start_natively
+        pydevd.PyDB.set_suspend = _in_one_turn(pydevd.PyDB.set_suspend)
+        pydevd.PyDB.do_wait_suspend = _in_one_turn(pydevd.PyDB.do_wait_suspend)
+
+
+def _in_one_turn(method: Callable[..., Any]) -> Callable[..., Any]:
+    """It takes green locks (`threading.enumerate`), and may not let others run because its slice is over."""
+
+    @wraps(method)
+    def in_one_turn(*args: Any, **kwargs: Any) -> Any:
+        task = known_task()
+        if task is None:
+            return method(*args, **kwargs)
+        task.takes_turns = False
+        try:
+            return method(*args, **kwargs)
+        finally:
+            task.takes_turns = True
+
+    return in_one_turn
+
+
+def _replace(saved: ModuleType) -> None:
+    """Nobody has taken anything out of it yet."""
+    names = {id(sys.modules[name]): name for name in NATIVE if name in sys.modules}
+    for attribute, value in list(vars(saved).items()):
+        if isinstance(value, ModuleType) and id(value) in names:
+            setattr(saved, attribute, original(names[id(value)]))
+    vars(saved).update(ThreadingEvent=original("threading").Event, ThreadingLock=original("threading").Lock)
+
+
+def _adapt() -> None:
+    """The debugger runs already."""
+    event: type = original("threading").Event
+    for module in _modules():
+        for name, value in list(vars(module).items()):
+            if name == "ThreadingEvent":
+                setattr(module, name, event)
+            else:
+                _identify(module, name, value)
+    find: Any = getattr(sys.modules.get("_pydevd_bundle.pydevd_constants"), "get_global_debugger", None)
+    debugger = find and find()
+    if debugger is None:
+        return
+    for name, value in list(vars(debugger).items()):
+        _identify(debugger, name, value)
+    for name, kind in (("_thread_events", event), ("_cmd_queue", original("queue").Queue)):
+        by_thread = getattr(debugger, name, None)
+        if isinstance(by_thread, defaultdict):
+            by_thread.default_factory = kind
+            if kind is event:  # nobody waits for one: the thread that they belong to is here
+                by_thread.update((thread, event()) for thread in list(by_thread))
+
+
+def _modules() -> Iterator[ModuleType]:
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] in PACKAGES and isinstance(module, ModuleType):
+            yield module
+
+
+def _identify(holder: object, name: str, value: object) -> None:
+    """Have a place that tells OS threads apart tell green threads apart."""
+    if value is get_ident:
+        setattr(holder, name, _thread.get_ident)
+    elif type(value) is real_local:
+        setattr(holder, name, adopt_local(AdoptedLocal, value))

@@ -1,0 +1,48 @@
+"""`threading.Thread.start` for classes whose threads have to be OS threads in a patched process.
+
+Some threads of libraries wait in C code, or must go on while everything else stands still. A plug-in gives the class of
+such threads this method:
+
+    module.Heartbeat.start = start_natively
+
+What they call is as green as before, in an OS thread of their own that holds up nobody. To join one holds up the OS
+thread of the caller: it is for threads that nobody waits for.
+"""
+
+import threading
+from typing import Any
+
+from greening.monkey import original
+
+# Where a `threading.Thread` has its handle: from 3.14 on, and in 3.13.
+HANDLES = ("_os_thread_handle", "_handle")
+
+
+def start_natively(self: Any) -> None:
+    """Start a `threading.Thread` in an OS thread, as `start` does in an unpatched process.
+
+    The difference: it does not hold up the end of the interpreter, even if it is no daemon.
+
+    Raises:
+        RuntimeError: it was started before.
+    """
+    shared: Any = threading
+    if self._started.is_set():
+        raise RuntimeError("threads can only be started once")
+    with shared._active_limbo_lock:
+        shared._limbo[self] = self
+    native = original("_thread")
+    try:
+        for name in HANDLES:
+            if hasattr(self, name):
+                handle = native._ThreadHandle()
+                setattr(self, name, handle)
+                native.start_joinable_thread(self._bootstrap, handle=handle, daemon=True)
+                break
+        else:  # up to 3.12
+            native.start_new_thread(self._bootstrap, ())
+    except BaseException:
+        with shared._active_limbo_lock:
+            del shared._limbo[self]
+        raise
+    self._started.wait()

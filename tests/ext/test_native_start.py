@@ -1,0 +1,47 @@
+"""Threads of libraries that are OS threads in a patched process."""
+
+import pytest
+
+HEAD = """
+import greening
+greening.monkey_patch()
+import threading
+from greening.ext.native_start import start_natively
+native_id = threading.get_native_id()
+class Kept(threading.Thread):
+    start = start_natively
+"""
+
+
+def test_it_is_an_os_thread_and_known_to_threading(run_program) -> None:
+    run_program(
+        HEAD + "seen = []\nend = greening.original('threading').Event()\n"
+        "def work():\n    seen.append((threading.current_thread(), threading.get_native_id()))\n    end.wait()\n"
+        "thread = Kept(target=work, name='kept')\nthread.start()\n"
+        "assert thread in threading.enumerate() and thread.is_alive()\n"
+        "while not seen: greening.sleep(0.001)\n"
+        "assert seen[0][0] is thread and seen[0][1] != native_id\nend.set()\n"
+        "while thread in threading.enumerate(): greening.sleep(0.001)\n"
+    )
+
+
+def test_what_waits_in_c_holds_up_nobody(run_program) -> None:
+    run_program(
+        HEAD + "import time\nbegin = time.monotonic()\n"
+        "Kept(target=greening.original('time').sleep, args=(20,), daemon=True).start()\n"
+        "greening.sleep(0.01)\nassert time.monotonic() - begin < 10\n"
+    )
+
+
+def test_it_starts_once(run_program) -> None:
+    done = run_program(HEAD + "thread = Kept()\nthread.start()\nthread.start()\n", check=False)
+    assert "RuntimeError: threads can only be started once" in done.stderr
+
+
+@pytest.mark.parametrize("before", ["", "import greening\ngreening.monkey_patch()\n"])
+def test_other_threads_stay_green(before: str, run_program) -> None:
+    run_program(
+        before + HEAD + "Kept().start()\nseen = []\n"
+        "thread = threading.Thread(target=lambda: seen.append(threading.get_native_id()))\nthread.start()\n"
+        "thread.join()\nassert seen == [native_id]\n"
+    )
