@@ -4,6 +4,7 @@ Fact: its tracer in C keeps a stack of calls for each OS thread, unless it is to
 lines after a wait seem not to have run.
 Decision: a measurement that begins in a patched process is told, unless its configuration names another library of this
 kind. One that began before (`coverage run -m greening`) cannot be told any more: standard error says what to set.
+Not `thread` as well: with a tracer for each thread of `threading` it loses count again.
 The core on `sys.monitoring` needs nothing of this: it counts lines, whoever runs them.
 """
 
@@ -20,7 +21,7 @@ from greening.patcher.spec import Patch
 OTHERS = frozenset(("greenlet", "gevent", "eventlet"))
 TOO_LATE = (
     "greening: coverage began before the standard library was patched, and misses lines that run while green threads "
-    "wait. Set `concurrency = greenlet, thread` in its section [run], or start greening first: python -m greening -m "
+    "wait. Set `concurrency = greenlet` in its section [run], or start greening first: python -m greening -m "
     "coverage run ...\n"
 )
 
@@ -50,7 +51,7 @@ def _telling(init: Callable[..., None]) -> Callable[..., None]:
         given = signature.bind(*args, **kwargs)
         names = given.arguments["concurrency"]
         if _is_in_c(given.arguments["core"]) and OTHERS.isdisjoint(names):
-            given.arguments["concurrency"] = ["greenlet", *(names or ["thread"])]
+            given.arguments["concurrency"] = ["greenlet", *(name for name in names if name != "thread")]
         init(*given.args, **given.kwargs)
 
     return init_of_greenlets

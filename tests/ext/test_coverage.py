@@ -61,8 +61,8 @@ def test_coverage_that_is_imported_first_is_told_too(run_program, tmp_path: Path
 def test_a_measurement_that_has_begun_says_what_to_set(run_program, tmp_path: Path) -> None:
     core = {"COVERAGE_CORE": "ctrace"}
     late = run_program(measure(tmp_path, after=PATCH), env=core, check=False)
-    assert "Set `concurrency = greenlet, thread`" in late.stderr
-    told = run_program(measure(tmp_path, after=PATCH, concurrency=["greenlet", "thread"]), env=core)
+    assert "Set `concurrency = greenlet`" in late.stderr
+    told = run_program(measure(tmp_path, after=PATCH, concurrency=["greenlet"]), env=core)
     assert told.stderr == ""
 
 
