@@ -533,7 +533,6 @@ MAY_BE_SMALL = {
     "greening/ext/ipython.py": "an integration has a file of its own",
     "greening/ext/native_start.py": "debugpy.py and ipython.py need it, and may not import each other's modules",
     "greening/patcher/threading_copy.py": "one module's peculiarities, apart from what is true of all",
-    "greening/integrations.py": "the list of what acts by itself, for the patcher and for readers",
     "greening/testing/clock.py": "one shipped fake, one file",
     "greening/tpool.py": "a public module of eventlet's",
     "greening/websocket/_wsproto.py": "the door of an optional dependency",
