@@ -1,6 +1,7 @@
 """Other interpreters of the process are refused, a second copy is refused on top of a patch, and the first goes on."""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -128,6 +129,8 @@ assert not {"_interpreters", "_xxsubinterpreters"} & {*sys.modules}
     )
 
 
+# The tests' own process does not import eventlet: that would warn at each of its forks.
+needs_eventlet = pytest.mark.skipif(find_spec("eventlet") is None, reason="eventlet is missing")
 EVENTLET = ("eventlet", "import eventlet\neventlet.monkey_patch(socket=True)", "--as-eventlet")
 # As gevent's own looks after patch_socket().
 STAND_IN = """
@@ -139,13 +142,13 @@ sys.modules["gevent.monkey"].saved = {"socket": {}}
 GEVENT = ("gevent", STAND_IN, "call greening.monkey_patch()")
 
 
-@pytest.mark.parametrize(("runtime", "patch", "remedy"), [EVENTLET, GEVENT], ids=["eventlet", "gevent"])
+@pytest.mark.parametrize(
+    ("runtime", "patch", "remedy"), [pytest.param(*EVENTLET, marks=needs_eventlet), GEVENT], ids=["eventlet", "gevent"]
+)
 @pytest.mark.parametrize("early", [True, False], ids=["import", "monkey_patch"])
 def test_a_process_that_another_runtime_has_patched_is_refused(
     run_program: Run, runtime: str, patch: str, remedy: str, early: bool
 ) -> None:
-    if runtime == "eventlet":
-        pytest.importorskip("eventlet")
     refused = (
         "try:\n    import greening\nexcept ImportError as error:\n    print(error)\n"
         "assert not [name for name in sys.modules if name.startswith('greening')]"
@@ -159,8 +162,8 @@ def test_a_process_that_another_runtime_has_patched_is_refused(
     assert remedy in done.stdout
 
 
+@needs_eventlet
 def test_runtimes_that_are_only_imported_are_no_hindrance(run_program: Run) -> None:
-    pytest.importorskip("eventlet")
     run_program(
         "import eventlet.patcher\nimport greening\ngreening.monkey_patch()\nassert greening.is_monkey_patched('time')"
     )
