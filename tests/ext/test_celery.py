@@ -316,8 +316,9 @@ def test_beat(site: Site, tmp_path: Path, embedded: bool) -> None:
                 assert beat.ask_to_end() == 0, beat.log
 
 
-@pytest.mark.skipif(find_spec("flower") is None, reason="Flower is not installed: the extra ext-test has it")
 def test_flower_shows_the_worker(site: Site) -> None:
+    if find_spec("flower") is None:
+        pytest.skip("Flower is not installed: the extra ext-test has it")
     port = free_port()
     env = site.env(FLOWER_UNAUTHENTICATED_API="1")
     with running(env, "-c", "5", "-E"):

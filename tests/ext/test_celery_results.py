@@ -11,7 +11,8 @@ pytest.importorskip("celery", reason="Celery is not installed: the extra ext-tes
 
 from vine import promise
 
-from greening import GreenThread, Queue, Timeout, monkey_patch, sleep, spawn, unpatch
+from greening import GreenThread, Queue, Timeout, sleep, spawn, unpatch
+from greening.ext import celery_results
 from tests.ext.celery_worker import environment, running
 from tests.ext.servers import Server
 
@@ -48,10 +49,10 @@ def backend() -> Backend:
 
 @pytest.fixture
 def drainer(backend: Backend) -> Iterator[Any]:
-    monkey_patch()
-    try:
-        from celery.backends import asynchronous
+    from celery.backends import asynchronous
 
+    celery_results.patch(asynchronous)  # as at its import: `monkey_patch` would search all objects of this process
+    try:
         yield asynchronous.drainers["default"](backend)
     finally:
         unpatch()

@@ -9,8 +9,10 @@ pytest.importorskip("celery", reason="Celery is not installed: the extra ext-tes
 redis = pytest.importorskip("redis", reason="redis-py is not installed: the extra ext-test has it")
 
 from kombu import Connection
+from kombu.transport import redis as redis_transport
 
-from greening import monkey_patch, unpatch
+from greening import unpatch
+from greening.ext import celery_transport
 from tests.ext.servers import Server
 
 pytestmark = [
@@ -22,7 +24,7 @@ pytestmark = [
 @pytest.fixture
 def torn_down(valkey: Server) -> Iterator[Any]:
     """A channel with a message that nobody has acknowledged; its connection was closed while it was in use."""
-    monkey_patch()
+    celery_transport.patch(redis_transport)
     try:
         with Connection(valkey.url) as connection:
             channel = connection.default_channel
