@@ -167,7 +167,7 @@ class TaskPool(BasePool):  # type: ignore[misc]  # Celery is untyped
                 finally:
                     del self._running[job.number]
                 job = self._next(seat)
-        finally:  # it may have been killed, by who knows whom
+        finally:  # anything may have killed it
             self._threads -= 1
             if seat in self._idle:
                 self._idle.remove(seat)

@@ -5,7 +5,7 @@ lines after a wait seem not to have run.
 Decision: a measurement that begins in a patched process is told, unless its configuration names another library of this
 kind. One that began before (`coverage run -m greening`) cannot be told any more: standard error says what to set.
 Not `thread` as well: with a tracer for each thread of `threading` it loses count again.
-The core on `sys.monitoring` needs nothing of this: it counts lines, whoever runs them.
+The core on `sys.monitoring` needs nothing of this: it counts lines, whichever greenlet runs them.
 """
 
 import inspect

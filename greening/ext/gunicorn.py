@@ -59,7 +59,7 @@ from greening.timeout import Timeout
 _BEAT = 1.0  # between signs of life, at most
 _LINGER = 2.0  # for requests on connections that were told they are kept alive, in a stopping worker; as gthread's
 _LAST_WORDS = 1.0  # for what was killed
-_LOOK = 0.05  # while a client waits and all places are taken: between looks at who could go
+_LOOK = 0.05  # while a client waits and all places are taken: between looks at which could go
 _SIBLINGS = 0.02  # for another worker to take a client that this one has no place for
 
 

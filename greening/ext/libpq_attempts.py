@@ -1,7 +1,7 @@
 """A connection string of libpq, taken apart into attempts: one address each, its name looked up greenly.
 
 Facts: libpq looks names up with getaddrinfo, which blocks the OS thread. Where it is driven from outside, by
-PQconnectPoll, it leaves `connect_timeout` to the caller, who cannot tell it to go on with the next address.
+PQconnectPoll, it leaves `connect_timeout` to the caller, which cannot tell it to go on with the next address.
 Decision: names are looked up here, and each address is an attempt with a limit of its own, in the order in which libpq
 would have tried them. The host's name stays beside its address: certificates and password files are about names.
 

@@ -136,7 +136,7 @@ def _peek(fd: int, size: int) -> bytes:
 
 
 def _shut_down(fd: int) -> None:
-    """Have whoever reads from it find the end."""
+    """Have its readers find the end."""
     sock = raw_socket(_socket.AF_INET, _socket.SOCK_STREAM, 0, fd)
     try:
         sock.shutdown(_socket.SHUT_RDWR)
