@@ -4,15 +4,19 @@ Facts:
 - SQLite waits for a lock by sleeping in C, for `timeout` seconds. If a green thread of the same OS thread holds the
   lock, it cannot give it back meanwhile: everything stands still, and then the statement fails.
 - A statement that fails with SQLITE_BUSY has done nothing, and can be repeated. SQLite itself does not wait where that
-  cannot help: in a transaction that has read or written already, it fails at once.
+  cannot help: in a transaction that has read already, it fails at once. BEGIN, SAVEPOINT, `SELECT 1` and many PRAGMAs
+  read nothing of the database. EXPLAIN tells which statements do.
 - Methods of a connection, `__exit__` and `executescript` do in C what other methods would do.
+- `backup` sleeps in C while its source is locked, and goes on until it is not.
 Decisions: connections have no timeout in C. Statements and commits are repeated, with pauses, until the program's
-`timeout` is over; inside a transaction that has begun, only commits are. `executescript` runs its statements one by
-one. Connections and cursors are of subclasses, made with the program's own classes.
+`timeout` is over; inside a transaction that has read, only commits are. `executescript` runs its statements one by
+one. `backup` sleeps in the callback that tells of its progress. Connections and cursors are of subclasses, made with
+the program's own classes.
 
 What a statement computes or reads from the disk is not waiting: it holds everything up, and belongs into `tpool`.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache, wraps
 from types import ModuleType, TracebackType
@@ -23,9 +27,16 @@ from greening._core.waiting import sleep
 from greening.monkey import patch_module
 from greening.patcher.spec import Patch
 
-_BUSY, _BUSY_RECOVERY = 5, 261  # SQLITE_BUSY, and while another process repairs; not SQLITE_BUSY_SNAPSHOT: never helps
+_ERROR, _BUSY, _BUSY_RECOVERY = (
+    1,
+    5,
+    261,
+)  # SQLITE_BUSY, and while another process repairs; not SQLITE_BUSY_SNAPSHOT: never helps
+_LOCKED = 6  # by another connection that shares its cache
 _DEFAULT_TIMEOUT = 5.0  # seconds, as in sqlite3.connect
 _NAP, _LONGEST_NAP = 0.001, 0.025  # seconds
+_FIRST_WORD = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*(\w*)", re.DOTALL)
+_MAY_READ_ONLY = {"SELECT", "WITH", "VALUES", "PRAGMA"}
 _POSITIONS = ("timeout", "detect_types", "isolation_level", "check_same_thread", "factory", "cached_statements", "uri")
 
 
@@ -57,13 +68,20 @@ def _patiently(dbapi: Any, connection: Any, call: Callable[[], Any]) -> Any:
         try:
             return call()
         except dbapi.OperationalError as error:
-            if getattr(error, "sqlite_errorcode", 0) not in (_BUSY, _BUSY_RECOVERY):
+            if not _may_pass(error):
                 raise
             left = deadline - current().hub.now()
             if left <= 0:
                 raise
         sleep(min(nap, left))
         nap = min(2 * nap, _LONGEST_NAP)
+
+
+def _may_pass(error: Any) -> bool:
+    """Whether it is an error that the end of another transaction would cure."""
+    code = error.sqlite_errorcode
+    # blobopen says so when it was the schema that could not be read.
+    return code in (_BUSY, _BUSY_RECOVERY) or (code == _ERROR and str(error) == "database is locked")
 
 
 class _Rest:
@@ -98,11 +116,11 @@ def _classes_of(dbapi: Any) -> Callable[[type], type]:
 
     def commit(self: Any) -> None:
         _patiently(dbapi, self, lambda: base.commit(self))
-        self.begun = False
+        self.has_read = False
 
     def rollback(self: Any) -> None:
         base.rollback(self)
-        self.begun = False
+        self.has_read = False
 
     def __exit__(self: Any, error: type[BaseException] | None, value: Any, trace: TracebackType | None) -> None:
         if error is not None:
@@ -121,16 +139,37 @@ def _classes_of(dbapi: Any) -> Callable[[type], type]:
 
         return method
 
-    members = {"cursor": cursor, "commit": commit, "rollback": rollback, "__exit__": __exit__}
+    @wraps(base.blobopen)
+    def blobopen(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return _patiently(dbapi, self, lambda: base.blobopen(self, *args, **kwargs))
+
+    members: dict[str, Any] = {"cursor": cursor, "commit": commit, "rollback": rollback, "__exit__": __exit__}
+    members |= {"blobopen": blobopen, "backup": _green_backup(base)}
     members |= {name: by_cursor(name) for name in ("execute", "executemany", "executescript")}
-    # patience: seconds. begun: a statement of the transaction that is under way has succeeded.
-    connections = type("Connection", (base,), {**members, "patience": _DEFAULT_TIMEOUT, "begun": False})
+    # patience: seconds. has_read: a statement of the transaction that is under way has read from the database.
+    connections = type("Connection", (base,), {**members, "patience": _DEFAULT_TIMEOUT, "has_read": False})
 
     @cache
     def green_connection(kind: type) -> type:
         return _mixed(kind, connections)
 
     return green_connection
+
+
+def _green_backup(base: Any) -> Callable[..., None]:
+    @wraps(base.backup)
+    def backup(self: Any, target: Any, *, progress: Any = None, **kwargs: Any) -> None:
+        pause = float(kwargs.pop("sleep", 0.25))
+
+        def tell(status: int, remaining: int, total: int) -> None:
+            if progress is not None:
+                progress(status, remaining, total)
+            sleep(pause if status & 0xFF in (_BUSY, _LOCKED) else 0)
+
+        as_given = progress is not None and not callable(progress)  # an error of sqlite3's
+        base.backup(self, target, progress=progress if as_given else tell, sleep=0.0, **kwargs)
+
+    return backup
 
 
 def _mixed(kind: type, green: type) -> type:
@@ -140,18 +179,19 @@ def _mixed(kind: type, green: type) -> type:
 
 
 def _cursor_methods(dbapi: Any, base: Any) -> dict[str, Any]:
-    def run(connection: Any, sql: str, call: Callable[[], Any]) -> Any:
-        inside = connection.in_transaction
-        if not inside:
-            connection.begun = False
-        waits = not connection.begun or sql.lstrip()[:6].upper().startswith(("COMMIT", "END"))
+    def run(connection: Any, sql: str, call: Callable[[], Any], *parameters: Any) -> Any:
+        if not connection.in_transaction:
+            connection.has_read = False
+        word = _first_word(sql)
+        waits = not connection.has_read or word in ("COMMIT", "END")
         result = _patiently(dbapi, connection, call) if waits else call()
-        connection.begun = inside  # what opens a transaction need not have taken a lock
+        if not connection.has_read and word in _MAY_READ_ONLY and connection.in_transaction:
+            connection.has_read = _reads(base, connection, sql, parameters)
         return result
 
     def execute(self: Any, sql: str, *parameters: Any) -> Any:
         self.rows_before = 0
-        return run(self.connection, sql, lambda: base.execute(self, sql, *parameters))
+        return run(self.connection, sql, lambda: base.execute(self, sql, *parameters), *parameters)
 
     def executemany(self: Any, sql: str, parameters: Iterable[Any]) -> Any:
         rest = _Rest(parameters)
@@ -186,6 +226,26 @@ def _cursor_methods(dbapi: Any, base: Any) -> dict[str, Any]:
 
     methods = {"execute": execute, "executemany": executemany, "executescript": executescript}
     return {**methods, "rowcount": property(rowcount), "rows_before": 0}
+
+
+def _first_word(sql: str) -> str:
+    """The first word of a statement, in capitals. Comments are passed over."""
+    found = _FIRST_WORD.match(sql)
+    return found[1].upper() if found else ""
+
+
+def _reads(cursors: Any, connection: Any, sql: str, parameters: Any) -> bool:
+    """Whether a statement takes the lock of readers. One that writes takes another one. Source: "EXPLAIN", sqlite.org.
+
+    Args:
+        cursors: sqlite3's class of them.
+    """
+    steps = cursors(connection)
+    try:
+        cursors.execute(steps, f"EXPLAIN {sql}", *parameters)
+        return any(name in ("Transaction", b"Transaction") and not writes for _, name, _, writes, *_ in steps)
+    finally:
+        steps.close()
 
 
 def _legacy(dbapi: Any) -> Any:

@@ -173,6 +173,54 @@ assert numbers() == [1]
     )
 
 
+@pytest.mark.parametrize(
+    "first",
+    ["SAVEPOINT inner", "SELECT 1", "PRAGMA foreign_keys", "-- comment\n/* two */ SAVEPOINT inner"],
+    ids=["savepoint", "select", "pragma", "comment"],
+)
+def test_a_transaction_that_has_not_read_yet_waits(run_green: Run, first: str) -> None:
+    run_green(
+        BEGIN
+        + """
+import sys
+writer = connect(isolation_level=None)
+writer.execute("BEGIN")
+writer.execute(sys.argv[1])
+hold(0.1)
+writer.execute("INSERT INTO things VALUES (1)")
+writer.execute("-- the end\\ncommit")
+assert numbers() == [1]
+""",
+        first,
+    )
+
+
+def test_blobs_wait_and_a_backup_lets_others_run(run_green: Run) -> None:
+    run_green(
+        BEGIN
+        + """
+holder.execute("CREATE TABLE blobs (content)")
+holder.execute("INSERT INTO blobs VALUES (zeroblob(100000))")
+holder.commit()
+seen = []
+
+hold(0.1)
+with connect().blobopen("blobs", "content", 1) as blob:
+    assert len(blob) == 100000
+hold(0.1)
+copy = sqlite3.connect(":memory:")
+connect().backup(copy, pages=1, progress=lambda *step: seen.append(step), sleep=0.01)
+assert copy.execute("SELECT length(content) FROM blobs").fetchone() == (100000,)
+assert 5 < len(seen), "it saw the locked database, and then a page at a time"
+holder.execute("BEGIN EXCLUSIVE")
+with Timeout(0.1, False):
+    connect().backup(copy)
+    raise AssertionError("a database that is locked was copied")
+raised(TypeError, lambda: connect().backup(copy, progress=1))
+"""
+    )
+
+
 def test_an_error_in_the_block_of_a_connection_rolls_back(run_green: Run) -> None:
     run_green(
         BEGIN
