@@ -81,7 +81,12 @@ def _by_address(place: Parameters, look_up: Callable[[str], list[str]]) -> Itera
     if place["hostaddr"] or not _needs_look_up(place["host"]):
         yield {name: value for name, value in place.items() if value}
         return
-    for address in look_up(place["host"]):
+    try:
+        addresses = look_up(place["host"])
+    except OSError as error:
+        told = error.strerror or error
+        raise OSError(f'could not translate host name "{place["host"]}" to address: {told}') from error
+    for address in addresses:
         yield {name: value for name, value in {**place, "hostaddr": address}.items() if value}
 
 

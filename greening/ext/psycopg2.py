@@ -5,6 +5,7 @@ Facts:
   and the callback waits for its descriptor. When the callback raises, psycopg2 closes the connection. So a Timeout or a
   kill leaves no half-read answer behind.
 - In this mode libpq leaves `connect_timeout` to the callback, and looks names up in a call that blocks.
+- libpq tries no further host after one that has refused a password. A second try could lock the account.
 - COPY and large objects cannot work in this mode: psycopg2 refuses them.
 - While the callback waits, psycopg2 holds a mutex of the connection. Of its methods, those of cursors look whether an
   operation is under way, but commit, rollback, close and others lock the mutex: called by another green thread of the
@@ -76,9 +77,10 @@ def wait_for_libpq(connection: Any) -> None:
     """
     with _operation_of(connection):
         deadline = None
+        poll = _polling_setup(connection) if connection.status == _SETUP else connection.poll
         if connection.status == _SETUP and (limit := _connect_timeout(connection)) > 0:
             deadline = current().hub.now() + limit
-        while (state := connection.poll()) != _OK:
+        while (state := poll()) != _OK:
             if state not in (_READ, _WRITE):
                 raise connection.OperationalError(f"psycopg2 reports an unknown state: {state!r}")
             left = None if deadline is None else max(0.0, deadline - current().hub.now())
@@ -88,6 +90,19 @@ def wait_for_libpq(connection: Any) -> None:
                 raise connection.InterfaceError("connection closed by another green thread meanwhile") from error
             if not ready:
                 raise connection.OperationalError(f"connection to server failed: timeout expired ({limit} s)")
+
+
+def _polling_setup(connection: Any) -> Callable[[], Any]:
+    """`connection.poll`, whose error has `refused_password` set if the server has asked for one, and got it."""
+
+    def poll() -> Any:
+        try:
+            return connection.poll()
+        except connection.OperationalError as error:
+            error.refused_password = connection.info.used_password
+            raise
+
+    return poll
 
 
 def _connect_timeout(connection: Any) -> int:
@@ -129,12 +144,15 @@ def _green_connect(module: Any) -> Callable[..., Any]:
             found = attempts(params, os.environ)
         except (OSError, ValueError) as error:
             raise module.OperationalError(f"no host of the connection string can be used: {error}") from error
+        wish = params.get("target_session_attrs") or os.environ.get("PGTARGETSESSIONATTRS") or "any"
         errors = []
         for one in found:
             try:
                 return connect(dsn if one == params else extensions.make_dsn(**one), green_class(factory))
             except module.OperationalError as error:
                 errors.append(error)
+                if wish == "any" and getattr(error, "refused_password", False):
+                    break
         if len(errors) == 1:
             raise errors[0]
         raise type(errors[-1])("\n".join(map(str, errors)))

@@ -219,9 +219,44 @@ try:
     psycopg2.connect(host="no-such-host.invalid")
     raise AssertionError("it did not raise")
 except psycopg2.OperationalError as error:
-    assert "no host" in str(error)
+    assert 'could not translate host name "no-such-host.invalid"' in str(error)
 """,
         postgres.url,
+    )
+
+
+def test_a_password_that_is_refused_is_not_tried_on_the_next_host(run_green: Run) -> None:
+    run_green(
+        """
+import psycopg2, socket
+from greening import spawn
+
+REFUSAL = b"SFATAL\\0C28P01\\0Mwrong password\\0\\0"
+passwords = []
+
+def serve(listener):
+    while True:
+        connection, _ = listener.accept()
+        connection.recv(8192)  # the parameters
+        connection.sendall(b"R\\0\\0\\0\\x08\\0\\0\\0\\x03")  # in clear text
+        passwords.append(connection.recv(8192)[5:-1])
+        connection.sendall(b"E" + (4 + len(REFUSAL)).to_bytes(4) + REFUSAL)
+
+servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+for server in servers:
+    spawn(serve, server)
+beat()
+where = {"host": "127.0.0.1,127.0.0.1", "port": ",".join(str(server.getsockname()[1]) for server in servers)}
+plain = {"user": "me", "password": "secret", "sslmode": "disable", "gssencmode": "disable"}
+for wish, times in ("any", 1), ("read-write", 2):
+    passwords.clear()
+    try:
+        psycopg2.connect(**where, **plain, target_session_attrs=wish)
+        raise AssertionError("it did not raise")
+    except psycopg2.OperationalError as error:
+        assert str(error).count("wrong password") == times, error
+    assert passwords == [b"secret"] * times
+"""
     )
 
 
