@@ -143,7 +143,10 @@ class Waits:
     def look(self) -> int:
         """Wake those whose event is there. Returns the events."""
         sock = self._sock
-        events: int = 0 if sock.closed else sock.getsockopt(self._module.EVENTS)
+        try:
+            events: int = 0 if sock.closed else sock.getsockopt(self._module.EVENTS)
+        except self._module.ZMQError:  # the context has ended: whatever is tried next says so
+            events = sum(self._events)
         for event, queue in self._queues.items():
             if events & event:
                 queue.unpark_all()
@@ -192,7 +195,11 @@ class Waits:
 
     def _watch(self) -> None:
         while not self._sock.closed:
-            wait_fd(self._sock.getsockopt(self._module.FD), IN)
+            try:
+                fd = self._sock.getsockopt(self._module.FD)
+            except self._module.ZMQError:  # the context has ended, and nobody waits any more
+                return
+            wait_fd(fd, IN)
             self.look()
 
     def _stop_watching(self) -> None:

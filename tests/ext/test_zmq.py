@@ -126,6 +126,39 @@ assert one.recv_into(buffer) == 4 and buffer == b"late"
     )
 
 
+@pytest.mark.parametrize("wait", ["recv", "poll", "Poller"])
+def test_the_end_of_a_context_ends_who_waits(run_green: Run, wait: str) -> None:
+    run_green(
+        """
+import sys, zmq
+from greening import Timeout, sleep, spawn
+
+context = zmq.Context()
+sock = context.socket(zmq.PULL)
+sock.bind_to_random_port("tcp://127.0.0.1")
+poller = zmq.Poller()
+poller.register(sock, zmq.POLLIN)
+wait = {"recv": sock.recv, "poll": sock.poll, "Poller": poller.poll}[sys.argv[1]]
+
+def work():
+    try:
+        wait()
+    except zmq.ContextTerminated as error:
+        return error
+    finally:
+        sock.close(0)
+
+working = spawn(work)
+sleep(0.01)
+beat()
+with Timeout(30):
+    context.term()
+assert isinstance(working.wait(), zmq.ContextTerminated)
+""",
+        wait,
+    )
+
+
 def test_a_proxy_lets_others_run(run_green: Run) -> None:
     run_green(
         """
