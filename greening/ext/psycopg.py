@@ -14,9 +14,10 @@ Decisions: an interrupted query is cancelled like one by Ctrl-C, again and again
 connection is closed. The pool takes every interruption for an error, and hands back under a shield.
 """
 
+import importlib
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
 from types import ModuleType
 from typing import Any
@@ -33,6 +34,7 @@ from greening.timeout import Timeout
 # Seconds in which a query that was interrupted must have ended; a kill, or a Timeout, takes as long at most.
 PATIENCE = 1.0
 _AGAIN = 0.1  # seconds after which the request is repeated
+_COPY_OUT, _COPY_IN = 3, 4  # psycopg.pq.ExecStatus
 
 _logger = logging.getLogger("greening.ext.psycopg")
 
@@ -125,12 +127,13 @@ def _canceller(base: Any) -> Callable[[Any, Any], None]:
             connection.cancel_safe(timeout=PATIENCE)
         else:
             execute(connection.cancel)
-        try:
-            base.waiting.wait(gen, connection.pgconn.socket, timeout=_AGAIN)
-        except errors.QueryCanceled:
-            pass
-        except errors._WaitTimeout:
-            return False
+        for step in (gen, _rest(base, connection)):
+            try:
+                base.waiting.wait(step, connection.pgconn.socket, timeout=_AGAIN)
+            except errors.QueryCanceled:
+                pass
+            except errors._WaitTimeout:
+                return False
         return bool(connection.pgconn.transaction_status != base.ACTIVE)
 
     def cancel(connection: Any, gen: Any) -> None:
@@ -147,6 +150,24 @@ def _canceller(base: Any) -> Callable[[Any, Any], None]:
                 connection.pgconn.finish()
 
     return cancel
+
+
+def _rest(base: Any, connection: Any) -> Iterator[int]:
+    """A generator for `wait`: reads what is left of a query whose first results are there already.
+
+    Those of a stream come row by row, and COPY is a result that is followed by its data.
+    """
+    generators: Any = importlib.import_module("psycopg.generators")
+    pgconn = connection.pgconn
+    while pgconn.transaction_status == base.ACTIVE:
+        result = yield from generators.fetch(pgconn)
+        if result is None:
+            return
+        if result.status == _COPY_OUT:
+            while isinstance((yield from generators.copy_from(pgconn)), memoryview):
+                pass
+        elif result.status == _COPY_IN:
+            yield from generators.copy_end(pgconn, b"interrupted")
 
 
 def install_pool(module: ModuleType) -> None:

@@ -146,6 +146,41 @@ for work in (copy, pipeline, fetch):
     )
 
 
+def test_a_stream_and_a_copy_that_are_interrupted_leave_their_connection_usable(
+    run_green: Run, postgres: Server, env: dict[str, str]
+) -> None:
+    run_green(
+        BEGIN
+        + """
+SLOW = "SELECT n, pg_sleep(0.01) FROM generate_series(1, 10000) n"
+
+def stream(connection):
+    for _ in connection.cursor().stream(SLOW):
+        pass
+
+def copy_out(connection):
+    with connection.cursor().copy(f"COPY ({SLOW}) TO STDOUT") as rows:
+        for _ in rows:
+            pass
+
+def copy_in(connection):
+    with connection.cursor().copy("COPY numbers FROM STDIN") as rows:
+        while True:
+            rows.write("1\\n" * 10000)
+
+connection = connect()
+connection.execute("CREATE TEMPORARY TABLE numbers (number int)")
+for work in (stream, copy_out, copy_in):
+    for after in (0.0005, 0.02, 0.1):
+        interrupted(work, connection, after=after)
+        assert not connection.closed, (work, after)
+        assert ask(connection, "SELECT count(*) FROM numbers") == 0, (work, after)
+""",
+        postgres.url,
+        env=env,
+    )
+
+
 def test_a_server_that_does_not_answer_holds_a_kill_up_for_a_second(run_green: Run, postgres: Server) -> None:
     run_green(
         BEGIN
