@@ -186,7 +186,7 @@ def _cursor_methods(dbapi: Any, base: Any) -> dict[str, Any]:
         waits = not connection.has_read or word in ("COMMIT", "END")
         result = _patiently(dbapi, connection, call) if waits else call()
         if not connection.has_read and word in _MAY_READ_ONLY and connection.in_transaction:
-            connection.has_read = _reads(base, connection, sql, parameters)
+            connection.has_read = _reads(dbapi, connection, sql, parameters)
         return result
 
     def execute(self: Any, sql: str, *parameters: Any) -> Any:
@@ -234,16 +234,17 @@ def _first_word(sql: str) -> str:
     return found[1].upper() if found else ""
 
 
-def _reads(cursors: Any, connection: Any, sql: str, parameters: Any) -> bool:
-    """Whether a statement takes the lock of readers. One that writes takes another one. Source: "EXPLAIN", sqlite.org.
+def _reads(dbapi: Any, connection: Any, sql: str, parameters: Any) -> bool:
+    """Whether a statement takes the lock of readers. One that writes takes another one.
 
-    Args:
-        cursors: sqlite3's class of them.
+    Source: SQLite's documentation, "EXPLAIN", and opcode "Transaction".
     """
-    steps = cursors(connection)
+    steps = dbapi.Cursor(connection)
     try:
-        cursors.execute(steps, f"EXPLAIN {sql}", *parameters)
+        dbapi.Cursor.execute(steps, f"EXPLAIN {sql}", *parameters)
         return any(name in ("Transaction", b"Transaction") and not writes for _, name, _, writes, *_ in steps)
+    except dbapi.Error:  # it has none of the parameters of executemany, for one
+        return True
     finally:
         steps.close()
 

@@ -195,6 +195,24 @@ assert numbers() == [1]
     )
 
 
+def test_what_tells_whether_a_statement_has_read_changes_nothing(run_green: Run) -> None:
+    run_green(
+        BEGIN
+        + """
+connection = connect(isolation_level=None)
+connection.row_factory = sqlite3.Row
+connection.text_factory = bytes
+connection.execute("BEGIN")
+connection.executemany("WITH given AS (SELECT ? AS n) INSERT INTO things SELECT n FROM given", [(1,), (2,)])
+found = connection.execute("SELECT n, 'x' AS x FROM things WHERE n > :least", {"least": 1})
+assert [tuple(row) for row in found] == [(2, b"x")] and found.description[0][0] == "n"
+assert connection.execute("WITH given AS (SELECT n FROM things) SELECT count(*) FROM given").fetchone()[0] == 2
+connection.execute("COMMIT")
+assert numbers() == [1, 2]
+"""
+    )
+
+
 def test_blobs_wait_and_a_backup_lets_others_run(run_green: Run) -> None:
     run_green(
         BEGIN
