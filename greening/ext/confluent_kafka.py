@@ -7,19 +7,19 @@ Decision: these three ask without waiting, and sleep in between, from 1 ms to 20
 interrupted is what the next call begins with. Calls that ask the brokers once (`list_topics`, `commit`, transactions)
 wait in a native thread.
 
-The classes are C types, which take no other methods: subclasses stand in their place. Callbacks run inside the call
-that asks, in C: they must not wait.
+The classes are C types, which take no other methods: subclasses stand in their place, also as the base of classes that
+exist already. Callbacks run inside the call that asks, in C: they must not wait.
 """
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from types import ModuleType
 from typing import Any
 
 from greening._core.current import current
 from greening._core.waiting import sleep
 from greening.monkey import patch_module
-from greening.patcher.spec import Patch
+from greening.patcher.spec import Patch, Undo
 from greening.threads.native import execute
 
 Method = Callable[..., Any]
@@ -28,7 +28,7 @@ Method = Callable[..., Any]
 _SHORTEST, _LONGEST = 0.001, 0.02
 
 # What asks the brokers and waits for the answer.
-_OF_CONSUMERS = "close commit committed get_watermark_offsets list_topics offsets_for_times seek unsubscribe"
+_OF_CONSUMERS = "__exit__ close commit committed get_watermark_offsets list_topics offsets_for_times seek unsubscribe"
 _OF_PRODUCERS = (
     "abort_transaction begin_transaction close commit_transaction init_transactions list_topics "
     "send_offsets_to_transaction"
@@ -38,18 +38,39 @@ _OF_PRODUCERS = (
 def install(module: ModuleType) -> None:
     """The plug-in. `module`: confluent_kafka.cimpl, just imported, before the modules that derive from its classes."""
     parts: Any = module
-    replaces: dict[str, object] = {
-        "Consumer": _derived(parts.Consumer, _OF_CONSUMERS, _consumer_methods(parts.Consumer)),
-        "Producer": _derived(parts.Producer, _OF_PRODUCERS, _producer_methods(parts.Producer)),
+    mixed = {
+        parts.Consumer: _derived(parts.Consumer, _OF_CONSUMERS, _consumer_methods(parts.Consumer)),
+        parts.Producer: _derived(parts.Producer, _OF_PRODUCERS, _producer_methods(parts.Producer)),
     }
     if hasattr(parts, "_AdminClientImpl"):
-        replaces["_AdminClientImpl"] = _derived(parts._AdminClientImpl, "list_topics", {})
-    patch_module(Patch(target=module.__name__, flag="socket", replaces=replaces), module)
+        mixed[parts._AdminClientImpl] = _derived(parts._AdminClientImpl, "list_topics", {})
+    # The classes that are seen have room for attributes of their own.
+    replaces: dict[str, object] = {
+        base.__name__: type(base.__name__, (green,), _names_of(base)) for base, green in mixed.items()
+    }
+
+    def rebase(undo: Undo) -> None:
+        for base, green in mixed.items():
+            for early in base.__subclasses__():
+                if early is not green:
+                    _exchange_base(early, base, green)
+                    undo.add(partial(_exchange_base, early, green, base))
+
+    patch_module(Patch(target=module.__name__, flag="socket", replaces=replaces, after=rebase), module)
 
 
-def _derived(base: Any, asking: str, members: dict[str, object]) -> type:
+def _derived(base: Any, asking: str, members: dict[str, object]) -> Any:
     members |= {name: _in_thread(getattr(base, name)) for name in asking.split() if hasattr(base, name)}
-    return type(base.__name__, (base,), {"__module__": base.__module__, "__doc__": base.__doc__, **members})
+    # Without slots it is laid out as its base, and can take the place of it.
+    return type(base.__name__, (base,), {"__slots__": (), **_names_of(base), **members})
+
+
+def _names_of(base: Any) -> dict[str, object]:
+    return {"__module__": base.__module__, "__doc__": base.__doc__}
+
+
+def _exchange_base(kind: Any, old: Any, new: Any) -> None:
+    kind.__bases__ = tuple(new if base is old else base for base in kind.__bases__)
 
 
 def _in_thread(method: Method) -> Method:
@@ -81,7 +102,7 @@ class _Looks:
 
 
 def _consumer_methods(base: Any) -> dict[str, object]:
-    base_poll, base_consume, base_exit = base.poll, base.consume, base.__exit__
+    base_poll, base_consume = base.poll, base.consume
 
     @wraps(base_poll)
     def poll(self: Any, timeout: float | None = -1) -> Any:
@@ -107,11 +128,7 @@ def _consumer_methods(base: Any) -> dict[str, object]:
         del kept[:num_messages]
         return messages
 
-    @wraps(base_exit)
-    def leave(self: Any, *error: Any) -> Any:
-        return execute(base_exit, self, *error)
-
-    return {"_greening_kept": None, "poll": poll, "consume": consume, "__exit__": leave}
+    return {"_greening_kept": None, "poll": poll, "consume": consume}
 
 
 def _producer_methods(base: Any) -> dict[str, object]:
