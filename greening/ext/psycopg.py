@@ -14,9 +14,9 @@ Decisions: an interrupted query is cancelled like one by Ctrl-C, again and again
 connection is closed. The pool takes every interruption for an error, and hands back under a shield.
 """
 
-import importlib
 import inspect
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from functools import wraps
 from types import ModuleType
@@ -157,7 +157,7 @@ def _rest(base: Any, connection: Any) -> Iterator[int]:
 
     Those of a stream come row by row, and COPY is a result that is followed by its data.
     """
-    generators: Any = importlib.import_module("psycopg.generators")
+    generators: Any = sys.modules["psycopg.generators"]
     pgconn = connection.pgconn
     while pgconn.transaction_status == base.ACTIVE:
         result = yield from generators.fetch(pgconn)

@@ -229,10 +229,14 @@ def psycopg2(url: str) -> Client:
     return each_with(lambda: module.connect(url), select_tag)
 
 
-def mysqlclient(url: str) -> Client:
+def mysqlclient(url: str, **how: Any) -> Client:
     module: Any = importlib.import_module("MySQLdb")
     host, port = host_and_port(url)
-    return each_with(lambda: module.connect(host=host, port=port, user="root"), select_tag)
+    return each_with(lambda: module.connect(host=host, port=port, user="root", **how), select_tag)
+
+
+def mysqlclient_tls(url: str) -> Client:
+    return mysqlclient(url, ssl_mode="REQUIRED")
 
 
 # -- AMQP --------------------------------------------------------------------------------------------------------------

@@ -123,6 +123,7 @@ def _for_session(make: Callable[[Path], Any]) -> Any:
 # One for all tests of a run. A test that has to do without one does it `with server.stopped():`.
 _postgres = _for_session(servers.postgres)
 _mariadb = _for_session(servers.mariadb)
+_mariadb_tls = _for_session(servers.mariadb_tls)
 _valkey = _for_session(servers.valkey)
 _redis = _for_session(servers.redis)
 _memcached = _for_session(servers.memcached)

@@ -26,6 +26,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import trustme
 
 SECONDS = 60  # in which a server starts or stops
 SYSTEM = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin"
@@ -262,8 +263,11 @@ def run_ready(argv: Sequence[str]) -> None:
 
 
 @contextmanager
-def mariadb(parent: Path) -> Iterator[Server]:
-    """MariaDB with a user "root" without a password, and a database "test". `url` is mysql://..."""
+def mariadb(parent: Path, *more: str) -> Iterator[Server]:
+    """MariaDB with a user "root" without a password, and a database "test". `url` is mysql://...
+
+    `more` are arguments of its command line. It has no TLS, unless they say so.
+    """
     daemon, install = program("mariadbd", "mariadb-server"), program("mariadb-install-db", "mariadb-server")
     user = "mysql"
     folder = own_folder(parent, "mariadb", user)
@@ -276,10 +280,21 @@ def mariadb(parent: Path) -> Iterator[Server]:
     port = free_port()
     argv = [daemon, "--no-defaults", f"--datadir={data}", f"--socket={folder}/socket", f"--port={port}"]
     argv += ["--bind-address=127.0.0.1", f"--pid-file={folder}/pid", "--skip-name-resolve", "--max-connections=700"]
-    argv += ["--innodb-flush-log-at-trx-commit=0", "--innodb-fast-shutdown=2"]
+    argv += ["--innodb-flush-log-at-trx-commit=0", "--innodb-fast-shutdown=2", *more]
     url = f"mysql://root@127.0.0.1:{port}/test"
     server = Server(argv, folder=folder, port=port, url=url, user=user, ready=lambda: _greets(port))
     with running(server):
+        yield server
+
+
+@contextmanager
+def mariadb_tls(parent: Path) -> Iterator[Server]:
+    """MariaDB that takes no connection without TLS."""
+    file = own_folder(parent, "certificate", "mysql") / "server.pem"
+    trustme.CA().issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(file))
+    if os.geteuid() == 0:
+        shutil.chown(file, "mysql")
+    with mariadb(parent, f"--ssl-key={file}", f"--ssl-cert={file}", "--require-secure-transport=ON") as server:
         yield server
 
 

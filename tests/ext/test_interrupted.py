@@ -44,7 +44,7 @@ BY_PLUGIN = [
 ]
 BY_THEMSELVES = [
     Row("amqp_consumer", "amqp", "rabbitmq"),  # of its plug-in, too
-    Row("mysql_connector_tls", "mysql.connector.pooling", "mariadb"),  # of its plug-in: by luck without
+    Row("mysql_connector_tls", "mysql.connector.pooling", "mariadb_tls"),  # of its plug-in: by luck without
     Row("redis", "redis", "redis"),
     Row("redis_pool", "redis", "redis"),
     Row("redis_pipeline", "redis", "redis"),
@@ -66,6 +66,7 @@ BY_PLUGINS_OF_THEIR_OWN = [
     Row("psycopg_pool", "psycopg_pool", "postgres"),
     Row("psycopg2", "psycopg2", "postgres"),
     Row("mysqlclient", "MySQLdb", "mariadb"),
+    Row("mysqlclient_tls", "MySQLdb", "mariadb_tls"),
 ]
 BY_ABORT = [
     Row(name, "socket") for name in "smtplib ftplib poplib multiprocessing by_recv by_select by_selectors".split()

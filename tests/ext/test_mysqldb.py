@@ -116,6 +116,27 @@ assert cursor.fetchone() == (3000000,)
     )
 
 
+def test_many_encrypted_queries_take_the_time_of_one(run_green: Run, mariadb_tls: Server) -> None:
+    run_green(
+        BEGIN.replace('"user": "root"', '"user": "root", "ssl_mode": "REQUIRED"')
+        + """
+assert ask(first, "SELECT variable_value FROM information_schema.session_status WHERE variable_name = 'Ssl_cipher'")
+connections = [connect() for _ in range(20)]
+heartbeat.reset()
+begin = monotonic()
+asked = [spawn(ask, connection, "SELECT SLEEP(0.3), 'own'") for connection in connections]
+assert [thread.wait() for thread in asked] == ["own"] * 20
+assert monotonic() - begin < 4  # one after the other it would be 6
+assert len(ask(connections[0], "SELECT REPEAT('x', 3000000)")) == 3000000
+victim = spawn(ask, connections[0], "SELECT SLEEP(30), 'old'")
+sleep(0.05)
+victim.kill()
+raised(MySQLdb.OperationalError, ask, connections[0])
+""",
+        str(mariadb_tls.port),
+    )
+
+
 def test_transactions_and_the_rest_of_the_interface(run_green: Run, mariadb: Server) -> None:
     run_green(
         BEGIN
