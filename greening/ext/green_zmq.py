@@ -1,4 +1,4 @@
-"""`greening.green.zmq`: pyzmq with green sockets, contexts and pollers, for a process that is not patched.
+"""`greening.green.zmq`: pyzmq with green sockets, contexts, pollers and proxies, for a process that is not patched.
 
     from greening.green import zmq
 
@@ -12,9 +12,11 @@ Raises ImportError where pyzmq is not installed.
 """
 
 import importlib
+import inspect
+from collections.abc import Iterable
 from typing import Any
 
-from greening.ext.zmq import context_members, green_poll, socket_members
+from greening.ext.zmq import PROXIES, context_members, green_poll, in_thread, socket_members
 
 try:
     _module: Any = importlib.import_module("zmq")
@@ -25,7 +27,7 @@ except ModuleNotFoundError as error:
         "green sockets of ZeroMQ need pyzmq, which is not installed: pip install pyzmq", name="zmq"
     ) from error
 
-__all__ = ["Context", "Poller", "Socket"]
+__all__ = ["Context", "Poller", "Socket", "select", *PROXIES]
 
 _poll = green_poll(_module, _module.zmq_poll)
 
@@ -66,6 +68,30 @@ class Context(_module.Context):  # type: ignore[misc]  # as above
 
 for _name, _member in context_members(_module.Context).items():
     setattr(Context, _name, _member)
+
+
+for _name in PROXIES:  # in an OS thread once, also where pyzmq's own are
+    globals()[_name] = in_thread(inspect.unwrap(getattr(_module, _name)))
+
+
+def select(
+    rlist: Iterable[Any], wlist: Iterable[Any], xlist: Iterable[Any], timeout: float | None = None
+) -> tuple[list[Any], list[Any], list[Any]]:
+    """`zmq.select`, which parks.
+
+    Args:
+        rlist, wlist, xlist: sockets or descriptors. timeout: seconds from now; None: no limit.
+    Returns:
+        Those that can be read, that can be written, and that have errors.
+    """
+    events = (_module.POLLIN, _module.POLLOUT, _module.POLLERR)
+    wanted: dict[Any, int] = {}
+    for event, items in zip(events, (rlist, wlist, xlist), strict=True):
+        for item in items:
+            wanted[item] = wanted.get(item, 0) | event
+    ready = _poll(list(wanted.items()), -1 if timeout is None else timeout * 1000)
+    readable, writable, broken = ([item for item, found in ready if found & event] for event in events)
+    return readable, writable, broken
 
 
 def __getattr__(name: str) -> Any:

@@ -29,14 +29,15 @@ from greening.threads.native import NativePool, execute
 
 Method = Callable[..., Any]
 
-# OS threads for proxies. They are made when they are needed.
-_PROXIES = NativePool(100)
+# What runs until its context ends, and its OS threads. They are made when they are needed.
+PROXIES = ("proxy", "proxy_steerable", "device")
+_THREADS = NativePool(100)
 
 
 def install(module: ModuleType) -> None:
     """The plug-in. `module`: zmq, just imported."""
     poll = green_poll(module, module.zmq_poll)
-    proxies = {name: _in_thread(getattr(module, name)) for name in ("proxy", "proxy_steerable", "device")}
+    proxies = {name: in_thread(getattr(module, name)) for name in PROXIES}
     methods = {"Socket": socket_members(module, module.Socket), "Context": context_members(module.Context)}
     for part, replaces in (("sugar.poll", {"zmq_poll": poll}), ("", {"zmq_poll": poll, **proxies})):
         target = module
@@ -253,11 +254,11 @@ def _tell(module: Any, item: Any, flags: int, first: Event) -> None:
         first.send()
 
 
-def _in_thread(function: Method) -> Method:
+def in_thread(function: Method) -> Method:
     """The function in an OS thread. A kill of its caller leaves it running: the end of its context ends it."""
 
     @wraps(function)
-    def in_thread(*args: Any, **kwargs: Any) -> Any:
-        return _PROXIES.execute(function, *args, **kwargs)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        return _THREADS.execute(function, *args, **kwargs)
 
-    return in_thread
+    return run

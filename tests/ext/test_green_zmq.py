@@ -44,3 +44,41 @@ other.close(0)
 context.term()
 """
     )
+
+
+@pytest.mark.slow
+def test_select_and_proxies_let_others_run_in_a_process_that_is_not_patched(run_program: Callable[..., Any]) -> None:
+    run_program(
+        """
+import greening
+from greening.green import zmq
+
+context = zmq.Context()
+front, back = context.socket(zmq.PULL), context.socket(zmq.PUSH)
+sender, receiver = context.socket(zmq.PUSH), context.socket(zmq.PULL)
+sender.connect(f"tcp://127.0.0.1:{front.bind_to_random_port('tcp://127.0.0.1')}")
+receiver.connect(f"tcp://127.0.0.1:{back.bind_to_random_port('tcp://127.0.0.1')}")
+
+def forward():
+    try:
+        zmq.proxy(front, back)
+    except zmq.ContextTerminated:
+        pass
+    finally:
+        front.close(0)
+        back.close(0)
+
+forwarding = greening.spawn(forward)
+selecting = greening.spawn(zmq.select, [receiver], [], [receiver])
+greening.sleep(0)
+sender.send(b"x")
+assert selecting.wait() == ([receiver], [], [])
+assert receiver.recv() == b"x"
+assert zmq.select([receiver], [sender], [], 0.01) == ([], [sender], [])
+sender.close(0)
+receiver.close(0)
+context.term()
+forwarding.wait()
+""",
+        timeout=30,
+    )
