@@ -100,18 +100,21 @@ class Timeout(BaseException):
             except Exception as failure:  # noqa: BLE001  # it is raised in the task, not in the hub
                 error = failure
         self._raised = (task, error)
-        if (
-            shields
-            and isinstance(task, Task)
-            and (block := shields.get(task)) is not None
-            and block is not self._shield
-        ):
+        if not isinstance(task, Task):
+            task.interrupt(error)
+        elif not self._interrupt(task, error):
             timer = self._timer
-            block.keep(error, lambda: self._timer is timer)
-            return
-        if not task.interrupt(error) and isinstance(task, Task):
-            timer = self._timer
-            task.hub.ready.append(DeliveryTask(task.hub, task, error, lambda: self._timer is timer))
+            again = DeliveryTask(task.hub, task, error, lambda: self._timer is timer, self._interrupt)
+            task.hub.ready.append(again)
+
+    def _interrupt(self, task: Task, error: BaseException) -> bool:
+        """As `Task.interrupt`. A block of `shield` in which it was not started keeps the error."""
+        block = shields.get(task) if shields else None
+        if block is None or block is self._shield:
+            return task.interrupt(error)
+        timer = self._timer
+        block.keep(error, lambda: self._timer is timer)
+        return True
 
     def cancel(self) -> None:
         """Have it not fire. Does nothing when it is not pending."""

@@ -22,24 +22,31 @@ class DeliveryTask(Task):
 
     Args:
         wanted: called before each attempt; if it returns False, give up. None: never give up.
+        interrupt: as `Task.interrupt`. True: the error has arrived, or somebody keeps it.
     """
 
-    __slots__ = ("_error", "_target", "_wanted")
+    __slots__ = ("_error", "_interrupt", "_target", "_wanted")
 
     def __init__(
-        self, hub: "Hub", target: Task, error: BaseException, wanted: Callable[[], bool] | None = None
+        self,
+        hub: "Hub",
+        target: Task,
+        error: BaseException,
+        wanted: Callable[[], bool] | None = None,
+        interrupt: Callable[[Task, BaseException], bool] = Task.interrupt,
     ) -> None:
         super().__init__(hub)
         self.context = None
         self._target = target
         self._error = error
         self._wanted = wanted
+        self._interrupt = interrupt
 
     def execute(self) -> None:
         """Run on a runner, as green threads do: the target may do anything next."""
         self.state = RUNNING
         target, look = self._target, Backoff(None)
-        while (self._wanted is None or self._wanted()) and not target.interrupt(self._error):
+        while (self._wanted is None or self._wanted()) and not self._interrupt(target, self._error):
             glet = target.greenlet
             if target.state == DEAD or glet is None or glet.dead:
                 break

@@ -222,12 +222,19 @@ def _throw_here(thread: Task, error: BaseException) -> bool:
                 thread.generation += 1
     elif thread.state == RUNNING:
         # Suspended by a foreign switch (a foreign greenlet, a signal handler).
-        ready.appendleft(DeliveryTask(hub, thread, error))
+        ready.appendleft(DeliveryTask(hub, thread, error, interrupt=_interrupt_unless_shielded))
         return True
     else:
         return False
     ready.appendleft(thread)
     return True
+
+
+def _interrupt_unless_shielded(thread: Task, error: BaseException) -> bool:
+    if shields and (block := shields.get(thread)) is not None:
+        block.keep(error)
+        return True
+    return thread.interrupt(error)
 
 
 def cancel_unstarted(thread: GreenThread[Any], error: BaseException) -> None:

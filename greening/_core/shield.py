@@ -47,7 +47,7 @@ class shield:
         self._task = task = current()
         self._outermost = shields.setdefault(task, self) is self
         if self._outermost and task.error is not None:  # it came in a call that did not have to wait
-            self.keep(task.error)
+            self.keep(task.error, lambda: True)
             task.error = None
 
     def __exit__(
@@ -58,6 +58,7 @@ class shield:
             return
         del shields[task]
         self._outermost = False
+        self._kept.sort(key=lambda each: each[1] is not None)  # a Timeout may be caught, which must not cost a kill
         kept = [each for each, wanted in self._kept if wanted is None or wanted()]
         self._kept.clear()
         if not kept:
@@ -68,7 +69,10 @@ class shield:
             task.error = kept[0]
 
     def keep(self, error: BaseException, wanted: Callable[[], bool] | None = None) -> None:
-        """Have `error` raised at the end of the block, if it is `wanted` then. The first one counts."""
+        """Have `error` raised at the end of the block, if it is `wanted` then. None: always, and before the others.
+
+        Of each sort the first one counts.
+        """
         self._kept.append((error, wanted))
 
 

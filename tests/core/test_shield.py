@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from threading import Thread
+from time import monotonic
 
 import pytest
 from greenlet import GreenletExit
@@ -19,6 +20,11 @@ def quiet(function: Callable[[], object]) -> GreenThread[object]:
     thread.quiet = True
     sleep(0)
     return thread
+
+
+def spin_until(when: float) -> None:
+    while monotonic() < when:
+        pass
 
 
 def test_a_kill_waits_for_the_end_of_the_block() -> None:
@@ -153,3 +159,38 @@ def test_the_end_of_a_late_one_raises_nothing_and_the_next_wait_does() -> None:
     with pytest.raises(GreenletExit):
         thread.wait()
     assert seen == ["after the block"]
+
+
+def test_a_kill_is_not_lost_to_a_timeout_that_came_before() -> None:
+    seen, go = list[str](), Event()
+
+    def work() -> None:
+        with Timeout(0.001, False), shield():
+            go.wait()
+            seen.append("done")
+        seen.append("never")
+
+    thread = quiet(work)
+    sleep(0.002)
+    thread.kill()
+    go.send(None)
+    with pytest.raises(GreenletExit):
+        thread.wait()
+    assert seen == ["done"]
+
+
+def test_a_timeout_that_had_to_wait_for_another_one_does_not_reach_into_a_block() -> None:
+    seen = []
+    with Timeout(0.002, False):
+        try:
+            with Timeout(0.001):
+                begin = monotonic()
+                spawn(lambda: spin_until(begin + 0.004))  # both are due when the hub looks at its timers
+                sleep(1)
+        except Timeout:
+            with shield():
+                sleep(0)
+                sleep(0)
+                seen.append("cleaned up")
+        seen.append("never")
+    assert seen == ["cleaned up"]
