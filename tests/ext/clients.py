@@ -406,7 +406,7 @@ def cassandra(_: str) -> Client:
     return Client([lambda tag: int(session.execute(f"select {tag}").one()[0])] * LANES)
 
 
-# -- Which only `interrupted="abort"` and `exchange` help --------------------------------------------------------------
+# -- Of the standard library -------------------------------------------------------------------------------------------
 
 
 def smtplib(_: str) -> Client:
@@ -431,6 +431,40 @@ def poplib(_: str) -> Client:
     module: Any = importlib.import_module("poplib")
     port = stubs.start(stubs.lines("+OK"))
     return each_with(lambda: module.POP3("127.0.0.1", port), lambda pop, tag: int(pop.dele(tag).split()[1]))
+
+
+def imaplib(_: str) -> Client:
+    module: Any = importlib.import_module("imaplib")
+    port = stubs.start(stubs.imap)
+
+    def connect() -> Any:
+        client = module.IMAP4("127.0.0.1", port)
+        client.login("user", "password")
+        client.select()
+        return client
+
+    return each_with(connect, lambda client, tag: int(client.search(None, "UID", str(tag))[1][0]))
+
+
+class _Echo:
+    def echo(self, tag: int) -> int:
+        greening.sleep(0)
+        return tag
+
+
+def managers(_: str) -> Client:
+    module: Any = importlib.import_module("multiprocessing.managers")
+    module.BaseManager.register("Echo", _Echo)
+    server = module.BaseManager(("127.0.0.1", 0), b"key").get_server()
+    greening.spawn(server.serve_forever)
+    greening.sleep(0.01)
+    manager = module.BaseManager(server.address, b"key")
+    manager.connect()
+    proxy = manager.Echo()
+    return Client([proxy.echo] * LANES)
+
+
+# -- Which only `interrupted="abort"` and `exchange` help --------------------------------------------------------------
 
 
 def multiprocessing(_: str) -> Client:

@@ -210,3 +210,20 @@ def lines(prefix: str) -> Serve:
         _until_it_ends(answer, sock)
 
     return serve
+
+
+def imap(sock: Any, _: object) -> None:
+    """IMAP in which every search finds what its last word says."""
+
+    def answer(sock: Any, file: Any) -> None:
+        line = file.readline().decode()
+        if not line:
+            raise EOFError
+        tag, command, *rest = line.split()
+        last = rest[-1] if rest else ""
+        known = {"CAPABILITY": "CAPABILITY IMAP4REV1", "SELECT": "1 EXISTS", "SEARCH": f"SEARCH {last}"}
+        data = known.get(command, "OK")
+        _send(sock, f"* {data}\r\n{tag} OK done\r\n".encode())
+
+    sock.sendall(b"* OK hello\r\n")
+    _until_it_ends(answer, sock)

@@ -41,6 +41,8 @@ BY_PLUGIN = [
     Row("amqp", "amqp", "rabbitmq"),
     Row("urllib3", "urllib3"),
     Row("httpx", "httpx"),
+    *(Row(name, name) for name in "smtplib ftplib poplib imaplib".split()),
+    Row("managers", "multiprocessing.managers"),
 ]
 BY_THEMSELVES = [
     Row("amqp_consumer", "amqp", "rabbitmq"),  # of its plug-in, too
@@ -68,9 +70,7 @@ BY_PLUGINS_OF_THEIR_OWN = [
     Row("mysqlclient", "MySQLdb", "mariadb"),
     Row("mysqlclient_tls", "MySQLdb", "mariadb_tls"),
 ]
-BY_ABORT = [
-    Row(name, "socket") for name in "smtplib ftplib poplib multiprocessing by_recv by_select by_selectors".split()
-]
+BY_ABORT = [Row(name, "socket") for name in "multiprocessing by_recv by_select by_selectors".split()]
 
 STORM = """
 import os, sys
