@@ -249,6 +249,7 @@ def _run_found(finder: str, *arguments: str) -> None:
         raise SystemExit(f"{sys.executable}: {problem}") from None
     if arguments:
         sys.argv[0] = spec.origin
+        startup.hand_down_file(spec.origin)
     module = _new_main(None, None)
     runpy._run_code(code, vars(module), None, "__main__", spec)  # type: ignore[attr-defined]
 

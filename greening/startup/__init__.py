@@ -9,7 +9,8 @@ variables say what is wanted:
 
     GREENING_AS_EVENTLET=1     `import eventlet` means greening, in every Python program from here on
     GREENING_PATCH             what was patched: "all", "socket,time" (only these), "-os" (all but these)
-    GREENING_PROGRAM           the program that was run: the path of its script, or "-m module"
+    GREENING_PROGRAM           the program that was run: the path of its script; or "-m module", and on a second line
+                               the path of that module
 
 A child that runs that program again, or serves multiprocessing in it, is patched before its first line. Another one is
 not: it takes the last two out of its environment, so that its own children are none of ours either. A program that
@@ -52,6 +53,12 @@ def hand_down_patch(flags: Mapping[str, bool], program: Sequence[str]) -> None:
     os.environ[PATCH] = ",".join(name if wanted else "-" + name for name, wanted in flags.items()) or "all"
     os.environ[PROGRAM] = _name_of(program)
     _add_folder()
+
+
+def hand_down_file(path: str) -> None:
+    """The module that is run has been found there: children may run it by its path, as `sys.argv` has it."""
+    if PATCH in os.environ and os.environ.get(PROGRAM, "").startswith("-m "):
+        os.environ[PROGRAM] = os.environ[PROGRAM].partition("\n")[0] + "\n" + os.path.realpath(path)
 
 
 def flags_of(text: str) -> dict[str, bool]:

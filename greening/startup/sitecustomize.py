@@ -8,7 +8,7 @@ would have found without this folder has its turn.
 import importlib.util
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
@@ -51,14 +51,29 @@ def _run_the_next() -> None:
 
 
 def _runs_again(program: str) -> bool:
-    """True if this interpreter is about to run that program, or to serve multiprocessing in it."""
+    """True if this interpreter is about to run that program, or to serve multiprocessing in it.
+
+    Args:
+        program: see GREENING_PROGRAM. A script may be run again as a module, and a module by its path.
+    """
+    name, _, path = program.rpartition("\n")
     what = sys.orig_argv[-len(sys.argv)]  # what follows the interpreter's options, -m and -c among them
     if sys.argv[0] == "-c":
         # multiprocessing's own words for it, which other packages have taken over. Its resource tracker has others.
         return what.startswith("from ") and (" import spawn_main;" in what or ".forkserver import main;" in what)
     if sys.argv[0] == "-m":
-        return program == "-m " + (what.partition("m")[2] if what.startswith("-") else what)  # "-mmodule", "-Bmmodule"
-    return bool(sys.argv[0]) and program == os.path.realpath(what)
+        module = what.partition("m")[2] if what.startswith("-") else what  # "-mmodule", "-Bmmodule"
+        return "-m " + module in (name, path) or path in _files_of(module)
+    return bool(sys.argv[0]) and path == os.path.realpath(what)
+
+
+def _files_of(module: str) -> Iterator[str]:
+    """Where `python -m module` may find it. Nothing is imported for this."""
+    parts = module.split(".")
+    for folder in (os.getcwd(), *sys.path):
+        base = os.path.join(folder, *parts)
+        yield os.path.realpath(base + ".py")
+        yield os.path.realpath(os.path.join(base, "__main__.py"))
 
 
 def _patch(patch: str) -> None:

@@ -102,13 +102,28 @@ def test_a_script_that_runs_itself_again_is_patched_as_it_was(run_program) -> No
     ]
 
 
-@pytest.mark.parametrize("how", ["'-m', 'again'", "'-magain'", "'-Bm', 'again'", "'-X', 'dev', '-m', 'again'"])
+@pytest.mark.parametrize(
+    "how", ["'-m', 'again'", "'-magain'", "'-Bm', 'again'", "'-X', 'dev', '-m', 'again'", "os.path.relpath(__file__)"]
+)
 def test_a_module_that_runs_itself_again_is_patched(run_program, tmp_path, how: str) -> None:
     (tmp_path / "again.py").write_text(AGAIN.replace("*HOW", how))
     launcher = f"""
 import os, subprocess, sys
 os.chdir({str(tmp_path)!r})
 subprocess.run([sys.executable, "-m", "greening", "-m", "again"], check=True)
+"""
+    done = run_program(launcher)
+    assert done.stdout.splitlines() == ["True all", "True all child", "True all executed"]
+
+
+def test_a_script_that_runs_itself_again_as_a_module_is_patched(run_program, tmp_path) -> None:
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "__main__.py").write_text(AGAIN.replace("*HOW", "'-m', 'package'"))
+    launcher = f"""
+import os, subprocess, sys
+os.chdir({str(tmp_path)!r})
+subprocess.run([sys.executable, "-m", "greening", "package/__main__.py"], check=True)
 """
     done = run_program(launcher)
     assert done.stdout.splitlines() == ["True all", "True all child", "True all executed"]
