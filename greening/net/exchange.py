@@ -314,7 +314,8 @@ def _refusing(name: str) -> Callable[..., Any]:
 
 
 def _refusal(sock: Any) -> ConnectionAbortedError:
-    return ConnectionAbortedError(errno.ECONNABORTED, f"this connection was aborted: {_reasons[sock]}")
+    reason = _reasons.get(sock, "its exchange was interrupted")  # finalisers run when its weak references are gone
+    return ConnectionAbortedError(errno.ECONNABORTED, f"this connection was aborted: {reason}")
 
 
 def _told(error: BaseException) -> str:

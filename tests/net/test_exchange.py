@@ -454,3 +454,28 @@ def test_a_watch_inside_an_exchange_leaves_it_its_mark(tcp: Pair) -> None:
         raise KeyError("no such answer")
     with pytest.raises(ConnectionAbortedError, match=REFUSED + "KeyError"):
         client.recv(1)
+
+
+def test_a_finaliser_that_uses_an_aborted_socket_gets_the_same_error(tcp: Pair) -> None:
+    """The collector has cleared the weak references to a socket before a finaliser beside it runs."""
+    seen = list[str]()
+
+    class Client:
+        def __init__(self, sock: GreenSocket) -> None:
+            self.sock = sock
+            self.itself = self
+
+        def __del__(self) -> None:
+            try:
+                self.sock.sendall(b"bye")
+            except ConnectionAbortedError as error:
+                seen.append(str(error))
+            self.sock.close()
+
+    sock = GreenSocket(fileno=os.dup(tcp[0].fileno()))
+    abort(sock, Timeout(None))
+    Client(sock)
+    del sock
+    gc.collect()
+    assert len(seen) == 1
+    assert REFUSED.removesuffix(" by ") in seen[0]
