@@ -37,6 +37,7 @@ INTEGRATIONS: tuple[tuple[str, str], ...] = (
     ("mysql.connector.pooling", "greening.ext.interrupted:mysql_pool"),
     ("MySQLdb.connections", "greening.ext.mysqldb:install"),
     ("MySQLdb.cursors", "greening.ext.mysqldb:install_cursors"),
+    ("pg8000.core", "greening.ext.interrupted:pg8000"),
     ("poplib", "greening.ext.interrupted_stdlib:poplib"),
     ("psycopg.connection", "greening.ext.psycopg:install_cancel"),
     ("psycopg.waiting", "greening.ext.psycopg:install_waits"),

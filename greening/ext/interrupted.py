@@ -6,6 +6,7 @@ Facts, each seen with a real server:
 - py-amqp takes the late answer to a method for that of the next one, and forgets the head of a frame whose body is
   still to come. A consumer that waits for messages in `drain_events` loses nothing.
 - mysql-connector-python goes on reading in the middle of the earlier result.
+- pg8000 takes the late result of one query for that of the next one.
 - ldap3 takes the middle of an answer for the beginning of one, and may wait for ever for the rest of it.
 - urllib3 puts a place into its pool that it has not taken out, when the wait for one is interrupted: later ones fail.
 - httpcore, and so httpx, assigns a connection that is still to be opened to one who waits. If that one is interrupted
@@ -15,7 +16,7 @@ Facts, each seen with a real server:
 Decisions: what keeps no state besides its connection closes it, and the next command connects anew. py-amqp puts the
 beginning of a frame back, so that a Timeout around `drain_events` costs nothing. Its connection is collected when an
 interruption strikes in a method that waits for its answer, or in a frame that is half sent. The connections of
-mysql-connector and ldap3 are aborted (see `greening.exchange`), and the pool gets them back.
+mysql-connector, pg8000 and ldap3 are aborted (see `greening.exchange`), and the pool gets them back.
 """
 
 import sys
@@ -157,6 +158,14 @@ def mysql_pool(module: ModuleType) -> None:
                 raise
 
     patch_methods(module, {"MySQLConnectionPool": {"add_connection": giving_back, "get_connection": taking_out}})
+
+
+# -- PostgreSQL --------------------------------------------------------------------------------------------------------
+
+
+def pg8000(module: ModuleType) -> None:
+    """The plug-in of pg8000.core: interrupted connections are aborted."""
+    patch_methods(module, {"CoreConnection": {"__init__": connecting(module.CoreConnection.__init__, "_usock")}})
 
 
 # -- LDAP --------------------------------------------------------------------------------------------------------------
