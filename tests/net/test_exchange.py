@@ -461,9 +461,9 @@ def test_a_finaliser_that_uses_an_aborted_socket_gets_the_same_error(tcp: Pair) 
     seen = list[str]()
 
     class Client:
-        def __init__(self, sock: GreenSocket) -> None:
-            self.sock = sock
+        def __init__(self, fd: int) -> None:
             self.itself = self
+            self.sock = GreenSocket(fileno=fd)  # younger than its client: its finaliser is the second one
 
         def __del__(self) -> None:
             try:
@@ -472,10 +472,9 @@ def test_a_finaliser_that_uses_an_aborted_socket_gets_the_same_error(tcp: Pair) 
                 seen.append(str(error))
             self.sock.close()
 
-    sock = GreenSocket(fileno=os.dup(tcp[0].fileno()))
-    abort(sock, Timeout(None))
-    Client(sock)
-    del sock
+    client = Client(os.dup(tcp[0].fileno()))
+    abort(client.sock, Timeout(None))
+    del client
     gc.collect()
     assert len(seen) == 1
     assert REFUSED.removesuffix(" by ") in seen[0]
