@@ -83,6 +83,7 @@ def register(
     with ledger.lock:
         if ledger.plugins is None:
             ledger.plugins = [Plugin(module, value) for module, value in (*ours, *entry_points())]
+            _warn_of_unknown(os.environ.get(VARIABLE, ""), ledger.plugins)
         wanted = _wanted(os.environ.get(VARIABLE, ""))
         off = [plugin for plugin in ledger.plugins if plugin.state == "off"]
         switched = [plugin for plugin in off if wanted(plugin.module) and asked(plugin.module.partition(".")[0])]
@@ -92,15 +93,33 @@ def register(
         ledger.changes.steps.append(when_imported(plugin.module, plugin.run).cancel)
 
 
+def _warn_of_unknown(text: str, known: Iterable[Plugin]) -> None:
+    """A misspelt name would switch off everything else, or nothing."""
+    names = {"all"}.union(*(_names_of(plugin.module) for plugin in known))
+    unknown = {name.removeprefix("-") for name in _names_in(text)} - names
+    if unknown:
+        listed = ", ".join(sorted(unknown))
+        warnings.warn(f"{VARIABLE}={text!r}: no plug-in belongs to {listed}", PatchWarning, stacklevel=4)
+
+
+def _names_in(text: str) -> set[str]:
+    return {name.strip() for name in text.split(",") if name.strip()}
+
+
+def _names_of(module: str) -> list[str]:
+    """Of "grpc._channel": "grpc" and "grpc._channel"."""
+    parts = module.split(".")
+    return [".".join(parts[:length]) for length in range(1, len(parts) + 1)]
+
+
 def _wanted(text: str) -> Callable[[str], bool]:
     """What GREENING_PLUGINS means: whether the plug-in of a module is wanted."""
-    names = {name.strip() for name in text.split(",") if name.strip()}
+    names = _names_in(text)
     refused = {name[1:] for name in names if name.startswith("-")}
     chosen = {name for name in names if not name.startswith("-")}
 
     def wanted(module: str) -> bool:
-        parts = module.split(".")
-        of_it = {"all", *(".".join(parts[:length]) for length in range(1, len(parts) + 1))}
+        of_it = {"all", *_names_of(module)}
         if chosen & of_it - {"all"}:
             return True
         return not (refused & of_it) and (not chosen or "all" in chosen)

@@ -134,3 +134,10 @@ def test_distributions_of_every_folder_are_found_once(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [""])
     assert sorted(name for name, _ in entry_points()) == ["one", "two"]
+
+
+def test_a_name_that_no_plugin_has_is_told(fakes: Any, install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    install("[greening.patches]\nvictim.part = plugin_of_a_test:query\n")
+    monkeypatch.setenv("GREENING_PLUGINS", "-victim.part,-victin, ,-all")
+    with pytest.warns(PatchWarning, match="GREENING_PLUGINS='.*': no plug-in belongs to victin$"):
+        register(fakes.ledger)
