@@ -160,8 +160,20 @@ assert slow.echo(1) == 1
 with greening.Timeout(0.02, False):
     slow.echo(2)
 assert slow.echo(3) == 3
+"""
+    )
+
+
+def test_what_is_unpatched_is_as_it_was(run_program: Run) -> None:
+    run_program(
+        """
+import ftplib, imaplib, multiprocessing.managers, poplib, smtplib
+owners = ftplib.FTP, imaplib.IMAP4, multiprocessing.managers.BaseProxy, poplib.POP3, smtplib.SMTP, smtplib.LMTP
+before = [dict(vars(owner)) for owner in owners]
+import greening
+greening.monkey_patch()
+assert all(dict(vars(owner)) != members for owner, members in zip(owners, before))
 greening.unpatch()
-import multiprocessing.managers
-assert not hasattr(multiprocessing.managers.BaseProxy._callmethod, "__wrapped__")
+assert [dict(vars(owner)) for owner in owners] == before
 """
     )
