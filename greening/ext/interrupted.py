@@ -242,7 +242,7 @@ def httpcore_lock(module: ModuleType) -> None:
         except BaseException as error:
             block.__exit__(type(error), error, None)
             raise
-        self._greening_block = block  # that of who holds the lock
+        self._greening_block = block  # that of the lock's owner
         return entered
 
     @wraps(leave_lock)

@@ -206,6 +206,15 @@ def psycopg_pure(url: str) -> Client:
     )
 
 
+def pg8000(url: str) -> Client:
+    module: Any = importlib.import_module("pg8000.native")
+    parts = urlsplit(url)
+    return each_with(
+        lambda: module.Connection("postgres", host=parts.hostname, port=parts.port, database="postgres"),
+        lambda connection, tag: connection.run("select cast(:tag as int)", tag=tag)[0][0],
+    )
+
+
 def psycopg(url: str) -> Client:
     """Its implementation in C, which waits by the plug-in."""
     return psycopg_pure(url)

@@ -39,6 +39,7 @@ BY_PLUGIN = [
     Row("mysql_connector", "mysql.connector.pooling", "mariadb"),
     Row("mysql_connector_pool", "mysql.connector.pooling", "mariadb"),
     Row("amqp", "amqp", "rabbitmq"),
+    Row("pg8000", "pg8000", "postgres"),
     Row("urllib3", "urllib3"),
     Row("httpx", "httpx"),
     *(Row(name, name) for name in "smtplib ftplib poplib imaplib".split()),
@@ -199,35 +200,6 @@ with greening.Timeout(10):
         raise SystemExit("no error")
     except ldap3.core.exceptions.LDAPSocketSendError as error:
         assert "this connection was aborted" in str(error), error
-"""
-    )
-
-
-def test_pg8000_is_aborted_through_the_socket_that_it_has(run_program: Run) -> None:
-    """A stand-in for its module, which makes sockets as pg8000 does."""
-    run_program(
-        """
-import socket, sys, types
-import greening
-greening.monkey_patch()
-from greening.ext.interrupted import pg8000
-from tests.ext import stubs
-
-class CoreConnection:
-    def __init__(self, port):
-        self._usock = socket.create_connection(("127.0.0.1", port))
-
-module = types.ModuleType("pg8000.core")
-module.CoreConnection = CoreConnection
-sys.modules["pg8000.core"] = module
-pg8000(module)
-connection = CoreConnection(stubs.start(lambda sock, _: greening.sleep(5)))
-with greening.Timeout(0.01, False):
-    connection._usock.recv(1)
-try:
-    raise SystemExit(connection._usock.recv(1))
-except ConnectionAbortedError:
-    pass
 """
     )
 
