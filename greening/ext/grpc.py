@@ -6,12 +6,15 @@ Facts:
   threads are made by `threading.Thread`: patched, they would be green, and hold everything up inside C.
 - An executor starts its threads where `submit` is called. Called by a server's native thread, it would start them in a
   hub that never runs.
+- A channel's thread ends with the last call that is under way, so calls one after the other each start one.
 - The rest of gRPC waits by conditions of the patched `threading`, which native threads may notify.
 Decisions: threads that wait in C are native. A unary call is made as `future` makes it, and waits for its condition. A
-call whose wait is interrupted, by a kill or a Timeout, is cancelled, for the server, too. A server's native thread only
+call whose wait is interrupted, by a kill or a Timeout, is cancelled, for the server, too. The threads of channels come
+from a pool, where they stay for some seconds. A server's native thread only
 takes events out of the queue; what becomes of them is done by a green thread of the OS thread that started the server,
 so its executor's threads are green, and as many as its `max_workers` cost next to nothing. Iterators of requests are
-run by green threads, too; callbacks of futures and of `subscribe` in native ones, as ever.
+run by green threads, too; callbacks of futures and of `subscribe` in native ones, as ever. A callback that makes a call
+waits in C, as ever: it is in the thread that handles the events of its channel.
 """
 
 import threading
@@ -21,9 +24,12 @@ from operator import attrgetter
 from types import ModuleType
 from typing import Any
 
+from greening._core.current import get_hub
+from greening._originals import real_local
 from greening.monkey import original, patch_module
 from greening.patcher.spec import Patch
 from greening.sync.queue import LightQueue
+from greening.threads.native import NativePool
 
 _FLAG = "thread"
 # Functions that gRPC runs in threads of their own, and that wait for nothing but conditions.
@@ -31,12 +37,49 @@ _GREEN = ("consume_request_iterator",)
 # What the object of a call consists of.
 _PARTS = attrgetter("_state", "_call")
 
+# The threads that wait in C, one for each channel with calls under way. They take no more than memory while they wait.
+_pool = NativePool(1_000_000)
+_pool.reports = True
+_here = real_local()
+
+
+class _PooledThread:
+    """What gRPC uses of `threading.Thread`: one that runs in an OS thread, if need be in one that has been idle."""
+
+    daemon = True
+
+    def __init__(self, target: Callable[..., object], args: tuple[Any, ...] = ()) -> None:
+        self._target, self._args = target, args
+
+    def setDaemon(self, daemonic: bool) -> None:  # threading's name
+        """It is one."""
+
+    def start(self) -> None:
+        """Run it. Raises RuntimeError: the system has no more threads."""
+        if not _pool.launch(get_hub(), self._run):
+            raise RuntimeError("can't start new thread")
+
+    def _run(self) -> None:
+        _here.handles_events = True
+        self._target(*self._args)
+
+
+def _handles_events() -> bool:
+    """True in a thread of gRPC's: a callback of the program's runs. Events are not handled before it returns."""
+    return getattr(_here, "handles_events", False)
+
 
 def _with_native_threads() -> ModuleType:
-    """The patched `threading`, with the real `Thread`."""
+    """The patched `threading`, with another `Thread`."""
+    native = original("threading").Thread
+
+    def Thread(target: Callable[..., object], args: tuple[Any, ...] = (), **options: Any) -> Any:  # threading's name
+        """What `ForkManagedThread` runs is pooled. `grpc.aio` makes one with options, for good, and joins it."""
+        return native(target=target, args=args, **options) if options else _PooledThread(target, args)
+
     mixed = ModuleType("threading", "The patched module, with threads of the system: what runs in them waits in C.")
     vars(mixed).update({name: value for name, value in vars(threading).items() if not name.startswith("__")})
-    vars(mixed)["Thread"] = original("threading").Thread
+    vars(mixed)["Thread"] = Thread
     return mixed
 
 
@@ -47,7 +90,8 @@ def install_core(module: ModuleType) -> None:
 
     def ForkManagedThread(target: Callable[..., object], args: tuple[Any, ...] = ()) -> Any:  # gRPC's name
         """A thread, to be started: green if it runs the program's own code, else one that a fork takes care of."""
-        return (_GreenThread if target.__name__ in _GREEN else native_thread)(target=target, args=args)
+        green = target.__name__ in _GREEN and not _handles_events()
+        return (_GreenThread if green else native_thread)(target=target, args=args)
 
     replaces = {"threading": _with_native_threads(), "ForkManagedThread": ForkManagedThread}
     patch_module(Patch(target=module.__name__, flag=_FLAG, replaces=replaces), module)
@@ -89,13 +133,22 @@ def install_client(module: ModuleType) -> None:
     channel: Any = module
     finish = channel._end_unary_response_blocking
 
-    def call(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
-        """Make the call and wait for its response. Raises `grpc.RpcError`. Interrupted, it is cancelled."""
-        return finish(*_complete(self.future(request, *args, **kwargs)), False, None)
+    def blocking(kind: Any) -> dict[str, Any]:
+        call_in_c, with_call_in_c = kind.__call__, kind.with_call
 
-    def with_call(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
-        """As calling it; returns the response and the `grpc.Call`."""
-        return finish(*_complete(self.future(request, *args, **kwargs)), True, None)
+        def call(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
+            """Make the call and wait for its response. Raises `grpc.RpcError`. Interrupted, it is cancelled."""
+            if _handles_events():
+                return call_in_c(self, request, *args, **kwargs)
+            return finish(*_complete(self.future(request, *args, **kwargs)), False, None)
+
+        def with_call(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
+            """As calling it; returns the response and the `grpc.Call`."""
+            if _handles_events():
+                return with_call_in_c(self, request, *args, **kwargs)
+            return finish(*_complete(self.future(request, *args, **kwargs)), True, None)
+
+        return {"__call__": call, "with_call": with_call}
 
     make_stream = channel.Channel.unary_stream
 
@@ -104,10 +157,9 @@ def install_client(module: ModuleType) -> None:
         self._single_threaded_unary_stream = False
         return make_stream(self, *args, **kwargs)
 
-    unary = {"__call__": call, "with_call": with_call}
     methods = {
-        "_UnaryUnaryMultiCallable": unary,
-        "_StreamUnaryMultiCallable": unary,
+        "_UnaryUnaryMultiCallable": blocking(channel._UnaryUnaryMultiCallable),
+        "_StreamUnaryMultiCallable": blocking(channel._StreamUnaryMultiCallable),
         "Channel": {"unary_stream": unary_stream},
     }
     patch_module(Patch(target=module.__name__, flag=_FLAG, replaces={}, methods=methods), module)

@@ -187,6 +187,76 @@ def test_grpc_aio_is_unharmed(run_green: Callable[..., Any], tmp_path: Path) -> 
         run_green(CLIENT + AIO, str(server.port))
 
 
+IN_CALLBACKS = """
+import threading
+
+def ask(call, *args):
+    try:
+        answers.append(call(*args, timeout=20))
+    except Exception as error:
+        answers.append(error)
+    done.release()
+
+done, answers = threading.Semaphore(0), []
+echo.future(b"x", timeout=20).add_done_callback(lambda future: ask(echo, b"one"))
+assert done.acquire(timeout=30)
+echo.future(b"x", timeout=20).add_done_callback(lambda future: ask(join, iter([b"1", b"2"])))
+assert done.acquire(timeout=30)
+channel.subscribe(lambda state: ask(echo, b"state"))
+assert done.acquire(timeout=30)
+assert answers == [b"one", b"1|2", b"state"], answers
+assert echo(b"still there", timeout=20) == b"still there"
+channel.close()
+"""
+
+
+def test_callbacks_may_make_calls_on_their_own_channel(run_green: Callable[..., Any], tmp_path: Path) -> None:
+    with grpc_server(tmp_path) as server:
+        run_green(CLIENT + IN_CALLBACKS, str(server.port))
+
+
+ONE_AFTER_THE_OTHER = """
+import threading
+native_ids = set()
+for _ in range(20):
+    done = threading.Event()
+    future = echo.future(b"x", timeout=20)
+    future.add_done_callback(lambda _: (native_ids.add(threading.get_native_id()), done.set()))
+    assert done.wait(30)
+    time.sleep(0.01)
+assert len(native_ids) < 10, native_ids
+channel.close()
+"""
+
+
+def test_calls_one_after_the_other_start_no_thread_each(run_green: Callable[..., Any], tmp_path: Path) -> None:
+    with grpc_server(tmp_path) as server:
+        run_green(CLIENT + ONE_AFTER_THE_OTHER, str(server.port))
+
+
+FORKED = """
+import os
+stream = count(b"x", timeout=20)
+next(stream)
+pid = os.fork()
+if not pid:
+    code = 1
+    try:
+        code = 0 if echo(b"child", timeout=20) == b"child" else 2
+    finally:
+        os._exit(code)
+assert os.waitpid(pid, 0)[1] == 0
+assert [*stream] == [b"1", b"2"]
+assert echo(b"parent", timeout=20) == b"parent"
+channel.close()
+"""
+
+
+def test_the_child_of_a_fork_makes_calls_on_the_channel(run_green: Callable[..., Any], tmp_path: Path) -> None:
+    with grpc_server(tmp_path) as server:
+        run_green(CLIENT + FORKED, str(server.port), env={"GRPC_ENABLE_FORK_SUPPORT": "1"}, tolerance=0.5)
+
+
 def test_the_example_of_the_page_runs(run_page: Callable[..., Any]) -> None:
     assert run_page("grpc").stdout.split() == ["20", "answers"]
 
