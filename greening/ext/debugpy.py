@@ -6,7 +6,9 @@ Consequence: if that wait let other green threads run, they would run past their
 threads were green, nobody could tell the stopped one to go on.
 Decision: pydevd waits natively, and its threads are native. While one green thread is stopped, so are all others of its
 OS thread.
-But for pydevd each green thread is a thread, with an ident and thread-locals of its own.
+But for pydevd each green thread is a thread, with an ident and thread-locals of its own. It asks who that is when it
+sees the first frame. Without the accelerator that is one of the engine's, while `threading` does not know the thread
+yet: the answer is that nobody is there. `threading` does not list what `spawn` made; pydevd would not find it again.
 
 This needs `sys.monitoring`, CPython 3.12. Before, pydevd has trace functions, and misses breakpoints; it is said once.
 
@@ -22,9 +24,10 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import wraps
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
+from greening._core.greenthread import GreenThread
 from greening._core.running import known_task
 from greening._originals import get_ident, real_local
 from greening.ext.native_start import start_natively
@@ -36,11 +39,15 @@ from greening.threads.adopt_local import AdoptedLocal, adopt_local
 NATIVE = "_thread time socket queue select xmlrpc.client xmlrpc.server http.server socketserver".split()
 
 PACKAGES = frozenset("pydevd pydevd_tracing _pydevd_bundle _pydev_bundle _pydevd_sys_monitoring".split())
+# Where no frame is the program's.
+OURS = "greening"
+ENGINE = PACKAGES | {OURS, "threading"}
 TOO_OLD = (
     "greening: before Python 3.12 debugpy misses breakpoints in green threads, and may hang. Debug with a newer one, "
     "or set GEVENT_SUPPORT=True and start the debugger first: python -m debugpy ... -m greening PROGRAM\n"
 )
 THREADS = "_pydevd_bundle.pydevd_daemon_thread"
+MONITORING = "_pydevd_sys_monitoring"
 
 
 def native_primitives(saved: ModuleType) -> None:
@@ -62,6 +69,50 @@ def stop_natively(pydevd: ModuleType) -> None:
         threads.start = start_natively
         pydevd.PyDB.set_suspend = _in_one_turn(pydevd.PyDB.set_suspend)
         pydevd.PyDB.do_wait_suspend = _in_one_turn(pydevd.PyDB.do_wait_suspend)
+        for module in _modules():
+            if module.__name__.startswith(MONITORING) and vars(module).get("threading") is threading:
+                vars(module)["threading"] = _of_program_frames()
+
+
+def _listed(thread: threading.Thread) -> threading.Thread:
+    """Have `threading.enumerate` list it, by which pydevd finds the thread that shall go on, until it has ended."""
+    task, active = known_task(), vars(threading)["_active"]
+    if isinstance(task, GreenThread) and task.ident not in active:
+        active[task.ident] = thread
+        task.link(_ended, active, task.ident)
+    return thread
+
+
+def _ended(_: object, active: dict[int, threading.Thread], ident: int) -> None:
+    active.pop(ident, None)
+
+
+def _outwards(frame: FrameType | None) -> Iterator[FrameType]:
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def _package(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__")).partition(".")[0]
+
+
+def _of_program_frames() -> ModuleType:
+    """`threading`, with a `current_thread` that makes no dummy for what is about to be a thread of `threading`."""
+
+    def current_thread() -> threading.Thread | None:
+        stack = [_package(frame) for frame in _outwards(sys._getframe(1))]
+        while stack and stack[0] == MONITORING:  # where it is not compiled
+            del stack[0]
+        begins = (
+            not stack or stack[0] in ENGINE or not ENGINE.isdisjoint(package for package in stack if package != OURS)
+        )
+        return None if begins else _listed(threading.current_thread())
+
+    mixed = ModuleType("threading")
+    vars(mixed).update({name: value for name, value in vars(threading).items() if not name.startswith("__")})
+    vars(mixed)["current_thread"] = current_thread
+    return mixed
 
 
 def _in_one_turn(method: Callable[..., Any]) -> Callable[..., Any]:

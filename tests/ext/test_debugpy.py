@@ -29,10 +29,7 @@ print("done")
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
-needs_monitoring = pytest.mark.skipif(
-    sys.version_info < (3, 12) or os.environ.get("GREENING_PURE") == "1",
-    reason="the debugger needs sys.monitoring, and an engine whose own frames it does not see",
-)
+needs_monitoring = pytest.mark.skipif(sys.version_info < (3, 12), reason="the debugger needs sys.monitoring")
 
 
 @contextmanager
@@ -68,6 +65,39 @@ def test_each_green_thread_stops_at_a_breakpoint(before: list[str], after: list[
         editor.run_through(str(tmp_path / "program.py"), 5)
         assert sorted(editor.stops) == [("work", 5, str(n)) for n in range(4)]
         assert len(editor.threads) == 4  # each is a thread for the debugger
+
+
+SPAWNED = """\
+import greening, time
+def work(n):
+    time.sleep(0.05 * n)
+    x = n * 2
+    y = x + 1  # line 5
+    return y
+for thread in [greening.spawn(work, n) for n in range(4)]: thread.wait()
+print("done")
+"""
+
+
+@needs_monitoring
+@pytest.mark.slow
+def test_an_engine_whose_frames_the_debugger_sees(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ENVIRONMENT, "GREENING_PURE", "1")
+    with debugged(tmp_path, ["-m", "greening"], []) as editor:
+        editor.run_through(str(tmp_path / "program.py"), 5)
+        assert sorted(editor.stops) == [("work", 5, str(n)) for n in range(4)]
+        assert len(editor.threads) == 4
+
+
+@needs_monitoring
+@pytest.mark.slow
+@pytest.mark.parametrize("pure", ["0", "1"], ids=["compiled", "pure"])
+def test_what_spawn_runs_stops_and_goes_on(pure: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ENVIRONMENT, "GREENING_PURE", pure)
+    with debugged(tmp_path, ["-m", "greening"], [], SPAWNED) as editor:
+        editor.run_through(str(tmp_path / "program.py"), 5)
+        assert editor.stops[0] == ("work", 5, "0")
+        assert len(editor.threads) == len(editor.stops)
 
 
 @needs_monitoring
