@@ -90,7 +90,8 @@ server = greening.spawn(greening.serve, listener, handle)
 """
 
 
-def test_ldap3(run_green: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("before", ["", "import ldap3"], ids=["early", "late"])
+def test_ldap3(before: str, run_green: Callable[..., Any]) -> None:
     pytest.importorskip("ldap3")
     run_green(
         DIRECTORY + "import ldap3\nbeat()\n"
@@ -101,5 +102,6 @@ def test_ldap3(run_green: Callable[..., Any]) -> None:
         "begin = time.monotonic()\nthreads = [greening.spawn(ask, n) for n in range(20)]\n"
         "assert [thread.wait() for thread in threads] == ['success'] * 20\n"
         "assert time.monotonic() - begin < 2.5\nserver.kill()\n",
+        before=before,
         tolerance=0.5,  # it builds its grammar at the first use
     )
