@@ -136,6 +136,44 @@ def test_huey(run_green: Callable[..., Any], tmp_path: Path, redis: Server) -> N
         run_green(HUEY_CLIENT, env=client_env(tmp_path, queue))
 
 
+AFTER_A_RESTART = """
+import time
+import redis, tasks
+
+def until_it_works(function):
+    for _ in range(200):
+        try:
+            return function()
+        except (redis.ConnectionError, ConnectionError, tasks.LOST):
+            time.sleep(0.1)
+    raise AssertionError("it does not come back")
+
+beat()
+assert ask(1) == 1
+restart()
+assert until_it_works(lambda: ask(2)) == 2
+"""
+ASK = {
+    "dramatiq": (DRAMATIQ + "LOST = dramatiq.ConnectionError\n", "slow.send(n).get_result(block=True, timeout=60_000)"),
+    "huey": (HUEY + "LOST = ConnectionError\n", "slow(n)(blocking=True, timeout=60)"),
+}
+
+
+@pytest.mark.parametrize("name", ASK)
+def test_workers_go_on_after_a_restart_of_redis(
+    name: str, run_green: Callable[..., Any], restart_of: Callable[..., str], tmp_path: Path, redis: Server
+) -> None:
+    pytest.importorskip(name)
+    queue, (tasks, call) = in_queue(redis), ASK[name]
+    arguments = {
+        "dramatiq": ("-m", "dramatiq", "tasks", "-p", "1", "-t", "8"),
+        "huey": ("-m", "huey.bin.huey_consumer", "tasks.huey", "-k", "thread", "-w", "8"),
+    }
+    with worker(tmp_path, tasks, queue, *arguments[name]):
+        source = f"import tasks\nask = lambda n: tasks.{call}\n" + restart_of(redis) + AFTER_A_RESTART
+        run_green(source, env=client_env(tmp_path, queue), tolerance=0.5)
+
+
 RQ = """
 def add(number):
     time.sleep(0.05)
