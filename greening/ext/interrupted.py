@@ -9,8 +9,9 @@ Facts, each seen with a real server:
 - pg8000 takes the late result of one query for that of the next one.
 - ldap3 takes the middle of an answer for the beginning of one, and may wait for ever for the rest of it.
 - urllib3 puts a place into its pool that it has not taken out, when the wait for one is interrupted: later ones fail.
-- httpcore, and so httpx, assigns a connection that is still to be opened to one who waits. If that one is interrupted
-  then, nobody opens it, and its place is lost. It gives places back under a lock for which it may have to wait.
+- httpcore, and so httpx, assigns a connection that is still to be opened to a request that waits. If that one is
+  interrupted then, nothing opens it, and its place is lost. It gives places back under a lock, for which it may have
+  to wait.
 - redis-py and valkey-py disconnect when an answer does not come in one piece, except on connections that Sentinel
   manages.
 Decisions: what keeps no state besides its connection closes it, and the next command connects anew. py-amqp puts the
@@ -181,7 +182,7 @@ def ldap3(module: ModuleType) -> None:
 
 
 def urllib3(module: ModuleType) -> None:
-    """The plug-in of urllib3.connectionpool: who is interrupted while it waits for a place gives none back."""
+    """The plug-in of urllib3.connectionpool: a wait for a place that is interrupted gives none back."""
     pool: Any = module.HTTPConnectionPool
     get_conn, put_conn = pool._get_conn, pool._put_conn
 

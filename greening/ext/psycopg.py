@@ -48,7 +48,7 @@ def _green_wait(waiting: Any) -> Callable[..., Any]:
     errors = waiting.e
     ready_of = {mask: _ready_of(waiting, mask) for mask in (IN, OUT, IN | OUT)}
     mask_of = {waiting.WAIT_R: IN, waiting.WAIT_W: OUT, waiting.WAIT_RW: IN | OUT}
-    # Before 3.3 who waits for notifications has no other way to stop than the interval.
+    # Before 3.3 a wait for notifications has no other way to stop than the interval.
     by_interval = "timeout" not in inspect.signature(waiting.wait_selector).parameters
 
     def wait(gen: Any, fileno: int, interval: float | None = 0.0, timeout: float | None = None, **_: Any) -> Any:

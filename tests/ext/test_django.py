@@ -1,4 +1,4 @@
-"""Django's database connections under greening, on a real PostgreSQL: who dies gives back."""
+"""Django's database connections under greening, on a real PostgreSQL: a request that dies gives its own back."""
 
 from collections.abc import Callable
 from typing import Any
