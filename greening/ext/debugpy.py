@@ -7,7 +7,7 @@ threads were green, nobody could tell the stopped one to go on.
 Decision: pydevd waits natively, and its threads are native. While one green thread is stopped, so are all others of its
 OS thread.
 But for pydevd each green thread is a thread, with an ident and thread-locals of its own. It asks for that thread at the
-first frame that it sees. Without the accelerator that is one of the engine's, while `threading` does not know the thread
+first frame that it sees. Without the accelerator that is one of the engine's, and `threading` does not know the thread
 yet: the answer is that nobody is there. `threading` does not list what `spawn` made; pydevd would not find it again.
 
 This needs `sys.monitoring`, CPython 3.12. Before, pydevd has trace functions, and misses breakpoints; it is said once.

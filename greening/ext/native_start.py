@@ -17,11 +17,16 @@ from greening.monkey import original
 # Where a `threading.Thread` has its handle: from 3.14 on, and in 3.13.
 HANDLES = ("_os_thread_handle", "_handle")
 
+# Made here: to make the copies of the originals takes long, and lets others run.
+native = original("_thread")
+NativeEvent: type = original("threading").Event
+
 
 def start_natively(self: Any) -> None:
     """Start a `threading.Thread` in an OS thread, as `start` does in an unpatched process.
 
-    The difference: it does not hold up the end of the interpreter, even if it is no daemon.
+    It waits natively until the thread runs, which lets no other green thread run: a debugger that has stopped one
+    starts threads. The difference: it does not hold up the end of the interpreter, even if it is no daemon.
 
     Raises:
         RuntimeError: it was started before.
@@ -29,9 +34,9 @@ def start_natively(self: Any) -> None:
     shared: Any = threading
     if self._started.is_set():
         raise RuntimeError("threads can only be started once")
+    self._started = NativeEvent()
     with shared._active_limbo_lock:
         shared._limbo[self] = self
-    native = original("_thread")
     try:
         for name in HANDLES:
             if hasattr(self, name):

@@ -33,6 +33,14 @@ def test_what_waits_in_c_holds_up_nobody(run_program) -> None:
     )
 
 
+def test_no_other_green_thread_runs_before_it_has_started(run_program) -> None:
+    run_program(
+        HEAD + "seen = []\ngreening.sleep(0)  # a fresh slice\ngreening.spawn(seen.append, 1)\n"
+        "thread = Kept(target=int, daemon=True)\nthread.start()\n"
+        "assert not seen and thread._started.is_set()\n"
+    )
+
+
 def test_it_starts_once(run_program) -> None:
     done = run_program(HEAD + "thread = Kept()\nthread.start()\nthread.start()\n", check=False)
     assert "RuntimeError: threads can only be started once" in done.stderr
