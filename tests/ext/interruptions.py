@@ -19,7 +19,7 @@ import greening
 # Errors in a row after which a lane counts as dead.
 PATIENCE = 20
 # A question that is not interrupted takes no longer, in seconds.
-LONGEST = 20
+LONGEST = 20.0
 
 Ask = Callable[[int], object]
 
@@ -55,11 +55,12 @@ class Report:
         return f"{counts}, errors: {listed}"
 
 
-def storm(lanes: Sequence[Ask], interruptions: int, seed: int = 1) -> Report:
+def storm(lanes: Sequence[Ask], interruptions: int, limit: float = LONGEST, seed: int = 1) -> Report:
     """Ask and interrupt until so many questions have been interrupted.
 
     Args:
         lanes: for each green thread the function that asks: it is given a tag, and returns it.
+        limit: seconds in which a question that is not interrupted has to be answered.
     """
     report = Report()
     # Long enough that some answers come in time, though the lanes share a processor.
@@ -70,7 +71,11 @@ def storm(lanes: Sequence[Ask], interruptions: int, seed: int = 1) -> Report:
         for tag in count(number + 1, len(lanes)):
             if report.interrupted >= interruptions or report.dead:
                 return
-            _ask_once(ask, tag, longest, report, chance)
+            how = chance.choice((_by_timeout, _by_kill))
+            # Now and then one is left alone: it has to be answered, if not at once.
+            alone = bool(report.failures[ask]) or chance.random() < 0.05
+            delay = limit if alone else chance.uniform(0, longest)
+            _ask_once(ask, tag, how, delay, alone, report)
 
     for thread in [greening.spawn(run, number, ask) for number, ask in enumerate(lanes)]:
         thread.wait()
@@ -85,11 +90,10 @@ def _usual_time(ask: Ask) -> float:
     return (monotonic() - begin) / 10
 
 
-def _ask_once(ask: Ask, tag: int, longest: float, report: Report, chance: random.Random) -> None:
-    how = chance.choice((_by_timeout, _by_kill))
+def _ask_once(
+    ask: Ask, tag: int, how: Callable[[Ask, int, float], object], delay: float, alone: bool, report: Report
+) -> None:
     failures = report.failures[ask]
-    # Now and then one is left alone: it has to be answered, if not at once.
-    delay = LONGEST if chance.random() < 0.05 or failures else chance.uniform(0, longest)
     try:
         answer = how(ask, tag, delay)
     except Exception as error:  # what the library raises is its own affair
@@ -100,8 +104,8 @@ def _ask_once(ask: Ask, tag: int, longest: float, report: Report, chance: random
         return
     if answer is _INTERRUPTED:
         report.interrupted += 1
-        if delay == LONGEST:
-            report.dead.append(f"no answer in {LONGEST} s")
+        if alone:
+            report.dead.append(f"no answer in {delay} s")
         return
     report.failures[ask] = 0
     report.answered += 1

@@ -87,6 +87,10 @@ client.check()
 """
 
 
+# A lane without its plug-in may get no answer at all: it need not be waited for so long.
+WITHOUT = STORM.replace("int(interruptions))", "int(interruptions), limit=3)")
+
+
 def url_of(row: Row, request: pytest.FixtureRequest) -> str:
     pytest.importorskip(row.module)
     return str(request.getfixturevalue(row.server).url) if row.server else ""
@@ -109,7 +113,7 @@ def test_no_answer_is_that_of_another_question_and_no_place_is_lost(
 @pytest.mark.parametrize("row", BY_PLUGIN, ids=name_of)
 def test_without_the_plugin_there_are_wrong_answers(row: Row, request: pytest.FixtureRequest, run_green: Run) -> None:
     url = url_of(row, request)
-    done = run_green(STORM, row.client, url, "1000", check=False, env={"GREENING_PLUGINS": "-all"}, timeout=100)
+    done = run_green(WITHOUT, row.client, url, "1000", check=False, env={"GREENING_PLUGINS": "-all"}, timeout=100)
     assert done.returncode == 1
     assert "AssertionError" in done.stderr
 
@@ -122,7 +126,7 @@ def test_a_client_of_any_kind_is_safe_where_interrupted_connections_are_aborted(
 
 @pytest.mark.parametrize("row", BY_ABORT, ids=name_of)
 def test_without_it_there_are_wrong_answers(row: Row, run_green: Run) -> None:
-    done = run_green(STORM, row.client, "", "1000", check=False, timeout=100)
+    done = run_green(WITHOUT, row.client, "", "1000", check=False, timeout=100)
     assert done.returncode == 1
     assert "AssertionError" in done.stderr
 

@@ -151,7 +151,6 @@ def test_pytest_timeout_shows_green_threads_too(method: str, run_pytest: Run) ->
 @pytest.mark.slow
 def test_workers_of_xdist_are_patched(run_pytest: Run) -> None:
     pytest.importorskip("xdist")
-    assert "2 passed" in run_pytest(PATCHED, "--greening", "-n", "2")
     assert "6 passed, 2 errors" in run_pytest(LEAKS, "--greening", "-n", "2", passes=False)
 
 
