@@ -7,6 +7,8 @@ restart of the broker. In prefork one process reads what the children say, and s
 Decision: as in prefork. What is to be called waits in a queue, and an eventfd wakes the loop. Not the loop's
 `call_soon`: it keeps no order, and what is put there by one of its own calls waits for the next event.
 
+A signal's handler may ask for a call between any two steps of `call`, and may turn the loop as one of the calls.
+
 The loop is replaced at each reconnect: what happens meanwhile waits for the new one.
 """
 
@@ -22,12 +24,16 @@ logger = logging.getLogger("celery.pool")
 class LoopCalls:
     """Calls in the order in which they were asked for, in Celery's event loop; if there is none, at once.
 
+    Attributes:
+        made: how many calls were made until now.
     Thread-safety: none; everything is called in the worker's OS thread.
     """
 
     def __init__(self) -> None:
+        self.made = 0
         self._calls: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._bell = -1
+        self._rung = False  # the loop has not come to it since
         self._loop: Any = None
 
     def register(self, loop: Any) -> None:
@@ -36,7 +42,7 @@ class LoopCalls:
             self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._loop = loop
         loop.add_reader(self._bell, self._answer)
-        self._ring()
+        self.ring()
 
     def __bool__(self) -> bool:
         """Whether there are calls that have not been made."""
@@ -48,8 +54,8 @@ class LoopCalls:
             self._make(func, args)
             return
         self._calls.append((func, args))
-        if len(self._calls) == 1:
-            self._ring()
+        if not self._rung:
+            self.ring()
 
     def close(self) -> None:
         """The loop turns no more: make the calls that are left, and from now on all others at once."""
@@ -63,8 +69,11 @@ class LoopCalls:
             func, args = self._calls.popleft()
             self._make(func, args)
 
-    def _ring(self) -> None:
-        os.eventfd_write(self._bell, 1)
+    def ring(self) -> None:
+        """Have the loop look for calls, if there is one. To be called before it is turned inside one of its calls."""
+        if self._bell >= 0:
+            self._rung = True
+            os.eventfd_write(self._bell, 1)
 
     def _answer(self) -> None:
         """In the loop: make the calls that were asked for until now."""
@@ -72,15 +81,19 @@ class LoopCalls:
             os.eventfd_read(self._bell)
         except BlockingIOError:  # rung for an earlier loop, and answered there
             pass
+        self._rung = False
         try:
             for _ in range(len(self._calls)):
+                if not self._calls:  # one of them turned the loop
+                    break
                 func, args = self._calls.popleft()
                 self._make(func, args)
         finally:
             if self._calls:
-                self._ring()
+                self.ring()
 
     def _make(self, func: Callable[..., object], args: tuple[Any, ...]) -> None:
+        self.made += 1
         try:
             func(*args)
         except Exception as error:  # one task's end must not cost the next one its own

@@ -190,8 +190,12 @@ class TaskPool(BasePool):  # type: ignore[misc]  # Celery is untyped
         return job
 
     def _look_if_drained(self) -> None:
-        if self._drained is not None and not self._running and not self._drained.ready():
+        if self._running:
+            return
+        if self._drained is not None and not self._drained.ready():
             self._drained.send()
+        elif not self.active:  # the loop may wait for this in its poll: not every job that ends is told
+            self._calls.ring()
 
     def terminate_job(self, pid: int, signal: int | None = None) -> None:
         """End a running task by its number: `revoke(terminate=True)`, and Celery's own reasons.
@@ -253,11 +257,23 @@ class TaskPool(BasePool):  # type: ignore[misc]  # Celery is untyped
         self.close()  # at a cold shutdown Celery does not: what it has ended would make room for what waits
         loop = get_event_loop()
         try:
-            while loop is not None and (self._running or self._calls):
-                loop.run_once()
+            if loop is not None:
+                self._turn(loop)
         except Exception as error:  # noqa: BLE001  # mostly a lost connection; what runs is to end all the same
             logger.warning("Lost the broker during the shutdown: %r", error)
         self._finish(None)
+
+    def _turn(self, loop: Any) -> None:
+        """Turn Celery's loop until what runs has ended, and Celery knows.
+
+        A handler of a signal that stops the pool is one of the loop's calls itself, and may come while another shutdown
+        waits here. So the loop's other calls may have been announced already, and its generator may be at work.
+        """
+        self._calls.ring()
+        while self._running or self._calls:
+            for _ in loop.create_loop():
+                if not self._running and not self._calls:
+                    break
 
     def on_terminate(self) -> None:
         """Cold shutdown: end what runs."""

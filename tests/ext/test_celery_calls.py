@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections import deque
 from typing import Any
 
 import pytest
@@ -53,6 +54,41 @@ def test_what_a_call_asks_for_is_called_in_the_next_turn(loop: Any, calls: LoopC
     assert made == []
     loop.run_once()  # at once: it would wait for a second if nothing woke it
     assert made == [1]
+
+
+def test_a_signal_that_comes_while_a_call_is_asked_for_does_not_silence_the_bell(
+    loop: Any, calls: LoopCalls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted(deque[Any]):
+        """A signal's handler asks for a call as soon as one is in the queue."""
+
+        def append(self, item: Any) -> None:
+            super().append(item)
+            if len(self) == 1:
+                calls.call(made.append, "handler")
+
+    made: list[str] = []
+    calls.register(loop)
+    loop.run_once()
+    monkeypatch.setattr(calls, "_calls", Interrupted())
+    calls.call(made.append, "task")
+    loop.run_once()
+    assert made == ["task", "handler"]
+
+
+def test_a_call_may_turn_the_loop(loop: Any, calls: LoopCalls) -> None:
+    made: list[int] = []
+
+    def turn() -> None:
+        calls.ring()
+        next(loop.create_loop())
+
+    calls.register(loop)
+    calls.call(turn)
+    calls.call(made.append, 1)
+    calls.call(made.append, 2)
+    loop.run_once()
+    assert made == [1, 2] and not calls
 
 
 def test_calls_of_a_lost_loop_wait_for_the_next_one(loop: Any, calls: LoopCalls) -> None:

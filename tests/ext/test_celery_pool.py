@@ -1,6 +1,7 @@
 """The pool itself, without a worker: its places, its size and its end."""
 
 from collections.abc import Callable, Iterator
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -9,8 +10,11 @@ pytest.importorskip("celery", reason="Celery is not installed: the extra ext-tes
 
 from celery.exceptions import ImproperlyConfigured
 
-from greening import Event, GreenThread, getcurrent, sleep, spawn
+from kombu.asynchronous import Hub, set_event_loop
+
+from greening import Event, GreenThread, getcurrent, sleep, spawn, spawn_after
 from greening.ext.celery_pool import TaskPool
+from greening.green import select as green_select
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Celery's own deprecations
 
@@ -167,6 +171,55 @@ def test_stop_waits_for_what_runs_and_a_closed_pool_takes_nothing(site: Site) ->
     assert not stopping.dead
     stopping.wait()
     assert len(site.results) == 2
+
+
+@pytest.fixture
+def loop(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Celery's loop, in which the pool tells what becomes of its tasks, as it is in a patched process."""
+    monkeypatch.setattr("kombu.utils.eventio.epoll", green_select.epoll)
+    loop = Hub()
+    set_event_loop(loop)
+    site.pool.register_with_event_loop(loop)
+    yield loop
+    site.pool.terminate()
+    loop.close()
+
+
+def test_a_call_of_the_loop_may_stop_the_pool(site: Site, loop: Any) -> None:
+    """The handler of a signal does, while other tasks have ended and wait to be told."""
+    site.apply(sleep, 0, accept_callback=lambda *_: site.pool.stop())
+    site.apply(sleep, 0)
+    sleep(0)
+    sleep(0)
+    loop.run_once()
+    assert site.results == [None, None]
+
+
+def test_the_pool_may_be_stopped_while_it_stops(
+    site: Site, loop: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A second signal, of a user who has no patience."""
+    site.apply(sleep, 60)
+    sleep(0)
+
+    def end() -> None:
+        site.pool.terminate_job(site.numbers[0])
+        site.pool.stop()
+
+    loop.call_later(0.02, end)
+    site.pool.stop()
+    assert site.results == [] and not caplog.records
+
+
+def test_stop_does_not_wait_for_what_is_not_told(site: Site, loop: Any) -> None:
+    site.apply(sleep, 60)
+    while not site.numbers:
+        sleep(0)
+        loop.run_once()
+    begin = monotonic()
+    spawn_after(0.01, site.pool.terminate_job, site.numbers[0])
+    site.pool.stop()
+    assert monotonic() - begin < 0.9  # the loop's poll takes a second
 
 
 def test_terminate_unwinds_what_runs(site: Site) -> None:

@@ -38,17 +38,27 @@ def site() -> Iterator[Any]:
     calls.close()
     loop.close()
     signal.signal(signal.SIGQUIT, before)
+    sleep(0)  # nobody has to do without the loop: who would ends
 
 
-def test_in_the_task_of_the_loop_a_handler_runs_at_once(site: Any) -> None:
+def test_a_handler_does_not_interrupt_what_the_loop_does(site: Any) -> None:
+    """A frame that is half written, under a lock that the handler would wait for."""
     loop, calls, signals = site
     calls.register(loop)
     signals.adopt()
-    signal.raise_signal(signal.SIGQUIT)
-    assert handled == [signal.SIGQUIT]
+    during: list[int] = []
+
+    def write() -> None:
+        signal.raise_signal(signal.SIGQUIT)
+        during.extend(handled)
+
+    calls.call(write)
+    loop.run_once()
+    loop.run_once()
+    assert (during, handled) == ([], [signal.SIGQUIT])
 
 
-def test_elsewhere_it_asks_the_loop(site: Any) -> None:
+def test_in_a_green_thread_it_asks_the_loop(site: Any) -> None:
     loop, calls, signals = site
     calls.register(loop)
     signals.adopt()
@@ -70,6 +80,24 @@ def test_a_loop_that_does_not_turn_is_not_waited_for(site: Any, monkeypatch: pyt
     assert handled == [signal.SIGQUIT], "it ran twice"
 
 
+def test_a_loop_that_makes_calls_is_waited_for(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(celery_signals, "_PATIENCE", 0.01)
+    loop, calls, signals = site
+    calls.register(loop)
+    signals.adopt()
+    seen: list[int] = []
+
+    def work() -> None:
+        sleep(0.008)
+        seen.extend(handled)
+
+    for _ in range(6):
+        calls.call(work)
+    spawn(signal.raise_signal, signal.SIGQUIT).wait()
+    loop.run_once()
+    assert (seen, handled) == ([], [signal.SIGQUIT])
+
+
 def test_the_handler_that_a_handler_installs_is_adopted_as_well(site: Any) -> None:
     def second(number: int, frame: FrameType | None) -> None:
         handled.append(-number)
@@ -83,8 +111,10 @@ def test_the_handler_that_a_handler_installs_is_adopted_as_well(site: Any) -> No
     signal.signal(signal.SIGQUIT, first)
     signals.adopt()
     signal.raise_signal(signal.SIGQUIT)
+    loop.run_once()
     assert signal.getsignal(signal.SIGQUIT) is not second
     os.kill(os.getpid(), signal.SIGQUIT)
+    loop.run_once()
     assert handled == [-signal.SIGQUIT]
 
 
