@@ -44,10 +44,6 @@ class LoopCalls:
         loop.add_reader(self._bell, self._answer)
         self.ring()
 
-    def __bool__(self) -> bool:
-        """Whether there are calls that have not been made."""
-        return bool(self._calls)
-
     def call(self, func: Callable[..., object], *args: Any) -> None:
         """Have `func(*args)` called. What it raises is logged."""
         if self._loop is None:
@@ -57,11 +53,26 @@ class LoopCalls:
         if not self._rung:
             self.ring()
 
+    def turn_while(self, more: Callable[[], object]) -> None:
+        """Turn the loop as long as `more()` is true or there are calls, or until it is reset: the broker is lost.
+
+        One of the loop's calls may do this, and another shutdown may be at it already. So the calls that wait may have
+        been announced, and the generator of the loop may be at work.
+        """
+        self.ring()
+        while self._is_heard() and (self._calls or more()):
+            for _ in self._loop.create_loop():
+                if not self._is_heard() or not (self._calls or more()):
+                    break
+
+    def _is_heard(self) -> bool:
+        return self._loop is not None and self._bell in self._loop.readers
+
     def close(self) -> None:
         """The loop turns no more: make the calls that are left, and from now on all others at once."""
-        loop, self._loop = self._loop, None
-        if loop is not None and self._bell in loop.readers:
-            loop.remove_reader(self._bell)
+        if self._is_heard():
+            self._loop.remove_reader(self._bell)
+        self._loop = None
         if self._bell >= 0:
             os.close(self._bell)
             self._bell = -1
@@ -70,7 +81,7 @@ class LoopCalls:
             self._make(func, args)
 
     def ring(self) -> None:
-        """Have the loop look for calls, if there is one. To be called before it is turned inside one of its calls."""
+        """Have the loop come here, if there is one, though there may be no call."""
         if self._bell >= 0:
             self._rung = True
             os.eventfd_write(self._bell, 1)

@@ -21,7 +21,6 @@ from celery.concurrency.base import BasePool
 from celery.exceptions import ImproperlyConfigured
 from click import ClickException
 from greenlet import GreenletExit
-from kombu.asynchronous import get_event_loop
 
 from greening._core.greenthread import spawn_n
 from greening.ext.celery_calls import LoopCalls
@@ -90,7 +89,7 @@ class TaskPool(BasePool):  # type: ignore[misc]  # Celery is untyped
     def register_with_event_loop(self, loop: Any) -> None:
         """Called by Celery when its loop begins, and again after each reconnect."""
         self._calls.register(loop)
-        self._signals.adopt()
+        self._signals.adopt(loop)
         if self._dropped:
             dropped, self._dropped = self._dropped, []
             spawn_n(self._give_back, dropped)
@@ -255,25 +254,11 @@ class TaskPool(BasePool):  # type: ignore[misc]  # Celery is untyped
         The consumer is cancelled by now. What was on its way is refused by `on_apply`, and the broker keeps it.
         """
         self.close()  # at a cold shutdown Celery does not: what it has ended would make room for what waits
-        loop = get_event_loop()
         try:
-            if loop is not None:
-                self._turn(loop)
+            self._calls.turn_while(lambda: self._running)
         except Exception as error:  # noqa: BLE001  # mostly a lost connection; what runs is to end all the same
             logger.warning("Lost the broker during the shutdown: %r", error)
         self._finish(None)
-
-    def _turn(self, loop: Any) -> None:
-        """Turn Celery's loop until what runs has ended, and Celery knows.
-
-        A handler of a signal that stops the pool is one of the loop's calls itself, and may come while another shutdown
-        waits here. So the loop's other calls may have been announced already, and its generator may be at work.
-        """
-        self._calls.ring()
-        while self._running or self._calls:
-            for _ in loop.create_loop():
-                if not self._running and not self._calls:
-                    break
 
     def on_terminate(self) -> None:
         """Cold shutdown: end what runs."""

@@ -3,13 +3,15 @@
 Facts: Celery's handlers of SIGTERM, SIGINT and SIGQUIT work with the consumer's connection: at a cold shutdown they
 cancel the consumer, and wait for the broker's answer. If the loop waits in its poll meanwhile, a handler is a green
 thread of its own, and the loop would read the answer that the handler waits for. If the loop is at work, a handler
-interrupts it, perhaps in the middle of a frame: it would wait for ever for the lock that is held below it.
-Decision: a handler only asks the loop to do what Celery's handler does. A loop that makes no calls, because the worker
-is connecting anew, is not waited for.
+interrupts it, perhaps in the middle of a frame: it would wait for ever for the lock that is held below it. At a cold
+shutdown a handler turns the loop itself. If the loop is at work on what its poll returned, the rest of it is stale then.
+Decision: a handler only asks the loop to do what Celery's handler does, between two turns. A loop that makes no calls,
+because the worker is connecting anew, is not waited for.
 
 Handlers install other handlers, for a second signal: so it is looked again after each.
 """
 
+import logging
 import signal
 from collections.abc import Callable
 from types import FrameType
@@ -18,6 +20,8 @@ from typing import Any
 from greening._core.greenthread import spawn_n
 from greening.ext.celery_calls import LoopCalls
 from greening.sync.semaphore import Semaphore
+
+logger = logging.getLogger("celery.pool")
 
 _NUMBERS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 _OWNER = "celery.apps.worker"
@@ -33,17 +37,20 @@ class LoopSignals:
     def __init__(self, calls: LoopCalls) -> None:
         self._calls = calls
 
-    def adopt(self) -> None:
+    def adopt(self, loop: Any) -> None:
         """Put handlers of ours in place of Celery's. Called when the loop begins, in the main thread or in another.
 
         Handlers of other programs, for instance of an application that runs a worker itself, are left alone.
+
+        Args:
+            loop: Celery's, that `calls` use, too.
         """
         for number in _NUMBERS:
             handler = signal.getsignal(number)
             if callable(handler) and getattr(handler, "__module__", None) == _OWNER:
-                signal.signal(number, self._asking(handler))
+                signal.signal(number, self._asking(handler, loop))
 
-    def _asking(self, handler: Handler) -> Handler:
+    def _asking(self, handler: Handler, loop: Any) -> Handler:
         def ask(number: int, frame: FrameType | None) -> None:
             begun = Semaphore(0)
             pending = [handler]
@@ -51,9 +58,9 @@ class LoopSignals:
             def handle() -> None:
                 if pending:
                     begun.release()
-                    self._handle(pending.pop(), number)
+                    self._handle(pending.pop(), number, loop)
 
-            self._calls.call(handle)
+            self._calls.call(loop.call_soon, handle)
             spawn_n(self._without_the_loop, begun, handle)
 
         return ask
@@ -66,8 +73,10 @@ class LoopSignals:
                 return
         handle()
 
-    def _handle(self, handler: Handler, number: int) -> None:
+    def _handle(self, handler: Handler, number: int, loop: Any) -> None:
         try:
             handler(number, None)
+        except Exception:  # the worker ends all the same
+            logger.exception("Celery's handler of signal %d has failed", number)
         finally:
-            self.adopt()
+            self.adopt(loop)

@@ -10,7 +10,7 @@ pytest.importorskip("celery", reason="Celery is not installed: the extra ext-tes
 
 from celery.exceptions import ImproperlyConfigured
 
-from kombu.asynchronous import Hub, set_event_loop
+from kombu.asynchronous import Hub
 
 from greening import Event, GreenThread, getcurrent, sleep, spawn, spawn_after
 from greening.ext.celery_pool import TaskPool
@@ -178,7 +178,6 @@ def loop(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Celery's loop, in which the pool tells what becomes of its tasks, as it is in a patched process."""
     monkeypatch.setattr("kombu.utils.eventio.epoll", green_select.epoll)
     loop = Hub()
-    set_event_loop(loop)
     site.pool.register_with_event_loop(loop)
     yield loop
     site.pool.terminate()

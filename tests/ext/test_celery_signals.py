@@ -2,7 +2,9 @@
 
 import os
 import signal
+import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -20,6 +22,13 @@ from greening.ext.celery_signals import LoopSignals
 pytestmark = pytest.mark.filterwarnings("ignore")  # kombu's own deprecations
 
 handled: list[int] = []
+
+
+@contextmanager
+def socketpair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    one, other = socket.socketpair()
+    with one, other:
+        yield one, other
 
 
 def handler(number: int, frame: FrameType | None) -> None:
@@ -41,11 +50,17 @@ def site() -> Iterator[Any]:
     sleep(0)  # nobody has to do without the loop: who would ends
 
 
+def turn(loop: Any, calls: LoopCalls) -> None:
+    for _ in range(3):
+        calls.ring()  # nothing is to wait in its poll
+        loop.run_once()
+
+
 def test_a_handler_does_not_interrupt_what_the_loop_does(site: Any) -> None:
     """A frame that is half written, under a lock that the handler would wait for."""
     loop, calls, signals = site
     calls.register(loop)
-    signals.adopt()
+    signals.adopt(loop)
     during: list[int] = []
 
     def write() -> None:
@@ -53,18 +68,17 @@ def test_a_handler_does_not_interrupt_what_the_loop_does(site: Any) -> None:
         during.extend(handled)
 
     calls.call(write)
-    loop.run_once()
-    loop.run_once()
+    turn(loop, calls)
     assert (during, handled) == ([], [signal.SIGQUIT])
 
 
 def test_in_a_green_thread_it_asks_the_loop(site: Any) -> None:
     loop, calls, signals = site
     calls.register(loop)
-    signals.adopt()
+    signals.adopt(loop)
     spawn(signal.raise_signal, signal.SIGQUIT).wait()
     assert handled == []
-    loop.run_once()
+    turn(loop, calls)
     assert handled == [signal.SIGQUIT]
 
 
@@ -72,11 +86,11 @@ def test_a_loop_that_does_not_turn_is_not_waited_for(site: Any, monkeypatch: pyt
     monkeypatch.setattr(celery_signals, "_PATIENCE", 0.01)
     loop, calls, signals = site
     calls.register(loop)
-    signals.adopt()
+    signals.adopt(loop)
     spawn(signal.raise_signal, signal.SIGQUIT).wait()
     sleep(0.03)
     assert handled == [signal.SIGQUIT]
-    loop.run_once()
+    turn(loop, calls)
     assert handled == [signal.SIGQUIT], "it ran twice"
 
 
@@ -84,7 +98,7 @@ def test_a_loop_that_makes_calls_is_waited_for(site: Any, monkeypatch: pytest.Mo
     monkeypatch.setattr(celery_signals, "_PATIENCE", 0.01)
     loop, calls, signals = site
     calls.register(loop)
-    signals.adopt()
+    signals.adopt(loop)
     seen: list[int] = []
 
     def work() -> None:
@@ -94,8 +108,44 @@ def test_a_loop_that_makes_calls_is_waited_for(site: Any, monkeypatch: pytest.Mo
     for _ in range(6):
         calls.call(work)
     spawn(signal.raise_signal, signal.SIGQUIT).wait()
-    loop.run_once()
+    turn(loop, calls)
     assert (seen, handled) == ([], [signal.SIGQUIT])
+
+
+def test_a_handler_may_turn_the_loop_and_read_what_the_loop_was_about_to_read(site: Any) -> None:
+    loop, calls, signals = site
+    came: list[bytes] = []
+
+    def turning(number: int, frame: FrameType | None) -> None:
+        calls.turn_while(lambda: not came)
+
+    turning.__module__ = "celery.apps.worker"
+    signal.signal(signal.SIGQUIT, turning)
+    calls.register(loop)
+    signals.adopt(loop)
+    with socketpair() as (one, other):
+        one.setblocking(False)
+        loop.add_reader(one, lambda: came.append(one.recv(1)))
+        turn(loop, calls)
+        signal.raise_signal(signal.SIGQUIT)
+        other.send(b"x")
+        turn(loop, calls)  # BlockingIOError if it looks twice
+        assert came == [b"x"]
+        loop.remove_reader(one)
+
+
+def test_an_error_of_a_handler_is_logged(site: Any, caplog: pytest.LogCaptureFixture) -> None:
+    def failing(number: int, frame: FrameType | None) -> None:
+        raise ConnectionError
+
+    failing.__module__ = "celery.apps.worker"
+    loop, calls, signals = site
+    signal.signal(signal.SIGQUIT, failing)
+    calls.register(loop)
+    signals.adopt(loop)
+    signal.raise_signal(signal.SIGQUIT)
+    turn(loop, calls)
+    assert f"handler of signal {signal.SIGQUIT:d} has failed" in caplog.text
 
 
 def test_the_handler_that_a_handler_installs_is_adopted_as_well(site: Any) -> None:
@@ -109,19 +159,19 @@ def test_the_handler_that_a_handler_installs_is_adopted_as_well(site: Any) -> No
     loop, calls, signals = site
     calls.register(loop)
     signal.signal(signal.SIGQUIT, first)
-    signals.adopt()
+    signals.adopt(loop)
     signal.raise_signal(signal.SIGQUIT)
-    loop.run_once()
+    turn(loop, calls)
     assert signal.getsignal(signal.SIGQUIT) is not second
     os.kill(os.getpid(), signal.SIGQUIT)
-    loop.run_once()
+    turn(loop, calls)
     assert handled == [-signal.SIGQUIT]
 
 
 def test_handlers_of_others_are_left_alone(site: Any) -> None:
     def other(number: int, frame: FrameType | None) -> None: ...
 
-    _, _, signals = site
+    loop, _, signals = site
     signal.signal(signal.SIGQUIT, other)
-    signals.adopt()
+    signals.adopt(loop)
     assert signal.getsignal(signal.SIGQUIT) is other
