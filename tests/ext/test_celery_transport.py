@@ -52,3 +52,15 @@ def test_what_is_asked_of_it_is_a_lost_connection(torn_down: Any) -> None:
     message.channel.connection.client = None
     with pytest.raises(redis.ConnectionError, match="was lost, and this channel belonged to it"):
         message.channel._create_client()
+
+
+def test_a_channel_keeps_its_client_as_long_as_its_pool(torn_down: Any) -> None:
+    _, channel = torn_down
+    with channel.conn_or_acquire() as client, channel.conn_or_acquire() as again:
+        assert again is client
+        assert client.ping()
+    channel._disconnect_pools()
+    with channel.conn_or_acquire() as other:
+        assert other is not client
+        assert other.ping()
+    assert channel._create_client(asynchronous=True) is not channel._create_client(asynchronous=True)
