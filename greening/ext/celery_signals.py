@@ -4,7 +4,7 @@ Facts: Celery's handlers of SIGTERM, SIGINT and SIGQUIT work with the consumer's
 cancel the consumer, and wait for the broker's answer. If the loop waits in its poll meanwhile, a handler is a green
 thread of its own, and the loop would read the answer that the handler waits for. If the loop is at work, a handler
 interrupts it, perhaps in the middle of a frame: it would wait for ever for the lock that is held below it. At a cold
-shutdown a handler turns the loop itself. If the loop is at work on what its poll returned, the rest of it is stale then.
+shutdown a handler turns the loop itself. What the loop was about to do with the answer of its poll is stale then.
 Decision: a handler only asks the loop to do what Celery's handler does, between two turns. A loop that makes no calls,
 because the worker is connecting anew, is not waited for.
 
@@ -80,3 +80,4 @@ class LoopSignals:
             logger.exception("Celery's handler of signal %d has failed", number)
         finally:
             self.adopt(loop)
+            self._calls.ring()  # Celery looks when the loop's poll has returned

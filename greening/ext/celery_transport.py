@@ -57,5 +57,6 @@ def patch(module: ModuleType) -> None:
 
 
 def _is_torn_down(channel: Any) -> bool:
-    """Whether the transport of a channel has been closed: it then has nobody to ask for Redis's address."""
-    return getattr(channel.connection, "client", channel) is None
+    """Whether a channel, or its transport, has been closed: it then has nobody to ask for Redis's address."""
+    transport = channel.connection
+    return transport is None or transport.client is None

@@ -9,7 +9,6 @@ import pytest
 pytest.importorskip("celery", reason="Celery is not installed: the extra ext-test has it")
 
 from celery.exceptions import ImproperlyConfigured
-
 from kombu.asynchronous import Hub
 
 from greening import Event, GreenThread, getcurrent, sleep, spawn, spawn_after
@@ -194,9 +193,7 @@ def test_a_call_of_the_loop_may_stop_the_pool(site: Site, loop: Any) -> None:
     assert site.results == [None, None]
 
 
-def test_the_pool_may_be_stopped_while_it_stops(
-    site: Site, loop: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_pool_may_be_stopped_while_it_stops(site: Site, loop: Any, caplog: pytest.LogCaptureFixture) -> None:
     """A second signal, of a user who has no patience."""
     site.apply(sleep, 60)
     sleep(0)

@@ -5,6 +5,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic
 from types import FrameType
 from typing import Any
 
@@ -70,6 +71,19 @@ def test_a_handler_does_not_interrupt_what_the_loop_does(site: Any) -> None:
     calls.call(write)
     turn(loop, calls)
     assert (during, handled) == ([], [signal.SIGQUIT])
+
+
+def test_the_loop_returns_at_once_when_a_handler_has_run(site: Any) -> None:
+    """Celery looks between the loop's turns whether it is to end."""
+    loop, calls, signals = site
+    calls.register(loop)
+    signals.adopt(loop)
+    turn(loop, calls)
+    signal.raise_signal(signal.SIGQUIT)
+    begin = monotonic()
+    while not handled:
+        loop.run_once()
+    assert monotonic() - begin < 0.9  # its poll takes a second
 
 
 def test_in_a_green_thread_it_asks_the_loop(site: Any) -> None:

@@ -33,7 +33,7 @@ def torn_down(valkey: Server) -> Iterator[Any]:
             message = queue.get(timeout=5)
             transport = connection.transport
             yield message, channel
-            transport.client = connection
+            transport.client, message.channel.connection = connection, transport
             message.ack()
             queue.close()
     finally:
@@ -52,6 +52,15 @@ def test_what_is_asked_of_it_is_a_lost_connection(torn_down: Any) -> None:
     message.channel.connection.client = None
     with pytest.raises(redis.ConnectionError, match="was lost, and this channel belonged to it"):
         message.channel._create_client()
+
+
+def test_nor_does_a_channel_that_was_closed_know_where_redis_is(torn_down: Any) -> None:
+    """An acknowledgement that comes late: anything but a lost connection would end the worker."""
+    message, _ = torn_down
+    message.channel.connection = None
+    message.channel._pool = None
+    with pytest.raises(redis.ConnectionError, match="was lost, and this channel belonged to it"):
+        message.ack()
 
 
 def test_a_channel_keeps_its_client_as_long_as_its_pool(torn_down: Any) -> None:
