@@ -1,6 +1,8 @@
 """Connections of Celery's to Redis that were lost while Redis could not be reached."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +13,9 @@ redis = pytest.importorskip("redis", reason="redis-py is not installed: the extr
 from kombu import Connection
 from kombu.transport import redis as redis_transport
 
-from greening import unpatch
+from greening import monkey_patch, unpatch
 from greening.ext import celery_transport
-from tests.ext.servers import Server
+from tests.ext.servers import Server, valkey
 
 pytestmark = [
     pytest.mark.slow,  # a server
@@ -61,6 +63,31 @@ def test_nor_does_a_channel_that_was_closed_know_where_redis_is(torn_down: Any) 
     message.channel._pool = None
     with pytest.raises(redis.ConnectionError, match="was lost, and this channel belonged to it"):
         message.ack()
+
+
+def test_what_a_stopped_redis_has_handed_out_is_put_back_when_it_is_there_again(tmp_path: Path) -> None:
+    monkey_patch()
+    try:
+        with valkey(tmp_path, "--appendonly", "yes", "--appendfsync", "always") as server:
+            with Connection(server.url) as connection:
+                queue = connection.SimpleQueue("handed-out")
+                queue.put("a message")
+                channel = queue.queue.channel
+                with channel.conn_or_acquire() as client:
+                    _, raw = client.brpop("handed-out", 5)
+                message = channel.Message(json.loads(raw), channel=channel)
+                with server.stopped(), pytest.raises(redis.ConnectionError):
+                    channel.qos.append(message, message.delivery_tag)
+                queue.close()
+            with Connection(server.url) as connection:
+                queue = connection.SimpleQueue("handed-out")
+                queue.queue.channel.qos.restore_visible()
+                again = queue.get(timeout=5)
+                again.ack()
+                assert again.payload == "a message"
+                queue.close()
+    finally:
+        unpatch()
 
 
 def test_a_channel_keeps_its_client_as_long_as_its_pool(torn_down: Any) -> None:
