@@ -1,6 +1,6 @@
 """Calls that green threads have Celery's event loop make: what becomes of a task is told in the loop, in order.
 
-Facts: a thread that tells Celery that a task has begun or ended may send on the consumer's connection, and wait for the
+Facts: Celery, when it is told that a task has begun or ended, may send on the consumer's connection, and wait for the
 answer: after a reconnect each acknowledgement raises the prefetch count again (basic.qos). The loop reads the same
 connection. Two readers take each other's frames, and both wait for ever; that is what stops `-P threads` after a
 restart of the broker. In prefork one process reads what the children say, and so all of it happens in the loop.

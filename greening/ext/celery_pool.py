@@ -9,7 +9,7 @@ Decisions:
 - Green threads are kept. Celery keeps a result backend, with its connection, for each thread: a new green thread for
   each task builds one each time, which costs more than the task. The one that was used last is used next.
 - `apply_async` never waits. Tasks wait in the pool, and the prefetch count says how many can.
-- A task that has not begun is dropped at the shutdown. Nobody has acknowledged it, so the broker has it still.
+- A task that has not begun is dropped at the shutdown. It is not acknowledged, so the broker has it still.
 """
 
 import logging
@@ -84,7 +84,7 @@ class TaskPool(BasePool):  # type: ignore[misc]  # Celery is untyped
         self._dropped: list[Any] = []  # tags of messages that are to be given back when there is a connection
         self._calls = LoopCalls()
         self._signals = LoopSignals(self._calls)
-        self._drained: Event | None = None  # there is one while somebody waits for the end of what runs
+        self._drained: Event | None = None  # there is one while `_finish` waits for the end of what runs
 
     def register_with_event_loop(self, loop: Any) -> None:
         """Called by Celery when its loop begins, and again after each reconnect."""
@@ -166,7 +166,7 @@ class TaskPool(BasePool):  # type: ignore[misc]  # Celery is untyped
                 finally:
                     del self._running[job.number]
                 job = self._next(seat)
-        finally:  # anything may have killed it
+        finally:  # the thread may have been killed
             self._threads -= 1
             if seat in self._idle:
                 self._idle.remove(seat)

@@ -4,8 +4,8 @@ Facts: the results that a process waits for come on one connection of the result
 thread reads it. One that reads another's result does not tell it: that one looks again when its interval of a second
 is over. And each message wakes all of them, which for two thousand is four million wake-ups. Celery's answer for gevent
 and eventlet is a green thread for each backend that reads for ever, and keeps the backend alive with it.
-Decision: the first that comes reads. A result wakes the thread that waits for it. When the reader has what it waited
-for, or is interrupted, the one that has waited longest reads on.
+Decision: the thread that comes first reads. A result wakes the thread that waits for it. When the reader has its own, or
+is interrupted, the one that has waited longest reads on.
 
 The backend for Redis raises MaxConnectionsError when more than a hundred threads ask it at once. Hundreds of OS threads
 are rare, green ones are not: here they wait for a connection.
@@ -38,8 +38,7 @@ def patch(module: ModuleType) -> None:
 
 
 def patch_redis(module: ModuleType) -> None:
-    """`celery.backends.redis` has been imported: a thread that finds no free connection waits for one, a minute at
-    most."""
+    """`celery.backends.redis` has been imported: a thread without a free connection waits for one, a minute at most."""
     redis: Any = module.redis  # None: it is not installed
     if redis is None:
         return

@@ -85,7 +85,7 @@ def patch(module: ModuleType) -> None:
 
 
 def _is_torn_down(channel: Any) -> bool:
-    """Whether a channel, or its transport, has been closed: it then has nobody to ask for Redis's address."""
+    """Whether a channel, or its transport, has been closed: it then has lost Redis's address."""
     transport = channel.connection
     return transport is None or transport.client is None
 
