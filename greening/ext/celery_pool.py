@@ -270,7 +270,8 @@ class TaskPool(BasePool):  # type: ignore[misc]  # Celery is untyped
     def _finish(self, seconds: float | None) -> None:
         """Wait for what runs, so many seconds at most, and have the idle green threads end."""
         if self._running:
-            self._drained = Event()
+            if self._drained is None:  # another shutdown may wait already, when a second signal comes
+                self._drained = Event()
             self._drained.wait(seconds)
         self._calls.close()
         for seat in self._idle:

@@ -4,7 +4,7 @@ Facts: the results that a process waits for come on one connection of the result
 thread reads it. One that reads another's result does not tell it: that one looks again when its interval of a second
 is over. And each message wakes all of them, which for two thousand is four million wake-ups. Celery's answer for gevent
 and eventlet is a green thread for each backend that reads for ever, and keeps the backend alive with it.
-Decision: the thread that comes first reads. A result wakes the thread that waits for it. When the reader has its own, or
+Decision: the thread that comes first reads. A result wakes the thread that waits for it. When the reader has its own or
 is interrupted, the one that has waited longest reads on.
 
 The backend for Redis raises MaxConnectionsError when more than a hundred threads ask it at once. Hundreds of OS threads

@@ -77,7 +77,7 @@ def patch(module: ModuleType) -> None:
             client = self.__dict__[_KEPT] = create_client(self)
         return client
 
-    methods = {
+    methods: dict[str, dict[str, object]] = {
         "QoS": {"restore_unacked": restore_unacked, "append": append, "restore_visible": restore_visible},
         "Channel": {"_create_client": _create_client},
     }

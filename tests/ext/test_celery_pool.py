@@ -218,6 +218,15 @@ def test_stop_does_not_wait_for_what_is_not_told(site: Site, loop: Any) -> None:
     assert monotonic() - begin < 0.9  # the loop's poll takes a second
 
 
+def test_two_shutdowns_may_wait_for_what_runs(site: Site) -> None:
+    site.apply(sleep, 0.02)
+    sleep(0)
+    stopping = [spawn(site.pool.stop) for _ in range(2)]
+    for each in stopping:
+        each.wait()
+    assert site.results == [None]
+
+
 def test_terminate_unwinds_what_runs(site: Site) -> None:
     unwound: list[int] = []
 
