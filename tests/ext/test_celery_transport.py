@@ -13,7 +13,7 @@ redis = pytest.importorskip("redis", reason="redis-py is not installed: the extr
 from kombu import Connection
 from kombu.transport import redis as redis_transport
 
-from greening import monkey_patch, unpatch
+from greening import unpatch
 from greening.ext import celery_transport
 from tests.ext.servers import Server, valkey
 
@@ -66,7 +66,7 @@ def test_nor_does_a_channel_that_was_closed_know_where_redis_is(torn_down: Any) 
 
 
 def test_what_a_stopped_redis_has_handed_out_is_put_back_when_it_is_there_again(tmp_path: Path) -> None:
-    monkey_patch()
+    celery_transport.patch(redis_transport)
     try:
         with valkey(tmp_path, "--appendonly", "yes", "--appendfsync", "always") as server:
             with Connection(server.url) as connection:
