@@ -532,7 +532,6 @@ MAY_BE_SMALL = {
     "greening/errors.py": "the exceptions of the whole project",
     "greening/ext/cassandra.py": "one integration, one file",
     "greening/ext/ipython.py": "an integration has a file of its own",
-    "greening/ext/native_start.py": "debugpy.py and ipython.py need it, and may not import each other's modules",
     "greening/patcher/threading_copy.py": "one module's peculiarities, apart from what is true of all",
     "greening/testing/clock.py": "one shipped fake, one file",
     "greening/tpool.py": "a public module of eventlet's",
