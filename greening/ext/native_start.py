@@ -9,7 +9,9 @@ What they call is as green as before, in an OS thread of their own that holds up
 thread of the caller: it is for threads that nobody waits for.
 """
 
+import sys
 import threading
+from contextvars import Context, copy_context
 from typing import Any
 
 from greening.monkey import original
@@ -35,6 +37,8 @@ def start_natively(self: Any) -> None:
     if self._started.is_set():
         raise RuntimeError("threads can only be started once")
     self._started = NativeEvent()
+    if getattr(self, "_context", self) is None:  # from 3.14 on it runs in a context
+        self._context = copy_context() if getattr(sys.flags, "thread_inherit_context", False) else Context()
     with shared._active_limbo_lock:
         shared._limbo[self] = self
     try:
