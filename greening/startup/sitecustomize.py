@@ -60,7 +60,8 @@ def _runs_again(program: str) -> bool:
     what = sys.orig_argv[-len(sys.argv)]  # what follows the interpreter's options, -m and -c among them
     if sys.argv[0] == "-c":
         # multiprocessing's own words for it, which other packages have taken over. Its resource tracker has others.
-        return what.startswith("from ") and (" import spawn_main;" in what or ".forkserver import main;" in what)
+        begins = what.removeprefix("import sys; ").startswith("from ")  # from 3.14 on its server begins so
+        return begins and (" import spawn_main;" in what or ".forkserver import main;" in what)
     if sys.argv[0] == "-m":
         module = what.partition("m")[2] if what.startswith("-") else what  # "-mmodule", "-Bmmodule"
         return "-m " + module in (name, path) or path in _files_of(module)
