@@ -29,5 +29,5 @@ if __name__ == "__main__":
     assert out.get() == 3_000_000
     process.join()
     assert process.exitcode == 0
-    assert during > 10, during
+    assert during > 3, during  # none if they had to wait
     ticker.kill()
