@@ -55,6 +55,14 @@ def kill_from_outside(*signals: int) -> None:
     start_new_thread(send, ())
 
 
+def sleep_until(handled: Callable[[], bool]) -> None:
+    """Sleep until the handlers have run. A busy machine may keep the sender waiting."""
+    for _ in range(100):
+        time.sleep(0.1)
+        if handled():
+            return
+
+
 def raises_alarm(func: Callable[[], object]) -> bool:
     try:
         func()
@@ -71,24 +79,24 @@ def in_hub_it_may_block() -> None:
     signal.signal(signal.SIGUSR1, block)
     kill_from_outside(signal.SIGUSR1)
     begin = time.monotonic()
-    time.sleep(0.15)  # goes on after the handler has returned
-    assert 0.15 <= time.monotonic() - begin < 5
+    sleep_until(lambda: len(calls) == 2)  # goes on after the handler has returned
+    assert time.monotonic() - begin >= 0.1
     assert calls == ["begin", "end"]
 
 
 @scene
 def in_hub_its_exception_reaches_main() -> None:
     signal.signal(signal.SIGUSR1, fail)
-    other = spawn(sleep, 0.1)
+    other = spawn(sleep, 60)
     kill_from_outside(signal.SIGUSR1)
     assert raises_alarm(lambda: time.sleep(60))
     assert not other.dead
-    other.wait()
+    kill(other)
 
 
 @scene
 def in_hub_its_frame_is_mains() -> None:
-    names = []
+    names: list[str] = []
 
     def handler(signum: int, frame: FrameType | None) -> None:
         while frame is not None:
@@ -97,7 +105,7 @@ def in_hub_its_frame_is_mains() -> None:
 
     signal.signal(signal.SIGUSR1, handler)
     kill_from_outside(signal.SIGUSR1)
-    time.sleep(0.1)
+    sleep_until(lambda: bool(names))
     assert "in_hub_its_frame_is_mains" in names, names
 
 
@@ -106,7 +114,7 @@ def in_hub_every_signal_counts() -> None:
     for signum in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM):
         signal.signal(signum, note)
     kill_from_outside(signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM)
-    time.sleep(0.1)
+    sleep_until(lambda: len(calls) == 3)
     assert sorted(calls) == sorted([signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM])  # type: ignore[type-var]
 
 
@@ -266,7 +274,7 @@ def a_handler_is_the_main_thread() -> None:
 
     signal.signal(signal.SIGUSR1, handler)
     kill_from_outside(signal.SIGUSR1)
-    time.sleep(0.1)
+    sleep_until(lambda: bool(calls))
     assert calls == [(True, "main's", "main's")]
 
 
