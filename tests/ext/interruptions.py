@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import count
 from time import monotonic
+from typing import TypeVar
 
 import greening
 
@@ -132,3 +133,25 @@ def _by_kill(ask: Ask, tag: int, delay: float) -> object:
         return thread.wait()
     except greening.GreenletExit:
         return _INTERRUPTED
+
+
+def interrupted(call: Callable[..., object], *args: object, after: float = 0.05) -> None:
+    """Call it, and have a Timeout strike after so many seconds. Raises AssertionError if it has ended before."""
+    try:
+        with greening.Timeout(after):
+            call(*args)
+    except greening.Timeout:
+        return
+    raise AssertionError("it was not interrupted")
+
+
+E = TypeVar("E", bound=BaseException)
+
+
+def raised(kind: type[E], call: Callable[..., object], *args: object) -> E:
+    """The error of that class that the call raises. Raises AssertionError if it does not."""
+    try:
+        call(*args)
+    except kind as error:
+        return error
+    raise AssertionError("it did not raise")

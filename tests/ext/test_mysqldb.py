@@ -17,6 +17,7 @@ import sys
 from time import monotonic
 import MySQLdb, MySQLdb.cursors
 from greening import GreenPool, Timeout, sleep, spawn
+from tests.ext.interruptions import interrupted, raised
 
 OPTIONS = {"host": "127.0.0.1", "port": int(sys.argv[1]), "user": "root", "database": "test"}
 
@@ -28,25 +29,10 @@ def ask(connection, text="SELECT 1", *args, cursor=None):
     cursor.execute(text, args or None)
     return cursor.fetchall()[-1][-1]
 
-def interrupted(call, *args, after=0.05):
-    try:
-        with Timeout(after):
-            call(*args)
-    except Timeout:
-        return
-    raise AssertionError("it was not interrupted")
-
 def in_blocks(connection, call):
     with connection, connection.cursor() as cursor:
         cursor.execute("SELECT 1")
         call(connection)
-
-def raised(kind, call, *args):
-    try:
-        call(*args)
-    except kind as error:
-        return error
-    raise AssertionError("it did not raise")
 
 first = connect()
 assert ask(first) == 1

@@ -18,6 +18,7 @@ import sys, warnings
 from time import monotonic
 import psycopg, psycopg_pool
 from greening import GreenPool, Timeout, sleep, spawn
+from tests.ext.interruptions import interrupted
 
 URL = sys.argv[1]
 
@@ -26,14 +27,6 @@ def connect(**options):
 
 def ask(connection, text="SELECT 1", *args):
     return connection.execute(text, args).fetchone()[-1]
-
-def interrupted(call, *args, after=0.05):
-    try:
-        with Timeout(after):
-            call(*args)
-        raise AssertionError("it was not interrupted")
-    except Timeout:
-        pass
 
 first = connect()
 assert ask(first) == 1

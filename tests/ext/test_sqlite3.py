@@ -14,6 +14,7 @@ BEGIN = """
 import sqlite3
 from time import monotonic
 from greening import GreenPool, Timeout, sleep, spawn
+from tests.ext.interruptions import interrupted, raised
 
 PATH = "things.db"
 
@@ -22,13 +23,6 @@ def connect(**options):
 
 def numbers():
     return [n for n, in connect().execute("SELECT n FROM things ORDER BY n")]
-
-def raised(kind, call, *args):
-    try:
-        call(*args)
-    except kind as error:
-        return error
-    raise AssertionError("it did not raise")
 
 connect().execute("CREATE TABLE IF NOT EXISTS things (n INTEGER PRIMARY KEY)")
 holder = connect()
@@ -132,12 +126,7 @@ begin = monotonic()
 assert "locked" in str(raised(sqlite3.OperationalError, connect(timeout=0.2).execute, insert))
 assert 0.2 <= monotonic() - begin < 2
 raised(sqlite3.OperationalError, connect(timeout=0).execute, insert)
-
-def interrupted():
-    with Timeout(0.05):
-        connect().execute(insert)
-
-raised(Timeout, interrupted)
+interrupted(lambda: connect().execute(insert))
 victim = spawn(connect().execute, insert)
 sleep(0.05)
 victim.kill()
