@@ -52,6 +52,7 @@ def monkey_patch(*, interrupted: str | None = None, **flags: object) -> None:
         raise ValueError(f'interrupted must be None or "abort", not {interrupted!r}')
     drivers = {DRIVERS[name]: flags.pop(name) for name in DRIVERS if name in flags}
     if any(drivers.values()):
+        # As any flag that is True, it has nothing else patched; `all=False` says so where it is the only one.
         flags.setdefault("all", any(flags.values()) and None)
     chosen = _apply.choose(CATALOGUE, flags)
     _apply.apply(CATALOGUE, chosen, LEDGER)

@@ -60,9 +60,8 @@ class WebSocketTransport(WebSocketWSGI):
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         """WSGI. Not a list: Engine.IO would take it for packets, and answer once more."""
         if "greening.upgrade" not in environ and "gunicorn.socket" in environ:
-            environ.pop(
-                "eventlet.input", None
-            )  # Engine.IO's own; a worker of gunicorn is not left as eventlet's server
+            # Engine.IO's own: a worker of gunicorn is not left as eventlet's server is.
+            environ.pop("eventlet.input", None)
         return tuple(super().__call__(environ, start_response))
 
 

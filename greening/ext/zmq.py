@@ -3,9 +3,8 @@
 Facts (zmq_getsockopt(3), ZMQ_FD and ZMQ_EVENTS): a socket of ZeroMQ has a descriptor that becomes readable when
 something may have changed, and only then; what has is in ZMQ_EVENTS. To read ZMQ_EVENTS, and every send and receive,
 takes the news off that descriptor, for all that wait for it.
-Decision: a green thread that waits is in the queue of its event. A look at ZMQ_EVENTS, a send and a receive
-wake the queue of each event that is there. While any wait, a green thread of the socket watches the
-descriptor.
+Decision: a green thread that waits is in the queue of its event. A look at ZMQ_EVENTS, a send and a receive wake the
+queue of each event that is there. While any wait, a green thread of the socket watches the descriptor.
 
 `install` puts this on pyzmq's own classes. `greening.green.zmq` (green_zmq.py) has subclasses of them, for a process
 that is not patched. A proxy runs until its context ends: it gets an OS thread of its own, apart from those of `tpool`.

@@ -2,9 +2,9 @@
 
 Facts: the stdlib's `queue.Queue`, `threading.Semaphore` and `threading.Event` change under a lock of their own, which
 they hold for a moment. In a green program it may be held for longer: a waiter that was notified has been given it, and
-has not run yet. Who wants to give something back then waits for the lock. A kill or a Timeout that strikes in this wait
-leaves a pool that has lost a connection, or a waiter whom nobody wakes: the call stands in a `finally`, and is not
-repeated. OS threads cannot be killed, so no library is prepared for it.
+has not run yet. A green thread that gives something back then waits for the lock. A kill or a Timeout that strikes in
+this wait leaves a pool that has lost a connection, or a waiter that nothing wakes: the call stands in a `finally`, and
+is not repeated. OS threads cannot be killed, so no library is prepared for it.
 Decision: as long as the lock is held, kills and Timeouts wait for the end of the call (see `greening.shield`). Only a
 `put` that has to wait for room can be interrupted, in that wait.
 """
