@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from greening._core.waiting import sleep
+from greening.ext.classes import patch_methods
 from greening.monkey import patch_module
 from greening.patcher.spec import Patch
 from greening.sync.lock import Lock
@@ -50,10 +51,7 @@ def patch_redis(module: ModuleType) -> None:
         params["max_connections"] = params.get("max_connections") or _CONNECTIONS
         return redis.BlockingConnectionPool(timeout=_PATIENCE, **params)
 
-    patch_module(
-        Patch(target=module.__name__, flag="thread", replaces={}, methods={"RedisBackend": {"_get_pool": _get_pool}}),
-        module,
-    )
+    patch_methods(module, {"RedisBackend": {"_get_pool": _get_pool}})
 
 
 class _Draining:

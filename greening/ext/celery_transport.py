@@ -22,8 +22,7 @@ from collections import defaultdict
 from types import ModuleType
 from typing import Any
 
-from greening.monkey import patch_module
-from greening.patcher.spec import Patch
+from greening.ext.classes import Methods, patch_methods
 
 # The attribute of a channel that has its client.
 _KEPT = "_greening_client"
@@ -77,11 +76,11 @@ def patch(module: ModuleType) -> None:
             client = self.__dict__[_KEPT] = create_client(self)
         return client
 
-    methods: dict[str, dict[str, object]] = {
+    methods: Methods = {
         "QoS": {"restore_unacked": restore_unacked, "append": append, "restore_visible": restore_visible},
         "Channel": {"_create_client": _create_client},
     }
-    patch_module(Patch(target=module.__name__, flag="socket", replaces={}, methods=methods), module)
+    patch_methods(module, methods)
 
 
 def _is_torn_down(channel: Any) -> bool:

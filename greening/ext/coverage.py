@@ -15,8 +15,7 @@ from functools import wraps
 from types import ModuleType
 from typing import Any
 
-from greening.monkey import patch_module
-from greening.patcher.spec import Patch
+from greening.ext.classes import patch_methods
 
 OTHERS = frozenset(("greenlet", "gevent", "eventlet"))
 TOO_LATE = (
@@ -32,7 +31,7 @@ def follow_greenlets(module: ModuleType) -> None:
     if running:
         sys.stderr.write(TOO_LATE)
     init = _telling(module.Collector.__init__)
-    patch_module(Patch(module.__name__, "thread", {}, {"Collector": {"__init__": init}}), module)
+    patch_methods(module, {"Collector": {"__init__": init}})
 
 
 def _needs_it(collector: Any) -> bool:

@@ -11,15 +11,15 @@ Connections that outlive a request are closed when their green thread ends.
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import wraps
 from types import ModuleType
 from typing import Any
 
 from greening._core.current import current
 from greening._core.greenthread import GreenThread, spawn
 from greening._core.shield import shield
+from greening.ext.classes import Method, after_error, patch_methods
 from greening.monkey import patch_module
 from greening.patcher.spec import Patch, Undo
 
@@ -46,30 +46,20 @@ def connections_returned() -> Iterator[None]:
         close_connections()
 
 
-def _closing(method: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(method)
-    def green(self: Any, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return method(self, *args, **kwargs)
-        except BaseException:
-            close_connections()
-            raise
-
-    return green
+def _closing(method: Method) -> Method:
+    return after_error(method, lambda *_: close_connections())
 
 
 def install_handler(module: ModuleType) -> None:
     """The plug-in of `django.core.handlers.wsgi`."""
     handler: Any = module
-    methods = {"WSGIHandler": {"__call__": _closing(handler.WSGIHandler.__call__)}}
-    patch_module(Patch(module.__name__, "django", {}, methods), module)
+    patch_methods(module, {"WSGIHandler": {"__call__": _closing(handler.WSGIHandler.__call__)}})
 
 
 def install_response(module: ModuleType) -> None:
     """The plug-in of `django.http.response`."""
     response: Any = module
-    methods = {"HttpResponseBase": {"close": _closing(response.HttpResponseBase.close)}}
-    patch_module(Patch(module.__name__, "django", {}, methods), module)
+    patch_methods(module, {"HttpResponseBase": {"close": _closing(response.HttpResponseBase.close)}})
 
 
 def install_database(module: ModuleType) -> None:
@@ -89,9 +79,8 @@ def _after_request(**_: Any) -> None:
     thread = current()
     if not isinstance(thread, GreenThread):
         return
-    left = [
-        one for one in sys.modules["django.db"].connections.all(initialized_only=True) if one.connection is not None
-    ]
+    ours = sys.modules["django.db"].connections.all(initialized_only=True)
+    left = [one for one in ours if one.connection is not None]
     known = vars(thread).setdefault("django_connections", [])
     if not known and left:
         thread.link(_thread_ended, known)

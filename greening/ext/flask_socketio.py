@@ -13,11 +13,10 @@ from typing import Any
 from werkzeug._reloader import run_with_reloader
 from werkzeug.debug import DebuggedApplication
 
+from greening.ext.classes import patch_methods
 from greening.ext.engineio import MODE
-from greening.monkey import patch_module
 from greening.net.convenience import listen
 from greening.net.wrap_ssl import wrap_ssl
-from greening.patcher.spec import Patch
 from greening.sync.event import Event
 
 # Seconds in which requests and connections may come to their end, when the server is stopped.
@@ -49,8 +48,7 @@ def install(module: ModuleType) -> None:
         self.wsgi_server.stopped.send()
         return None
 
-    methods = {"SocketIO": {"run": run, "stop": stop}}
-    patch_module(Patch(target=module.__name__, flag="socket", replaces={}, methods=methods), module)
+    patch_methods(module, {"SocketIO": {"run": run, "stop": stop}})
 
 
 def _port_of(app: Any) -> int:

@@ -10,11 +10,11 @@ Facts:
 - The rest of gRPC waits by conditions of the patched `threading`, which native threads may notify.
 Decisions: threads that wait in C are native. A unary call is made as `future` makes it, and waits for its condition. A
 call whose wait is interrupted, by a kill or a Timeout, is cancelled, for the server, too. The threads of channels come
-from a pool, where they stay for some seconds. A server's native thread only
-takes events out of the queue; what becomes of them is done by a green thread of the OS thread that started the server,
-so its executor's threads are green, and as many as its `max_workers` cost next to nothing. Iterators of requests are
-run by green threads, too; callbacks of futures and of `subscribe` in native ones, as ever. A callback that makes a call
-waits in C, as ever: it is in the thread that handles the events of its channel.
+from a pool, where they stay for some seconds. A server's native thread only takes events out of the queue; what becomes
+of them is done by a green thread of the OS thread that started the server, so its executor's threads are green, and as
+many as its `max_workers` cost next to nothing. Iterators of requests are run by green threads, too; callbacks of
+futures and of `subscribe` in native ones, as ever. A callback that makes a call waits in C, as ever: it is in the
+thread that handles the events of its channel.
 """
 
 import threading
@@ -26,6 +26,7 @@ from typing import Any
 
 from greening._core.current import get_hub
 from greening._originals import real_local
+from greening.ext.classes import patch_methods
 from greening.monkey import original, patch_module
 from greening.patcher.spec import Patch
 from greening.sync.queue import LightQueue
@@ -162,7 +163,7 @@ def install_client(module: ModuleType) -> None:
         "_StreamUnaryMultiCallable": blocking(channel._StreamUnaryMultiCallable),
         "Channel": {"unary_stream": unary_stream},
     }
-    patch_module(Patch(target=module.__name__, flag=_FLAG, replaces={}, methods=methods), module)
+    patch_methods(module, methods)
 
 
 def _complete(call: Any) -> tuple[Any, Any]:

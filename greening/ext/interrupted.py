@@ -21,7 +21,7 @@ mysql-connector, pg8000 and ldap3 are aborted (see `greening.exchange`), and the
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import wraps
 from operator import attrgetter
@@ -30,31 +30,13 @@ from typing import Any
 
 from greening._core.shield import shield
 from greening._originals import raw_socket
-from greening.monkey import patch_module
+from greening.ext.classes import Method, Methods, after_error, patch_methods
 from greening.net.exchange import abort_if_interrupted, watch
-from greening.patcher.spec import Patch
-
-Method = Callable[..., Any]
-Methods = dict[str, dict[str, object]]
-
-
-def patch_methods(module: ModuleType, methods: Methods) -> None:
-    """Put methods on classes of a module: {"Class": {"method": function}}. `unpatch()` takes them off."""
-    patch_module(Patch(target=module.__name__, flag="socket", replaces={}, methods=methods), module)
 
 
 def _closing(method: Method, close: str) -> Method:
     """The method; an error that leaves it calls the object's method `close`."""
-
-    @wraps(method)
-    def closing(self: Any, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return method(self, *args, **kwargs)
-        except BaseException:
-            getattr(self, close)()
-            raise
-
-    return closing
+    return after_error(method, lambda client, _: getattr(client, close)())
 
 
 def connecting(method: Method, sock: str) -> Method:

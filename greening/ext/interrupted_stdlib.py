@@ -13,14 +13,12 @@ greeting is still to come.
 """
 
 from collections.abc import Callable
-from functools import wraps
 from types import ModuleType
 from typing import Any
 
-from greening.ext.interrupted import connecting, patch_methods
+from greening.ext.classes import Method, after_error, patch_methods
+from greening.ext.interrupted import connecting
 from greening.net.exchange import abort
-
-Method = Callable[..., Any]
 
 
 def smtplib(module: ModuleType) -> None:
@@ -56,19 +54,8 @@ def managers(module: ModuleType) -> None:
 
 
 def _if_interrupted(method: Method, then: Callable[[Any, BaseException], object]) -> Method:
-    """The method; `then` is called with its object and the error, when a kill or a Timeout leaves it."""
-
-    @wraps(method)
-    def interruptible(self: Any, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return method(self, *args, **kwargs)
-        except Exception:
-            raise  # an answer, and the client knows what to do
-        except BaseException as error:
-            then(self, error)
-            raise
-
-    return interruptible
+    """The method; `then` is called when a kill or a Timeout leaves it. An Exception is an answer to the client."""
+    return after_error(method, then, unless=(Exception,))
 
 
 def _close(client: Any, _: BaseException) -> None:

@@ -22,9 +22,9 @@ from greening._core.poller import IN
 from greening._core.shield import shield
 from greening._core.waiting import wait_fd
 from greening._originals import get_ident, raw_socket
+from greening.ext.classes import patch_methods
 from greening.ext.mysql_packets import is_whole
-from greening.monkey import patch_module
-from greening.patcher.spec import Patch
+from greening.net.exchange import shut_down
 from greening.sync.lock import Lock
 from greening.threads.native import execute
 
@@ -82,7 +82,7 @@ def install(module: ModuleType) -> None:
     methods = {name: _in_thread(getattr(kind, name)) for name in _IN_THREADS if hasattr(kind, name)}
     methods |= _queries(connections) | {"__init__": _init(kind), "close": _close(connections)}
     methods |= {"store_result": _unless_whole(kind.store_result), "next_result": _next_result(kind.next_result)}
-    patch_module(Patch(module.__name__, "MySQLdb", {}, {"Connection": methods}), module)
+    patch_methods(module, {"Connection": methods})
 
 
 def install_cursors(module: ModuleType) -> None:
@@ -92,11 +92,8 @@ def install_cursors(module: ModuleType) -> None:
 
     def streams(cursor: Any) -> bool:
         """Whether it may have to wait for the server."""
-        if (
-            vars(cursor).get("_result") is None
-            or not isinstance(cursor, cursors.CursorUseResultMixIn)
-            or cursor.connection is None
-        ):
+        by_row = isinstance(cursor, cursors.CursorUseResultMixIn) and vars(cursor).get("_result") is not None
+        if not by_row or cursor.connection is None:
             return False
         state = _state_of(cursor.connection)
         return not state.may_block() and not state.whole
@@ -119,9 +116,7 @@ def install_cursors(module: ModuleType) -> None:
         else:
             discard(self)
 
-    patch_module(
-        Patch(module.__name__, "MySQLdb", {}, {"BaseCursor": {"_fetch_row": _fetch_row, "_discard": _discard}}), module
-    )
+    patch_methods(module, {"BaseCursor": {"_fetch_row": _fetch_row, "_discard": _discard}})
 
 
 def _peek(fd: int, size: int) -> bytes:
@@ -131,17 +126,6 @@ def _peek(fd: int, size: int) -> bytes:
         return sock.recv(size, _socket.MSG_PEEK | _socket.MSG_DONTWAIT)
     except OSError:
         return b""
-    finally:
-        sock.detach()
-
-
-def _shut_down(fd: int) -> None:
-    """Have its readers find the end."""
-    sock = raw_socket(_socket.AF_INET, _socket.SOCK_STREAM, 0, fd)
-    try:
-        sock.shutdown(_socket.SHUT_RDWR)
-    except OSError:  # it is gone already
-        pass
     finally:
         sock.detach()
 
@@ -177,7 +161,7 @@ def _natively(connection: Any, method: Callable[..., Any], *args: Any, **kwargs:
         result, error = thread.wait()
     except BaseException:
         with shield():
-            _shut_down(fd)
+            shut_down(fd)
             thread.wait()
             _raw_close(connection)
         raise
@@ -266,11 +250,11 @@ def _queries(connections: Any) -> dict[str, Callable[..., Any]]:
         try:
             ready = wait_fd(fd, IN, state.read_timeout)
         except BaseException:  # its answer is still to come, and nobody may take it for that of the next
-            _shut_down(fd)
+            shut_down(fd)
             _raw_close(self)
             raise
         if not ready:
-            _shut_down(fd)
+            shut_down(fd)
             _raw_close(self)
             raise connections.OperationalError(_LOST, f"no answer within the read_timeout of {state.read_timeout} s")
         state.whole = is_whole(_peek(fd, _BIG))
@@ -318,7 +302,7 @@ def _close(connections: Any) -> Callable[[Any], None]:
         if state.broken:
             return
         if state.operation.locked() and not state.may_block():
-            _shut_down(self.fileno())
+            shut_down(self.fileno())
             with state.operation:
                 pass
         original(self)

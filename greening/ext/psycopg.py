@@ -26,6 +26,7 @@ from greening._core.current import current
 from greening._core.poller import IN, OUT
 from greening._core.shield import shield
 from greening._core.waiting import forget_fd, wait_fd
+from greening.ext.classes import patch_methods
 from greening.monkey import patch_module
 from greening.patcher.spec import Patch
 from greening.threads.native import execute
@@ -112,8 +113,7 @@ def install_cancel(module: ModuleType) -> None:
             forget_fd(self.pgconn.socket)
         close(self)
 
-    methods = {"Connection": {"wait": green_wait, "close": green_close}}
-    patch_module(Patch(target=base.__name__, flag="psycopg", replaces={}, methods=methods), module)
+    patch_methods(module, {"Connection": {"wait": green_wait, "close": green_close}})
 
 
 def _canceller(base: Any) -> Callable[[Any, Any], None]:

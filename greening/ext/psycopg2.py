@@ -23,13 +23,14 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from functools import cache, wraps
+from functools import wraps
 from types import ModuleType
 from typing import Any
 
 from greening._core.current import current
 from greening._core.poller import IN, OUT
 from greening._core.waiting import forget_fd, wait_fd
+from greening.ext.classes import subclasses_on
 from greening.ext.libpq_attempts import attempts
 from greening.monkey import patch_module
 from greening.patcher.spec import Patch, Undo
@@ -161,18 +162,11 @@ def _green_connect(module: Any) -> Callable[..., Any]:
 
 
 def _classes_of(module: Any) -> Callable[[Any], Any]:
-    """A function that gives the green subclass of a class of connections, the same for the same.
-
-    What is green stands behind the program's own class, and in front of psycopg2's: so `super()` finds it.
-    """
+    """A function that gives the green subclass of a class of connections. Other factories it gives back."""
     extensions = module.extensions
     base: Any = extensions.connection
     copies = {name: _refusing(name, module, extensions.cursor) for name in _CURSOR_COPIES}
-    cursors = type("cursor", (extensions.cursor,), copies)
-
-    @cache
-    def green_cursor(kind: type) -> type:
-        return _mixed(kind, cursors)
+    green_cursor = subclasses_on(type("cursor", (extensions.cursor,), copies))
 
     def close(self: Any) -> None:
         """Close it. A green thread that is in the middle of an operation on it gets an InterfaceError."""
@@ -199,11 +193,7 @@ def _classes_of(module: Any) -> Callable[[Any], Any]:
     members["lobject"] = _refusing("lobject", module, base)
     members.update((name, _locking(name, module, base)) for name in _LOCKING if hasattr(base, name))
     members.update((name, _locking_attribute(name, module, base)) for name in _LOCKING_ATTRIBUTES)
-    connections = type("connection", (base,), members)
-
-    @cache
-    def green_connection(kind: type) -> type:
-        return _mixed(kind, connections)
+    green_connection = subclasses_on(type("connection", (base,), members))
 
     def green_class(factory: Any) -> Any:
         known = isinstance(factory, type) and issubclass(factory, base)
@@ -219,12 +209,6 @@ def _operation_of(connection: Any) -> Any:
     except TypeError:
         return _nothing
     return known.get("operation") or known.setdefault("operation", Lock())
-
-
-def _mixed(kind: type, green: type) -> type:
-    """A class that behaves as `kind`, on the ground of `green`, and passes for it."""
-    bases = (green,) if issubclass(green, kind) else (kind, green)
-    return type(kind.__name__, bases, {name: getattr(kind, name) for name in ("__module__", "__qualname__", "__doc__")})
 
 
 def _refuse_while_busy(connection: Any, name: str, module: Any) -> None:

@@ -18,20 +18,19 @@ What a statement computes or reads from the disk is not waiting: it holds everyt
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache, wraps
+from functools import wraps
 from types import ModuleType, TracebackType
 from typing import Any
 
 from greening._core.current import current
 from greening._core.waiting import sleep
+from greening.ext.classes import subclasses_on
 from greening.monkey import patch_module
 from greening.patcher.spec import Patch
 
-_ERROR, _BUSY, _BUSY_RECOVERY = (
-    1,
-    5,
-    261,
-)  # SQLITE_BUSY, and while another process repairs; not SQLITE_BUSY_SNAPSHOT: never helps
+_ERROR = 1
+_BUSY = 5
+_BUSY_RECOVERY = 261  # another process repairs it. To wait does not help against SQLITE_BUSY_SNAPSHOT.
 _LOCKED = 6  # by another connection that shares its cache
 _DEFAULT_TIMEOUT = 5.0  # seconds, as in sqlite3.connect
 _NAP, _LONGEST_NAP = 0.001, 0.025  # seconds
@@ -99,16 +98,9 @@ class _Rest:
 
 
 def _classes_of(dbapi: Any) -> Callable[[type], type]:
-    """A function that gives the green subclass of a class of connections, the same for the same.
-
-    What is green stands behind the program's own class, and in front of sqlite3's: so `super()` finds it.
-    """
+    """A function that gives the green subclass of a class of connections."""
     base: Any = dbapi.Connection
-    cursors = type("Cursor", (dbapi.Cursor,), _cursor_methods(dbapi, dbapi.Cursor))
-
-    @cache
-    def green_cursor(kind: type) -> type:
-        return _mixed(kind, cursors)
+    green_cursor = subclasses_on(type("Cursor", (dbapi.Cursor,), _cursor_methods(dbapi, dbapi.Cursor)))
 
     def cursor(self: Any, factory: Any = dbapi.Cursor) -> Any:
         green = isinstance(factory, type) and issubclass(factory, dbapi.Cursor)
@@ -147,13 +139,7 @@ def _classes_of(dbapi: Any) -> Callable[[type], type]:
     members |= {"blobopen": blobopen, "backup": _green_backup(base)}
     members |= {name: by_cursor(name) for name in ("execute", "executemany", "executescript")}
     # patience: seconds. has_read: a statement of the transaction that is under way has read from the database.
-    connections = type("Connection", (base,), {**members, "patience": _DEFAULT_TIMEOUT, "has_read": False})
-
-    @cache
-    def green_connection(kind: type) -> type:
-        return _mixed(kind, connections)
-
-    return green_connection
+    return subclasses_on(type("Connection", (base,), {**members, "patience": _DEFAULT_TIMEOUT, "has_read": False}))
 
 
 def _green_backup(base: Any) -> Callable[..., None]:
@@ -170,12 +156,6 @@ def _green_backup(base: Any) -> Callable[..., None]:
         base.backup(self, target, progress=progress if as_given else tell, sleep=0.0, **kwargs)
 
     return backup
-
-
-def _mixed(kind: type, green: type) -> type:
-    """A class that behaves as `kind`, on the ground of `green`, and passes for it."""
-    bases = (green,) if issubclass(green, kind) else (kind, green)
-    return type(kind.__name__, bases, {name: getattr(kind, name) for name in ("__module__", "__qualname__", "__doc__")})
 
 
 def _cursor_methods(dbapi: Any, base: Any) -> dict[str, Any]:

@@ -194,7 +194,7 @@ def _abort(fd: int, mark: Mark, error: BaseException) -> None:
     mark.aborted = True
     reason = f"its exchange was interrupted by {_told(error)} at {_place(sys._getframe(1))}; connect anew"
     if mark.process == getpid():
-        _shut_down(fd)
+        shut_down(fd)
     for known in mark.sockets:
         sock = known()
         if sock is not None and _fileno(sock) == fd and sock not in _reasons:
@@ -205,8 +205,9 @@ def _abort(fd: int, mark: Mark, error: BaseException) -> None:
                 pass
 
 
-def _shut_down(fd: int) -> None:
-    temporary = raw_socket(fileno=fd)
+def shut_down(fd: int) -> None:
+    """End a connection by its descriptor, which stays open: what reads from it finds the end."""
+    temporary = raw_socket(_socket.AF_INET, _socket.SOCK_STREAM, 0, fd)  # to ask for the family would take calls
     try:
         _shutdown(temporary, _socket.SHUT_RDWR)
     except OSError:  # it is not connected
