@@ -22,15 +22,14 @@ import _thread
 import sys
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from functools import wraps
+from collections.abc import Iterator
 from types import FrameType, ModuleType
 from typing import Any
 
 from greening._core.greenthread import GreenThread
 from greening._core.running import known_task
 from greening._originals import get_ident, real_local
-from greening.ext.native_start import start_natively
+from greening.ext.native_start import in_one_turn, start_natively
 from greening.monkey import original
 from greening.threads import tracing
 from greening.threads.adopt_local import AdoptedLocal, adopt_local
@@ -67,8 +66,8 @@ def stop_natively(pydevd: ModuleType) -> None:
     threads = sys.modules[THREADS].PyDBDaemonThread
     if issubclass(threads, threading.Thread):
         threads.start = start_natively
-        pydevd.PyDB.set_suspend = _in_one_turn(pydevd.PyDB.set_suspend)
-        pydevd.PyDB.do_wait_suspend = _in_one_turn(pydevd.PyDB.do_wait_suspend)
+        pydevd.PyDB.set_suspend = in_one_turn(pydevd.PyDB.set_suspend)
+        pydevd.PyDB.do_wait_suspend = in_one_turn(pydevd.PyDB.do_wait_suspend)
         for module in _modules():
             if module.__name__.startswith(MONITORING) and vars(module).get("threading") is threading:
                 vars(module)["threading"] = _of_program_frames()
@@ -113,23 +112,6 @@ def _of_program_frames() -> ModuleType:
     vars(mixed).update({name: value for name, value in vars(threading).items() if not name.startswith("__")})
     vars(mixed)["current_thread"] = current_thread
     return mixed
-
-
-def _in_one_turn(method: Callable[..., Any]) -> Callable[..., Any]:
-    """It takes green locks (`threading.enumerate`), and may not let others run because its slice is over."""
-
-    @wraps(method)
-    def in_one_turn(*args: Any, **kwargs: Any) -> Any:
-        task = known_task()
-        if task is None:
-            return method(*args, **kwargs)
-        task.takes_turns = False
-        try:
-            return method(*args, **kwargs)
-        finally:
-            task.takes_turns = True
-
-    return in_one_turn
 
 
 def _replace(saved: ModuleType) -> None:

@@ -11,9 +11,12 @@ thread of the caller: it is for threads that nobody waits for.
 
 import sys
 import threading
+from collections.abc import Callable
 from contextvars import Context, copy_context
+from functools import wraps
 from typing import Any
 
+from greening._core.running import known_task
 from greening.monkey import original
 
 # Where a `threading.Thread` has its handle: from 3.14 on, and in 3.13.
@@ -24,6 +27,24 @@ native = original("_thread")
 NativeEvent: type = original("threading").Event
 
 
+def in_one_turn(method: Callable[..., Any]) -> Callable[..., Any]:
+    """It takes green locks (as `threading.enumerate` does), and may not let others run because its slice is over."""
+
+    @wraps(method)
+    def in_one_turn(*args: Any, **kwargs: Any) -> Any:
+        task = known_task()
+        if task is None:
+            return method(*args, **kwargs)
+        took_turns, task.takes_turns = task.takes_turns, False
+        try:
+            return method(*args, **kwargs)
+        finally:
+            task.takes_turns = took_turns
+
+    return in_one_turn
+
+
+@in_one_turn
 def start_natively(self: Any) -> None:
     """Start a `threading.Thread` in an OS thread, as `start` does in an unpatched process.
 

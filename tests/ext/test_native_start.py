@@ -35,8 +35,9 @@ def test_what_waits_in_c_holds_up_nobody(run_program) -> None:
 
 def test_no_other_green_thread_runs_before_it_has_started(run_program) -> None:
     run_program(
-        HEAD + "seen = []\ngreening.sleep(0)  # a fresh slice\ngreening.spawn(seen.append, 1)\n"
-        "thread = Kept(target=int, daemon=True)\nthread.start()\n"
+        HEAD + "import time\nseen = []\ngreening.spawn(seen.append, 1)\n"
+        "thread = Kept(target=int, daemon=True)\n"
+        "until = time.monotonic() + 0.1\nwhile time.monotonic() < until: pass  # its slice is over\nthread.start()\n"
         "assert not seen and thread._started.is_set()\n"
     )
 
