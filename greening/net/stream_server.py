@@ -68,6 +68,7 @@ class StreamServer:
         self.listener = _listening(listener)
         self.address: Any = self.listener.getsockname()
         self.closed = False
+        self._ends_idle = False  # `stop` was called
         self._handle = handle
         self._concurrency = concurrency
         self._pool = pool
@@ -119,6 +120,7 @@ class StreamServer:
         if timeout is not None:
             deadline_after(0.0, timeout)  # what is not a number of seconds is refused before anything is closed
         self.close()
+        self._ends_idle = True
         self._stopping.append(current())
         try:
             for place in tuple(self._places.taken):
@@ -144,6 +146,11 @@ class StreamServer:
     def idle(self) -> int:
         """How many connections wait for their clients without a green thread."""
         return len(self._places.idle())
+
+    @property
+    def new(self) -> int:
+        """How many connections have a handler that has not begun, or has not returned for the first time."""
+        return sum(place.idle is None for place in self._places.taken)
 
     @property
     def dismissed(self) -> int:
@@ -296,6 +303,7 @@ class StreamServer:
                 following = result
         except StopServe:
             self.close()
+            self._ends_idle = True
         finally:
             if following is None:
                 self._places.release(place)
@@ -303,7 +311,7 @@ class StreamServer:
             self._places.park(place, following)
 
     def _may_end(self, place: Place, idle: Idle) -> bool:
-        return self.closed and idle.shut_down() and not idle.eager and not has_bytes(place.sock)
+        return self._ends_idle and idle.shut_down() and not idle.eager and not has_bytes(place.sock)
 
     def _ended(self, thread: GreenThread[Any], place: Place) -> None:
         """What was killed before it began has closed nothing."""

@@ -119,6 +119,11 @@ class Server:
         return sum(isinstance(one, HttpProtocol) and one.idle for one in self.connections)
 
     @property
+    def expects_requests(self) -> bool:
+        """Whether there are connections on which a request may be on its way: idle ones, and those accepted just now."""
+        return self._streams.new > 0 or self.idle > 0
+
+    @property
     def dismissed(self) -> int:
         """How many connections had to go because others needed their places."""
         return self._streams.dismissed

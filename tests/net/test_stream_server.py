@@ -14,6 +14,7 @@ from greening._core import greenthread
 from greening._core.greenthread import spawn
 from greening.errors import GreenletExit, StopServe
 from greening.net.convenience import connect, listen
+from greening.net.idle import Idle
 from greening.net.stream_server import StreamServer
 from greening.net.tls import GreenSSLSocket
 from greening.pool.greenpool import GreenPool
@@ -320,3 +321,30 @@ def test_a_preface_that_waits_is_no_handler_that_stop_waits_for_without_end(keep
     settle()
     server.stop(0)
     assert client.recv(1) == b""
+
+
+def test_a_connection_that_is_new_when_the_listener_is_closed_may_still_ask(keep: Keep) -> None:
+    class Echoing(Idle):
+        def __init__(self, connection: Any) -> None:
+            super().__init__()
+            self.connection = connection
+
+        def resume(self) -> Idle | None:
+            self.connection.sendall(self.connection.recv(9))
+            return None
+
+    begun: Event[None] = Event()
+    server = StreamServer(
+        HERE, lambda connection, _: Echoing(connection), preface=lambda _, address: begun.wait() or address
+    )
+    server.start()
+    client = keep(connect(server.address))
+    settle()
+    assert (server.new, server.idle) == (1, 0)
+    server.close()
+    begun.send()
+    settle()
+    assert (server.new, server.idle) == (0, 1)
+    client.sendall(b"late")
+    assert client.recv(9) == b"late"
+    server.stop()

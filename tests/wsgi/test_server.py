@@ -295,3 +295,19 @@ def test_without_httptools_the_extra_is_named(run_program: Any) -> None:
             raise SystemExit("imported")
         """.replace("\n        ", "\n")
     )
+
+
+def test_it_expects_requests_on_connections_that_are_new_or_idle(serve: Any) -> None:
+    running = serve(hello, proxy_protocol="*")
+    server = running.server
+    assert not server.expects_requests
+    with connect(server.address) as client:
+        settle()
+        assert server.expects_requests and not server.idle
+        client.sendall(b"PROXY UNKNOWN\r\n")
+        settle()
+        assert server.expects_requests and server.idle
+        client.sendall(b"GET")
+        settle()
+        assert not server.expects_requests
+    settle()

@@ -224,12 +224,12 @@ class _Worker:
     # The end
 
     def _drain(self, listeners: list[GreenSocket]) -> None:
-        """A request may be on its way on a connection that looks idle: let it come, and answer it as the last one."""
+        """A request may be on its way on a connection that looks idle, or is new: let it come, and answer it as the last one."""
         for server in self._servers:
             server.closing = True
         for listener in listeners:
             listener.close()
-        if any(server.idle for server in self._servers):
+        if any(server.expects_requests for server in self._servers):
             self._hurry.wait(min(_DRAIN, self._settings.graceful_timeout))
 
     def _finish(self, seconds: float) -> None:
