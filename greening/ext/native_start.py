@@ -19,7 +19,7 @@ from typing import Any
 from greening._core.running import known_task
 from greening.monkey import original
 
-# Where a `threading.Thread` has its handle: from 3.14 on, and in 3.13.
+# Where a `threading.Thread` has its handle: from 3.14 on, and in 3.13. Up to 3.12 it has none.
 HANDLES = ("_os_thread_handle", "_handle")
 
 # Made here: to make the copies of the originals takes long, and lets others run.
@@ -62,17 +62,29 @@ def start_natively(self: Any) -> None:
         self._context = copy_context() if getattr(sys.flags, "thread_inherit_context", False) else Context()
     with shared._active_limbo_lock:
         shared._limbo[self] = self
+    handle_name = next((name for name in HANDLES if hasattr(self, name)), None)
     try:
-        for name in HANDLES:
-            if hasattr(self, name):
-                handle = native._ThreadHandle()
-                setattr(self, name, handle)
-                native.start_joinable_thread(self._bootstrap, handle=handle, daemon=True)
-                break
-        else:  # up to 3.12
-            native.start_new_thread(self._bootstrap, ())
+        if handle_name is not None:
+            handle = native._ThreadHandle()
+            setattr(self, handle_name, handle)
+            native.start_joinable_thread(self._bootstrap, handle=handle, daemon=True)
+        else:
+            native.start_new_thread(_run_to_its_end, (self,))
     except BaseException:
         with shared._active_limbo_lock:
             del shared._limbo[self]
         raise
     self._started.wait()
+    if handle_name is None:
+        with shared._shutdown_locks_lock:
+            shared._shutdown_locks.discard(self._tstate_lock)
+
+
+def _run_to_its_end(thread: Any) -> None:
+    """Up to 3.12 a lock says whether a thread runs. The interpreter does not release the green one in its place."""
+    try:
+        thread._bootstrap()
+    finally:
+        lock = thread._tstate_lock
+        if lock is not None and lock.locked():
+            lock.release()

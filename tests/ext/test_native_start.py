@@ -14,7 +14,7 @@ class Kept(threading.Thread):
 
 
 def test_it_is_an_os_thread_and_known_to_threading(run_program) -> None:
-    run_program(
+    done = run_program(
         HEAD + "seen = []\nend = greening.original('threading').Event()\n"
         "def work():\n    seen.append((threading.current_thread(), threading.get_native_id()))\n    end.wait()\n"
         "thread = Kept(target=work, name='kept')\nthread.start()\n"
@@ -22,7 +22,9 @@ def test_it_is_an_os_thread_and_known_to_threading(run_program) -> None:
         "while not seen: greening.sleep(0.001)\n"
         "assert seen[0][0] is thread and seen[0][1] != native_id\nend.set()\n"
         "while thread in threading.enumerate(): greening.sleep(0.001)\n"
+        "while thread.is_alive(): greening.sleep(0.001)\nthread.join()\n"
     )
+    assert not done.stderr
 
 
 def test_what_waits_in_c_holds_up_nobody(run_program) -> None:
@@ -40,6 +42,11 @@ def test_no_other_green_thread_runs_before_it_has_started(run_program) -> None:
         "until = time.monotonic() + 0.1\nwhile time.monotonic() < until: pass  # its slice is over\nthread.start()\n"
         "assert not seen and thread._started.is_set()\n"
     )
+
+
+def test_the_end_of_the_interpreter_does_not_wait_for_it(run_program) -> None:
+    done = run_program(HEAD + "Kept(target=greening.original('time').sleep, args=(20,)).start()\n")
+    assert not done.stderr
 
 
 def test_it_starts_once(run_program) -> None:
