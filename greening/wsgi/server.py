@@ -120,7 +120,7 @@ class Server:
 
     @property
     def expects_requests(self) -> bool:
-        """Whether there are connections on which a request may be on its way: idle ones, and those accepted just now."""
+        """Whether a request may be on its way: on an idle connection, or one that was accepted just now."""
         return self._streams.new > 0 or self.idle > 0
 
     @property

@@ -224,7 +224,7 @@ class _Worker:
     # The end
 
     def _drain(self, listeners: list[GreenSocket]) -> None:
-        """A request may be on its way on a connection that looks idle, or is new: let it come, and answer it as the last one."""
+        """A request may be on its way on a connection that looks idle, or is new: let it come, and answer it last."""
         for server in self._servers:
             server.closing = True
         for listener in listeners:
