@@ -22,7 +22,8 @@ from typing import Any, NoReturn
 import greening
 import greening.patches
 from greening import startup
-from greening.debug import audit, info
+from greening.debug import info
+from greening.debug.findings import audit
 from greening.monkey import monkey_patch
 from greening.patches import CATALOGUE
 

@@ -1,4 +1,4 @@
-"""Instruments: `audit()` lists what stayed blocking in spite of `monkey_patch()`, `info()` tells what is running."""
+"""The audit: what stayed blocking in spite of `monkey_patch()`."""
 
 import gc
 import sys
@@ -6,11 +6,7 @@ from collections.abc import Callable, Iterator
 from types import FunctionType, MethodType
 from typing import Any, NamedTuple, cast
 
-import greenlet
-
 from greening._blockers import BLOCKERS
-from greening._compiled import why_not
-from greening._core.current import get_hub
 from greening._originals import LockType, RLock
 from greening.fdio.stdin import would_block
 from greening.patcher.binding import Binding
@@ -21,32 +17,6 @@ from greening.patcher.references import holders
 from greening.patcher.stale_methods import KINDS as METHODS
 from greening.patcher.stale_methods import StaleMethod
 from greening.threads.adopt_local import is_adopted_class
-
-
-def info() -> dict[str, str]:
-    """What is running: versions, the accelerator ("running", or why it does not), the poller, the patched flags, the
-    plug-ins by their state.
-
-    The calling OS thread gets a hub, if it has none.
-
-    Thread-safety: call it in any OS thread.
-    """
-    return {
-        "python": sys.version,
-        "greenlet": greenlet.__version__,
-        "accelerator": why_not or "running",
-        "poller": type(get_hub().poller).__name__,
-        "patched": ", ".join(sorted(LEDGER.flags)) or "nothing",
-        "plug-ins": _plugins(),
-    }
-
-
-def _plugins() -> str:
-    """The modules that plug-ins belong to: "active: psycopg2; waiting: grpc, zmq"."""
-    states: dict[str, dict[str, None]] = {state: {} for state in ("active", "failed", "off", "waiting")}
-    for plugin in LEDGER.plugins or ():
-        states[plugin.state][plugin.module] = None
-    return "; ".join(f"{state}: {', '.join(sorted(names))}" for state, names in states.items() if names) or "none"
 
 
 class Finding(NamedTuple):
