@@ -103,6 +103,16 @@ class GreenThread(ThreadOps[T], BegunBySwitch, Generic[T]):
     def __bool__(self) -> bool:
         return self.resume is not None and self._func is not None
 
+    @property
+    def due(self) -> float | None:
+        """When a delayed start is due, in seconds of the hub's clock; None: it is not delayed, or has begun."""
+        timer = self._start_timer
+        return None if timer is None else timer.when
+
+    def waiting(self) -> list[Task]:
+        """The tasks that wait for its end. Thread-safe."""
+        return list(self._waiters or ())
+
     def link(self, /, func: Callable[..., object], *args: Any, **kwargs: Any) -> None:
         """Have `func(self, *args, **kwargs)` called when it ends, in its own greenlet. If it has ended: call it now."""
         what = (func, args, kwargs)

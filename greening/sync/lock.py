@@ -19,7 +19,7 @@ from greening._core.fairness import yield_if_used_up
 from greening._core.parking_lot import ParkingLot, make_ready
 from greening._core.running import task_of
 from greening._core.slices import SLICE
-from greening._core.task import TIMED_OUT
+from greening._core.task import TIMED_OUT, Task
 from greening._core.timers import stdlib_number
 from greening._originals import allocate_lock, monotonic
 from greening.errors import GreeningError
@@ -367,6 +367,11 @@ class RLock(RLockOps):
         ident = 0 if owner is None else getattr(task_of(owner), "ident", id(owner))
         state = "unlocked" if owner is None else "locked"
         return f"<{state} {_kind(self)} object owner={ident} count={self._count} at {id(self):#x}>"
+
+
+def holder_of(lock: Lock | RLock) -> Task | None:
+    """The task that has the lock. None: it is free, or nobody knows. Thread-safe."""
+    return None if isinstance(lock, Lock) or lock._owner is None else task_of(lock._owner)
 
 
 def _kind(lock: object) -> str:
