@@ -31,6 +31,7 @@ typedef struct {
     PyObject_HEAD
     PyObject *hub, *resume, *state, *value, *error, *deadline, *timer, *generation;
     PyObject *context, *thread_object, *ident, *locals, *name;
+    unsigned long long serial; /* from 1 on, in the order in which tasks are made */
     PyObject *weakrefs;
 } Task;
 
@@ -152,6 +153,8 @@ PyObject *ring_popleft(Ring *ring);        /* new reference; NULL without an err
 PyObject *ring_first(Ring *ring);          /* borrowed; NULL: it is empty */
 
 /* task.c */
+/* The serial number of the task that runs in this OS thread; 0: it has had none. A lock keeps that of its holder. */
+extern _Thread_local unsigned long long running_serial;
 PyObject *task_park_running(Task *task, PyObject *deadline);
 int task_make_ready(Task *task);                  /* have a task that is READY run when its turn comes; -1: error */
 PyObject *hub_switch(Hub *hub);

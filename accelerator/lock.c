@@ -3,19 +3,27 @@
 
 static PyTypeObject *CellType, *LockType, *RLockType;
 
-/* Cell: the state of a lock. Under the GIL its methods are atomic for all OS threads. */
+/* Cell: the state of a lock, and who has taken it. Under the GIL its methods are atomic for all OS threads. */
 
 typedef struct {
     PyObject_HEAD
+    unsigned long long holder; /* the serial number of the task that took it last; 0: unknown */
     char locked;
 } Cell;
+
+static void
+take_cell(Cell *self)
+{
+    self->locked = 1;
+    self->holder = running_serial;
+}
 
 static PyObject *
 cell_acquire(Cell *self, PyObject *Py_UNUSED(blocking))
 {
     if (self->locked)
         Py_RETURN_FALSE;
-    self->locked = 1;
+    take_cell(self);
     Py_RETURN_TRUE;
 }
 
@@ -51,9 +59,15 @@ static PyMethodDef cell_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+static PyMemberDef cell_members[] = {
+    {"holder", T_ULONGLONG, offsetof(Cell, holder), 0, "The serial number of the task that took it last; 0: unknown."},
+    {NULL, 0, 0, 0, NULL},
+};
+
 static PyType_Slot cell_slots[] = {
     {Py_tp_doc, "The state of a lock."},
     {Py_tp_methods, cell_methods},
+    {Py_tp_members, cell_members},
     {Py_tp_dealloc, cell_dealloc},
     {0, NULL},
 };
@@ -108,7 +122,7 @@ lock_enter(Lock *self, PyObject *Py_UNUSED(unused))
     Cell *cell = cell_of(self);
     if (cell == NULL || cell->locked)
         return call_acquire((PyObject *)self, Py_True, MINUS_ONE);
-    cell->locked = 1;
+    take_cell(cell);
     Py_RETURN_TRUE;
 }
 
@@ -125,11 +139,25 @@ lock_acquire(Lock *self, PyObject *args, PyObject *kwargs)
         return NULL;
     Cell *cell = timeout == MINUS_ONE ? cell_of(self) : NULL;
     if (cell != NULL && (!cell->locked || !waits)) {
-        int taken = !cell->locked;
-        cell->locked = 1;
-        return PyBool_FromLong(taken);
+        if (cell->locked)
+            Py_RETURN_FALSE;
+        take_cell(cell);
+        Py_RETURN_TRUE;
     }
     return call_acquire((PyObject *)self, blocking, timeout);
+}
+
+/* Hand the lock to the first waiter: atomic. 1: done, 0: none waits, -1: error. */
+static int
+hand_over(Cell *cell, Lot *waiters)
+{
+    Task *task = lot_choose(waiters, Py_None);
+    if (task == NULL)
+        return 0;
+    cell->holder = task->serial;
+    int resumed = task_make_ready(task);
+    Py_DECREF((PyObject *)task);
+    return resumed < 0 ? -1 : 1;
 }
 
 static PyObject *
@@ -137,11 +165,11 @@ lock_release(Lock *self, PyObject *Py_UNUSED(unused))
 {
     Cell *cell = cell_of(self);
     if (has_waiters(self->waiters)) {
-        int unparked = cell != NULL && cell->locked && IS(self->waiters, LotType)
-                           ? lot_unpark((Lot *)self->waiters, Py_None) : 0;
-        if (unparked < 0)
+        int given = cell != NULL && cell->locked && IS(self->waiters, LotType)
+                        ? hand_over(cell, (Lot *)self->waiters) : 0;
+        if (given < 0)
             return NULL;
-        if (unparked > 0)
+        if (given > 0)
             Py_RETURN_NONE;
         return PyObject_CallMethodObjArgs((PyObject *)self, N__hand_over, NULL);
     }

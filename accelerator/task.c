@@ -4,6 +4,8 @@
 
 PyTypeObject *TaskType;
 
+_Thread_local unsigned long long running_serial;
+
 int
 task_traverse(Task *self, visitproc visit, void *arg)
 {
@@ -57,6 +59,8 @@ task_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwar
     self->ident = Py_NewRef(ZERO);
     self->locals = Py_NewRef(Py_None);
     self->name = Py_NewRef(EMPTY);
+    static unsigned long long serials;
+    self->serial = ++serials;
     return (PyObject *)self;
 }
 
@@ -197,6 +201,7 @@ park_until(Task *task, PyObject *deadline)
         Py_DECREF(came);
         came = hub_switch(hub);
     }
+    running_serial = task->serial;
     if (came == NULL)
         cancel_park(task);
     int restored = restore_slots(saved);
@@ -299,6 +304,7 @@ static PyMemberDef task_members[] = {
     {"known_ident", T_OBJECT_EX, offsetof(Task, ident), 0, NULL},
     {"local_values", T_OBJECT_EX, offsetof(Task, locals), 0, NULL},
     {"_name", T_OBJECT_EX, offsetof(Task, name), 0, NULL},
+    {"serial", T_ULONGLONG, offsetof(Task, serial), READONLY, NULL},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(Task, weakrefs), READONLY, NULL},
     {NULL, 0, 0, 0, NULL},
 };
@@ -335,7 +341,15 @@ name_timeout(PyObject *Py_UNUSED(module), PyObject *timed_out)
     Py_RETURN_NONE;
 }
 
+static PyObject *
+note_running(PyObject *Py_UNUSED(module), PyObject *task)
+{
+    running_serial = IS(task, TaskType) ? ((Task *)task)->serial : 0;
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef functions[] = {
+    {"note_running", note_running, METH_O, "This task runs in this OS thread. A park notes it by itself."},
     {"watch_slots", watch_slots, METH_VARARGS, "watch_slots(busy, save, restore): ask these at every park."},
     {"name_timeout", name_timeout, METH_O, "This is what a park returns when its deadline came first."},
     {NULL, NULL, 0, NULL},

@@ -193,6 +193,7 @@ thread_execute(PyObject *thread, PyObject *Py_UNUSED(unused))
         Py_RETURN_NONE;
     }
     SET(self->task.state, RUNNING);
+    running_serial = self->task.serial;
     PyObject *result = NULL;
     if (!IS_NONE(self->task.error))
         PyErr_SetObject((PyObject *)Py_TYPE(self->task.error), self->task.error);

@@ -11,6 +11,7 @@ from weakref import ref
 from greenlet import getcurrent as _getcurrent
 from greenlet import greenlet
 
+from greening._compiled import accelerator
 from greening._core import deadlock, finalization, fork
 from greening._core.blocking import blocking_task
 from greening._core.critical import guard, pause_gc, resume_gc, resume_gc_for_good
@@ -117,6 +118,8 @@ def _make_it_of_this_thread() -> Hub:
         _thread.closer = _Closer(hub)
     hubs.append(hub)
     hub.begin()
+    if accelerator is not None:
+        accelerator.note_running(hub.main)
     return hub
 
 

@@ -93,6 +93,8 @@ class TaskOps:
     known_ident: int
     local_values: dict[Any, Any] | None
     _name: str
+    # Numbers the tasks from 1 on, in the order in which they are made. 0: the Python source does not number them.
+    serial = 0
 
     # Defined by Task.
     cancel_park: "Callable[..., None]"

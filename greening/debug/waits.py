@@ -15,7 +15,7 @@ Other OS threads go on meanwhile: what they do may be seen half done.
 import os
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Any, Final
 
@@ -25,7 +25,7 @@ from greening._core.hub import Hub
 from greening._core.registration import Registration
 from greening._core.task import DEAD, NEW, PARKED, READY, Task
 from greening._originals import raw_socket
-from greening.sync.lock import holder_of
+from greening.sync.lock import Lock, RLock, holder_of
 
 # What `Wait.kind` may be.
 KINDS: Final = (
@@ -47,6 +47,7 @@ class Wait:
         object: the primitive, the socket, or the green thread that is waited for; None: there is none, or it has gone.
         owner: the task that holds the lock, or that is waited for; None: unknown, or nobody.
         fd: the descriptor, or that of several which comes first; -1: none.
+        abandoned: the holder of the lock has ended.
         seconds: what is left until the wait ends in any case, in seconds; None: no limit.
     """
 
@@ -55,17 +56,21 @@ class Wait:
     object: Any = None
     owner: Task | None = None
     fd: int = -1
+    abandoned: bool = False
     seconds: float | None = None
 
     def __str__(self) -> str:
+        """The whole sentence without its subject: "waits for ..."."""
         if self.kind in ("running", "ready", "not begun", "ended"):
             text = self.kind if not self.what else f"{self.kind}, {self.what}"
         elif self.kind == "sleep":
             return f"sleeps, {self.seconds or 0:.1f} s more"
         else:
             text = f"waits for {self.what}"
-            if self.owner is not None and self.kind == "lock":
+            if self.kind == "lock" and self.owner is not None:
                 text += f", which {self.owner.name} holds"
+            elif self.abandoned:
+                text += ", which a green thread holds that has ended"
         return text if self.seconds is None else f"{text}, {self.seconds:.1f} s more at most"
 
 
@@ -99,12 +104,15 @@ class Seen:
     def __init__(self, of: tuple[Hub, ...] | None = None) -> None:
         self.descriptors: dict[Task, list[tuple[Registration, str]]] = {}
         self.joined: dict[Task, Task] = {}
+        self.serials: dict[int, Task] = {}
         for hub in tuple(hubs) if of is None else of:
             for reg in tuple(hub.regs.values()):
                 for lot, event in ((reg.readers, "readable"), (reg.writers, "writable")):
                     for task in tuple(lot or ()):
                         self.descriptors.setdefault(task, []).append((reg, event))
+            self.serials.update((task.serial, task) for task in (hub.main, *tuple(hub.adopted)))
             for thread in green_threads(hub):
+                self.serials[thread.serial] = thread
                 for task in thread.waiting():
                     self.joined[task] = thread
 
@@ -139,7 +147,19 @@ def _parked(task: Task, seen: Seen, seconds: float | None) -> Wait:
             return Wait("sleep", seconds=seconds)
         inner = next(machinery(task.gr_frame), None)
         found = Wait("other", "a wake-up" if inner is None else f"a wake-up in {_dotted(inner)}")
-    return Wait(found.kind, found.what, found.object, found.owner, found.fd, seconds)
+    if found.kind == "lock":
+        found = _with_holder(found, seen)
+    return replace(found, seconds=seconds)
+
+
+def _with_holder(found: Wait, seen: Seen) -> Wait:
+    holder = holder_of(found.object) if isinstance(found.object, Lock | RLock) else None
+    if isinstance(holder, int):
+        if seen.serials.get(holder) is None and len(hubs) > 1:
+            seen.serials.update(Seen().serials)  # it may be another OS thread's
+        holder = seen.serials.get(holder)
+        return replace(found, owner=holder, abandoned=holder is None)
+    return replace(found, owner=holder)
 
 
 def machinery(frame: FrameType | None) -> Iterator[FrameType]:
@@ -242,7 +262,7 @@ def titled(thing: object) -> str:
 
 
 def _lock(lock: Any, method: str) -> Wait:
-    return Wait("lock", titled(lock), lock, holder_of(lock))
+    return Wait("lock", titled(lock), lock)
 
 
 def _semaphore(semaphore: Any, method: str) -> Wait:

@@ -176,8 +176,11 @@ class Lock(LockOps):
 
     def _hand_over(self) -> None:
         with guard:
-            if not self._real.locked() or self._waiters.unpark() is None:
+            task = self._waiters.unpark() if self._real.locked() else None
+            if task is None:
                 self._real.release()
+            elif accelerator is not None:
+                self._real.holder = task.serial  # type: ignore[attr-defined]  # of a Cell
 
     def _pass_on(self, value: object) -> None:
         """A waiter that was given the lock is interrupted: release it."""
@@ -369,9 +372,18 @@ class RLock(RLockOps):
         return f"<{state} {_kind(self)} object owner={ident} count={self._count} at {id(self):#x}>"
 
 
-def holder_of(lock: Lock | RLock) -> Task | None:
-    """The task that has the lock. None: it is free, or nobody knows. Thread-safe."""
-    return None if isinstance(lock, Lock) or lock._owner is None else task_of(lock._owner)
+def holder_of(lock: Lock | RLock) -> Task | int | None:
+    """Which task has the lock. Thread-safe.
+
+    Returns:
+        The task, or its `serial`; a number that no living task has: the task has ended. None: the lock is free, or the
+        holder is unknown. The Python source does not note who takes a Lock: to ask for the running greenlet takes 8 %
+        of the row `lock` there, and less than 1 % of it in C.
+    """
+    if isinstance(lock, RLock):
+        owner = lock._owner
+        return None if owner is None else task_of(owner) or -1
+    return (getattr(lock._real, "holder", 0) or None) if lock.locked() else None
 
 
 def _kind(lock: object) -> str:

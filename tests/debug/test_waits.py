@@ -25,6 +25,7 @@ from greening import (
     spawn,
     spawn_after,
 )
+from greening._compiled import accelerator
 from greening.debug.waits import KINDS, Seen, Wait, file_of, name_in, wait_of
 from greening.green import queue as green_queue
 from greening.green import subprocess as green_subprocess
@@ -92,6 +93,34 @@ def test_an_rlock_is_told_with_its_owner(waiting: Started) -> None:
         wait = waiting(lock.acquire)
         assert (wait.kind, wait.object, wait.owner) == ("lock", lock, getcurrent())
         assert str(wait) == f"waits for RLock at {id(lock):#x}, which {getcurrent().name} holds"
+
+
+@pytest.mark.skipif(accelerator is None, reason="the Python source does not note who takes a Lock")
+def test_a_lock_is_told_with_its_holder_however_that_got_it(waiting: Started) -> None:
+    lock = Lock()
+
+    def hold() -> None:
+        with lock:
+            sleep(100)
+
+    with lock:
+        assert waiting(hold).owner is getcurrent()
+        assert waiting(hold).owner is getcurrent()
+    settle()
+    assert wait_of(waiting[1]).owner is waiting[0]  # it was handed over
+    assert waiting(lock.acquire, True, 50).owner is waiting[0]
+    waiting[0].kill()
+    assert wait_of(waiting[2]).owner is waiting[1]
+
+
+@pytest.mark.skipif(accelerator is None, reason="the Python source does not note who takes a Lock")
+@pytest.mark.parametrize("make", [Lock, RLock])
+def test_a_lock_that_was_never_released_is_told_as_abandoned(waiting: Started, make: type[Lock]) -> None:
+    lock = make()
+    spawn(lock.acquire).wait()
+    wait = waiting(lock.acquire)
+    assert (wait.owner, wait.abandoned) == (None, True)
+    assert str(wait).endswith(", which a green thread holds that has ended")
 
 
 def test_a_condition_that_takes_its_lock_again_waits_for_the_lock(waiting: Started) -> None:
