@@ -38,6 +38,7 @@ typedef struct {
 typedef struct {
     Task task;
     PyObject *func, *args, *kwargs, *result, *failure, *waiters, *links, *start_timer, *quiet;
+    unsigned long long born; /* in ticks */
 } Thread;
 
 /* A queue of parked tasks. */
@@ -183,6 +184,7 @@ void guard_take_back(Py_ssize_t depth);
 /* fairness.c */
 extern unsigned long long round_ticks, slice_ticks;
 unsigned long long ticks(void);
+double seconds_since(unsigned long long then);     /* in ticks */
 int fairness_tick(void);                           /* before a call that may wait is tried. -1: error */
 void start_slice(Hub *hub, unsigned long long now);
 void calibrate(void);

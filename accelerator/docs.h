@@ -286,6 +286,11 @@
     "--\n" \
     "\n" \
     "The function has ended: wake the waiters, call the links, free the rest. Links and finalisers may park."
+#define DOC_ThreadOps_age \
+    "age($self)\n" \
+    "--\n" \
+    "\n" \
+    "Seconds since it was spawned. In the Python source, since the task that spawned it began its turn."
 #define DOC_ThreadOps_wait \
     "wait($self, timeout=None)\n" \
     "--\n" \

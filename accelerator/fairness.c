@@ -78,6 +78,12 @@ calibrate(void)
     slice_ticks = (unsigned long long)(a_second * slice_seconds);
 }
 
+double
+seconds_since(unsigned long long then)
+{
+    return (double)(ticks() - then) / ticks_per_nanosecond / 1e9;
+}
+
 static void
 look_up(Hub *hub, unsigned long long now)
 {

@@ -68,6 +68,7 @@ fill(Thread *self, PyObject *hub, PyObject *func, PyObject *args, PyObject *kwar
     SET(self->func, func);
     SET(self->args, args);
     SET(self->kwargs, kwargs);
+    self->born = ticks();
     return 0;
 }
 
@@ -310,6 +311,13 @@ wait(PyObject *thread, PyObject *args, PyObject *kwargs)
     return wait_slowly(thread, NULL, NULL);
 }
 
+/* GreenThread.age */
+static PyObject *
+age(PyObject *thread, PyObject *Py_UNUSED(unused))
+{
+    return PyFloat_FromDouble(seconds_since(((Thread *)thread)->born));
+}
+
 /* ThreadOps[T], for type checkers. */
 static PyObject *
 class_getitem(PyObject *type, PyObject *Py_UNUSED(item))
@@ -321,6 +329,7 @@ static PyMethodDef methods[] = {
     {"__class_getitem__", class_getitem, METH_O | METH_CLASS, "The class itself."},
     {"execute", thread_execute, METH_NOARGS, DOC_ThreadOps_execute},
     {"_settle", settle, METH_NOARGS, DOC_ThreadOps__settle},
+    {"age", age, METH_NOARGS, DOC_ThreadOps_age},
     {"wait", (PyCFunction)(void (*)(void))wait, METH_VARARGS | METH_KEYWORDS, DOC_ThreadOps_wait},
     {NULL, NULL, 0, NULL},
 };

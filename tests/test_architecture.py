@@ -297,7 +297,7 @@ MAY_HAVE_STATE = {
     "greening/_core/deadlock.py": "native threads that wait for work",
     "greening/_core/registry.py": "what is told of interrupted waits",
     "greening/_core/shield.py": "who is in a block of it",
-    "greening/_core/task.py": "the next number for a name",
+    "greening/_core/names.py": "the next numbers for names",
     "greening/_core/critical.py": "the functions that say so",
     "greening/_core/zeros.py": "memory that libc may look at for ever",
     "greening/aio.py": "loops, by OS thread and by what is known about them",

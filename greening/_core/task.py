@@ -12,7 +12,6 @@ Laws:
   next park.
 """
 
-from itertools import count
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +21,7 @@ from greening._compiled import accelerator, double
 from greening._core.asyncio_state import ASYNCIO
 from greening._core.critical import guard, uninterruptible
 from greening._core.idents import idents
+from greening._core.names import new_name
 from greening._core.slices import SLICE_SECONDS
 from greening._core.timers import deadline_after
 from greening._originals import get_ident
@@ -53,9 +53,6 @@ if accelerator is not None:
 
 # What a `switch()` without arguments returns in the greenlet that it resumes: CPython has one empty tuple.
 _SWITCHED: Final = ()
-
-# Numbers for the default names of tasks. An ident is too long to be read.
-_numbers = count(1)
 
 
 @double
@@ -216,9 +213,10 @@ class Task(TaskOps):
 
     @property
     def name(self) -> str:
-        """Its name in reports."""
+        """Its name in reports, with its function: "GreenThread-5 (fetch)". It can be set."""
         if not self._name:
-            self._name = f"{type(self).__name__}-{next(_numbers)}"
+            new = new_name(self)
+            self._name = self._name or new  # another OS thread may have set it meanwhile
         return self._name
 
     @name.setter

@@ -23,9 +23,21 @@ T = TypeVar("T")
 class ThreadOps(Task, Generic[T]):
     """What every green thread does. `GreenThread` adds the rest."""
 
-    __slots__ = ("_args", "failure", "_func", "_kwargs", "_links", "quiet", "_result", "_start_timer", "_waiters")
+    __slots__ = (
+        "_args",
+        "_born",
+        "failure",
+        "_func",
+        "_kwargs",
+        "_links",
+        "quiet",
+        "_result",
+        "_start_timer",
+        "_waiters",
+    )
 
     _args: tuple[Any, ...]
+    _born: float
     failure: BaseException | None
     _func: Callable[..., Any] | None
     _kwargs: dict[str, Any]
@@ -48,6 +60,8 @@ class ThreadOps(Task, Generic[T]):
         self.known_ident = self.generation = 0
         self._name = ""
         self.context = copy_context()
+        # Coarse, since it costs no look at the clock.
+        self._born = hub.slice_end
         self._func = func
         self._args = args
         self._kwargs = kwargs
@@ -98,6 +112,10 @@ class ThreadOps(Task, Generic[T]):
             self.timer = None
         self.state = DEAD
         self.resume = None
+
+    def age(self) -> float:
+        """Seconds since it was spawned. In the Python source, since the task that spawned it began its turn."""
+        return max(0.0, self.hub.now() - self._born)
 
     def wait(self, timeout: float | None = None) -> T:
         """Park until it has ended. Any number of waiters, any number of times. Thread-safe.

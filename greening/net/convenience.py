@@ -132,11 +132,14 @@ def serve(sock: Any, handle: Callable[[Any, Any], object], concurrency: int = 10
 
 
 class _Serving:
-    """One call of `serve`. `task` is the green thread in that call; None: a handler has ended it."""
+    """One call of `serve`. `task` is the green thread in that call; None: a handler has ended it.
+
+    The green threads of its connections are named after the handler.
+    """
 
     def __init__(self, acceptor: Acceptor, handle: Callable[[Any, Any], object]) -> None:
         self.acceptor = acceptor
-        self.handler = handle
+        self.handler = self.named_after = handle
         self.task: Task | None = current()
 
     def handle(self, connection: Any, address: Any) -> None:

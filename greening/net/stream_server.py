@@ -81,6 +81,11 @@ class StreamServer:
         # Green threads that wait in `stop`: handlers among them would wait for each other.
         self._stopping: list[Any] = []
 
+    @property
+    def named_after(self) -> Callable[..., object]:
+        """The handler, after which the green threads of connections are named."""
+        return self._handle
+
     def start(self) -> None:
         """Begin to accept, and return at once. A second call does nothing.
 

@@ -87,6 +87,11 @@ class Job(Generic[T]):
         self._waiters: list[tuple[Task, Event]] = []
         self.abandoned = self.done = False
 
+    @property
+    def named_after(self) -> Callable[..., T]:
+        """The function, after which the green thread is named."""
+        return self._function
+
     def start(self) -> None:
         """Run it in the pool. Parks while the pool is full, unless a worker lends its place."""
         pool = self._pool

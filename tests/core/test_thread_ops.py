@@ -96,3 +96,8 @@ def test_a_thread_that_was_killed_between_its_turn_and_its_start_does_nothing() 
     assert ran == []
     assert thread.resume is None
     assert thread.state != READY
+
+
+def test_the_age_of_a_thread_is_counted_from_its_spawn() -> None:
+    thread = spawn(int)
+    assert 0 <= thread.age() < 60

@@ -1,0 +1,51 @@
+"""Names of tasks: "GreenThread-5 (fetch)", as `threading` names its threads since Python 3.10.
+
+Facts: most tasks are never asked for their name. To number each at its spawn would leave gaps wherever tasks of another
+kind are made in between.
+Decision: a task gets its name when it is asked for it first. Each kind is numbered by itself: 1, 2, 3. The function is
+that of the user: what a pool or a server runs on behalf of another function is named after that one.
+"""
+
+from collections.abc import Callable
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from greening._core.task import Task
+
+# The next number of each kind of task.
+_numbers: "dict[str, Iterator[int]]" = {}
+
+
+def new_name(task: "Task") -> str:
+    """A name for a task that has none. Thread-safe.
+
+    Returns:
+        "GreenThread-5 (fetch)"; without the function for a task that has none, or none any more.
+    """
+    kind = type(task).__name__
+    number = next(_numbers.setdefault(kind, count(1)))
+    function = function_name(getattr(task, "_func", None))
+    return f"{kind}-{number} ({function})" if function else f"{kind}-{number}"
+
+
+def function_name(function: Callable[..., Any] | None) -> str:
+    """What a function, or anything that is called, is called by its user. "": nothing is known.
+
+    An object of ours that calls a function of the user's has that as its `named_after`.
+    """
+    for _ in range(10):  # a partial may be of a partial
+        owner = getattr(function, "__self__", function)
+        ours = type(owner).__module__.startswith("greening.")
+        inner = getattr(owner, "named_after", None) if ours else None
+        if inner is None and type(function).__name__ == "partial":
+            inner = getattr(function, "func", None)
+        if inner is None or inner is function:
+            break
+        function = inner
+    if function is None:
+        return ""
+    name = getattr(function, "__name__", None)
+    return name if isinstance(name, str) else type(function).__name__

@@ -1,0 +1,97 @@
+"""Tasks are named after what they run, and each kind is numbered without gaps."""
+
+import socket
+from functools import partial
+from typing import Any
+
+import pytest
+
+from greening import GreenPool, StreamServer, getcurrent, sleep, spawn, spawn_n
+from greening._core import names
+from greening._core.greenthread import LocalGreenThread
+from greening._core.names import function_name
+from greening.green import _thread as green_thread
+from greening.green import threading as green_threading
+from greening.sync.event import Event
+
+
+@pytest.fixture(autouse=True)
+def numbered_afresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(names, "_numbers", {})
+
+
+def fetch(*args: Any) -> str:
+    return getcurrent().name
+
+
+def test_a_green_thread_is_named_after_its_function_and_its_kind_has_no_gaps() -> None:
+    threads = [spawn(fetch), spawn_n(fetch), spawn(partial(partial(fetch, 1), 2))]
+    foreign = LocalGreenThread(getcurrent().hub, fetch, (), {})
+    assert [thread.name for thread in (threads[0], foreign, threads[1], threads[2])] == [
+        "GreenThread-1 (fetch)",
+        "LocalGreenThread-1 (fetch)",
+        "GreenThread-2 (fetch)",
+        "GreenThread-3 (fetch)",
+    ]
+    assert "'GreenThread-1 (fetch)' new" in repr(threads[0])
+    assert threads[0].wait() == "GreenThread-1 (fetch)"
+    assert threads[0].name == "GreenThread-1 (fetch)"  # it keeps its name
+
+
+def test_a_name_that_was_given_stays() -> None:
+    thread = spawn(fetch)
+    thread.name = "mine"
+    assert thread.wait() == "mine"
+
+
+def test_one_that_has_ended_is_named_by_its_number_alone() -> None:
+    thread = spawn(int)
+    thread.wait()
+    assert thread.name == "GreenThread-1"
+
+
+def test_what_a_pool_runs_is_named_after_the_users_function() -> None:
+    pool = GreenPool(2)
+    assert pool.spawn(fetch).wait() == "GreenThread-1 (fetch)"
+    assert sorted(pool.imap(fetch, "ab")) == ["GreenThread-2 (fetch)", "GreenThread-3 (fetch)"]
+
+
+def test_a_connection_is_named_after_the_handler() -> None:
+    told = Event()
+
+    def handler(sock: Any, address: Any) -> None:
+        told.send(getcurrent().name)
+
+    server = StreamServer(("127.0.0.1", 0), handler)
+    server.start()
+    with socket.create_connection(server.address):
+        assert told.wait(5) == "GreenThread-1 (handler)"
+    server.stop(0)
+
+
+def test_threads_of_threading_keep_their_own_names() -> None:
+    told: list[str] = []
+    thread = green_threading.Thread(target=lambda: told.append(getcurrent().name))
+    thread.start()
+    thread.join()
+    assert told == [thread.name]
+    green_thread.start_new_thread(lambda: told.append(getcurrent().name), ())
+    sleep(0)
+    assert told[1] == "StartedThread-1 (<lambda>)"
+
+
+class Callable_:
+    def __call__(self) -> None: ...
+
+    def method(self) -> None: ...
+
+
+def test_whatever_is_called_has_a_name() -> None:
+    thing = Callable_()
+    calls: list[Any] = [thing.method, [].append, Callable_, thing, partial(thing)]
+    named = {function_name(call) for call in calls}
+    assert named == {"method", "append", "Callable_"}
+    assert function_name(None) == ""
+    loop: Any = partial(fetch)
+    loop.__setstate__((loop, (), {}, {}))  # a partial of itself
+    assert function_name(loop) == "partial"
