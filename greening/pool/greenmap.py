@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from greening._core.current import current
-from greening._core.greenthread import spawn
+from greening._core.greenthread import GreenThread, spawn
+from greening.errors import GreenletExit
+from greening.pool.collect import end_all
 from greening.pool.job import MAKERS, Job
 from greening.sync.event import Event
 
@@ -29,57 +31,87 @@ class GreenMap(Iterator[T]):
         self._input = iter(iterable)
         self._window = max(1, pool.size)
         self._jobs: deque[Job[T]] = deque()
+        self._last: Job[T] | None = None
         self._gate = Event()
         self._more = Event()
         self._exhausted = False
         self._producer = spawn(self._produce)
+        self._producer.quiet = True  # the consumer gets the error of the input, at its position
         MAKERS[self._producer] = current()
+        pool.add_reader(self._producer)
+        self._producer.link(self._produced)
 
     def _produce(self) -> None:
-        while True:
-            try:
-                job = Job(self._pool, self._function, next(self._input))
-            except StopIteration:
-                break
-            except Exception as error:  # noqa: BLE001  # the consumer gets the error of the input, at this position
-                job = Job(self._pool, self._function)
-                job.fail(error)
-                self._push(job)
-                break
-            self._push(job)
+        for args in self._input:
+            self._last = job = self._new_job(args)
+            _wake(self._more)
             job.start()
-            while len(self._jobs) >= self._window:
+            del job
+            while self._ahead() >= self._window:
                 self._gate.wait()
                 if self._gate.ready():
                     self._gate.reset()
+
+    def _produced(self, producer: GreenThread[None]) -> None:
+        """The input has ended, or failed, or its reader was killed."""
+        if producer.failure is not None and not (self._last is not None and self._last.abandoned):
+            self._new_job().fail(producer.failure)
         self._exhausted = True
         _wake(self._more)
 
-    def _push(self, job: Job[T]) -> None:
+    def _new_job(self, args: Iterable[Any] = ()) -> Job[T]:
+        job = Job(self._pool, self._function, args)
         self._jobs.append(job)
-        _wake(self._more)
+        return job
+
+    def _ahead(self) -> int:
+        """The number of calls that have begun, and whose results nobody has taken."""
+        return len(self._jobs)
+
+    def _unfinished(self) -> Iterable[Job[T]]:
+        return tuple(self._jobs)
+
+    def _wait_for_more(self, exhausted: bool) -> None:
+        if exhausted:
+            raise StopIteration
+        self._more.wait()
+        if self._more.ready():
+            self._more.reset()
+
+    def _took_one(self) -> None:
+        _wake(self._gate)
 
     def __iter__(self) -> "GreenMap[T]":
         return self
 
     def __next__(self) -> T:
         while True:
-            while not self._jobs:
-                if self._exhausted:
-                    raise StopIteration
-                self._more.wait()
-                if self._more.ready():
-                    self._more.reset()
+            exhausted = self._exhausted  # before the look: in another OS thread the last job may come between
+            if not self._jobs:
+                self._wait_for_more(exhausted)
+                continue
             job = self._jobs[0]
             job.wait()
             if self._jobs and self._jobs[0] is job:
                 self._jobs.popleft()
-                _wake(self._gate)
+                self._took_one()
                 return job.outcome()
 
     def next(self) -> T:
         """`next(results)`, by eventlet's name."""
         return self.__next__()
+
+    def kill(self) -> None:
+        """Read no further input, kill the calls that are at work, and park until they have ended."""
+        end_all(self._at_work, GreenletExit)
+
+    def _at_work(self) -> set[GreenThread[Any]]:
+        threads = {thread for job in self._unfinished() if (thread := job.thread) is not None}
+        return threads if self._producer.dead else {self._producer, *threads}
+
+    def __repr__(self) -> str:
+        state = "all read" if self._exhausted else "reading"
+        return f"<{type(self).__name__} at {id(self):#x} input={state} not_taken={self._ahead()} pool={self._pool!r}>"
 
 
 def _wake(event: Event) -> None:

@@ -2,23 +2,38 @@
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, TypeVar
+from types import TracebackType
+from typing import Any, TypeVar, overload
 
 from greening._core.critical import guard, uninterruptible
 from greening._core.current import current
+from greening._core.delivery import normalize_exception
 from greening._core.fairness import fairness_tick
-from greening._core.greenthread import GreenThread, spawn
+from greening._core.greenthread import GreenThread, spawn, throw_into
 from greening._core.parking_lot import ParkingLot
+from greening._core.task import TIMED_OUT
+from greening._core.timers import deadline_after
 from greening._core.unhandled import report_unhandled
+from greening.errors import GreenletExit
+from greening.pool.collect import end_all, wait
 from greening.pool.greenmap import GreenMap
 from greening.pool.job import Job, works_for
+from greening.pool.unordered import UnorderedMap
 
 T = TypeVar("T")
 
 
 @uninterruptible
 class GreenPool:
-    """Runs functions in green threads, no more than `size` at a time. eventlet's interface.
+    """Runs functions in green threads, no more than `size` at a time. eventlet's interface, and more.
+
+        with greening.GreenPool(50) as pool:
+            for page in pool.imap_unordered(fetch, urls):
+                ...
+
+    As a context manager it waits at the end of the block until all of them have ended. If an exception leaves the block
+    or interrupts that wait (a kill, a Timeout, Ctrl-C), they are killed, and the block ends when they have ended. What
+    one of them raises is reported, as always, and ends nothing: see `nursery`.
 
     Args:
         size: the number of workers at once. 0: `spawn` waits until `resize`.
@@ -34,6 +49,7 @@ class GreenPool:
         self.coroutines_running: set[GreenThread[Any]] = set()
         self._claimed = 0
         self._lent = 0
+        self._readers: set[GreenThread[Any]] = set()
         self._spawners = ParkingLot()
         self._idle = ParkingLot()
 
@@ -160,23 +176,87 @@ class GreenPool:
         """A spawner was given a place, and is interrupted."""
         self._release()
 
-    def waitall(self) -> None:
+    @overload
+    def waitall(self, timeout: None = None) -> None: ...
+    @overload
+    def waitall(self, timeout: float) -> bool: ...
+    def waitall(self, timeout: float | None = None) -> bool | None:
         """Park until no green thread of the pool is left, those that are spawned meanwhile included.
 
+        Args:
+            timeout: seconds from now; None: no limit.
+        Returns:
+            With a timeout, whether none is left. Without, None.
         Raises:
-            AssertionError: one of them calls it: it would wait for itself.
+            AssertionError: one of them calls it: it would wait for itself. TypeError, ValueError: `timeout` is no
+            number of seconds.
+        Difference from eventlet's: the timeout.
         """
         if self._is_worker():
             raise AssertionError(
                 "calling waitall() from within one of the GreenPool's green threads will deadlock: call it from outside"
             )
         fairness_tick()
+        deadline = None if timeout is None else deadline_after(current().hub.now(), timeout)
         while self.coroutines_running:
             with guard:
                 if not self.coroutines_running:
-                    return
+                    break
                 waiter = self._idle.enter()
-            self._idle.wait(waiter)
+            left = None if deadline is None else deadline - current().hub.now()
+            if self._idle.wait(waiter, left) is TIMED_OUT:
+                return False
+        return None if timeout is None else True
+
+    def kill(self, *throw_args: Any, timeout: float | None = None) -> bool:
+        """Raise GreenletExit, or the given exception, in all green threads of the pool; park until they have ended.
+
+        Those that are spawned meanwhile are killed, too. Maps of the pool read no further input; their consumers get
+        the exception after the results that are there. The pool can be used again. A worker that calls it is the last.
+
+        Args:
+            throw_args: an exception, an exception class, or (class, value[, traceback]).
+            timeout: seconds from now to wait for their end; None: no limit; 0: no wait.
+        Returns:
+            False: the time ran out, and some that have caught the exception are still at work.
+        Raises:
+            TypeError: the arguments are no exception, or `timeout` no number. The exception itself, in a worker.
+        Thread-safety: call it in the OS thread that uses the pool.
+        Difference from gevent's `Pool.kill`: the arguments are those of `GreenThread.kill`.
+        """
+        normalize_exception(throw_args)
+        me = current()
+        deadline = None if timeout is None else deadline_after(me.hub.now(), timeout)
+        told: set[GreenThread[Any]] = set()
+        while others := {thread for thread in self._at_work() if thread is not me}:
+            for thread in others - told:
+                told.add(thread)
+                throw_into(thread, normalize_exception(throw_args))
+            others = {thread for thread in others if not thread.dead}
+            left = None if deadline is None else max(0.0, deadline - me.hub.now())
+            if len(wait(others, left)) < len(others):
+                return False
+        if me in self.coroutines_running:
+            raise normalize_exception(throw_args)
+        return True
+
+    def _at_work(self) -> set[GreenThread[Any]]:
+        return self.coroutines_running | self._readers
+
+    def __enter__(self) -> "GreenPool":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            end_all(self._at_work, GreenletExit)
+            return
+        try:
+            self.waitall()
+        except BaseException:
+            end_all(self._at_work, GreenletExit)
+            raise
 
     def starmap(self, function: Callable[..., T] | None, iterable: Iterable[Any]) -> "GreenMap[T]":
         """`itertools.starmap`, concurrently: results in the order of the input.
@@ -196,6 +276,52 @@ class GreenPool:
     def imap(self, function: Callable[..., T] | None, *iterables: Iterable[Any]) -> "GreenMap[T]":
         """`map`, concurrently: `starmap` with an argument from each iterable. It ends with the shortest of them."""
         return self.starmap(function, zip(*iterables, strict=False))
+
+    def imap_unordered(self, function: Callable[..., T] | None, *iterables: Iterable[Any]) -> "GreenMap[T]":
+        """`imap`, but each result comes as soon as it is there: one slow call holds up no other's.
+
+        Args:
+            function: called with an argument from each iterable; None: a tuple of them is the result.
+            iterables: read no more than `size` ahead of the consumer; it ends with the shortest of them.
+        Returns:
+            An iterator. An exception surfaces when its turn comes, and iteration can go on after it.
+        Raises:
+            TypeError: one of the iterables cannot be iterated over, or `function` not be called.
+        Difference from gevent's: it has no `maxsize`; the pool's size is the limit.
+        """
+        if function is not None and not callable(function):
+            raise TypeError(f"a callable is needed, not {function!r}: the function comes first, then its arguments")
+        return UnorderedMap(self, _tuple if function is None else function, zip(*iterables, strict=False))
+
+    def map(self, function: Callable[..., T], *iterables: Iterable[Any]) -> list[T]:
+        """Call `function` with an argument from each iterable, concurrently, and park until all calls have ended.
+
+        Returns:
+            The results, in the order of the input.
+        Raises:
+            what a call raised, the first one in the order of the input. It, or an interruption, kills the calls that
+            are at work; none of them is left behind. TypeError: as `imap_unordered`.
+        Difference from `Executor.map`: a list, when all is done. gevent's lets the other calls go on after an error.
+        """
+        if not callable(function):
+            raise TypeError(f"a callable is needed, not {function!r}: the function comes first, then its arguments")
+        results = self.imap(function, *iterables)
+        try:
+            return list(results)
+        except BaseException:
+            results.kill()
+            raise
+
+    def add_reader(self, reader: GreenThread[Any]) -> None:
+        """A map has made this green thread, which reads its input and spawns from it. `kill` ends it, too."""
+        self._readers.add(reader)
+        reader.link(self._readers.discard)
+
+    def __repr__(self) -> str:
+        return (
+            f"<{type(self).__name__} at {id(self):#x} size={self.size} running={self.running()} "
+            f"waiting={self.waiting()}>"
+        )
 
 
 def _size(size: int) -> int:

@@ -60,12 +60,14 @@ class Job(Generic[T]):
 
     Attributes:
         done: the call has ended, or there is none to come.
-        abandoned: there was no call: the task that wanted to start it was interrupted.
+        abandoned: there was no call: the task that wanted to start it was interrupted, and what interrupted it is the
+            outcome.
+        thread: the green thread that carries it out; None: it has not begun, or has ended.
     """
 
     __slots__ = (
-        *("_args", "_error", "_function", "_kwargs", "_pool", "_starter", "_thread", "_value", "_waiters"),
-        *("abandoned", "done"),
+        *("_args", "_error", "_function", "_kwargs", "_pool", "_starter", "_value", "_waiters"),
+        *("abandoned", "done", "thread"),
     )
 
     _value: T
@@ -83,7 +85,7 @@ class Job(Generic[T]):
         self._kwargs = kwargs
         self._starter: Task | None = None  # the task that waits for a place, for this job
         self._error: BaseException | None = None
-        self._thread: Task | None = None  # the green thread that carries it out
+        self.thread: GreenThread[Any] | None = None
         self._waiters: list[tuple[Task, Event]] = []
         self.abandoned = self.done = False
 
@@ -101,9 +103,9 @@ class Job(Generic[T]):
             pool._claim()
         except _TakenOver:
             return
-        except BaseException:
+        except BaseException as error:
             self.abandoned = True
-            self._end()
+            self.fail(error)
             raise
         finally:
             self._starter = None
@@ -155,7 +157,7 @@ class Job(Generic[T]):
         job: Job[Any] | None = self
         seen: set[Job[Any] | None] = {self}
         while job is not None and job._starter is None:
-            job = None if job._thread is None else _awaits.get(job._thread)
+            job = None if job.thread is None else _awaits.get(job.thread)
             if job in seen:
                 return  # a deadlock that the program itself has made
             seen.add(job)
@@ -179,13 +181,13 @@ class Job(Generic[T]):
 
     def thread_started(self, thread: GreenThread[Any]) -> None:
         """This green thread is to carry it out."""
-        self._thread = thread
+        self.thread = thread
         _runs[thread] = self
 
     def thread_ended(self, thread: GreenThread[Any]) -> None:
         """That green thread has ended. Its end is the outcome if it did not call `run`, or was killed before it did."""
         del _runs[thread]
-        self._thread = None
+        self.thread = None
         if not self.done:
             try:
                 self._value = thread.wait()
@@ -193,3 +195,25 @@ class Job(Generic[T]):
                 self.fail(error)
             else:
                 self._end()
+
+
+def wait_for_any(last: Job[Any], came: Callable[[], bool]) -> None:
+    """Park until one of the jobs that share their waiters with `last` is done, unless `came()` is true.
+
+    Args:
+        last: the one of them that began last: no other can lack a place.
+    """
+    task, event, waiters = current(), Event(), last._waiters
+    waiters.append((task, event))
+    _awaits[task] = last
+    try:
+        last._lend_a_place(task)
+        for thread in tuple(_awaits):  # the others lack nothing, but may wait for a job that does
+            job = _runs.get(thread)
+            if job is not None and job is not last and job._waiters is waiters:
+                job._lend_a_place(task)
+        if not came():
+            event.wait()
+    finally:
+        del _awaits[task]
+        waiters.remove((task, event))

@@ -315,3 +315,21 @@ def test_a_switch_to_the_consumer_or_the_reader_costs_no_result() -> None:
     assert not consumer.dead
     work.send()
     assert consumer.wait() == [0, 1, 2, 3]
+
+
+def test_a_map_whose_reader_is_killed_ends_with_that_and_does_not_hang() -> None:
+    pool = GreenPool(1)
+    results = pool.imap(lambda number: number, range(9))
+    settle()
+    results.kill()
+    assert next(results) == 0
+    with pytest.raises(GreenletExit):
+        next(results)
+    assert list(results) == []
+
+
+def test_its_repr_says_how_far_it_is() -> None:
+    results = GreenPool(2).imap(lambda number: number, [1, 2])
+    assert " input=reading not_taken=0 " in repr(results)
+    assert list(results) == [1, 2]
+    assert " input=all read not_taken=0 " in repr(results)

@@ -533,3 +533,177 @@ def test_waitall_is_woken_by_the_end_of_the_last_one_only() -> None:
     slow.wait()
     settle()
     assert (len(pool._idle), woken) == (0, [1])
+
+
+# -- kill, with, map ---------------------------------------------------------------------------------------------------
+
+
+def test_kill_ends_all_begun_or_not_and_waits_for_their_end() -> None:
+    pool, ended = GreenPool(3), list[int]()
+
+    def work(number: int) -> None:
+        try:
+            sleep(100)
+        finally:
+            sleep(1)
+            ended.append(number)
+
+    for number in range(2):
+        pool.spawn(work, number)
+    settle()
+    not_begun = pool.spawn(work, 2)
+    assert pool.kill() is True
+    assert sorted(ended) == [0, 1]
+    assert not_begun.dead
+    assert (pool.running(), pool.free()) == (0, 3)
+    assert pool.spawn(divmod, 7, 2).wait() == (3, 1)
+
+
+def test_kill_raises_the_exception_that_it_is_given() -> None:
+    pool = GreenPool(2)
+    thread = pool.spawn(sleep, 100)
+    thread.quiet = True
+    settle()
+    pool.kill(KeyError, "mine")
+    with pytest.raises(KeyError, match="mine"):
+        thread.wait()
+    with pytest.raises(TypeError, match="an exception or an exception class is needed, not 3"):
+        pool.kill(3)
+
+
+def test_kill_reaches_the_calls_of_maps_and_the_reader_of_their_input() -> None:
+    pool, work = GreenPool(2), Work(100)
+    results = pool.imap(work, range(50))
+    not_begun = pool.imap(work, range(50))
+    settle()
+    pool.kill()
+    assert len(work.calls) == 2
+    assert (pool.running(), work.now) == (0, 0)
+    for each in (results, not_begun):
+        with pytest.raises(GreenletExit):
+            while True:
+                next(each)
+
+
+def test_kill_gives_up_when_the_time_runs_out() -> None:
+    pool, caught = GreenPool(1), list[str]()
+
+    def stubborn() -> None:
+        try:
+            sleep(100)
+        except GreenletExit:
+            caught.append("caught")
+            sleep(10)
+
+    pool.spawn(stubborn)
+    settle()
+    assert pool.kill(timeout=1) is False
+    assert caught == ["caught"]
+    assert pool.waitall(timeout=1) is False
+    assert pool.waitall(timeout=100) is True
+
+
+def test_a_spawner_that_waits_when_all_are_killed_gets_no_further_either() -> None:
+    pool, ran = GreenPool(1), list[int]()
+    pool.spawn(sleep, 100)
+    spawner = spawn(pool.spawn, ran.append, 1)
+    settle()
+    pool.kill()
+    spawner.wait()
+    pool.kill()
+    assert pool.running() == 0
+
+
+def test_a_worker_may_kill_its_pool_and_is_the_last() -> None:
+    pool, ended = GreenPool(2), list[str]()
+
+    def other() -> None:
+        try:
+            sleep(100)
+        finally:
+            ended.append("other")
+
+    def worker() -> None:
+        sleep(1)
+        try:
+            pool.kill()
+        finally:
+            ended.append("worker")
+
+    pool.spawn(other)
+    thread = pool.spawn(worker)
+    with pytest.raises(GreenletExit):
+        thread.wait()
+    assert ended == ["other", "worker"]
+
+
+def test_with_waits_at_the_end_of_the_block() -> None:
+    work = Work(3)
+    with GreenPool(2) as pool:
+        for number in range(4):
+            pool.spawn(work, number)
+    assert (work.now, len(work.calls)) == (0, 4)
+
+
+def test_with_kills_them_when_an_exception_leaves_the_block() -> None:
+    work = Work(100)
+    with pytest.raises(KeyError), GreenPool(2) as pool:
+        pool.spawn(work)
+        results = pool.imap_unordered(work, range(9))
+        settle()
+        raise KeyError
+    assert (work.now, pool.running()) == (0, 0)
+    assert "input=all read" in repr(results)
+
+
+def test_with_kills_them_when_the_wait_at_its_end_is_interrupted() -> None:
+    ended: list[str] = []
+
+    def slow() -> None:
+        try:
+            sleep(100)
+        finally:
+            sleep(5)
+            ended.append("slow")
+
+    with pytest.raises(Timeout), Timeout(1), GreenPool(2) as pool:
+        pool.spawn(slow)
+    assert ended == ["slow"]
+
+
+def test_map_gives_a_list_in_the_order_of_the_input() -> None:
+    def after(seconds: int, other: int) -> int:
+        sleep(seconds)
+        return seconds + other
+
+    assert GreenPool(3).map(after, [3, 1, 2], [10, 20, 30]) == [13, 21, 32]
+
+
+@pytest.mark.parametrize("how", ["a failure", "a timeout"])
+def test_map_leaves_nothing_at_work_when_it_ends_early(how: str) -> None:
+    pool, work = GreenPool(2), Work(50)
+
+    def call(item: int) -> object:
+        if item == 0 and how == "a failure":
+            raise KeyError("mine")
+        return work(item)
+
+    with pytest.raises((KeyError, Timeout)), Timeout(60):
+        pool.map(call, range(20))
+    assert (work.now, pool.running()) == (0, 0)
+    assert len(work.calls) < 5
+
+
+def test_map_needs_the_function_first() -> None:
+    with pytest.raises(TypeError, match="the function comes first, then its arguments"):
+        GreenPool(2).map([1, 2], abs)  # type: ignore[arg-type]  # on purpose
+
+
+def test_its_repr_says_how_full_it_is() -> None:
+    pool = GreenPool(1)
+    pool.spawn(sleep, 1)
+    spawner = spawn(pool.spawn, sleep, 1)
+    settle()
+    assert repr(pool).endswith(" size=1 running=1 waiting=1>")
+    spawner.wait()
+    pool.waitall()
