@@ -1,24 +1,24 @@
 """greening: ordinary blocking Python, cooperative and massively concurrent.
 
-Call `greening.monkey_patch()` first thing, or run a script with `python -m greening script.py`, or import single
-modules green: `from greening.green import socket`.
+Ten names to begin with:
 
-The house, from the ground up:
-    _entrance _compiled        where greening may be imported; compiled or pure
-    _originals errors          the stdlib before patching; every exception
-    _core                      the engine: hub, tasks, green threads, timers, descriptors
-    sync timeout               locks, events, queues; timeouts
-    pool threads patcher       pools and piles; real OS threads; how to patch
-    fdio readiness interop     pipes, files, children; select and its kin; asyncio, uvloop, the import lock
-    net                        sockets, TLS, names, servers
-    patches                    what is patched: one file per module of the stdlib
-    monkey debug green         the patcher's face; instruments; green imports
-    wsgi websocket             servers, and a client
-    ext backdoor               a worker for gunicorn; a prompt inside a running process
-    compat                     eventlet's names for all of it
+    monkey_patch()            make the standard library cooperative; or run a program by `python -m greening SCRIPT`
+    spawn(f, x)               run f(x) in a green thread; .wait() gives the result, .kill() ends it
+    sleep(seconds)            let the others run
+    GreenPool(50)             fifty at once: .imap_unordered(f, items), .spawn(f, x), .waitall(), .kill()
+    nursery()                 `with nursery() as n: n.spawn(f)`: none outlives the block, and a failure ends them all
+    Timeout(5)                `with Timeout(5): ...`: not longer than five seconds
+    Queue()                   hand things over; Event, Lock and Semaphore are there as well
+    serve(listen(addr), f)    f(connection, address) in a green thread for each client; StreamServer for more
+    tpool.execute(f, x)       f(x) in a native thread: for what computes, or waits in C
+    debug                     what runs, what waits, what blocks
+
+`greening.aio` runs coroutines beside green threads, `greening.wsgi` and `greening.websocket` serve, `greening.testing`
+drives the clock in tests, and `from greening.green import socket` makes single modules green.
 """
 
 import os as _os
+import sys
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING, Any
 
@@ -30,9 +30,18 @@ if not _os.path.isdir(_os.path.join(__path__[0], "patches")):
 
 from greening._core.greenthread import GreenThread, getcurrent, kill, spawn, spawn_after, spawn_after_local, spawn_n
 from greening._core.shield import shield
-from greening._core.waiting import sleep
-from greening.errors import Deadlock, GreeningError, GreenletExit, PatchError, PatchWarning, StopServe
+from greening._core.waiting import sleep, wait_read, wait_write
+from greening.errors import (
+    Cancelled,
+    Deadlock,
+    GreeningError,
+    GreenletExit,
+    PatchError,
+    PatchWarning,
+    StopServe,
+)
 from greening.monkey import import_patched, is_monkey_patched, monkey_patch, original, unpatch
+from greening.pool.collect import as_completed, joinall, wait
 from greening.pool.greenpile import GreenPile
 from greening.pool.greenpool import GreenPool
 from greening.sync.condition import Condition
@@ -44,11 +53,20 @@ from greening.sync.semaphore import BoundedSemaphore, Semaphore
 from greening.timeout import Timeout, with_timeout
 
 if TYPE_CHECKING:
+    from queue import Empty, Full
+
     from greening import tpool
     from greening.net.convenience import connect, listen, serve
     from greening.net.exchange import exchange
     from greening.net.stream_server import StreamServer
     from greening.net.wrap_ssl import wrap_ssl
+    from greening.pool.nursery import nursery
+    from greening.sync.limits import KeyedSemaphore, RateLimiter
+
+    if sys.version_info >= (3, 13):
+        from queue import ShutDown
+    else:
+        from greening.errors import ShutDown
 
 # The version of the distribution as well: see pyproject.toml.
 __version__ = "0.1.0.dev0"
@@ -56,12 +74,19 @@ __version__ = "0.1.0.dev0"
 # `pytest -p greening` imports this module as a plug-in of pytest; the plug-in is there.
 pytest_plugins = ("greening.ext.pytest",)
 
-# Fetched when they are asked for: `socket` and `ssl` are heavy, and most programs patch before they need them.
+# Fetched when they are asked for: `socket`, `ssl` and `queue`, which imports `threading`, are heavy, and most programs
+# patch before they need them.
 _LAZY = {
+    "Empty": "_queue",
+    "Full": "queue",
+    "KeyedSemaphore": "greening.sync.limits",
+    "RateLimiter": "greening.sync.limits",
+    "ShutDown": "queue" if sys.version_info >= (3, 13) else "greening.errors",
     "connect": "greening.net.convenience",
     "exchange": "greening.net.exchange",
     "listen": "greening.net.convenience",
     "load_ipython_extension": "greening.ext.ipython",
+    "nursery": "greening.pool.nursery",
     "serve": "greening.net.convenience",
     "unload_ipython_extension": "greening.ext.ipython",
     "StreamServer": "greening.net.stream_server",
@@ -85,19 +110,24 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_SUBMODULES})
+    special = (name for name in globals() if name.startswith("__"))
+    return sorted({*special, *__all__, *_SUBMODULES})
 
 
 __all__ = [
     "BoundedSemaphore",
+    "Cancelled",
     "Condition",
     "Deadlock",
+    "Empty",
     "Event",
+    "Full",
     "GreenPile",
     "GreenPool",
     "GreenThread",
     "GreeningError",
     "GreenletExit",
+    "KeyedSemaphore",
     "LifoQueue",
     "LightQueue",
     "Lock",
@@ -106,19 +136,24 @@ __all__ = [
     "PriorityQueue",
     "Queue",
     "RLock",
+    "RateLimiter",
     "Semaphore",
+    "ShutDown",
     "StopServe",
     "StreamServer",
     "Timeout",
+    "as_completed",
     "connect",
     "exchange",
     "getcurrent",
     "import_patched",
     "is_monkey_patched",
+    "joinall",
     "kill",
     "listen",
     "local",
     "monkey_patch",
+    "nursery",
     "original",
     "serve",
     "shield",
@@ -129,6 +164,9 @@ __all__ = [
     "spawn_n",
     "tpool",
     "unpatch",
+    "wait",
+    "wait_read",
+    "wait_write",
     "with_timeout",
     "wrap_ssl",
 ]

@@ -1,5 +1,6 @@
 """Every exception that greening defines. Each says when you get it, and when you do not."""
 
+import sys
 from collections.abc import Sequence
 
 from greenlet import GreenletExit as GreenletExit  # re-exported: eventlet's users import it from the top
@@ -22,6 +23,15 @@ class Deadlock(GreeningError, RuntimeError):
         self.waiting = tuple(waiting)
 
 
+class Cancelled(GreenletExit):
+    """Raised in a green thread whose nursery is cancelled: a neighbour has failed, or the block around it was left.
+
+    It is raised once, at the wait that it interrupts. Clean up and let it pass; a green thread that catches it and goes
+    on keeps its nursery waiting. It is a GreenletExit, so that it is no failure, and `except Exception` does not catch
+    it. Difference from `trio.Cancelled`: there, every further wait raises it again.
+    """
+
+
 class StopServe(Exception):
     """Raise it in a handler of `greening.serve` to make `serve` return quietly."""
 
@@ -36,3 +46,9 @@ class PatchWarning(RuntimeWarning):
 
 class PatchError(GreeningError, RuntimeError):
     """A patch could not be applied; what had been done is undone. The message names the module and the attribute."""
+
+
+if sys.version_info < (3, 13):
+
+    class ShutDown(Exception):
+        """`put` or `get` on a queue that was shut down: `queue.ShutDown` of Python 3.13, for those before it."""

@@ -529,7 +529,6 @@ MAY_BE_SMALL = {
     "greening/_core/asyncio_state.py": "the owner of one process-wide thing",
     "greening/_core/slices.py": "task.py, switching.py and fairness.py read it; it has to come before them",
     "greening/_core/zeros.py": "loaded by the pure build alone: it brings mmap and _ctypes",
-    "greening/errors.py": "the exceptions of the whole project",
     "greening/ext/cassandra.py": "one integration, one file",
     "greening/ext/ipython.py": "an integration has a file of its own",
     "greening/patcher/threading_copy.py": "one module's peculiarities, apart from what is true of all",

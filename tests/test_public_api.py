@@ -1,7 +1,10 @@
 """The names that users rely on exist at the top of greening, are listed, and say what they do."""
 
 import inspect
+import queue
+import re
 from importlib import import_module
+from operator import attrgetter
 
 import pytest
 
@@ -12,11 +15,15 @@ NAMES = """
     GreenPool GreenPile Queue LightQueue LifoQueue PriorityQueue Event Semaphore BoundedSemaphore
     Lock RLock Condition local Timeout with_timeout connect listen serve StopServe wrap_ssl tpool
     import_patched monkey_patch unpatch is_monkey_patched original
+    as_completed joinall wait nursery Cancelled KeyedSemaphore RateLimiter wait_read wait_write Empty Full ShutDown
 """.split()
 
 METHODS = {
     "GreenThread": "wait link unlink kill cancel",
-    "GreenPool": "spawn spawn_n imap starmap waitall running free waiting resize",
+    "GreenPool": "spawn spawn_n imap imap_unordered map starmap waitall kill running free waiting resize",
+    "KeyedSemaphore": "acquire release locked",
+    "RateLimiter": "acquire",
+    "nursery": "spawn cancel",
     "GreenPile": "spawn next",
     "Queue": "put get put_nowait get_nowait qsize empty full putting getting resize task_done join shutdown",
     "LightQueue": "put get put_nowait get_nowait qsize empty full putting getting resize shutdown",
@@ -58,6 +65,35 @@ def test_every_listed_name_exists_and_is_documented() -> None:
     assert len(greening.__all__) == len(set(greening.__all__))
     listed = {name: getattr(greening, name) for name in greening.__all__ if not name.startswith("__")}
     assert [name for name, value in listed.items() if not documented(value) and name not in NOT_OURS] == []
+
+
+def test_dir_shows_public_names_only() -> None:
+    listed = {name for name in dir(greening) if not name.startswith("__")}
+    packages = {name for name in listed if inspect.ismodule(getattr(greening, name))}
+    assert listed - packages == set(greening.__all__) - packages
+    assert packages == {"aio", "backdoor", "debug", "green", "testing", "tpool", "websocket", "wsgi"}
+
+
+def test_help_begins_with_names_that_exist() -> None:
+    text = inspect.getdoc(greening) or ""
+    names = re.findall(r"^    (\w+(?:\.\w+)?)", text, re.MULTILINE)
+    assert len(names) == 10
+    assert [name for name in names if attrgetter(name)(greening) is None] == []
+
+
+def test_the_exceptions_of_queues_are_those_that_queues_raise() -> None:
+    channel = greening.Queue(1)
+    channel.put(1)
+    with pytest.raises(greening.Full):
+        channel.put(2, block=False)
+    channel.get()
+    with pytest.raises(greening.Empty):
+        channel.get(block=False)
+    channel.shutdown()
+    with pytest.raises(greening.ShutDown):
+        channel.put(3)
+    assert (greening.Empty, greening.Full) == (queue.Empty, queue.Full)
+    assert getattr(queue, "ShutDown", greening.ShutDown) is greening.ShutDown
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

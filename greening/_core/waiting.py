@@ -2,6 +2,7 @@
 
 import errno
 from functools import partial
+from typing import Any
 
 from greening._compiled import double
 from greening._core.critical import guard
@@ -132,6 +133,37 @@ def wait_readable(fd: int, timeout: float | None = None) -> bool:
 def wait_writable(fd: int, timeout: float | None = None) -> bool:
     """Park until `fd` can be written without blocking. See `wait_fd`. False: the time ran out."""
     return wait_fd(fd, OUT, timeout) != 0
+
+
+def wait_read(fd: Any, timeout: float | None = None) -> bool:
+    """Park until a descriptor can be read without blocking, has ended, or has failed. For drivers that wait in C.
+
+    Args:
+        fd: an open descriptor, or an object with `fileno()`; keep it open. A regular file can always be read.
+        timeout: seconds from now; None: no limit; 0: one look, after the others had their turn.
+    Returns:
+        False: the time ran out.
+    Raises:
+        TypeError: it is neither, or `timeout` is no number. OSError: EBADF, it is closed, or was closed meanwhile.
+    Thread-safety: complete; several may wait for one descriptor.
+    Difference from gevent's: it does not raise when the time runs out. From eventlet's `trampoline`: one direction.
+    Source: epoll(7).
+    """
+    return wait_readable(_descriptor(fd), timeout)
+
+
+def wait_write(fd: Any, timeout: float | None = None) -> bool:
+    """Park until a descriptor can be written without blocking, or has failed. Otherwise as `wait_read`."""
+    return wait_writable(_descriptor(fd), timeout)
+
+
+def _descriptor(fd: Any) -> int:
+    number = fd if isinstance(fd, int) else getattr(fd, "fileno", lambda: None)()
+    if not isinstance(number, int):
+        raise TypeError(f"a descriptor, or an object with fileno(), is needed, not {fd!r}")
+    if number < 0:
+        raise OSError(errno.EBADF, f"{fd!r} is closed" if number is not fd else "a descriptor is not negative")
+    return number
 
 
 def forget_fd(fd: int) -> None:

@@ -23,19 +23,14 @@ from greening._core.timers import deadline_after
 T = TypeVar("T")
 
 
-class _NoShutDown(Exception):  # stands for the stdlib's name before Python 3.13
-    """put or get on a queue that was shut down."""
-
-
 def _full() -> Exception:
     # Fetched when it is needed: `queue` imports `threading`, which must not be loaded before it is patched.
     return import_module("queue").Full()  # type: ignore[no-any-return]  # an attribute of a module
 
 
 def _shut_down() -> Exception:
-    if sys.version_info >= (3, 13):
-        return import_module("queue").ShutDown()  # type: ignore[no-any-return]  # an attribute of a module
-    return _NoShutDown()
+    home = "queue" if sys.version_info >= (3, 13) else "greening.errors"
+    return import_module(home).ShutDown()  # type: ignore[no-any-return]  # an attribute of a module
 
 
 # What a waiter is woken with when the queue is shut down, and a putter when its item has been taken.

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 from typing import Any
 
 import pytest
@@ -17,8 +18,10 @@ from greening._core.waiting import (
     sleep_or_look,
     wait_fd,
     wait_for_room,
+    wait_read,
     wait_readable,
     wait_writable,
+    wait_write,
     yield_now,
 )
 from greening._originals import allocate_lock, start_new_thread, time_sleep
@@ -224,3 +227,32 @@ def test_waiting_needs_an_open_descriptor() -> None:
     with pytest.raises(OSError) as caught:
         wait_fd(reads, IN)
     assert caught.value.errno == errno.EBADF
+
+
+# -- For users ---------------------------------------------------------------------------------------------------------
+
+
+def test_wait_read_and_wait_write_take_a_number_or_an_object_with_fileno() -> None:
+    reader, writer = os.pipe()
+    with open(reader, "rb") as source, open(writer, "wb", buffering=0) as sink:
+        assert wait_write(writer)
+        assert not wait_read(source, timeout=0)
+        spawn(sink.write, b"x")
+        assert wait_read(reader, timeout=30)
+        assert wait_read(source)
+
+
+@pytest.mark.parametrize("wrong", [None, "5", object(), 1.0])
+def test_what_is_no_descriptor_is_an_error_that_names_it(wrong: object) -> None:
+    for call in (wait_read, wait_write):
+        with pytest.raises(TypeError, match=re.escape(repr(wrong))):
+            call(wrong)
+
+
+def test_a_closed_one_is_an_error() -> None:
+    with open(os.devnull, "rb") as file:
+        pass
+    with pytest.raises(ValueError, match="closed file"):
+        wait_read(file)
+    with pytest.raises(OSError, match="Errno 9"):
+        wait_write(-1)
