@@ -124,7 +124,7 @@ extern PyObject *TIMED_OUT;  /* what a park returns when its deadline came first
 /* Interned names of attributes and methods. */
 #define NAMES(X)                                                                                    \
     X(_greening_task) X(gr_context) X(cancel_park) X(_alarm) X(_settle)                             \
-    X(timers) X(add) X(cancel) X(when) X(resume) X(_call_link) X(_keep_failure)                     \
+    X(timers) X(add) X(cancel) X(when) X(resume) X(_call_link) X(_check_coroutine) X(_keep_failure) \
     X(_acquire) X(_hand_over) X(release) X(locked) X(_real)                                         \
     X(execute) X(failure) X(func) X(hub) X(park) X(regs)
 #define DECLARE(name) extern PyObject *N_##name;

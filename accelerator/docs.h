@@ -273,7 +273,7 @@
 #define DOC_ThreadOps \
     "What every green thread does. `GreenThread` adds the rest."
 #define DOC_ThreadOps___init__ \
-    "__init__($self, hub, func, args, kwargs)\n" \
+    "__init__($self, hub=None, func=None, args=(), kwargs=None)\n" \
     "--\n" \
     "\n"
 #define DOC_ThreadOps_execute \

@@ -3,9 +3,9 @@
 
 PyTypeObject *ThreadType;
 
-/* Set by Python: GreenThread, and contextvars.copy_context. */
+/* Set by Python: GreenThread, contextvars.copy_context and types.CoroutineType. */
 PyTypeObject *thread_class;
-static PyObject *copy_context;
+static PyObject *copy_context, *coroutine_type;
 
 static int
 thread_traverse(Thread *self, visitproc visit, void *arg)
@@ -208,6 +208,12 @@ thread_execute(PyObject *thread, PyObject *Py_UNUSED(unused))
         Py_DECREF(args);
         Py_XDECREF(kwargs);
     }
+    if (result != NULL && (PyObject *)Py_TYPE(result) == coroutine_type) {
+        PyObject *checked = PyObject_CallMethodObjArgs(thread, N__check_coroutine, result, NULL);
+        if (checked == NULL)
+            Py_CLEAR(result);
+        Py_XDECREF(checked);
+    }
     if (result != NULL) {
         SET(self->result, result);
         Py_DECREF(result);
@@ -359,8 +365,8 @@ static PyType_Spec spec = BASE_CLASS(ThreadOps, Thread, slots);
 static PyObject *
 tell_thread_class(PyObject *Py_UNUSED(module), PyObject *args)
 {
-    PyObject *type, *copy;
-    if (!PyArg_ParseTuple(args, "O!O", &PyType_Type, &type, &copy))
+    PyObject *type, *copy, *coroutine;
+    if (!PyArg_ParseTuple(args, "O!OO", &PyType_Type, &type, &copy, &coroutine))
         return NULL;
     if (!PyType_IsSubtype((PyTypeObject *)type, ThreadType)) {
         PyErr_SetString(PyExc_TypeError, "the class of green threads has other members");
@@ -370,11 +376,13 @@ tell_thread_class(PyObject *Py_UNUSED(module), PyObject *args)
     Py_XDECREF((PyObject *)thread_class);
     thread_class = (PyTypeObject *)type;
     SET(copy_context, copy);
+    SET(coroutine_type, coroutine);
     Py_RETURN_NONE;
 }
 
 static PyMethodDef functions[] = {
-    {"tell_thread_class", tell_thread_class, METH_VARARGS, "tell_thread_class(GreenThread, copy_context): what `spawn` needs."},
+    {"tell_thread_class", tell_thread_class, METH_VARARGS,
+     "tell_thread_class(GreenThread, copy_context, CoroutineType): what `spawn` and `execute` need."},
     {"spawn", (PyCFunction)(void (*)(void))spawn, METH_VARARGS | METH_KEYWORDS, DOC_spawn},
     {"spawn_n", (PyCFunction)(void (*)(void))spawn_n, METH_VARARGS | METH_KEYWORDS, DOC_spawn_n},
     {NULL, NULL, 0, NULL},

@@ -96,6 +96,20 @@ _LAZY = {
 # Imported when they are asked for as an attribute: `import greening` and `greening.debug.info()`.
 _SUBMODULES = frozenset({"aio", "backdoor", "debug", "green", "testing", "tpool", "websocket", "wsgi"})
 
+# What users of eventlet, gevent, trio and asyncio look for, for the error that they get.
+_OF_EVENTLET = frozenset(
+    "corolocal coros db_pool event greenio greenpool greenthread hubs patcher pools queue semaphore".split()
+)
+_HERE = {
+    "Greenlet": "GreenThread",
+    "Pool": "GreenPool",
+    "TaskGroup": "nursery",
+    "gather": "joinall",
+    "iwait": "as_completed",
+    "open_nursery": "nursery",
+    "run": "aio.run",
+}
+
 
 def __getattr__(name: str) -> Any:
     if name in _SUBMODULES:
@@ -106,7 +120,12 @@ def __getattr__(name: str) -> Any:
     if name in _LAZY:
         value = globals()[name] = getattr(_import_module(_LAZY[name]), name)
         return value
-    raise AttributeError(f"module 'greening' has no attribute {name!r}")
+    problem = f"module 'greening' has no attribute {name!r}"
+    if name in _OF_EVENTLET:
+        raise AttributeError(f"{problem}: it is a module of eventlet's, and greening.compat.eventlet.{name} here")
+    if name in _HERE:
+        raise AttributeError(f"{problem}: here it is greening.{_HERE[name]}")
+    raise AttributeError(problem, name=name, obj=sys.modules[__name__])  # the interpreter adds "Did you mean"
 
 
 def __dir__() -> list[str]:

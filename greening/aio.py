@@ -14,6 +14,7 @@ import asyncio
 import atexit
 import selectors
 from collections.abc import Awaitable, Callable, Generator
+from inspect import isawaitable
 from types import FunctionType, MethodType
 from typing import Any, Generic, TypeVar
 from weakref import WeakSet
@@ -165,7 +166,7 @@ def run(coroutine: Awaitable[T], timeout: float | None = None) -> T:
         What it returned.
     Raises:
         What it raised; TimeoutError: the time ran out; asyncio.CancelledError: it was cancelled, or the loop stopped;
-        RuntimeError: called from a coroutine, which has `await` for that.
+        RuntimeError: called from a coroutine, which has `await` for that. TypeError: it is no coroutine.
         When the wait itself is ended (a kill, a Timeout) the coroutine is cancelled, and not waited for.
     Thread-safety: each OS thread has a loop of its own.
     """
@@ -177,6 +178,9 @@ def wait(awaitable: Awaitable[T], timeout: float | None = None) -> T:
     if asyncio._get_running_loop() is not None:
         _discard(awaitable)
         raise RuntimeError("this is a coroutine: use `await` here, not greening.aio.wait() or run()")
+    if not isawaitable(awaitable):
+        remedy = f": call it: greening.aio.run({awaitable.__name__}())" if isinstance(awaitable, FunctionType) else ""
+        raise TypeError(f"a coroutine is needed, not {awaitable!r}{remedy}")
     shared = _shared()
     call = _Call(awaitable)
     shared.calls.add(call)

@@ -20,7 +20,7 @@ from greening.patcher.spec import Patch
 from greening.patches import CATALOGUE
 
 
-def monkey_patch(*, interrupted: str | None = None, **flags: object) -> None:
+def monkey_patch(*misplaced: object, interrupted: str | None = None, **flags: object) -> None:
     """Make the standard library cooperative, in place.
 
     Call it first thing in the main module; called later it also reaches names that other modules have captured, and
@@ -33,6 +33,7 @@ def monkey_patch(*, interrupted: str | None = None, **flags: object) -> None:
     environment variable GREENING_PLUGINS switches them off: `-psycopg2,-grpc`, `-all`.
 
     Args:
+        misplaced: nothing: `monkey_patch("socket")` is an error that says `monkey_patch(socket=True)`.
         interrupted: "abort": a client's socket on which a wait is cut short, by a kill or a Timeout, is aborted: later
             uses raise ConnectionAbortedError (see `greening.exchange`). For sockets that are connected from now on.
             None: only those are that a plug-in names.
@@ -41,11 +42,14 @@ def monkey_patch(*, interrupted: str | None = None, **flags: object) -> None:
             everything else off, `all=True` on. `psycopg` and `MySQLdb` stand for the plug-ins of psycopg2 and
             mysqlclient, which come with any patch except when they are False.
     Raises:
-        TypeError: an unknown flag. ValueError: `interrupted` is neither None nor "abort".
+        TypeError: an unknown flag, or one without its name. ValueError: `interrupted` is neither None nor "abort".
         PatchError: something could not be patched; what this call had done has been undone. Or eventlet or gevent has
             patched this process already.
     Thread-safety: call it in any OS thread.
     """
+    if misplaced:
+        meant = ", ".join(f"{getattr(each, '__name__', each)}=True" for each in misplaced)
+        raise TypeError(f"monkey_patch() takes its flags by name: monkey_patch({meant})")
     if other := patched_by_another():
         raise PatchError(f"greening cannot patch: {other}")
     if interrupted not in (None, "abort"):

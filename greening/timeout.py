@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from math import inf
-from types import TracebackType
+from types import CoroutineType, TracebackType
 from typing import Any, TypeVar
 
 from greening._core.current import current
 from greening._core.delivery import DeliveryTask
+from greening._core.mistakes import refuse_coroutine
 from greening._core.shield import shield, shields
 from greening._core.stand_in import Interruption
 from greening._core.task import RUNNING, Task
@@ -184,7 +185,10 @@ def with_timeout(seconds: float | None, function: Callable[..., T], *args: Any, 
     fallback = kwargs.pop("timeout_value", _MISSING)
     timeout = Timeout(seconds)
     try:
-        return function(*args, **kwargs)
+        result: Any = function(*args, **kwargs)
+        if type(result) is CoroutineType:
+            refuse_coroutine(function, result)
+        return result  # type: ignore[no-any-return]  # what the function returned
     except Timeout as error:
         if error is timeout and fallback is not _MISSING:
             return fallback  # type: ignore[no-any-return]  # the caller's own

@@ -4,6 +4,7 @@ implementation detail.
 
 from collections.abc import Callable
 from contextvars import copy_context
+from types import CoroutineType
 from typing import Any, Generic, TypeVar
 
 from greenlet import GreenletExit
@@ -14,6 +15,7 @@ from greening._core.critical import guard, uninterruptible
 from greening._core.current import current, get_hub
 from greening._core.delivery import DeliveryTask, normalize_exception
 from greening._core.hub import Hub
+from greening._core.mistakes import not_callable, refuse_coroutine
 from greening._core.shield import shields
 from greening._core.suspend import switch
 from greening._core.task import DEAD, PARKED, READY, RUNNING, Task
@@ -45,6 +47,10 @@ class GreenThread(ThreadOps[T], BegunBySwitch, Generic[T]):
         thread._settle()
         thread._result = result
         return thread
+
+    def _check_coroutine(self, result: Any) -> None:
+        """The function has returned a coroutine. Raises TypeError if it is an `async def`."""
+        refuse_coroutine(self._func, result)
 
     def _keep_failure(self, error: BaseException) -> None:
         if isinstance(error, GreenletExit):
@@ -294,7 +300,7 @@ def spawn(func: Callable[..., T], *args: Any, **kwargs: Any) -> GreenThread[T]:
     Thread-safety: it runs in the calling OS thread.
     """
     if not callable(func):
-        raise TypeError(f"a callable is needed, not {func!r}")
+        raise not_callable(func)
     hub = current().hub
     thread = GreenThread(hub, func, args, kwargs)
     hub.ready.append(thread)
@@ -312,7 +318,7 @@ def spawn_n(func: Callable[..., object], *args: Any, **kwargs: Any) -> GreenThre
     """
     # `spawn` without its frame: 11 % of the row `spawn-n` in pure Python.
     if not callable(func):
-        raise TypeError(f"a callable is needed, not {func!r}")
+        raise not_callable(func)
     hub = current().hub
     thread = GreenThread(hub, func, args, kwargs)
     hub.ready.append(thread)
@@ -322,7 +328,7 @@ def spawn_n(func: Callable[..., object], *args: Any, **kwargs: Any) -> GreenThre
 
 
 if accelerator is not None:
-    accelerator.tell_thread_class(GreenThread, copy_context)
+    accelerator.tell_thread_class(GreenThread, copy_context, CoroutineType)
 
 
 # Green threads that start later.
@@ -338,7 +344,7 @@ def spawn_after(seconds: float, func: Callable[..., T], *args: Any, **kwargs: An
         TypeError: `func` is not callable, or `seconds` is not a real number. ValueError: it is nan.
     """
     if not callable(func):
-        raise TypeError(f"a callable is needed, not {func!r}")
+        raise not_callable(func)
     hub = get_hub()
     now = hub.now()
     deadline = deadline_after(now, seconds)
@@ -376,7 +382,7 @@ def spawn_after_local(seconds: float, func: Callable[..., T], *args: Any, **kwar
     Args, Raises: as `spawn_after`.
     """
     if not callable(func):
-        raise TypeError(f"a callable is needed, not {func!r}")
+        raise not_callable(func)
     maker = current()
     hub = maker.hub
     now = hub.now()

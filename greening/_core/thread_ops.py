@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextvars import copy_context
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from greening._compiled import double
@@ -49,9 +50,18 @@ class ThreadOps(Task, Generic[T]):
 
     # Defined by GreenThread.
     _call_link: Callable[..., None]
+    _check_coroutine: Callable[[Any], None]
     _keep_failure: Callable[[BaseException], None]
 
-    def __init__(self, hub: "Hub", func: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        hub: "Hub" = None,  # type: ignore[assignment]  # missing: the TypeError below
+        func: Callable[..., T] | None = None,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> None:
+        if kwargs is None:  # somebody takes it for threading.Thread
+            raise TypeError("a green thread is made by spawn(function, *args, **kwargs)")
         # Every slot is set here, not by Task.__init__: this saves three quarters of a call in each spawn.
         self.hub = hub
         self.resume = None
@@ -81,7 +91,10 @@ class ThreadOps(Task, Generic[T]):
         try:
             if self.error is not None:
                 raise self.error
-            self._result = func(*self._args, **self._kwargs)
+            self._result = result = func(*self._args, **self._kwargs)
+            if type(result) is CoroutineType:
+                self._check_coroutine(result)
+            del result
         except BaseException as error:  # noqa: BLE001  # the outcome is kept for `wait`, and reported
             # Drop the frame of `execute`.
             if error.__traceback__ is not None:

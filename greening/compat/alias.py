@@ -26,6 +26,7 @@ from greening.net.socket import further_members
 from greening.patcher.introspect import ORIGINALS
 from greening.patcher.ledger import LEDGER
 from greening.patches.signal import SETTERS
+from greening.pool.greenpool import GreenPool
 from greening.threads.handle import abandon
 from greening.timeout import Timeout
 
@@ -130,7 +131,7 @@ def prepare() -> None:
         lambda self: self, doc="what has the descriptor: the socket itself (eventlet's name)"
     )
     SETTERS.all = True
-    Timeout.takes_messages = True
+    Timeout.takes_messages = GreenPool.takes_text = True
     # greening's own takes what `spawn` gives it, and nothing else.
     setattr(GreenThread, "__init__", _make_green_thread)  # noqa: B010  # mypy has no word for it
     REPORTS.to_stderr = True

@@ -9,6 +9,7 @@ from typing import Any
 
 from greening._core.current import current
 from greening._core.greenthread import GreenThread, kill
+from greening._core.mistakes import address_error, check_handler, check_listener
 from greening._core.task import Task
 from greening._core.unhandled import report_unhandled
 from greening.errors import StopServe
@@ -27,7 +28,7 @@ def connect(addr: Any, family: int = _stdlib.AF_INET, bind: Any = None) -> Green
     Returns:
         A blocking cooperative socket.
     Raises:
-        OSError: as `socket.connect` and `socket.bind`. No descriptor stays open then.
+        OSError: as `socket.connect` and `socket.bind`. No descriptor stays open then. TypeError: it is no address.
     Difference from `socket.create_connection`: it tries one address of a name, and has no timeout of its own.
     """
     sock = GreenSocket(family, _stdlib.SOCK_STREAM)
@@ -35,8 +36,10 @@ def connect(addr: Any, family: int = _stdlib.AF_INET, bind: Any = None) -> Green
         if bind is not None:
             sock.bind(bind)
         sock.connect(addr)
-    except BaseException:
+    except BaseException as error:
         sock.close()
+        if isinstance(error, TypeError):
+            raise address_error(addr, "greening.connect", error) from None
         raise
     return sock
 
@@ -61,7 +64,7 @@ def listen(
     Returns:
         A blocking cooperative socket.
     Raises:
-        OSError: as `socket.bind` and `socket.listen`. No descriptor stays open then.
+        OSError: as `socket.bind` and `socket.listen`. No descriptor stays open then. TypeError: it is no address.
     Source: socket(7).
     """
     sock = GreenSocket(family, _stdlib.SOCK_STREAM)
@@ -70,7 +73,10 @@ def listen(
         options.append((_stdlib.SOL_SOCKET, _stdlib.SO_REUSEADDR))
     if reuse_port:
         options.append((_stdlib.SOL_SOCKET, _stdlib.SO_REUSEPORT))
-    begin_to_listen(sock, addr, backlog, options)
+    try:
+        begin_to_listen(sock, addr, backlog, options)
+    except TypeError as error:
+        raise address_error(addr, "greening.listen", error) from None
     return sock
 
 
@@ -109,8 +115,11 @@ def serve(sock: Any, handle: Callable[[Any, Any], object], concurrency: int = 10
     Raises:
         Exception: what a handler raised.
         OSError: `accept` failed for good, for example because `sock` was closed.
+        TypeError: `sock` cannot listen, `handle` cannot be called, or is an `async def`.
     Thread-safety: call it, and close `sock`, in one OS thread.
     """
+    check_listener(sock, "serve()")
+    check_handler(handle, "serve()", "(connection, address)")
     acceptor = Acceptor(sock, handshake_timeout=HANDSHAKE_TIMEOUT)
     serving = _Serving(acceptor, handle)
     pool = GreenPool(concurrency)

@@ -8,6 +8,7 @@ from typing import Any
 
 from greening._core.current import current
 from greening._core.greenthread import GreenThread, spawn, throw_into
+from greening._core.mistakes import address_error, check_handler, check_listener, looks_like_host_and_port
 from greening._core.timers import deadline_after
 from greening._core.unhandled import report_unhandled
 from greening.errors import GreenletExit, StopServe
@@ -48,7 +49,8 @@ class StreamServer:
         preface: called with each connection and its address before anything is read from it, TLS included; it returns
             the address that counts, or None to have the connection closed. It counts as part of the handshake.
     Raises:
-        OSError: as `greening.listen`.
+        OSError: as `greening.listen`. TypeError: `listener` is none of these, or `handle` cannot be called, or is an
+            `async def`.
     Thread-safety: use it in one OS thread.
     Difference from `socketserver`: a connection costs a green thread, and handlers are functions.
     """
@@ -65,6 +67,7 @@ class StreamServer:
         plain_answer: bytes | None = None,
         preface: Callable[[Any, Any], Any] | None = None,
     ) -> None:
+        check_handler(handle, "StreamServer", "(connection, address)")
         self.listener = _listening(listener)
         self.address: Any = self.listener.getsockname()
         self.closed = False
@@ -141,6 +144,15 @@ class StreamServer:
             self._places.end_timer()
         finally:
             self._stopping.remove(current())
+
+    @property
+    def state(self) -> str:
+        """For people: whether it accepts, how many connections there are, and how many of them are idle."""
+        state = "closed" if self.closed else "not started" if self._accepting is None else "accepting"
+        return f"{state} connections={len(self._places.taken)} idle={self.idle}"
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} at {id(self):#x} address={self.address!r} {self.state}>"
 
     @property
     def connections(self) -> list[Idle]:
@@ -328,6 +340,10 @@ def _listening(listener: Any) -> Any:
     if isinstance(listener, tuple):
         family = AF_INET6 if ":" in listener[0] else AF_INET
         return listen(listener, family)
+    if looks_like_host_and_port(listener):
+        refused = TypeError("as the path of a Unix socket, begin it with ./")
+        raise address_error(listener, "StreamServer", refused)
     if isinstance(listener, (str, os.PathLike)):
         return listen(os.fspath(listener), AF_UNIX)
+    check_listener(listener, "StreamServer")
     return listener

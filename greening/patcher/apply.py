@@ -43,7 +43,9 @@ def choose(catalogue: Sequence[Entry], switches: Mapping[str, object]) -> frozen
     unknown = [flag for flag in wishes if flag not in known]
     if unknown:
         listed = ", ".join(map(repr, unknown))
-        raise TypeError(f"monkey_patch() does not know {listed}; the flags are: all, {', '.join(known)}")
+        near = [flag for flag in known if any(flag in name or name in flag for name in unknown if name)]
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise TypeError(f"monkey_patch() does not know {listed}{hint}; the flags are: all, {', '.join(known)}")
     if others is None:
         others = not any(wishes.values())
     return frozenset(flag for flag in known if wishes.get(flag, others))

@@ -46,6 +46,9 @@ class GreenPile(Iterator[Any]):
                 self._jobs.remove(job)
             raise
 
+    def __repr__(self) -> str:
+        return f"<GreenPile at {id(self):#x} not_taken={len(self._jobs)} pool={self.pool!r}>"
+
     def __iter__(self) -> "GreenPile":
         return self
 

@@ -10,6 +10,7 @@ from greening._core.current import current
 from greening._core.delivery import normalize_exception
 from greening._core.fairness import fairness_tick
 from greening._core.greenthread import GreenThread, spawn, throw_into
+from greening._core.mistakes import not_callable
 from greening._core.parking_lot import ParkingLot
 from greening._core.task import TIMED_OUT
 from greening._core.timers import deadline_after
@@ -43,6 +44,9 @@ class GreenPool:
 
     # False: what fails in `spawn_n` is not reported. `eventlet.greenpool.DEBUG` sets it, for all pools.
     reports = True
+
+    # True: text is read as a number, as `int` does. Set while greening stands in for eventlet.
+    takes_text = False
 
     def __init__(self, size: int = 1000) -> None:
         self.size = _size(size)
@@ -99,7 +103,7 @@ class GreenPool:
     def spawn_n(self, /, function: Callable[..., object], *args: Any, **kwargs: Any) -> None:
         """Like `spawn`, for when the result does not matter. An exception is reported, on the spot as elsewhere."""
         if not callable(function):
-            raise TypeError(f"a callable is needed, not {function!r}")
+            raise not_callable(function)
         if self._would_wait_for_itself():
             try:
                 function(*args, **kwargs)
@@ -326,8 +330,10 @@ class GreenPool:
 
 def _size(size: int) -> int:
     try:
+        if isinstance(size, (str, bytes, bytearray)) and not GreenPool.takes_text:
+            raise TypeError
         number = int(size)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise TypeError(f"pool size must be a number, not {size!r}") from None
     if number < 0:
         raise ValueError(f"pool size must not be negative, got {size}")

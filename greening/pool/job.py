@@ -10,7 +10,7 @@ that begins to wait lends it.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from types import MappingProxyType
+from types import CoroutineType, MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -18,6 +18,7 @@ from greenlet import GreenletExit
 
 from greening._core.current import current
 from greening._core.greenthread import GreenThread
+from greening._core.mistakes import refuse_coroutine
 from greening._core.task import Task
 from greening.sync.event import Event
 
@@ -118,7 +119,10 @@ class Job(Generic[T]):
             in_caller: it has no green thread of its own: a Timeout may be the caller's.
         """
         try:
-            self._value = self._function(*self._args, **self._kwargs)
+            value: Any = self._function(*self._args, **self._kwargs)
+            if type(value) is CoroutineType:
+                refuse_coroutine(self._function, value)
+            self._value = value
         except BaseException as error:
             self.fail(error)
             if isinstance(error, _ENDS) or (in_caller and not isinstance(error, Exception)):

@@ -19,6 +19,7 @@ from greening._core.running import known_task
 from greening._core.suspend import run_next
 from greening._core.task import RUNNING, TIMED_OUT, Task
 from greening._core.timers import deadline_after
+from greening.errors import Deadlock
 
 T = TypeVar("T")
 
@@ -155,9 +156,11 @@ class LightQueue(Generic[T]):
             return
         try:
             outcome = self._putters.wait(task, timeout if block else 0)
-        except BaseException:
+        except BaseException as error:
             if self._take_back(task):
                 self._refused()
+            if self.maxsize == 0 and isinstance(error, Deadlock):
+                error.add_note(f"{self!r} is a channel: put() waits for a get(). Queue() is unbounded")
             raise
         if outcome is not _TAKEN:
             self._take_back(task)
@@ -305,7 +308,9 @@ def _check(timeout: float | None) -> None:
 class Queue(LightQueue[T]):
     """FIFO queue with `task_done` and `join`: producers can wait until every item has been dealt with.
 
-    Arguments, errors and thread-safety as `LightQueue`. An item that a putter waits with counts as a task already.
+    `Queue()` is unbounded, `Queue(5)` has five places, and `Queue(0)` is a channel: `put` returns when a getter has
+    taken the item. (In the stdlib 0 means unbounded.) Errors and thread-safety as `LightQueue`. An item that a putter
+    waits with counts as a task already.
     """
 
     def __init__(self, maxsize: int | None = None) -> None:

@@ -21,6 +21,7 @@ import atexit
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from contextvars import copy_context
+from types import CoroutineType
 from typing import Any, Final, ParamSpec, TypeVar
 
 from greening._core.blocking import BlockingTask
@@ -29,6 +30,7 @@ from greening._core.current import current
 from greening._core.deadlock import idle_natives
 from greening._core.fork import THREADS, before_fork, on_child
 from greening._core.hub import Hub
+from greening._core.mistakes import refuse_coroutine
 from greening._core.parking_lot import ParkingLot
 from greening._core.runner import flush_streams
 from greening._core.unhandled import report_unraisable
@@ -192,7 +194,10 @@ class NativePool:
         except BaseException:
             self._abandon(job)
             raise
-        return job.outcome()  # type: ignore[no-any-return]  # what meth returned
+        result: Any = job.outcome()
+        if type(result) is CoroutineType:
+            refuse_coroutine(meth, result)
+        return result  # type: ignore[no-any-return]  # what meth returned
 
     def launch(self, hub: Hub, func: Callable[[], object]) -> bool:
         """Have `func()` called in an OS thread and go on; `hub` expects it as a call under way. It must not raise.

@@ -5,6 +5,7 @@ import time
 from inspect import Parameter, Signature, signature
 from typing import Any
 
+from greening._core.mistakes import check_handler, check_listener
 from greening.net.idle import Idle
 from greening.net.stream_server import StreamServer
 from greening.wsgi.environ import template, url
@@ -35,7 +36,8 @@ class Server:
         app: PEP 3333.
         settings: the fields of `ServerSettings`, as keywords.
     Raises:
-        TypeError: no such setting. Others: as `ServerSettings`.
+        TypeError: no such setting; `listener` cannot listen; `app` cannot be called, or is an `async def`, as an ASGI
+            application is. Others: as `ServerSettings`.
     Attributes:
         address: what the listener is bound to. closing: connections are closed after the requests under way.
         log: where lines go. meter: what counts.
@@ -43,6 +45,9 @@ class Server:
     """
 
     def __init__(self, listener: Any, app: Any, **settings: Any) -> None:
+        check_listener(listener, "wsgi.Server")
+        if app is not None:  # a protocol of the user's own may need none
+            check_handler(app, "wsgi.Server", "(environ, start_response)")
         given = ServerSettings(**settings)
         self.app = app
         self.log = Log(given.log, given.log_output, given.debug)
@@ -107,6 +112,9 @@ class Server:
         """
         self.start()
         self._streams.serve_forever()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} at {id(self):#x} {url(self.address, self._tls)} {self._streams.state}>"
 
     @property
     def connections(self) -> list[Idle]:

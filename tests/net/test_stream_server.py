@@ -348,3 +348,17 @@ def test_a_connection_that_is_new_when_the_listener_is_closed_may_still_ask(keep
     client.sendall(b"late")
     assert client.recv(9) == b"late"
     server.stop()
+
+
+def test_its_repr_says_where_it_is_and_what_it_does(keep: Keep) -> None:
+    server = keep(StreamServer(("127.0.0.1", 0), lambda connection, address: connection.recv(1)))
+    host, port = server.address
+    assert repr(server).endswith(f" address=('{host}', {port}) not started connections=0 idle=0>")
+    server.start()
+    with connect(server.address) as client:
+        settle()
+        wait_until_parked(next(iter(server._places.taken)).thread)
+        assert repr(server).endswith(" accepting connections=1 idle=0>")
+        client.sendall(b"x")
+    server.stop()
+    assert repr(server).endswith(" closed connections=0 idle=0>")

@@ -362,3 +362,11 @@ def test_an_error_and_a_kill_in_such_a_pool_are_results_at_their_positions(monke
     with pytest.raises(GreenletExit):
         next(pile)
     assert list(pile) == [0]
+
+
+def test_its_repr_says_how_many_results_nobody_has_taken() -> None:
+    pile = GreenPile(2)
+    pile.spawn(divmod, 7, 2)
+    assert " not_taken=1 pool=<GreenPool " in repr(pile)
+    assert list(pile) == [(3, 1)]
+    assert " not_taken=0 " in repr(pile)

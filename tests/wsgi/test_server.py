@@ -311,3 +311,10 @@ def test_it_expects_requests_on_connections_that_are_new_or_idle(serve: Any) -> 
         settle()
         assert not server.expects_requests
     settle()
+
+
+def test_its_repr_says_where_it_is_and_what_it_does() -> None:
+    with listen(("127.0.0.1", 0)) as listener:
+        server = Server(listener, lambda environ, start_response: [])
+        port = server.address[1]
+        assert repr(server).endswith(f" http://127.0.0.1:{port} not started connections=0 idle=0>")
