@@ -114,6 +114,21 @@ def _typed_token() -> str:
     return getpass(TOKEN) if sys.stdin.isatty() else sys.stdin.readline().strip()
 
 
+_USAGE = "usage: python -m greening.backdoor HOST:PORT | PATH"
+_HELP = f"""\
+{_USAGE}
+
+A Python prompt inside a running process that calls greening.backdoor.backdoor_server().
+
+  HOST:PORT  of the process; only loopback, unless it was started with another
+  PATH       of its Unix socket; a path that begins with - as ./-path
+  -h, --help print this
+
+A token that the process asks for is in its log. It is taken from {_VARIABLE}, from the file
+{_FILE} (mode 600), or typed. exit() and Ctrl-D end the connection, and not the process.
+"""
+
+
 def main() -> None:
     """Exits with a message when something is wrong. The history is ~/.greening_history."""
     try:
@@ -123,8 +138,11 @@ def main() -> None:
 
 
 def _main() -> None:
-    if len(sys.argv) != 2:
-        sys.exit("usage: python -m greening.backdoor HOST:PORT | PATH")
+    if sys.argv[1:] in (["-h"], ["--help"]):
+        print(_HELP, end="")
+        return
+    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
+        sys.exit(f"{_USAGE}\nTry `python -m greening.backdoor --help`.")
     if not sys.stdin.isatty():
         talk(sys.argv[1])
         return

@@ -227,6 +227,7 @@ def test_an_address_is_host_and_port_or_a_path(monkeypatch: pytest.MonkeyPatch) 
     [
         ([], "usage: python -m greening.backdoor HOST:PORT | PATH"),
         (["a", "b"], "usage: python -m greening.backdoor HOST:PORT | PATH"),
+        (["--hlep"], "usage: python -m greening.backdoor HOST:PORT | PATH"),
         (["localhost:x"], "localhost:x: invalid literal for int"),
         (["/nowhere/at/all"], "/nowhere/at/all: "),
     ],
@@ -236,3 +237,14 @@ def test_what_is_wrong_is_said_in_a_line(arguments: list[str], message: str, mon
     with pytest.raises(SystemExit) as ended:
         main()
     assert str(ended.value.code).startswith(message)
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_help_says_how_to_use_it(
+    option: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["backdoor", option])
+    main()
+    said = capsys.readouterr().out
+    assert said.startswith("usage: python -m greening.backdoor HOST:PORT | PATH\n")
+    assert "GREENING_BACKDOOR_TOKEN" in said and "~/.greening_backdoor_token" in said
