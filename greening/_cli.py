@@ -31,18 +31,24 @@ USAGE = """\
 usage: python -m greening [OPTION ...] (SCRIPT | -m MODULE | -c CODE | -) [ARG ...]
 
 Run a Python program with the standard library made cooperative. SCRIPT is a file, or a directory or zip file with a
-__main__.py; without it, or with -, the program is read from standard input.
+__main__.py; without it, or with -, the program is read from standard input; on a terminal that is a prompt, in which
+green threads run while it waits and `await` works.
 
+What is patched:
   --only LIST   patch only these, separated by commas: {flags}
   --skip LIST   patch everything but these
-  -i            when the program has ended, go on with a prompt, as `python -i` does
   --no-patch    patch nothing; the program may call greening.monkey_patch() itself
   --as-eventlet have `import eventlet` mean greening, here and in the Python programs that this one starts; patch
                 nothing that --only or --skip do not name, since the program calls eventlet.monkey_patch() itself
+
+What is told:
   --audit       when the program has ended, list on standard error what stayed unpatched, and where
   --info        print what is running: versions, what is patched, the plug-ins; with a program, when it has ended
   --version     print versions
   --help        print this
+
+Otherwise:
+  -i            when the program has ended, go on with a prompt, as `python -i` does
 """
 
 FLAGS = tuple(dict.fromkeys(entry.flag for entry in CATALOGUE))
@@ -296,21 +302,8 @@ def _run_and_prompt(run: Run) -> None:
 
 
 def _prompt(banner: str | None = None) -> None:
-    """Read commands and run them in `__main__`, with line editing, history and completion where readline is there."""
-    hook = getattr(sys, "__interactivehook__", None)
-    if hook is not None and sys.stdin.isatty():
-        sys.audit("cpython.run_interactivehook", hook)
-        # From 3.13 on the hook prepares readline for nothing else.
-        variable, before = "PYTHON_BASIC_REPL", os.environ.get("PYTHON_BASIC_REPL")
-        os.environ[variable] = "1"
-        try:
-            hook()
-        finally:
-            if before is None:
-                del os.environ[variable]
-            else:
-                os.environ[variable] = before
-    importlib.import_module("code").interact(local=vars(sys.modules["__main__"]), banner=banner, exitmsg="")
+    """Read commands and run them in `__main__`."""
+    importlib.import_module("greening._prompt").run(vars(sys.modules["__main__"]), _without_ours, banner)
 
 
 def _compile(source: str | bytes, name: str) -> CodeType:

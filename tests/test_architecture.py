@@ -39,7 +39,7 @@ FLOORS = (
     {"greening.green", "greening.backdoor", "greening.websocket", "greening.wsgi"},
     {"greening.ext"},
     {"greening.compat"},
-    {"greening", "greening.__main__", "greening._cli"},
+    {"greening", "greening.__main__", "greening._cli", "greening._prompt"},
 )
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 DOORS = len(FLOORS) - 1  # the top floor is one room: __main__ calls _cli
@@ -345,6 +345,7 @@ MAY_IMPORT_BY_NAME = {
     "greening/fdio/lineinput.py": "readline and ctypes, which only a terminal needs",
     "greening/__init__.py": "names that are fetched when they are asked for",
     "greening/_cli.py": "what only a report or a prompt needs",
+    "greening/_prompt.py": "the interpreter's own prompt, where there is one, and asyncio when a command awaits",
     "greening/backdoor/client.py": "line editing, for the program only",
     "greening/compat/alias.py": "what a foreign name means",
     "greening/compat/eventlet/__init__.py": "names that are fetched when they are asked for",

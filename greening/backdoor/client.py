@@ -139,7 +139,7 @@ def main() -> None:
 
 def _main() -> None:
     if sys.argv[1:] in (["-h"], ["--help"]):
-        print(_HELP, end="")
+        sys.stdout.write(_HELP)
         return
     if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
         sys.exit(f"{_USAGE}\nTry `python -m greening.backdoor --help`.")
