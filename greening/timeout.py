@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from math import inf
 from types import CoroutineType, TracebackType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from greening._core.current import current
 from greening._core.delivery import DeliveryTask
@@ -13,6 +13,7 @@ from greening._core.stand_in import Interruption
 from greening._core.task import RUNNING, Task
 from greening._core.timers import Timer, deadline_after, real_number
 
+F = TypeVar("F")
 T = TypeVar("T")
 
 
@@ -137,7 +138,7 @@ class Timeout(BaseException):
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> bool:
+    ) -> bool | None:  # for a type checker: code behind a `return` in the block is not reached
         self.cancel()
         return value is self and self.exception is False
 
@@ -170,7 +171,13 @@ def started_at(timeout: Timeout) -> float | None:
     return timeout._timer.when - timeout.seconds
 
 
-def with_timeout(seconds: float | None, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+@overload
+def with_timeout(
+    seconds: float | None, function: Callable[..., T], *args: Any, timeout_value: F, **kwargs: Any
+) -> T | F: ...
+@overload
+def with_timeout(seconds: float | None, function: Callable[..., T], *args: Any, **kwargs: Any) -> T: ...
+def with_timeout(seconds: float | None, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Call `function(*args, **kwargs)` under a `Timeout` of `seconds`.
 
     Args:
@@ -188,10 +195,10 @@ def with_timeout(seconds: float | None, function: Callable[..., T], *args: Any, 
         result: Any = function(*args, **kwargs)
         if type(result) is CoroutineType:
             refuse_coroutine(function, result)
-        return result  # type: ignore[no-any-return]  # what the function returned
+        return result
     except Timeout as error:
         if error is timeout and fallback is not _MISSING:
-            return fallback  # type: ignore[no-any-return]  # the caller's own
+            return fallback
         raise
     finally:
         timeout.cancel()

@@ -5,7 +5,7 @@ implementation detail.
 from collections.abc import Callable
 from contextvars import copy_context
 from types import CoroutineType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from greenlet import GreenletExit
 
@@ -24,6 +24,7 @@ from greening._core.timers import deadline_after
 from greening._core.unhandled import report_unhandled
 from greening._originals import get_ident
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -285,7 +286,7 @@ def getcurrent() -> Task:
 
 
 @double
-def spawn(func: Callable[..., T], *args: Any, **kwargs: Any) -> GreenThread[T]:
+def spawn(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> GreenThread[T]:
     """Have `func(*args, **kwargs)` run concurrently. It starts when the caller next lets others run.
 
     Green threads start in the order of spawning. `func` runs in a copy of the caller's `contextvars` context. Its
@@ -310,7 +311,7 @@ def spawn(func: Callable[..., T], *args: Any, **kwargs: Any) -> GreenThread[T]:
 
 
 @double
-def spawn_n(func: Callable[..., object], *args: Any, **kwargs: Any) -> GreenThread[Any]:
+def spawn_n(func: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> GreenThread[Any]:
     """Like `spawn`, for when the result does not matter. Difference from eventlet's: it returns a green thread.
 
     Raises:
@@ -334,7 +335,7 @@ if accelerator is not None:
 # Green threads that start later.
 
 
-def spawn_after(seconds: float, func: Callable[..., T], *args: Any, **kwargs: Any) -> GreenThread[T]:
+def spawn_after(seconds: float, func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> GreenThread[T]:
     """Like `spawn`, but the function starts later. `cancel()` prevents the start.
 
     Args:
@@ -376,7 +377,7 @@ class LocalGreenThread(GreenThread[T]):
         super().execute()
 
 
-def spawn_after_local(seconds: float, func: Callable[..., T], *args: Any, **kwargs: Any) -> GreenThread[T]:
+def spawn_after_local(seconds: float, func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> GreenThread[T]:
     """Like `spawn_after`, but it does not start if the calling green thread has ended by then.
 
     Args, Raises: as `spawn_after`.

@@ -354,5 +354,5 @@ class _Reading:
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> bool:
+    ) -> bool | None:
         return self._timeout.__exit__(kind, value, trace)

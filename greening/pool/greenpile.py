@@ -2,10 +2,12 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ParamSpec
 
 from greening.pool.greenpool import GreenPool
 from greening.pool.job import Job
+
+P = ParamSpec("P")
 
 
 class GreenPile(Iterator[Any]):
@@ -21,7 +23,7 @@ class GreenPile(Iterator[Any]):
         self.pool = size_or_pool if isinstance(size_or_pool, GreenPool) else GreenPool(size_or_pool)
         self._jobs: deque[Job[Any]] = deque()
 
-    def spawn(self, /, func: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+    def spawn(self, /, func: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> None:
         """Run `func(*args, **kwargs)` in the pool; iterating reads its result.
 
         Parks while the pool is full. A worker of the pool then runs the function on the spot, as in `GreenPool.spawn`.

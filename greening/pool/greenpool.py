@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from functools import partial
 from types import TracebackType
-from typing import Any, TypeVar, overload
+from typing import Any, ParamSpec, TypeVar, overload
 
 from greening._core.critical import guard, uninterruptible
 from greening._core.current import current
@@ -21,7 +21,13 @@ from greening.pool.greenmap import GreenMap
 from greening.pool.job import Job, works_for
 from greening.pool.unordered import UnorderedMap
 
+A = TypeVar("A")
+B = TypeVar("B")
+P = ParamSpec("P")
 T = TypeVar("T")
+
+# Arguments of a map with three iterables or more, whose items a type checker is not told to compare.
+_Three = tuple[Iterable[Any], Iterable[Any], Iterable[Any], *tuple[Iterable[Any], ...]]
 
 
 @uninterruptible
@@ -84,7 +90,7 @@ class GreenPool:
             while self._claimed < self.size and self._spawners.unpark() is not None:
                 self._claimed += 1
 
-    def spawn(self, /, function: Callable[..., T], *args: Any, **kwargs: Any) -> GreenThread[T]:
+    def spawn(self, /, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> GreenThread[T]:
         """Run `function(*args, **kwargs)` in a green thread; park while the pool is full.
 
         A worker of the pool that calls it when the pool is full runs the function on the spot: it might wait for ever.
@@ -100,7 +106,7 @@ class GreenPool:
         self._claim()
         return self._start(function, args, kwargs)
 
-    def spawn_n(self, /, function: Callable[..., object], *args: Any, **kwargs: Any) -> None:
+    def spawn_n(self, /, function: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
         """Like `spawn`, for when the result does not matter. An exception is reported, on the spot as elsewhere."""
         if not callable(function):
             raise not_callable(function)
@@ -277,10 +283,28 @@ class GreenPool:
         """
         return GreenMap(self, _tuple if function is None else function, iterable)
 
+    @overload
+    def imap(self, function: Callable[[A], T], iterable: Iterable[A], /) -> "GreenMap[T]": ...
+    @overload
+    def imap(self, function: Callable[[A, B], T], first: Iterable[A], second: Iterable[B], /) -> "GreenMap[T]": ...
+    @overload
+    def imap(self, function: Callable[..., T], /, *more: *_Three) -> "GreenMap[T]": ...
+    @overload
+    def imap(self, function: None, /, *iterables: Iterable[Any]) -> "GreenMap[tuple[Any, ...]]": ...
     def imap(self, function: Callable[..., T] | None, *iterables: Iterable[Any]) -> "GreenMap[T]":
         """`map`, concurrently: `starmap` with an argument from each iterable. It ends with the shortest of them."""
         return self.starmap(function, zip(*iterables, strict=False))
 
+    @overload
+    def imap_unordered(self, function: Callable[[A], T], iterable: Iterable[A], /) -> "GreenMap[T]": ...
+    @overload
+    def imap_unordered(
+        self, function: Callable[[A, B], T], first: Iterable[A], second: Iterable[B], /
+    ) -> "GreenMap[T]": ...
+    @overload
+    def imap_unordered(self, function: Callable[..., T], /, *more: *_Three) -> "GreenMap[T]": ...
+    @overload
+    def imap_unordered(self, function: None, /, *iterables: Iterable[Any]) -> "GreenMap[tuple[Any, ...]]": ...
     def imap_unordered(self, function: Callable[..., T] | None, *iterables: Iterable[Any]) -> "GreenMap[T]":
         """`imap`, but each result comes as soon as it is there: one slow call holds up no other's.
 
@@ -297,6 +321,12 @@ class GreenPool:
             raise TypeError(f"a callable is needed, not {function!r}: the function comes first, then its arguments")
         return UnorderedMap(self, _tuple if function is None else function, zip(*iterables, strict=False))
 
+    @overload
+    def map(self, function: Callable[[A], T], iterable: Iterable[A], /) -> list[T]: ...
+    @overload
+    def map(self, function: Callable[[A, B], T], first: Iterable[A], second: Iterable[B], /) -> list[T]: ...
+    @overload
+    def map(self, function: Callable[..., T], /, *more: *_Three) -> list[T]: ...
     def map(self, function: Callable[..., T], *iterables: Iterable[Any]) -> list[T]:
         """Call `function` with an argument from each iterable, concurrently, and park until all calls have ended.
 

@@ -8,7 +8,7 @@ it by its identity. Then the exceptions of the green threads have no place in it
 from collections.abc import Callable
 from functools import partial
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from greening._core.critical import guard, uninterruptible
 from greening._core.current import current
@@ -21,6 +21,7 @@ from greening._core.unhandled import report_unhandled
 from greening.errors import Cancelled, GreenletExit
 from greening.pool.collect import end_all
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -58,7 +59,7 @@ class nursery:
         self._shield: shield | None = None  # the one that the block is in
         self._cancelled: Cancelled | None = None  # what is raised in all of them
 
-    def spawn(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> GreenThread[T]:
+    def spawn(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> GreenThread[T]:
         """Have `function(*args, **kwargs)` run concurrently, until the end of the block at the latest. See `spawn`.
 
         Returns:
@@ -69,8 +70,9 @@ class nursery:
         """
         self._check_open()
         if "func" in kwargs:  # the function's own, and not that of `spawn`
-            function, args, kwargs = partial(function, *args, **kwargs), (), {}
-        thread = spawn(function, *args, **kwargs)
+            thread = spawn(partial(function, *args, **kwargs))
+        else:
+            thread = spawn(function, *args, **kwargs)
         thread.quiet = True
         self._children.add(thread)
         thread.link(self._ended)
