@@ -31,7 +31,7 @@ class GreenMap(Iterator[T]):
         self._input = iter(iterable)
         self._window = max(1, pool.size)
         self._jobs: deque[Job[T]] = deque()
-        self._last: Job[T] | None = None
+        self._told = False  # a job has what ended the reading for its outcome
         self._gate = Event()
         self._more = Event()
         self._exhausted = False
@@ -42,22 +42,27 @@ class GreenMap(Iterator[T]):
         self._producer.link(self._produced)
 
     def _produce(self) -> None:
+        new_job, ahead, window = self._new_job, self._ahead, self._window
         for args in self._input:
-            self._last = job = self._new_job(args)
-            _wake(self._more)
-            job.start()
-            del job
-            while self._ahead() >= self._window:
+            job = new_job(args)
+            wake(self._more)
+            try:
+                job.start()
+            except BaseException:
+                self._told = True
+                raise
+            del job  # its result is not to live as long as this frame
+            while ahead() >= window:
                 self._gate.wait()
                 if self._gate.ready():
                     self._gate.reset()
 
     def _produced(self, producer: GreenThread[None]) -> None:
         """The input has ended, or failed, or its reader was killed."""
-        if producer.failure is not None and not (self._last is not None and self._last.abandoned):
+        if producer.failure is not None and not self._told:
             self._new_job().fail(producer.failure)
         self._exhausted = True
-        _wake(self._more)
+        wake(self._more)
 
     def _new_job(self, args: Iterable[Any] = ()) -> Job[T]:
         job = Job(self._pool, self._function, args)
@@ -78,9 +83,6 @@ class GreenMap(Iterator[T]):
         if self._more.ready():
             self._more.reset()
 
-    def _took_one(self) -> None:
-        _wake(self._gate)
-
     def __iter__(self) -> "GreenMap[T]":
         return self
 
@@ -94,7 +96,7 @@ class GreenMap(Iterator[T]):
             job.wait()
             if self._jobs and self._jobs[0] is job:
                 self._jobs.popleft()
-                self._took_one()
+                wake(self._gate)
                 return job.outcome()
 
     def next(self) -> T:
@@ -114,6 +116,7 @@ class GreenMap(Iterator[T]):
         return f"<{type(self).__name__} at {id(self):#x} input={state} not_taken={self._ahead()} pool={self._pool!r}>"
 
 
-def _wake(event: Event) -> None:
+def wake(event: Event) -> None:
+    """Send it, unless that was done."""
     if not event.ready():
         event.send()

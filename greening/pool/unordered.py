@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from greening.pool.greenmap import GreenMap
+from greening.pool.greenmap import GreenMap, wake
 from greening.pool.job import Job, wait_for_any
 
 if TYPE_CHECKING:
@@ -59,8 +59,7 @@ class UnorderedMap(GreenMap[T]):
         self._finished.append(job)
         del self._running[job]
         for _, event in tuple(self.waiters):
-            if not event.ready():
-                event.send()
+            wake(event)
 
     def __next__(self) -> T:
         while True:
@@ -69,7 +68,7 @@ class UnorderedMap(GreenMap[T]):
             running = next(reversed(self._running), None)
             if self._finished:
                 job = self._finished.popleft()
-                self._took_one()
+                wake(self._gate)
                 return job.outcome()
             if running is not None:
                 wait_for_any(running, lambda: bool(self._finished))
