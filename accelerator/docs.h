@@ -496,7 +496,7 @@
     "Returns:\n" \
     "    True when a permit was taken.\n" \
     "Raises:\n" \
-    "    ValueError: a timeout with `blocking=False`, or a negative one."
+    "    ValueError: a timeout with `blocking=False`, or a negative one. TypeError: it is no number of seconds."
 #define DOC_SemaphoreOps_release \
     "release($self)\n" \
     "--\n" \

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from greening._core.mistakes import check_name
 from greening._entrance import patched_by_another
 from greening.errors import PatchError
 from greening.integrations import DRIVERS, INTEGRATIONS
@@ -120,10 +121,11 @@ def original(name: str) -> Any:
     .Thread` starts a real OS thread - but its exceptions and enumerations are.
 
     Raises:
-        ImportError: there is no such module.
+        ImportError: there is no such module. TypeError: it is not a name.
     """
     from greening.patcher.isolation import pristine_space
 
+    check_name(name, "original")
     return pristine_space(CATALOGUE).load(name)
 
 
@@ -141,10 +143,11 @@ def import_patched(
             every call.
         kw_additional_modules: the same as keywords.
     Raises:
-        ImportError: there is no such module; and what the module itself raises.
+        ImportError: there is no such module. TypeError: it is not a name. And what the module itself raises.
     """
     from greening.patcher.isolation import green_space
 
+    check_name(module_name, "import_patched")
     space = green_space(CATALOGUE)
     overrides = dict(additional_modules) | kw_additional_modules
     if overrides:

@@ -60,6 +60,12 @@ def not_callable(what: object) -> TypeError:
     return TypeError(f"a callable is needed, not {what!r}{hint}")
 
 
+def check_name(name: object, call: str) -> None:
+    """Raises TypeError if it is not the name of a module, but the module, say."""
+    if not isinstance(name, str):
+        raise TypeError(f"a module's name is needed, not {name!r}: {call}({getattr(name, '__name__', 'name')!r})")
+
+
 def check_handler(handler: object, caller: str, called_with: str) -> None:
     """Refuse what a server cannot call, when it is made and not at the first request.
 
@@ -79,8 +85,10 @@ def check_handler(handler: object, caller: str, called_with: str) -> None:
 
 def check_listener(sock: object, caller: str) -> None:
     """Raises TypeError if it is no socket that could listen."""
-    if not hasattr(sock, "accept"):
-        raise TypeError(f"{caller} needs a listening socket, not {sock!r}: {_example('greening.listen', sock)}")
+    if hasattr(sock, "accept") or hasattr(sock, "getsockname"):
+        return
+    remedy = "the socket comes first, then the function" if callable(sock) else _example("greening.listen", sock)
+    raise TypeError(f"{caller} needs a listening socket, not {sock!r}: {remedy}")
 
 
 def address_error(address: object, call: str, error: TypeError) -> TypeError:

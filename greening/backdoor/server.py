@@ -6,6 +6,7 @@ from _socket import AF_INET, AF_INET6
 from typing import Any
 
 from greening._core.greenthread import GreenThread, spawn
+from greening._core.mistakes import check_listener
 from greening.backdoor.entrance import Entrance, in_file_system
 from greening.backdoor.prompt import Prompt
 from greening.net.stream_server import StreamServer
@@ -44,6 +45,7 @@ def backdoor_server(
     Thread-safety: commands run in the OS thread that calls this, between its other green threads; one that blocks
     parks, one that computes stops them all.
     """
+    check_listener(sock, "backdoor_server")
     if not (allow_remote or _is_local(sock)):
         raise ValueError(
             f"a prompt on {sock.getsockname()!r} would be open to other machines or containers: listen on 127.0.0.1, "

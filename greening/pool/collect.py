@@ -11,6 +11,7 @@ from greening._core.critical import uninterruptible
 from greening._core.current import current, get_hub
 from greening._core.greenthread import GreenThread, throw_into
 from greening._core.shield import shield
+from greening._core.task import Task
 from greening._core.timers import deadline_after
 from greening.errors import GreenletExit
 from greening.sync.queue import LightQueue
@@ -65,6 +66,8 @@ class Completed(Iterator[GreenThread[T]]):
 
 
 def _checked(threads: Iterable[GreenThread[T]]) -> tuple[GreenThread[T], ...]:
+    if isinstance(threads, Task):
+        raise TypeError(f"several green threads are needed, [thread] for one, not {threads!r}")
     found = tuple(dict.fromkeys(threads))
     for thread in found:
         if not isinstance(thread, GreenThread):

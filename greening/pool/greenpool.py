@@ -319,6 +319,8 @@ class GreenPool:
         """
         if function is not None and not callable(function):
             raise TypeError(f"a callable is needed, not {function!r}: the function comes first, then its arguments")
+        if not iterables:
+            raise TypeError("imap_unordered() needs something to iterate over: pool.imap_unordered(function, items)")
         return UnorderedMap(self, _tuple if function is None else function, zip(*iterables, strict=False))
 
     @overload
@@ -339,6 +341,8 @@ class GreenPool:
         """
         if not callable(function):
             raise TypeError(f"a callable is needed, not {function!r}: the function comes first, then its arguments")
+        if not iterables:
+            raise TypeError("map() needs something to iterate over: pool.map(function, items)")
         results = self.imap(function, *iterables)
         try:
             return list(results)

@@ -8,6 +8,7 @@ from greening._core.fairness import yield_if_used_up
 from greening._core.parking_lot import ParkingLot
 from greening._core.slices import SLICE
 from greening._core.task import TIMED_OUT
+from greening._core.timers import real_number
 from greening._originals import monotonic
 
 
@@ -34,7 +35,7 @@ class SemaphoreOps:
         Returns:
             True when a permit was taken.
         Raises:
-            ValueError: a timeout with `blocking=False`, or a negative one.
+            ValueError: a timeout with `blocking=False`, or a negative one. TypeError: it is no number of seconds.
         """
         # `fairness_tick` without its frame, here and below: 20 % of the row `semaphore` in pure Python.
         if monotonic() >= SLICE.until:
@@ -106,8 +107,7 @@ class Semaphore(SemaphoreOps):
         return False
 
     def _acquire(self, blocking: bool, timeout: float | None) -> bool:
-        if timeout == -1:
-            timeout = None
+        timeout = None if timeout == -1 or timeout is None else real_number(timeout)
         if timeout is not None and (not blocking or timeout < 0):
             raise ValueError("a timeout needs blocking=True and a number of seconds >= 0 (or -1)")
         if self.counter > 0:

@@ -8,7 +8,7 @@ try:
     from wsproto.frame_protocol import Opcode as Opcode
     from wsproto.frame_protocol import ParseFailed as ParseFailed
     from wsproto.frame_protocol import RsvBits as RsvBits
-except ImportError as error:
+except ImportError:
     raise ImportError(
         "greening.websocket needs wsproto, an extra that is not installed: pip install greening-toolkit[websocket]"
-    ) from error
+    ) from None

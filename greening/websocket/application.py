@@ -5,6 +5,7 @@ from dataclasses import replace
 from socket import IPPROTO_TCP, TCP_NODELAY
 from typing import Any
 
+from greening._core.mistakes import check_handler
 from greening.websocket.callbacks import Callbacks, Conversation, OnEvent, OnMessage, Watched
 from greening.websocket.connection import WebSocket
 from greening.websocket.exceptions import ConnectionClosedError
@@ -54,6 +55,8 @@ class WebSocketWSGI:
         origin_checker: OriginChecker | None = None,
         **settings: Any,
     ) -> None:
+        if handler is not None:  # a subclass may need none
+            check_handler(handler, "WebSocketWSGI", "(websocket)")
         self.handler = handler
         self.supported_protocols = supported_protocols or []
         self.origin_checker = origin_checker

@@ -13,10 +13,10 @@ try:
         HttpParserUpgrade,
         HttpRequestParser,
     )
-except ImportError as error:
+except ImportError:
     raise ImportError(
         "greening.wsgi needs httptools, an extra that is not installed: pip install greening-toolkit[wsgi]"
-    ) from error
+    ) from None
 
 from greening.wsgi.errors import Refused
 

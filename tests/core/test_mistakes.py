@@ -11,6 +11,8 @@ import pytest
 import greening
 from greening import aio, tpool
 from greening._core.mistakes import code_of, described, is_async, looks_like_host_and_port
+from greening.backdoor import backdoor_server
+from greening.websocket import WebSocketWSGI
 from greening.wsgi import Server, server
 
 
@@ -182,6 +184,19 @@ def test_a_handler_that_cannot_be_called_is_told_when_the_server_is_made(listene
         assert message.endswith("of which nothing would run: call coroutines in it by greening.aio.run()")
 
 
+def test_the_socket_comes_before_the_function() -> None:
+    assert error_of(lambda: greening.serve(print, 3)).endswith(": the socket comes first, then the function")  # type: ignore[arg-type]
+
+
+def test_other_servers_and_sockets_are_told_the_same() -> None:
+    assert error_of(lambda: backdoor_server(("", 80))).startswith(
+        "backdoor_server needs a listening socket, not ('', 80)"
+    )
+    message = error_of(lambda: WebSocketWSGI("x"))  # type: ignore[arg-type]
+    assert message == "WebSocketWSGI calls a function with (websocket); 'x' is not callable"
+    assert "is an async function, of which" in error_of(lambda: WebSocketWSGI(fetch))  # type: ignore[arg-type]
+
+
 # -- The rest ----------------------------------------------------------------------------------------------------------
 
 
@@ -230,3 +245,25 @@ def test_names_of_other_libraries_are_told_where_they_are(name: str, hint: str) 
 def test_a_misspelt_name_is_answered_with_the_right_one(run_program: Callable[..., Any]) -> None:
     done = run_program("import greening\ngreening.spwan\n", check=False)
     assert done.stderr.endswith("has no attribute 'spwan'. Did you mean: 'spawn'?\n")
+
+
+@pytest.mark.parametrize("call", [greening.original, greening.import_patched])
+def test_a_module_in_place_of_its_name_is_told(call: Callable[[Any], object]) -> None:
+    assert error_of(lambda: call(re)) == f"a module's name is needed, not {re!r}: {call.__name__}('re')"
+
+
+@pytest.mark.parametrize("call", [greening.wait, greening.joinall, greening.as_completed])
+def test_one_green_thread_in_place_of_several_is_told(call: Callable[[Any], object]) -> None:
+    thread = greening.spawn(greening.sleep)
+    assert error_of(lambda: call(thread)) == f"several green threads are needed, [thread] for one, not {thread!r}"
+    thread.wait()
+
+
+@pytest.mark.parametrize("name", ["map", "imap_unordered"])
+def test_a_map_over_nothing_is_told(name: str) -> None:
+    expected = f"{name}() needs something to iterate over: pool.{name}(function, items)"
+    assert error_of(lambda: getattr(greening.GreenPool(), name)(print)) == expected
+
+
+def test_a_timeout_of_a_semaphore_is_a_number() -> None:
+    assert error_of(lambda: greening.Semaphore(0).acquire(timeout="1")).endswith("or None, not '1'")  # type: ignore[arg-type]
