@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from importlib.metadata import PackageNotFoundError, version
@@ -94,3 +95,22 @@ def expected_files() -> set[str]:
     greening = {path.relative_to(ROOT).as_posix() for path in (ROOT / "greening").rglob("*.py")}
     patches = {f"greening/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / "patches").glob("*.py")}
     return greening | patches | {"greening/py.typed"}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("setuptools") is None, reason="needs setuptools, which the extra `test` brings")
+def test_the_source_distribution_is_the_checkout(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    shutil.copytree(ROOT, source, symlinks=True, ignore=shutil.ignore_patterns(".*", "__pycache__", "*.so", "dist"))
+    build = "import sys; from setuptools.build_meta import build_sdist; build_sdist(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", build, str(tmp_path)], cwd=source, capture_output=True, check=True)
+    (archive,) = tmp_path.glob("greening_toolkit-*.tar.gz")
+    with tarfile.open(archive) as packed:
+        files = {name.partition("/")[2] for name in packed.getnames()}
+    ours = [
+        path.relative_to(ROOT)
+        for folder in ("tests", "docs", "scripts", "accelerator")
+        for path in (ROOT / folder).rglob("*")
+    ]
+    wanted = {path.as_posix() for path in ours if (ROOT / path).is_file() and "__pycache__" not in path.parts}
+    assert sorted((wanted | {"CHANGELOG.md", "SECURITY.md"}) - files) == []

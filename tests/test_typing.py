@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # A line with "# is: TYPE" has that type; one with "# error: CODE" is refused; no other one is.
 PROGRAM = """\
 import greening
+from greening.green import socket
 
 def size(url: str) -> int:
     return len(url)
@@ -37,6 +38,7 @@ reveal_type(pool.map(size, ["x"]))  # is: list[int]
 reveal_type(next(pool.imap_unordered(lambda x: x + 1, [1])))  # is: int
 reveal_type(next(greening.as_completed([greening.spawn(size, "x")])).wait())  # is: int
 reveal_type(greening.wait([greening.spawn(size, "x")])[0].wait())  # is: int
+reveal_type(socket.socket().recv(1))  # is: bytes
 reveal_type(pool.waitall(timeout=1))  # is: bool
 with greening.nursery() as n:
     reveal_type(n.spawn(size, "x").wait())  # is: int

@@ -13,12 +13,31 @@ import sys
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from greening.integrations import GREEN_MODULES
 from greening.patcher.isolation import green_space
 from greening.patcher.ledger import LEDGER
 from greening.patches import CATALOGUE
+
+if TYPE_CHECKING:  # these have the types of the standard library; of any other name nothing is known
+    import asyncio as asyncio
+    import http as http
+    import multiprocessing as multiprocessing
+    import os as os
+    import queue as queue
+    import select as select
+    import selectors as selectors
+    import signal as signal
+    import smtplib as smtplib
+    import socket as socket
+    import socketserver as socketserver
+    import ssl as ssl
+    import subprocess as subprocess
+    import threading as threading
+    import time as time
+    import urllib as urllib
+    import xmlrpc as xmlrpc
 
 PREFIX = __name__ + "."
 
