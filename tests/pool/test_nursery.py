@@ -1,6 +1,7 @@
 """A nursery: nothing outlives its block, and nothing that was raised in it is lost."""
 
 from collections.abc import Callable
+from random import Random
 from subprocess import CompletedProcess
 from threading import Thread
 
@@ -380,3 +381,81 @@ def test_it_gives_nothing_to_the_collector(fake: Fake) -> None:
             return n.spawn(sleep, 1)
 
     assert host().dead
+
+
+# -- Whatever happens --------------------------------------------------------------------------------------------------
+
+
+class Chance:
+    """A nursery whose green threads wait, fail, nest, cancel, ignore and clean up as a seed has it."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = Random(seed)
+        self.alive = 0
+
+    def pause(self) -> None:
+        sleep(self.chance.choice([0, 1, 2, 5]))
+
+    def child(self, n: nursery, depth: int) -> None:
+        self.alive += 1
+        try:
+            self.act(n, depth)
+            self.act(n, depth)
+        finally:
+            try:
+                self.pause()  # the clean-up waits, too, and may be interrupted
+            finally:
+                self.alive -= 1
+
+    def act(self, n: nursery, depth: int) -> None:
+        what = self.chance.choice(["wait", "nest", "fail", "cancel", "shield", "ignore", "limit", "wait"])
+        if what == "nest" and depth < 2:
+            with nursery() as inner:
+                for _ in range(self.chance.randint(1, 3)):
+                    inner.spawn(self.child, inner, depth + 1)
+                self.pause()
+        elif what == "fail":
+            raise ValueError
+        elif what == "cancel":
+            n.cancel()
+        elif what == "shield":
+            with shield():
+                self.pause()
+        elif what == "ignore":
+            try:
+                self.pause()
+            except Cancelled:
+                self.pause()
+        elif what == "limit":
+            with Timeout(1, False):
+                self.pause()
+        else:
+            self.pause()
+
+    def host(self) -> None:
+        try:
+            with Timeout(self.chance.choice([1, 4, 9]), False), nursery() as n:
+                for _ in range(self.chance.randint(1, 4)):
+                    n.spawn(self.child, n, 0)
+                self.pause()
+        finally:
+            assert self.alive == 0
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_none_outlives_its_block_and_no_cancellation_leaves_it(seed: int) -> None:
+    life = Chance(seed)
+    host = spawn(life.host)
+    host.quiet = True
+    life.pause()
+    if seed % 3 == 0:
+        host.kill()
+    try:
+        host.wait(10_000)
+    except GreenletExit as error:
+        assert type(error) is GreenletExit
+        assert seed % 3 == 0
+    except ExceptionGroup as group:
+        assert group.split(ValueError)[1] is None
+    assert life.alive == 0
+    assert not shields
