@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import json
 import os
 import signal
 import socket
@@ -30,13 +31,13 @@ Talk = Callable[[socket.socket], None]
 
 
 @contextlib.contextmanager
-def serving(handler: Callable[..., object]) -> Iterator[Address]:
+def serving(handler: Callable[..., object], host: str = "127.0.0.1") -> Iterator[Address]:
     """A threaded server on loopback; `handler` is called as socketserver calls it."""
 
     class Server(socketserver.ThreadingTCPServer):
         request_queue_size = 64
 
-    with Server(("127.0.0.1", 0), handler) as server:  # type: ignore[arg-type]
+    with Server((host, 0), handler) as server:  # type: ignore[arg-type]
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
@@ -130,6 +131,68 @@ class TestCrawler:
         got = [line for line in done.stdout.splitlines() if line.startswith("got")]
         assert got == [f"got {size} bytes" for size in sizes]
         assert done.stderr == ""
+
+
+class HostCounter:
+    """A server at several addresses of loopback that counts how many of its pages are under way at each."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.now: dict[str, int] = {}
+        self.most: dict[str, int] = {}
+        self.begun = threading.Semaphore(0)
+        self.hold = threading.Event()
+
+    def handle(self, connection: socket.socket, address: Address, server: object) -> None:
+        connection.recv(65536)
+        host = connection.getsockname()[0]
+        with self.lock:
+            self.now[host] = self.now.get(host, 0) + 1
+            self.most[host] = max(self.most.get(host, 0), self.now[host])
+        self.begun.release()
+        self.hold.wait(SECONDS)
+        with self.lock:
+            self.now[host] -= 1
+        connection.sendall(b"HTTP/1.0 200 OK\r\n\r\nhello")
+
+
+class TestPoliteCrawler:
+    def test_no_more_than_two_at_once_from_each_host_and_one_bad_page_is_a_line(
+        self, run_program: Run, tmp_path: Path
+    ) -> None:
+        counter, file = HostCounter(), tmp_path / "results"
+        with serving(counter.handle, "0.0.0.0") as (_, port):
+            urls = [f"http://127.0.0.{1 + n % 3}:{port}/{n}" for n in range(12)]
+
+            def let_go() -> None:
+                for _ in range(6):  # two of each
+                    counter.begun.acquire(timeout=SECONDS)
+                counter.hold.set()
+
+            thread = threading.Thread(target=let_go)
+            thread.start()
+            done = run_program(EXAMPLES / "polite_crawler.py", str(file), *urls, "http://127.0.0.1:1/", "nonsense")
+            thread.join()
+        lines = [json.loads(line) for line in file.read_text().splitlines()]
+        assert counter.most == {"127.0.0.1": 2, "127.0.0.2": 2, "127.0.0.3": 2}
+        assert {line["url"]: line["size"] for line in lines if "size" in line} == dict.fromkeys(urls, 5)
+        assert sorted(line["url"] for line in lines if "error" in line) == ["http://127.0.0.1:1/", "nonsense"]
+        assert (done.stdout, done.stderr) == ("14 of 14 pages\n", "")
+
+    def test_ctrl_c_keeps_what_was_fetched(self, tmp_path: Path) -> None:
+        counter, file = HostCounter(), tmp_path / "results"
+        with serving(counter.handle, "0.0.0.0") as (_, port):
+            urls = [f"http://127.0.0.1:{port}/", f"http://127.0.0.1:{port}/"]
+            command = [sys.executable, str(EXAMPLES / "polite_crawler.py"), str(file), "nonsense", *urls]
+            environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+            with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+                for _ in urls:
+                    assert counter.begun.acquire(timeout=SECONDS)
+                process.send_signal(signal.SIGINT)
+                out, _ = process.communicate(timeout=SECONDS)
+            counter.hold.set()
+        assert (process.returncode, out) == (0, "interrupted; 1 of 3 pages\n")
+        assert [json.loads(line)["url"] for line in file.read_text().splitlines()] == ["nonsense"]
 
 
 class TestPile:
