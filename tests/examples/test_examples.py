@@ -237,6 +237,48 @@ class TestEchoServer:
         assert err == ""
 
 
+class TestPubSub:
+    def test_a_line_goes_to_all_and_all_hear_goodbye(self) -> None:
+        with running("pubsub.py", "127.0.0.1:0") as (process, address), contextlib.ExitStack() as stack:
+            subscribers = [stack.enter_context(connect(address)) for _ in range(20)]
+            for subscriber in subscribers:
+                subscriber.sendall(b"sub\n")
+                assert subscriber.recv(100) == b"welcome\n"
+            with connect(address) as publisher:
+                publisher.sendall(b"news\nmore\n")
+                for subscriber in subscribers:
+                    with subscriber.makefile("rb") as lines:
+                        assert [lines.readline(), lines.readline()] == [b"news\n", b"more\n"]
+                    subscriber.settimeout(SECONDS)
+                publisher.shutdown(socket.SHUT_WR)
+                assert read_all(publisher) == b""
+            process.send_signal(signal.SIGTERM)
+            assert [read_all(subscriber) for subscriber in subscribers] == [b"bye\n"] * 20
+            out, err = process.communicate(timeout=SECONDS)
+        assert (process.returncode, out, err) == (0, "stopped\n", "")
+
+    def test_a_subscriber_that_does_not_read_is_dropped_and_the_others_lose_nothing(self) -> None:
+        line, count = b"x" * 9_999 + b"\n", 3_000
+        with (
+            running("pubsub.py", "127.0.0.1:0") as (process, address),
+            connect(address) as slow,
+            connect(address) as quick,
+            connect(address) as publisher,
+        ):
+            for subscriber in (slow, quick):
+                subscriber.sendall(b"sub\n")
+                assert subscriber.recv(100) == b"welcome\n"
+            with quick.makefile("rb") as lines:
+                for _ in range(count // 100):
+                    publisher.sendall(line * 100)
+                    for _ in range(100):
+                        assert lines.readline() == line
+            assert process.stdout is not None
+            assert process.stdout.readline() == "dropped a slow subscriber\n"
+            out, err = interrupt(process)
+        assert (out, err) == ("stopped\n", "")
+
+
 def digest(connection: socket.socket) -> None:
     """Listen to the end, then answer: this works only where a half-close arrives as one."""
     connection.sendall(hashlib.sha256(read_all(connection)).hexdigest().encode())
