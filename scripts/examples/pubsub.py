@@ -70,7 +70,7 @@ def main(address: tuple[str, int]) -> None:
         signal.signal(number, lambda *_: end.ready() or end.send())
     end.wait()
     broker.close()
-    server.stop(timeout=5)  # those who do not read are not waited for any longer
+    server.stop(timeout=5)  # who does not read, or still publishes, is not waited for any longer
     print("stopped")
 
 

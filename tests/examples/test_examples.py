@@ -275,6 +275,7 @@ class TestPubSub:
                         assert lines.readline() == line
             assert process.stdout is not None
             assert process.stdout.readline() == "dropped a slow subscriber\n"
+            publisher.close()  # or it is waited for
             out, err = interrupt(process)
         assert (out, err) == ("stopped\n", "")
 
