@@ -8,6 +8,8 @@ Try it with `nc 127.0.0.1 8000` in three windows. Port 0 lets the system choose 
 
 import signal
 import sys
+from contextlib import suppress
+from socket import SHUT_RDWR
 from typing import Any
 
 import greening
@@ -29,7 +31,9 @@ class Broker:
                 outbox.put(line, block=False)
             except greening.Full:
                 print("dropped a slow subscriber", flush=True)
-                self.outboxes.pop(outbox).close()  # its green thread, which waits there, gets an OSError
+                with suppress(OSError):  # it has gone meanwhile
+                    # Its green thread, which waits in `sendall`, gets an OSError.
+                    self.outboxes.pop(outbox).shutdown(SHUT_RDWR)
 
     def subscribe(self, connection: Any) -> None:
         """Send what is published until the client has gone, is too slow, or the server stops."""
