@@ -154,6 +154,10 @@ class GreenPool:
             thread.link(self._ended, job)
         return thread
 
+    def has_room(self) -> bool:
+        """True if a call may begin now, or is about to, in a place that is free or was just given; or if nobody works."""
+        return self._claimed < self.size or self._claimed > self.running() or not self.coroutines_running
+
     def _lend(self, job: Job[Any]) -> None:
         """Run `job` in the place of a worker, which waits for it."""
         thread = spawn(job.run)

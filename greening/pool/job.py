@@ -7,6 +7,10 @@ Decision: the worker lends its place to the job that it waits for. The job runs 
 interruption of the worker does not reach it, and jobs within jobs do not use up the stack. No more than `size` are at
 work all the same, since the worker does nothing meanwhile. A place is lent when a wait begins; the last of the chain
 that begins to wait lends it.
+
+Facts: a worker may wait for any of several jobs, and then goes on while the others are at work. Workers of two pools
+may wait for jobs of each other's pool, and neither of them waits for what its own pool lacks a place for.
+Decision: in these cases a place is lent only if no worker of the pool can go on before the job has run.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -37,14 +41,18 @@ _ENDS = (GreenletExit, KeyboardInterrupt, SystemExit)
 _NO_KEYWORDS: Mapping[str, Any] = MappingProxyType({})
 
 
-def works_for(task: Task, pool: "GreenPool") -> bool:
-    """True for a worker of the pool, and for a task that a worker waits for: that worker's place may be lent."""
+def works_for(task: Task, pool: "GreenPool", *, alone: bool = False) -> bool:
+    """True for a worker of the pool, and for a task that a worker waits for: that worker's place may be lent.
+
+    Args:
+        alone: the worker waits for nothing else beside it, so that it cannot go on before the task does.
+    """
     chain, seen = [task], {task}
     for each in chain:  # it grows
         if each in pool.coroutines_running:
             return True
         maker, job = MAKERS.get(each), _runs.get(each)
-        behind = [] if job is None else [waiter for waiter, _ in job._waiters]
+        behind = [] if job is None or (alone and job.shared) else [waiter for waiter, _ in job._waiters]
         for one in behind if maker is None else [maker, *behind]:
             if one not in seen:
                 seen.add(one)
@@ -73,6 +81,9 @@ class Job(Generic[T]):
 
     _value: T
 
+    # True: its waiters wait for several jobs, of which this one is one.
+    shared = False
+
     def __init__(
         self,
         pool: "GreenPool",
@@ -98,9 +109,14 @@ class Job(Generic[T]):
     def start(self) -> None:
         """Run it in the pool. Parks while the pool is full, unless a worker lends its place."""
         pool = self._pool
-        if pool.free() <= 0:
-            self._starter = current()
+        starter = current() if pool.free() <= 0 else None
         try:
+            if starter is not None:
+                self._starter = starter
+                _awaits[starter] = self
+                if _waits_for_itself(pool):
+                    pool._lend(self)
+                    return
             pool._claim()
         except _TakenOver:
             return
@@ -110,6 +126,8 @@ class Job(Generic[T]):
             raise
         finally:
             self._starter = None
+            if starter is not None:
+                del _awaits[starter]
         pool._start(self.run, (), {}, self)
 
     def run(self, *, in_caller: bool = False) -> None:
@@ -157,22 +175,40 @@ class Job(Generic[T]):
             self._waiters.remove((task, event))
 
     def _lend_a_place(self, task: Task) -> None:
-        """`task` begins to wait. If the job at the other end of the chain lacks a place, lend it a worker's."""
-        job: Job[Any] | None = self
-        seen: set[Job[Any] | None] = {self}
-        while job is not None and job._starter is None:
-            job = None if job.thread is None else _awaits.get(job.thread)
-            if job in seen:
-                return  # a deadlock that the program itself has made
-            seen.add(job)
-        starter = None if job is None else job._starter
-        # A task can be interrupted in its own OS thread only: see `Task.interrupt`.
-        if job is None or starter is None or starter.hub is not task.hub:
-            return
-        if any(works_for(waiter, job._pool) for waiter, _ in job._waiters):
-            job._starter = None
-            if starter.interrupt(_TakenOver()):
-                job._pool._lend(job)
+        """`task` begins to wait. If a job at the other end of the chain lacks a place, lend it a worker's."""
+        for job in self._lacking():
+            starter = job._starter
+            # A task can be interrupted in its own OS thread only: see `Task.interrupt`.
+            if starter is None or starter.hub is not task.hub:
+                continue
+            if job._has_lender() or _waits_for_itself(job._pool):
+                job._starter = None
+                if starter.interrupt(_TakenOver()):
+                    job._pool._lend(job)
+                return
+
+    def _has_lender(self) -> bool:
+        """True if a worker of its pool waits for it, and for nothing else."""
+        return not self.shared and any(works_for(waiter, self._pool, alone=True) for waiter, _ in self._waiters)
+
+    def _lacking(self) -> "list[Job[Any]]":
+        """The jobs without a place that its waiters wait for, directly or by way of other jobs."""
+        if len(_awaits) == 1:  # nobody else waits: there is no other job behind this one
+            return [self]
+        found: list[Job[Any]] = []
+        chain, seen = list(self._needed() or ()), set[Job[Any]]()
+        for job in chain:  # it grows
+            inner = None if job.thread is None else _awaits.get(job.thread)
+            if job._starter is not None:
+                found.append(job)
+            elif inner is not None and inner not in seen:
+                seen.add(inner)
+                chain += inner._needed() or ()
+        return found
+
+    def _needed(self) -> "tuple[Job[Any], ...] | None":
+        """The jobs of which one has to end before its waiters go on. None: they can go on now."""
+        return None if self.done else (self,)
 
     def outcome(self) -> T:
         """What the function returned; raises what it raised."""
@@ -201,6 +237,28 @@ class Job(Generic[T]):
                 self._end()
 
 
+def _waits_for_itself(pool: "GreenPool") -> bool:
+    """True if no worker of the pool can go on before a job gets a place in it: each waits for jobs that lack a place in
+    this pool, or in another one of which the same is true, or that run in green threads which wait like that.
+    """
+    chain: list[Any] = [pool]  # pools, and green threads
+    seen: set[Any] = {pool}
+    for each in chain:  # it grows
+        if isinstance(each, Task):
+            job = _awaits.get(each)
+            needed = None if job is None else job._needed()
+            if needed is None or any(one.thread is None and one._starter is None for one in needed):
+                return False
+            behind = {one._pool if one.thread is None else one.thread for one in needed}
+        elif each.has_room():
+            return False
+        else:
+            behind = each.coroutines_running
+        chain += behind - seen
+        seen |= behind
+    return True
+
+
 def wait_for_any(last: Job[Any], came: Callable[[], bool]) -> None:
     """Park until one of the jobs that share their waiters with `last` is done, unless `came()` is true.
 
@@ -212,10 +270,6 @@ def wait_for_any(last: Job[Any], came: Callable[[], bool]) -> None:
     _awaits[task] = last
     try:
         last._lend_a_place(task)
-        for thread in tuple(_awaits):  # the others lack nothing, but may wait for a job that does
-            job = _runs.get(thread)
-            if job is not None and job is not last and job._waiters is waiters:
-                job._lend_a_place(task)
         if not came():
             event.wait()
     finally:

@@ -18,10 +18,15 @@ class _Finishing(Job[T]):
 
     __slots__ = ("_map",)
 
+    shared = True
+
     def __init__(self, owner: "UnorderedMap[T]", pool: "GreenPool", function: Callable[..., T], args: Any) -> None:
         super().__init__(pool, function, args)
         self._map = owner
         self._waiters = owner.waiters
+
+    def _needed(self) -> tuple[Job[Any], ...] | None:
+        return None if self._map.has_result() else self._map.running()
 
     def _end(self) -> None:
         self.done = True
@@ -47,11 +52,18 @@ class UnorderedMap(GreenMap[T]):
         self._running[job] = None
         return job
 
+    def has_result(self) -> bool:
+        """True when a consumer need not wait."""
+        return bool(self._finished)
+
+    def running(self) -> tuple[Job[T], ...]:
+        """The jobs that have not ended."""
+        return tuple(self._running)
+
     def _ahead(self) -> int:
         return len(self._running) + len(self._finished)
 
-    def _unfinished(self) -> Iterable[Job[T]]:
-        return tuple(self._running)
+    _unfinished = running
 
     def finished(self, job: Job[T]) -> None:
         """Called by a job at its end."""

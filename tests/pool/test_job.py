@@ -1,6 +1,7 @@
 """A job that a worker waits for: the worker lends it its place, so that no pool waits for itself."""
 
 from collections.abc import Iterator
+from random import Random
 from typing import Any
 
 import pytest
@@ -334,3 +335,59 @@ def test_a_job_that_is_killed_before_it_began_has_that_for_its_outcome() -> None
     assert job.done
     with pytest.raises(LookupError, match="never"):
         job.outcome()
+
+
+# -- Pools that wait for each other ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["imap", "imap_unordered"])
+@pytest.mark.parametrize("sizes", [(1, 1), (1, 2), (2, 2)])
+def test_workers_of_two_pools_may_map_over_each_others_pool(kind: str, sizes: tuple[int, int]) -> None:
+    one, other = map(GreenPool, sizes)
+
+    def outer(mine: GreenPool, its: GreenPool) -> list[int]:
+        def inner(number: int) -> int:
+            sleep(1)
+            return sum(getattr(its, kind)(lambda each: sleep(1) or each, [number, number]))
+
+        return sorted(getattr(mine, kind)(inner, [1, 2, 3]))
+
+    threads = [spawn(outer, one, other), spawn(outer, other, one)]
+    assert [thread.wait() for thread in threads] == [[2, 4, 6]] * 2
+    assert (one.free(), other.free()) == sizes
+
+
+class Chance:
+    """Maps within maps, over pools of any size, as a seed has it."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = Random(seed)
+        self.pools = [GreenPool(self.chance.randint(1, 3)) for _ in range(self.chance.randint(1, 3))]
+        self.now = dict.fromkeys(self.pools, 0)
+
+    def work(self, depth: int, mine: GreenPool | None = None) -> int:
+        if depth == 3 or self.chance.random() < 0.3:
+            self.compute(mine)
+            return 1
+        pool = self.chance.choice(self.pools)
+        kind = self.chance.choice(["imap", "imap_unordered", "map"])
+        calls = range(self.chance.randint(1, 4))
+        return sum(getattr(pool, kind)(lambda _: self.work(depth + 1, pool), calls))
+
+    def compute(self, mine: GreenPool | None) -> None:
+        if mine is not None:
+            self.now[mine] += 1
+            assert self.now[mine] <= mine.size
+        sleep(self.chance.choice([0, 0, 1, 2]))
+        if mine is not None:
+            self.now[mine] -= 1
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_maps_within_maps_neither_wait_for_ever_nor_use_more_places_than_there_are(seed: int) -> None:
+    life = Chance(seed)
+    for thread in [spawn(life.work, 0) for _ in range(life.chance.randint(1, 3))]:
+        assert thread.wait() > 0
+    for pool in life.pools:
+        pool.waitall()
+        assert (pool.running(), pool.free()) == (0, pool.size)
