@@ -155,7 +155,7 @@ class GreenPool:
         return thread
 
     def has_room(self) -> bool:
-        """True if a call may begin now, or is about to, in a place that is free or was just given; or if nobody works."""
+        """True if a call may begin now, or is about to: a place is free, or was just given. Or if nobody works."""
         return self._claimed < self.size or self._claimed > self.running() or not self.coroutines_running
 
     def _lend(self, job: Job[Any]) -> None:
