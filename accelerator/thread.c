@@ -380,7 +380,15 @@ tell_thread_class(PyObject *Py_UNUSED(module), PyObject *args)
     Py_RETURN_NONE;
 }
 
+static PyObject *
+make_contexts_by(PyObject *Py_UNUSED(module), PyObject *make)
+{
+    SET(copy_context, make);
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef functions[] = {
+    {"make_contexts_by", make_contexts_by, METH_O, "See greening._core.thread_ops.make_contexts_by."},
     {"tell_thread_class", tell_thread_class, METH_VARARGS,
      "tell_thread_class(GreenThread, copy_context, CoroutineType): what `spawn` and `execute` need."},
     {"spawn", (PyCFunction)(void (*)(void))spawn, METH_VARARGS | METH_KEYWORDS, DOC_spawn},

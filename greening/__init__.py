@@ -133,6 +133,10 @@ def __dir__() -> list[str]:
     return sorted({*special, *__all__, *_SUBMODULES})
 
 
+# Instruments that the environment asks for.
+if any(_os.environ.get(_name) for _name in ("GREENING_DEBUG", "GREENING_DUMP")):
+    _import_module("greening.debug.environment")
+
 __all__ = [
     "BoundedSemaphore",
     "Cancelled",

@@ -5,7 +5,7 @@ from contextvars import copy_context
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from greening._compiled import double
+from greening._compiled import accelerator, double
 from greening._core.critical import uninterruptible
 from greening._core.fairness import fairness_tick
 from greening._core.parking_lot import ParkingLot
@@ -13,10 +13,23 @@ from greening._core.running import waiting_task
 from greening._core.task import DEAD, NEW, RUNNING, Task
 
 if TYPE_CHECKING:
+    from contextvars import Context
+
     from greening._core.hub import Hub
     from greening._core.timers import Timer
 
 T = TypeVar("T")
+
+
+def make_contexts_by(make: "Callable[[], Context]") -> None:
+    """Have `make()` called for the context of each green thread that is spawned; `copy_context` is what it was.
+
+    It is called by the spawn itself, so that its caller is what spawns. Thread-safe.
+    """
+    global copy_context
+    copy_context = make
+    if accelerator is not None:
+        accelerator.make_contexts_by(make)
 
 
 @double

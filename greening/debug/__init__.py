@@ -1,6 +1,8 @@
 """Instruments: what runs, what waits, what blocks, and what to do about it."""
 
 import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import greenlet
 
@@ -9,7 +11,30 @@ from greening._core.current import get_hub
 from greening.debug.findings import Finding, audit
 from greening.patcher.ledger import LEDGER
 
-__all__ = ["Finding", "audit", "info"]
+if TYPE_CHECKING:
+    from greening.debug.dumping import dump
+    from greening.debug.places import keep_places
+    from greening.debug.snapshot import stacks
+
+__all__ = ["Finding", "audit", "dump", "info", "keep_places", "stacks"]
+
+# Instruments, imported when they are asked for: a program that does not use them pays nothing.
+_LAZY = {
+    "dump": "greening.debug.dumping",
+    "keep_places": "greening.debug.places",
+    "stacks": "greening.debug.snapshot",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'greening.debug' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_LAZY[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def info() -> dict[str, str]:

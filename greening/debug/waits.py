@@ -13,7 +13,6 @@ Other OS threads go on meanwhile: what they do may be seen half done.
 """
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from types import FrameType
@@ -25,6 +24,7 @@ from greening._core.hub import Hub
 from greening._core.registration import Registration
 from greening._core.task import DEAD, NEW, PARKED, READY, Task
 from greening._originals import raw_socket
+from greening.debug.frames import dotted, machinery
 from greening.sync.lock import Lock, RLock, holder_of
 
 # What `Wait.kind` may be.
@@ -32,9 +32,6 @@ KINDS: Final = (
     *("running", "ready", "not begun", "ended", "descriptor", "child", "lock", "semaphore", "condition", "event"),
     *("queue", "pool", "green thread", "native call", "signal", "sleep", "other"),
 )
-
-# The modules whose frames are part of a wait.
-_MACHINERY = ("greening", "threading", "queue", "concurrent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +58,8 @@ class Wait:
 
     def __str__(self) -> str:
         """The whole sentence without its subject: "waits for ..."."""
+        if self.kind == "not begun" and self.seconds is not None:
+            return f"not begun, due in {self.seconds:.1f} s"
         if self.kind in ("running", "ready", "not begun", "ended"):
             text = self.kind if not self.what else f"{self.kind}, {self.what}"
         elif self.kind == "sleep":
@@ -146,7 +145,7 @@ def _parked(task: Task, seen: Seen, seconds: float | None) -> Wait:
         if seconds is not None:
             return Wait("sleep", seconds=seconds)
         inner = next(machinery(task.gr_frame), None)
-        found = Wait("other", "a wake-up" if inner is None else f"a wake-up in {_dotted(inner)}")
+        found = Wait("other", "a wake-up" if inner is None else f"a wake-up in {dotted(inner)}")
     if found.kind == "lock":
         found = _with_holder(found, seen)
     return replace(found, seconds=seconds)
@@ -160,21 +159,6 @@ def _with_holder(found: Wait, seen: Seen) -> Wait:
         holder = seen.serials.get(holder)
         return replace(found, owner=holder, abandoned=holder is None)
     return replace(found, owner=holder)
-
-
-def machinery(frame: FrameType | None) -> Iterator[FrameType]:
-    """The innermost frames that are part of a wait, from the inside."""
-    while frame is not None and _module(frame).partition(".")[0] in _MACHINERY:
-        yield frame
-        frame = frame.f_back
-
-
-def _module(frame: FrameType) -> str:
-    return str(frame.f_globals.get("__name__", ""))
-
-
-def _dotted(frame: FrameType) -> str:
-    return f"{_module(frame)}.{frame.f_code.co_qualname}"
 
 
 # Descriptors
@@ -243,7 +227,7 @@ def _child_of(fd: int) -> int:
 
 def _told_by(frame: FrameType) -> Wait | None:
     code = frame.f_code
-    by_function = _FUNCTIONS.get(_dotted(frame))
+    by_function = _FUNCTIONS.get(dotted(frame))
     if by_function is not None:
         return by_function(frame.f_locals)
     if not code.co_argcount:
@@ -353,23 +337,3 @@ _FUNCTIONS: Final[dict[str, Callable[[dict[str, Any]], Wait | None]]] = {
         "signal", "a signal of " + ", ".join(str(int(number)) for number in sorted(names.get("wanted", ())))
     ),
 }
-
-
-# What an object is called where it is waited for
-
-
-def name_in(frame: FrameType | None, thing: object) -> str:
-    """A name that the code of `frame` has for `thing`: "lock", "self.lock"; "": none was found."""
-    if frame is None or thing is None:
-        return ""
-    for names in (frame.f_locals, frame.f_globals):
-        for name, value in tuple(names.items()):
-            if value is thing:
-                return name
-    for name, holder in tuple(frame.f_locals.items()):
-        attributes = getattr(holder, "__dict__", None) if not isinstance(holder, type(sys)) else None
-        if type(attributes) is dict:
-            found = next((key for key, value in tuple(attributes.items()) if value is thing), None)
-            if found is not None:
-                return f"{name}.{found}"
-    return ""

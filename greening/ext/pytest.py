@@ -29,8 +29,8 @@ import pytest
 from greening._core.current import get_hub
 from greening._core.task import Task
 from greening._core.waiting import sleep
+from greening.debug.dumping import waiting_as_text
 from greening.errors import GreenletExit
-from greening.ext.stacks import green_stacks
 from greening.monkey import monkey_patch, patch_module
 from greening.patcher.spec import Patch
 from greening.timeout import Timeout
@@ -88,7 +88,7 @@ def _with_green_stacks(timeouts: ModuleType) -> Callable[[Any], None]:
     def dump_all_stacks(terminal: Any) -> None:
         dump_stacks(terminal)
         terminal.sep("~", title="Stacks of green threads")
-        terminal.write(green_stacks())
+        terminal.write(waiting_as_text())
 
     return dump_all_stacks
 
@@ -120,7 +120,7 @@ class GreenTests:
 
             def __init__(self) -> None:
                 super().__init__(message)
-                item.add_report_section(when, "green threads", green_stacks())
+                item.add_report_section(when, "green threads", waiting_as_text())
 
         with Timeout(self._seconds, StillRunning):
             result = yield
@@ -135,7 +135,7 @@ class GreenTests:
         if not left or self._leaks == "allow":
             return
         message = f"green threads are left behind: {', '.join(sorted(task.name for task in left))}"
-        stacks = green_stacks()
+        stacks = waiting_as_text()
         if self._leaks == "warn":
             warnings.warn(pytest.PytestWarning(f"{message}\n{stacks}"), stacklevel=1)
             return

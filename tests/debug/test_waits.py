@@ -5,7 +5,6 @@ import queue
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -26,7 +25,7 @@ from greening import (
     spawn_after,
 )
 from greening._compiled import accelerator
-from greening.debug.waits import KINDS, Seen, Wait, file_of, name_in, wait_of
+from greening.debug.waits import KINDS, Seen, Wait, file_of, wait_of
 from greening.green import queue as green_queue
 from greening.green import subprocess as green_subprocess
 from greening.green import threading as green_threading
@@ -259,22 +258,3 @@ def test_one_look_serves_for_all_tasks(waiting: Started) -> None:
 
 def test_every_kind_is_among_the_kinds() -> None:
     assert len(set(KINDS)) == len(KINDS)
-
-
-class Holder:
-    def __init__(self) -> None:
-        self.lock = Lock()
-
-    def frame(self) -> Any:
-        return __import__("sys")._getframe()
-
-
-def test_an_object_is_named_as_its_user_names_it() -> None:
-    holder = Holder()
-    lock = holder.lock
-    frame = holder.frame()
-    assert name_in(frame, lock) == "self.lock"
-    assert name_in(frame, holder) == "self"
-    assert name_in(frame, KINDS) == "KINDS"
-    assert name_in(frame, Future()) == ""
-    assert name_in(None, lock) == ""

@@ -1,0 +1,67 @@
+"""Whose a frame is: the user's, or part of the machinery of greening and the stdlib."""
+
+import os
+from collections.abc import Iterator
+from types import FrameType, ModuleType
+
+import greening.patches
+
+# The modules whose frames are part of a wait.
+_MACHINERY = ("greening", "threading", "queue", "concurrent")
+
+# Where the stdlib is, but for what was installed beside it.
+_STDLIB = os.path.join(os.path.dirname(os.__file__), "")
+_OURS = tuple(os.path.join(folder, "") for folder in (*greening.__path__[:1], *greening.patches.__path__))
+_INSTALLED = tuple(os.path.join(_STDLIB, folder, "") for folder in ("site-packages", "dist-packages"))
+
+
+def machinery(frame: FrameType | None) -> Iterator[FrameType]:
+    """The innermost frames that are part of a wait, from the inside."""
+    while frame is not None and module_of(frame).partition(".")[0] in _MACHINERY:
+        yield frame
+        frame = frame.f_back
+
+
+def users_frame(frame: FrameType | None) -> FrameType | None:
+    """The innermost frame that is neither greening's nor the stdlib's; if there is none, the innermost of all."""
+    inner = frame
+    while frame is not None and is_machinery(frame):
+        frame = frame.f_back
+    return frame or inner
+
+
+def is_machinery(frame: FrameType) -> bool:
+    """True for a frame of greening or of the stdlib."""
+    return module_of(frame).partition(".")[0] == "greening" or is_machinery_file(frame.f_code.co_filename)
+
+
+def is_machinery_file(file: str) -> bool:
+    """The same, by the name of the file."""
+    if file.startswith(("<frozen ", *_OURS)):
+        return True
+    return file.startswith(_STDLIB) and not file.startswith(_INSTALLED)
+
+
+def module_of(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", ""))
+
+
+def dotted(frame: FrameType) -> str:
+    return f"{module_of(frame)}.{frame.f_code.co_qualname}"
+
+
+def name_in(frame: FrameType | None, thing: object) -> str:
+    """A name that the code of `frame` has for `thing`: "lock", "self.lock"; "": none was found."""
+    if frame is None or thing is None:
+        return ""
+    for names in (frame.f_locals, frame.f_globals):
+        for name, value in tuple(names.items()):
+            if value is thing:
+                return name
+    for name, holder in tuple(frame.f_locals.items()):
+        attributes = getattr(holder, "__dict__", None) if not isinstance(holder, ModuleType) else None
+        if type(attributes) is dict:
+            found = next((key for key, value in tuple(attributes.items()) if value is thing), None)
+            if found is not None:
+                return f"{name}.{found}"
+    return ""
