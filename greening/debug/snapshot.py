@@ -12,6 +12,7 @@ import reprlib
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from types import FrameType
 from typing import Any
 
@@ -93,8 +94,9 @@ def stacks(*, locals: bool = False) -> list[Stack]:
 
 
 def _oldest_first(hub: Hub) -> list[GreenThread[Any]]:
-    # Ages are coarse in the Python source: of those with the same age, the first that was named.
-    return sorted(green_threads(hub), key=lambda thread: (-thread.age(), len(thread.name), thread.name))
+    # The Python source has no serial numbers, and coarse ages: of the same age, the first that was named comes first.
+    found = [(thread.serial, -thread.age(), len(thread.name), thread.name, thread) for thread in green_threads(hub)]
+    return [entry[-1] for entry in sorted(found, key=itemgetter(0, 1, 2, 3))]
 
 
 def _stack(task: Task, seen: Seen, current: dict[int, FrameType], locals: bool) -> Stack:
