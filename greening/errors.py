@@ -12,15 +12,32 @@ class GreeningError(Exception):
 
 class Deadlock(GreeningError, RuntimeError):
     """Every green thread of this OS thread waits for another: nothing is runnable, no timer is set, no descriptor is
-    waited for, no native thread is at work. Raised in the main greenlet. The message says where each of them waits.
+    waited for, no native thread is at work. Raised in the main greenlet. The message begins with the cycle, if there is
+    one (who holds what, and who waits for it), and says where each of them waits.
 
-    You do not get it while a Python signal handler is installed, or while another OS thread runs that could wake us.
+    While the program has signal handlers, you get it when no signal has come for 5 seconds. `GREENING_DEADLOCK` in the
+    environment sets another time, in seconds; `off` has no deadlock reported at all. A program that waits for signals
+    says so: by `signal.pause`, `sigwait` or `set_wakeup_fd`. You do not get it while another OS thread runs that could
+    wake us.
+
+    Attributes:
+        waiting: one line for each task, the main greenlet's first.
+        cycle: the names of the tasks that wait for one another in a circle; empty: there is no such circle.
+        edges: for each task its name, what it waits for, and the name of the task that has to act ("": unknown).
     """
 
-    def __init__(self, waiting: Sequence[str] = ()) -> None:
-        lines = "".join(f"\n  {line}" for line in waiting)
+    def __init__(
+        self,
+        waiting: Sequence[str] = (),
+        cycle: Sequence[str] = (),
+        edges: Sequence[tuple[str, str, str]] = (),
+        text: str | None = None,
+    ) -> None:
+        lines = "".join(f"\n  {line}" for line in waiting) if text is None else f"\n{text}"
         super().__init__(f"deadlock: everything waits and nothing can wake it{lines}")
         self.waiting = tuple(waiting)
+        self.cycle = tuple(cycle)
+        self.edges = tuple(edges)
 
 
 class Cancelled(GreenletExit):

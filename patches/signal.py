@@ -36,6 +36,7 @@ from greenlet import GreenletExit
 
 from greening._core.critical import is_uninterruptible
 from greening._core.current import get_hub, has_hub, hubs
+from greening._core.deadlock import SETTINGS as DEADLOCKS
 from greening._core.fairness import fairness_tick
 from greening._core.greenthread import GreenThread
 from greening._core.hub import Hub
@@ -185,7 +186,9 @@ def set_wakeup_fd(fd: int, /, *, warn_on_full_buffer: bool = True) -> int:
     if SETTERS.in_vain and known_task() in SETTERS.in_vain:
         return -1
     _only_in_main_thread("set_wakeup_fd")
-    return _set_wakeup_fd(fd, warn_on_full_buffer=warn_on_full_buffer)
+    before = _set_wakeup_fd(fd, warn_on_full_buffer=warn_on_full_buffer)
+    DEADLOCKS.wakeup_fd = fd >= 0
+    return before
 
 
 @_of_stdlib

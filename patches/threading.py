@@ -1,9 +1,9 @@
 """`threading`: the stdlib's own classes on green primitives.
 
-`Thread`, `Condition`, `Event`, `Semaphore`, `Barrier`, `Timer` and `_shutdown` are the stdlib's Python code, and so
-are their classes: existing instances and subclasses stay what they are. Replaced are the names that `threading` takes
-out of `_thread`, `Condition.wait` (a waiter that is killed passes its notification on, and has the lock again), and the
-making of `_DummyThread` (a green thread that `threading` did not start is known to its task only: nothing leaks).
+`Thread`, `Condition`, `Event`, `Semaphore`, `Barrier` and `Timer` are the stdlib's Python code, and so are their classes:
+existing instances and subclasses stay what they are. Replaced are the names that `threading` takes out of `_thread`,
+`Condition.wait` (a waiter that is killed passes its notification on, and has the lock again), the making of
+`_DummyThread` (a green thread that `threading` did not start is known to its task only: nothing leaks), and `_shutdown`.
 
 When `threading` was there before: real locks, the handles of real threads and the like are replaced wherever they are.
 """
@@ -32,6 +32,7 @@ from greening.patches import _thread as green
 from greening.sync.lock import Lock, RLock, acquire_uninterruptibly, check_timeout
 from greening.threads import identity, locks
 from greening.threads.adopt_local import adopt_class, adopt_local, derived_classes, return_class
+from greening.threads.ending import ending_in_order
 from greening.threads.giving_back import is_owned, threading_methods
 from greening.threads.handle import (
     Handle,
@@ -385,10 +386,11 @@ def _bind(module: ModuleType) -> Patch:
     methods = {"Condition": _CONDITION, "_DummyThread": _dummy_methods(module), **threading_methods(module)}
     if sys.version_info < (3, 13):
         methods["Thread"] = {"join": _join_of(module.Thread.join)}
+    ends = {"_make_invoke_excepthook": _excepthook_maker(module), "_shutdown": ending_in_order(module._shutdown)}
     return Patch(
         target="threading",
         flag="thread",
-        replaces={**_REPLACES, "_make_invoke_excepthook": _excepthook_maker(module)},
+        replaces={**_REPLACES, **ends},
         methods=methods,
         after=partial(_after, imported_green) if module is threading else None,
     )

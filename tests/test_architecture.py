@@ -345,6 +345,7 @@ MAY_IMPORT_BY_NAME = {
     "greening/fdio/inputhook.py": "ctypes, which only a prompt needs",
     "greening/fdio/lineinput.py": "readline and ctypes, which only a terminal needs",
     "greening/__init__.py": "names that are fetched when they are asked for",
+    "greening/_core/deadlock.py": "what explains a deadlock, when there is one",
     "greening/debug/__init__.py": "names that are fetched when they are asked for",
     "greening/debug/environment.py": "instruments that the environment asks for",
     "greening/_cli.py": "what only a report or a prompt needs",

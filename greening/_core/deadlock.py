@@ -2,9 +2,11 @@
 
 import _signal
 import os
-from typing import TYPE_CHECKING
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
 
-from greening._core.running import task_of
 from greening._originals import get_ident, get_native_id, getsignal, thread_count
 from greening.errors import Deadlock
 
@@ -16,22 +18,88 @@ idle_natives: set[int] = set()
 
 # Seconds until the next check while other OS threads exist: one that ends sends no wake-up.
 LOOK_AGAIN = 1.0
+# Seconds without a signal after which a standstill of a program with signal handlers is reported.
+GRACE = 5.0
 
 _listdir = os.listdir
+
+
+class Settings:
+    """Process-wide: when a standstill is reported although the program has signal handlers.
+
+    Attributes:
+        grace: seconds in which no signal must have come; None: no standstill is reported at all.
+        wakeup_fd: True while `signal.set_wakeup_fd` has a descriptor: the program waits for signals.
+        on_report: called with each `Deadlock` before it is raised, or None. In the hub: it must not wait.
+    """
+
+    __slots__ = ("grace", "on_report", "wakeup_fd")
+
+    def __init__(self, asked_for: str) -> None:
+        self.grace: float | None = GRACE
+        self.wakeup_fd = False
+        self.on_report: Callable[[Deadlock], object] | None = None
+        if asked_for.lower() in ("off", "no", "never"):
+            self.grace = None
+        elif asked_for:
+            try:
+                self.grace = max(0.0, float(asked_for))
+            except ValueError:
+                sys.stderr.write(f"greening: GREENING_DEADLOCK={asked_for}: a number of seconds is needed, or off\n")
 
 
 def report_deadlock(hub: "Hub") -> None:
     """Raise `Deadlock` in the main greenlet, unless something outside the hub may still wake a task.
 
     Another OS thread may: so only the process's first thread gets the error, and only when it is alone. A Python signal
-    handler may, except `default_int_handler`, which only ends the program. Go decides alike.
+    handler may: so while there is one, the report waits for the grace.
     """
-    if hub.thread != first_thread or _has_handler():
+    if hub.thread != first_thread or SETTINGS.grace is None:
         return
+    handled = _handled()
     if _others_exist():
         hub.timers.add(hub.now() + LOOK_AGAIN, _nothing)
+    elif handled and (SETTINGS.wakeup_fd or not _grace_is_over(hub, SETTINGS.grace)):
+        return
     elif not hub.wakeup.inbox:  # checked last: a thread that has ended may have posted before
-        hub.raise_in_main(Deadlock(where_parked(hub)))
+        hub.standstill = None
+        error = deadlock_of(hub, _hint(handled, SETTINGS.grace) if handled else "")
+        if SETTINGS.on_report is not None:
+            SETTINGS.on_report(error)
+        hub.raise_in_main(error)
+
+
+def _grace_is_over(hub: "Hub", grace: float) -> bool:
+    """Whether the hub has stood still for so long. What wakes a hub that sleeps sets `standstill` back."""
+    now = hub.now()
+    if hub.standstill is None:
+        hub.standstill = now + grace
+    if now >= hub.standstill:
+        return True
+    hub.timers.add(hub.standstill, _nothing)
+    return False
+
+
+def _hint(handled: list[int], grace: float) -> str:
+    names = ", ".join(_signal_name(number) for number in handled)
+    return (
+        f"The program handles {names}, but no signal has come for {grace:g} s. If one is to wake it, wait by "
+        "signal.pause() or signal.sigwait(); GREENING_DEADLOCK=SECONDS sets another time, and off switches this off"
+    )
+
+
+def _signal_name(number: int) -> str:
+    signals = sys.modules.get("signal")
+    return f"signal {number}" if signals is None else signals.Signals(number).name
+
+
+def deadlock_of(hub: "Hub", hint: str = "") -> Deadlock:
+    """The error that says who waits for whom. What finds that out is imported now: few programs need it."""
+    try:
+        explained: Deadlock = import_module("greening.debug.deadlocks").explain(hub, hint)
+    except Exception as error:  # noqa: BLE001  # a report that is not all it could be is better than none
+        return Deadlock([f"(who waits for whom could not be found out: {error!r})"])
+    return explained
 
 
 def is_alone(hub: "Hub") -> bool:
@@ -40,7 +108,7 @@ def is_alone(hub: "Hub") -> bool:
         hub.thread == first_thread
         and not (hub.ready or hub.wakeup.inbox or hub.external_waits or hub.registry.waiting())
         and hub.timers.next_deadline() is None
-        and not _has_handler()
+        and not _handled()
         and not _others_exist()
     )
 
@@ -59,32 +127,20 @@ def _nothing() -> None:
     return None
 
 
-def _has_handler() -> bool:
-    for handler in map(getsignal, range(1, _signal.NSIG)):
+def _handled() -> list[int]:
+    """The signals with a handler that may wake a task. `default_int_handler` only ends the program."""
+    found = []
+    for number in range(1, _signal.NSIG):
+        handler = getsignal(number)
         handler = getattr(handler, "handler", handler)  # the patch of `signal` wraps each one
-        if callable(handler) and handler is not _signal.default_int_handler and not isinstance(handler, int):
-            return True
-    return False
-
-
-def where_parked(hub: "Hub") -> list[str]:
-    """One line per parked task: its name, and the innermost line that is not the engine's."""
-    lines = []
-    for runner in hub.runners:
-        task, frame = task_of(runner), runner.gr_frame
-        if task is None or task is hub.task:
+        if not callable(handler) or handler is _signal.default_int_handler or isinstance(handler, int):
             continue
-        if frame is None:  # a compiled function, run by a compiled runner
-            if runner:
-                lines.append(f"{task.name}: in C")
-            continue
-        inner = frame
-        while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "greening":
-            frame = frame.f_back
-        frame = frame or inner
-        lines.append(f"{task.name}: {frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}")
-    return sorted(lines)
+        if getattr(handler, "wakes", True):
+            found.append(number)
+    return found
 
 
 # `get_ident()` of the OS thread that the process began with; in the child of a fork, of the one that forked.
 first_thread = get_ident()
+
+SETTINGS: Final = Settings(os.environ.get("GREENING_DEADLOCK", ""))

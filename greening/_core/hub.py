@@ -55,6 +55,7 @@ class Hub(ExternalWaits, HubOps):
         urgent: the last error given to `raise_in_main`; `pass_turn` raises it at once.
         passing: the main task while it is in `pass_turn`.
         kept: the error that the main task keeps for its next park, while `urgent` comes first.
+        standstill: while everything waits and signal handlers exist, when that is reported (hub time); else None.
         reports: False: unhandled exceptions of its green threads are not reported.
         thread: `get_ident()` of the OS thread, for comparison only.
         awake_ident: the same while `ready` and `timers` may be touched directly; 0 while the hub sleeps. A signal
@@ -92,6 +93,7 @@ class Hub(ExternalWaits, HubOps):
         self.main = Task(self, main, self.thread)
         self.main.name = "main greenlet"
         self.task = HubTask(self)
+        self.standstill: float | None = None
         self._overdue = False  # the last round ran out of time
         self._latecomers = Latecomers()
         self._make_loop(main)
@@ -311,6 +313,7 @@ class Hub(ExternalWaits, HubOps):
 
     def _drain_wakeup(self) -> None:
         self.registry.notified = False
+        self.standstill = None
         self.wakeup.drain()
         if not self.poller.edge:
             self.poller.arm_once(self.wakeup.fileno(), IN)

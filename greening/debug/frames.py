@@ -52,7 +52,7 @@ def dotted(frame: FrameType) -> str:
 
 def name_in(frame: FrameType | None, thing: object) -> str:
     """A name that the code of `frame` has for `thing`: "lock", "self.lock"; "": none was found."""
-    if frame is None or thing is None:
+    if frame is None or thing is None or is_machinery(frame):
         return ""
     for names in (frame.f_locals, frame.f_globals):
         for name, value in tuple(names.items()):

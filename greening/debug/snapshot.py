@@ -11,7 +11,7 @@ import linecache
 import reprlib
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from operator import itemgetter
 from types import FrameType
 from typing import Any
@@ -107,7 +107,7 @@ def _stack(task: Task, seen: Seen, current: dict[int, FrameType], locals: bool) 
         frame = current.get(hub.thread)
     if wait.object is not None and (name := name_in(users_frame(frame), wait.object)):
         title = titled(wait.object)
-        wait = replace(wait, what=wait.what.replace(title, f"{name} ({title})"))
+        wait = wait.renamed(title, f"{name} ({title})")
     age = task.age() if isinstance(task, GreenThread) else None
     kind = "main" if task is hub.main else "green"
     place = spawn_place(task)

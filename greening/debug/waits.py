@@ -56,6 +56,10 @@ class Wait:
     abandoned: bool = False
     seconds: float | None = None
 
+    def renamed(self, title: str, name: str) -> "Wait":
+        """The same with another name for what is waited for."""
+        return replace(self, what=self.what.replace(title, name))
+
     def __str__(self) -> str:
         """The whole sentence without its subject: "waits for ..."."""
         if self.kind == "not begun" and self.seconds is not None:
@@ -333,6 +337,7 @@ _FUNCTIONS: Final[dict[str, Callable[[dict[str, Any]], Wait | None]]] = {
     "greening.threads.native.NativePool.execute": _native,
     "greening.fdio.child_wait.wait_exit": _child,
     "greening.patches.signal.pause": lambda names: Wait("signal", "a signal"),
+    "threading._shutdown": lambda names: Wait("green thread", "the threads that are left to end"),
     "greening.threads.sigwait.wait_for": lambda names: Wait(
         "signal", "a signal of " + ", ".join(str(int(number)) for number in sorted(names.get("wanted", ())))
     ),

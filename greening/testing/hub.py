@@ -8,14 +8,13 @@ from typing import Any, Generic, TypeVar
 from greenlet import getcurrent
 
 from greening._core.current import current, use_hub
-from greening._core.deadlock import where_parked
+from greening._core.deadlock import deadlock_of
 from greening._core.greenthread import kill
 from greening._core.hub import Hub
 from greening._core.poller import Poller, default_poller
 from greening._core.running import set_task, task_of
 from greening._core.task import Task
 from greening._core.waiting import sleep
-from greening.errors import Deadlock
 from greening.testing.clock import FakeClock
 from greening.testing.poller import FakePoller, JumpingPoller
 
@@ -89,7 +88,7 @@ def _hub(clock: FakeClock, make_poller: Callable[[], Poller]) -> Iterator[Hub]:
 
 
 def _stuck(hub: Hub) -> None:
-    hub.raise_in_main(Deadlock(where_parked(hub)))
+    hub.raise_in_main(deadlock_of(hub))
 
 
 def _kill_all(hub: Hub) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from greening._core import deadlock
 from greening._core.current import get_hub
-from greening._core.deadlock import LOOK_AGAIN, is_alone, report_deadlock, where_parked
+from greening._core.deadlock import GRACE, LOOK_AGAIN, Settings, deadlock_of, is_alone, report_deadlock
 from greening._core.greenthread import spawn
 from greening._core.poller import IN
 from greening._core.waiting import sleep, wait_fd
@@ -77,6 +77,7 @@ def test_without_proc_the_threads_of_python_count(
 
     monkeypatch.setattr(deadlock, "_listdir", missing)
     monkeypatch.setattr(deadlock, "thread_count", lambda: count)
+    monkeypatch.setattr(deadlock, "idle_natives", set())
     assert is_reported(fake) == (count == 0)
 
 
@@ -86,12 +87,75 @@ def test_only_the_first_os_thread_is_told(fake: Fake[FakePoller], monkeypatch: p
     assert not is_alone(fake.hub)
 
 
-def test_a_signal_handler_may_wake_a_task(
-    fake: Fake[FakePoller], handler: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch
+def test_a_signal_handler_may_wake_a_task_so_the_report_waits_for_a_grace(
+    fake: Fake[FakePoller], handler: Callable[[Any], None]
 ) -> None:
     handler(lambda *args: None)
     assert not is_reported(fake)
+    assert fake.hub.timers.next_deadline() == fake.clock.now() + GRACE
     assert not is_alone(fake.hub)
+    fake.clock.advance(GRACE / 2)
+    assert not is_reported(fake)
+    fake.clock.advance(GRACE / 2)
+    report_deadlock(fake.hub)
+    with pytest.raises(Deadlock, match=r"The program handles signal 10|The program handles SIGUSR1, but no signal"):
+        sleep(0)
+
+
+def test_a_signal_that_comes_begins_the_grace_anew(fake: Fake[FakePoller], handler: Callable[[Any], None]) -> None:
+    handler(lambda *args: None)
+    assert not is_reported(fake)
+    fake.clock.advance(GRACE - 1)
+    fake.hub._drain_wakeup()  # what every wake-up of a hub that sleeps does
+    assert not is_reported(fake)
+    fake.clock.advance(2)
+    assert not is_reported(fake)
+    fake.clock.advance(GRACE)
+    assert is_reported(fake)
+
+
+def test_a_program_that_reads_signals_from_a_descriptor_waits_for_them(
+    fake: Fake[FakePoller], handler: Callable[[Any], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handler(lambda *args: None)
+    monkeypatch.setattr(deadlock.SETTINGS, "wakeup_fd", True)
+    for _ in range(2):
+        assert not is_reported(fake)
+        fake.clock.advance(2 * GRACE)
+
+
+def test_the_environment_sets_the_grace_and_switches_the_report_off(
+    fake: Fake[FakePoller], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert [Settings(text).grace for text in ("", "0.5", "off", "-1")] == [GRACE, 0.5, None, 0.0]
+    assert Settings("soon").grace == GRACE
+    assert "GREENING_DEADLOCK=soon: a number of seconds is needed, or off" in capsys.readouterr().err
+    monkeypatch.setattr(deadlock.SETTINGS, "grace", None)
+    assert not is_reported(fake)
+
+
+def test_a_handler_that_wakes_nothing_is_none(fake: Fake[FakePoller], handler: Callable[[Any], None]) -> None:
+    class Dumper:
+        wakes = False
+
+        def __call__(self, signum: int, frame: object) -> None: ...
+
+    handler(Dumper())
+    assert is_reported(fake)
+
+
+def test_one_who_wants_to_know_is_told_before_main_is(fake: Fake[FakePoller], monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Deadlock] = []
+    monkeypatch.setattr(deadlock.SETTINGS, "on_report", told.append)
+    report_deadlock(fake.hub)
+    with pytest.raises(Deadlock) as caught:
+        sleep(0)
+    assert told == [caught.value]
+
+
+def test_handlers_that_end_the_program_or_do_nothing_wake_no_task(
+    fake: Fake[FakePoller], handler: Callable[[Any], None]
+) -> None:
     for harmless in (signal.SIG_IGN, signal.SIG_DFL, signal.default_int_handler):
         handler(harmless)
         assert is_reported(fake)
@@ -149,9 +213,19 @@ def test_the_report_names_the_line_that_is_not_the_engines(fake: Fake[FakePoller
     for name, thread in zip("abc", threads, strict=True):
         thread.name = name
     settle()
-    first, second = where_parked(get_hub())
-    assert first.startswith("a: ")
-    assert f"{__file__}:" in first
-    assert first.endswith(" in waits_here")
+    first, second = deadlock_of(get_hub()).waiting
+    assert first.startswith(f"a: {__file__}:")
+    assert " in waits_here, waits for event (Event at " in first
     assert second.startswith("b: ")
     event.send()
+
+
+def test_a_report_that_fails_is_a_deadlock_all_the_same(
+    fake: Fake[FakePoller], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(name: str) -> None:
+        raise ImportError(name)
+
+    monkeypatch.setattr(deadlock, "import_module", fail)
+    [line] = deadlock_of(fake.hub).waiting
+    assert "ImportError('greening.debug.deadlocks')" in line

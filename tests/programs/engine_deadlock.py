@@ -30,11 +30,13 @@ def where_each_thread_waits() -> None:
     first.name, second.name = "the locksmith", "the getter"
     error = standstill()
     lines = error.waiting
-    assert len(lines) == 2, lines
-    assert lines[1].startswith("the locksmith: "), lines
-    assert lines[1].endswith("in waits_for_a_lock"), lines
-    assert "engine_deadlock.py" in lines[1]
-    assert lines[0].startswith("the getter: ")
+    assert len(lines) == 3, lines
+    assert lines[0].startswith(f"main greenlet: {__file__}:"), lines
+    assert " in standstill, waits for Event at " in lines[0]
+    locksmith, getter = sorted(lines[1:], reverse=True)
+    assert locksmith.startswith(f"the locksmith: {__file__}:"), lines
+    assert "in waits_for_a_lock, waits for lock (Lock at " in locksmith, lines
+    assert getter.startswith("the getter: ")
     assert all(line in str(error) for line in lines)
     assert "deadlock" in str(error)
     # Everything goes on after it.

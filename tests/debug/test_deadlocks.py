@@ -1,0 +1,159 @@
+"""A deadlock is told once: the cycle first, in the user's lines, with the main greenlet, and by the exit status."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from greening import Deadlock, Event, GreenThread, RLock, kill, sleep, spawn
+from greening._core.current import get_hub
+from greening.debug.deadlocks import LINES, Parked, cycle_of, drawn, explain, parked
+from greening.debug.waits import Wait
+from greening.testing import Fake, FakePoller, settle
+
+RunProgram = Callable[..., Any]
+
+
+def crossing(first: RLock, second: RLock) -> None:
+    with first:
+        sleep(0)
+        with second:
+            raise AssertionError("it got both")
+
+
+def crossed() -> list[GreenThread[Any]]:
+    one, other = RLock(), RLock()
+    threads = [spawn(crossing, one, other), spawn(crossing, other, one)]
+    settle()
+    return threads
+
+
+def test_the_cycle_is_drawn_first_and_the_main_greenlet_is_below_it(fake: Fake[FakePoller]) -> None:
+    threads = crossed()
+    with pytest.raises(Deadlock) as caught:
+        threads[0].wait()
+    first, second = (thread.name for thread in threads)
+    assert set(caught.value.cycle) == {first, second}
+    lines = str(caught.value).split("\n")
+    line = crossing.__code__.co_firstlineno + 3
+    assert lines[0] == "deadlock: everything waits and nothing can wake it"
+    assert lines[1] == f"  +-> {first}  {__file__}:{line} in crossing"
+    assert lines[2].startswith("  |       waits for second (RLock at 0x")
+    assert lines[2].endswith(f"), which {second} holds")
+    assert lines[3] == f"  |   {second}  {__file__}:{line} in crossing"
+    assert lines[5] == f"  +-- {first}"
+    assert lines[6].startswith(f"  main greenlet: {__file__}:")
+    assert lines[6].endswith(f", waits for {first} to end")
+    assert len(lines) == 7
+    for thread in threads:
+        kill(thread)
+
+
+def test_edges_say_who_has_to_act(fake: Fake[FakePoller]) -> None:
+    threads = crossed()
+    names = [thread.name for thread in threads]
+    edges = explain(get_hub()).edges
+    assert [(name, owner) for name, _, owner in edges] == [(names[0], names[1]), (names[1], names[0])]
+    for thread in threads:
+        kill(thread)
+
+
+def task(name: str, owner: str = "") -> Parked:
+    return Parked(name, "here", Wait("lock", "a lock"), owner)
+
+
+@pytest.mark.parametrize(
+    ("owners", "cycle"),
+    [
+        ({"a": "b", "b": "a"}, "ab"),
+        ({"x": "a", "a": "b", "b": "c", "c": "a", "y": "x"}, "abc"),
+        ({"a": "a"}, "a"),
+        ({"a": "b", "b": "c", "c": ""}, ""),
+        ({"a": "b", "b": "gone"}, ""),
+        ({}, ""),
+    ],
+)
+def test_the_cycle_is_found_without_what_leads_to_it(owners: dict[str, str], cycle: str) -> None:
+    found = cycle_of(task(name, owner) for name, owner in owners.items())
+    assert "".join(each.name for each in found) == cycle
+
+
+def test_a_cycle_is_drawn_from_its_first_task_to_its_first_task() -> None:
+    assert drawn([task("a", "b"), task("b", "a")]) == [
+        "+-> a  here",
+        "|       waits for a lock",
+        "|   b  here",
+        "|       waits for a lock",
+        "+-- a",
+    ]
+
+
+def test_a_message_has_so_many_lines_and_the_error_has_all(fake: Fake[FakePoller]) -> None:
+    event = Event()
+    threads = [spawn(event.wait) for _ in range(LINES + 10)]
+    settle()
+    error = explain(get_hub(), "a hint")
+    assert len(error.waiting) == LINES + 10 == len(parked(get_hub()))
+    assert str(error).endswith("\n  ... and 10 more\na hint")
+    assert str(error).count("\n") == LINES + 2
+    event.send()
+    for thread in threads:
+        thread.wait()
+
+
+CROSSED = """
+import greening; greening.monkey_patch()
+import threading, time, sys
+a, b = threading.RLock(), threading.RLock()
+def first():
+    with a:
+        time.sleep(0.001)
+        with b: pass
+def second():
+    with b:
+        time.sleep(0.001)
+        with a: pass
+threads = [threading.Thread(target=function) for function in (first, second)]
+for thread in threads: thread.start()
+"""
+
+
+def test_at_the_end_of_the_program_it_is_told_once_and_the_status_is_not_0(run_program: RunProgram) -> None:
+    done = run_program(CROSSED, check=False)
+    assert done.returncode == 120
+    assert done.stderr.count("deadlock: everything waits") == 1
+    assert "+-> Thread-1 (first)  " in done.stderr
+    assert "waits for b (RLock at " in done.stderr
+    assert "main greenlet: at the end of the program, waits for the threads that are left to end" in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+def test_what_ends_the_main_thread_is_not_told_again_at_the_end(run_program: RunProgram) -> None:
+    done = run_program(CROSSED + "threads[0].join()\n", check=False)
+    assert done.returncode == 1
+    assert done.stderr.count("deadlock: everything waits") == 1
+    assert ", waits for Thread-1 (first) to end" in done.stderr
+
+
+HANDLED = """
+import greening; greening.monkey_patch()
+import signal
+queue = greening.Queue()
+def work(): queue.get()
+signal.signal(signal.SIGTERM, lambda *args: None)
+"""
+
+
+def test_a_program_with_a_signal_handler_is_told_after_the_grace(run_program: RunProgram) -> None:
+    done = run_program(HANDLED + "greening.spawn(work).wait()\n", check=False, env={"GREENING_DEADLOCK": "0.05"})
+    assert done.returncode == 1
+    assert " in work, waits for an item of queue (Queue at 0x" in done.stderr
+    assert "The program handles SIGTERM, but no signal has come for 0.05 s." in done.stderr
+
+
+def test_a_program_that_says_that_it_waits_for_a_signal_is_left_alone(run_program: RunProgram) -> None:
+    wait = (
+        "greening.spawn(work)\nimport os, subprocess, sys\n"
+        "subprocess.Popen(['sh', '-c', f'sleep 0.2; kill -TERM {os.getpid()}'])\nsignal.pause()\nprint('paused')\n"
+    )
+    assert run_program(HANDLED + wait, env={"GREENING_DEADLOCK": "0.05"}).stdout == "paused\n"
