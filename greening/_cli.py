@@ -17,41 +17,15 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.machinery import BuiltinImporter, SourceFileLoader, SourcelessFileLoader
 from types import CodeType, ModuleType, TracebackType
-from typing import Any, NoReturn
+from typing import Any
 
 import greening
 import greening.patches
 from greening import startup
+from greening._options import answer, parse, refuse, run_command
 from greening.debug import info
 from greening.debug.findings import audit
 from greening.monkey import monkey_patch
-from greening.patches import CATALOGUE
-
-USAGE = """\
-usage: python -m greening [OPTION ...] (SCRIPT | -m MODULE | -c CODE | -) [ARG ...]
-
-Run a Python program with the standard library made cooperative. SCRIPT is a file, or a directory or zip file with a
-__main__.py; without it, or with -, the program is read from standard input; on a terminal that is a prompt, in which
-green threads run while it waits and `await` works.
-
-What is patched:
-  --only LIST   patch only these, separated by commas: {flags}
-  --skip LIST   patch everything but these
-  --no-patch    patch nothing; the program may call greening.monkey_patch() itself
-  --as-eventlet have `import eventlet` mean greening, here and in the Python programs that this one starts; patch
-                nothing that --only or --skip do not name, since the program calls eventlet.monkey_patch() itself
-
-What is told:
-  --audit       when the program has ended, list on standard error what stayed unpatched, and where
-  --info        print what is running: versions, what is patched, the plug-ins; with a program, when it has ended
-  --version     print versions
-  --help        print this
-
-Otherwise:
-  -i            when the program has ended, go on with a prompt, as `python -i` does
-"""
-
-FLAGS = tuple(dict.fromkeys(entry.flag for entry in CATALOGUE))
 
 # Frames that are not the program's own, where a traceback begins.
 _SCAFFOLD = frozenset(
@@ -69,18 +43,6 @@ _OURS = tuple(os.path.join(folder, "") for folder in (*greening.__path__[:1], *g
 Run = Callable[[], object]
 
 
-class Options:
-    """What stands before the program on the command line."""
-
-    def __init__(self) -> None:
-        self.flags: dict[str, Any] = {}
-        self.patch = True
-        self.as_eventlet = False
-        self.audit = False
-        self.info = False
-        self.prompt = False
-
-
 class _Refused(Exception):
     """runpy's way of saying that there is nothing to run."""
 
@@ -91,7 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Raises:
         SystemExit: as the program does; 2 for a command line that makes no sense or a script that cannot be opened.
     """
-    options, rest = parse(sys.argv[1:] if arguments is None else list(arguments))
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    run_command(words)
+    options, rest = parse(words)
+    if options.inspect:
+        importlib.import_module("greening.debug.inspector").inspect()
+    if options.graph:
+        importlib.import_module("greening.debug.graph").draw_deadlocks_to(options.graph)
     if options.as_eventlet or startup.is_wanted():
         startup.hand_down_alias()
         importlib.import_module("greening.compat.alias").install()
@@ -99,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.patch:
         monkey_patch(**options.flags)
     if options.info and not rest:
-        _answer(_info())
+        answer(_info())
     run = _program(rest)
     if options.patch:
         startup.hand_down_patch(options.flags, rest)
@@ -122,65 +90,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(_info(), file=sys.stderr)
 
 
-def parse(arguments: list[str]) -> tuple[Options, list[str]]:
-    """Our options, and what follows them."""
-    options = Options()
-    rest = list(arguments)
-    while rest and rest[0].startswith("-") and rest[0] != "-" and rest[0][:2] not in ("-m", "-c"):
-        name, equals, value = rest.pop(0).partition("=")
-        if name in ("--only", "--skip"):
-            if not equals and not rest:
-                _refuse(f"{name} needs a list of flags: {', '.join(FLAGS)}")
-            options.flags.update(dict.fromkeys(_flags(name, value if equals else rest.pop(0)), name == "--only"))
-        elif name == "--no-patch":
-            options.patch = False
-        elif name == "--as-eventlet":
-            options.as_eventlet = True
-        elif name == "-i":
-            options.prompt = not sys.flags.interactive  # or the interpreter does it
-        elif name == "--audit":
-            options.audit = True
-        elif name == "--info":
-            options.info = True
-        elif name in ("--version", "-V"):
-            _answer(_versions())
-        elif name in ("--help", "-h"):
-            _answer(USAGE.format(flags=", ".join(FLAGS)))
-        elif name == "--":
-            break
-        else:
-            _refuse(f"unknown option {name}")
-    if len(set(options.flags.values())) == 2:
-        _refuse("--only and --skip exclude each other")
-    return options, rest
-
-
-def _flags(option: str, text: str) -> list[str]:
-    flags = [flag.strip() for flag in text.split(",") if flag.strip()]
-    unknown = [flag for flag in flags if flag not in FLAGS]
-    if unknown or not flags:
-        problem = f"unknown flag {', '.join(unknown)}" if unknown else "no flag"
-        _refuse(f"{option}: {problem}; the flags are: {', '.join(FLAGS)}")
-    return flags
-
-
-def _refuse(problem: str) -> NoReturn:
-    print(f"greening: {problem}\nTry `python -m greening --help`.", file=sys.stderr)
-    raise SystemExit(2)
-
-
-def _answer(text: str) -> NoReturn:
-    print(text.rstrip())
-    raise SystemExit(0)
-
-
 def _info() -> str:
     return "\n".join(f"{name}: {value}" for name, value in info().items())
-
-
-def _versions() -> str:
-    greenlet = importlib.import_module("greenlet").__version__
-    return f"greening {greening.__version__} (Python {sys.version.split()[0]}, greenlet {greenlet})"
 
 
 def _program(rest: list[str]) -> Run:
@@ -192,7 +103,7 @@ def _program(rest: list[str]) -> Run:
     for option, make in (("-m", _module), ("-c", _command)):
         if what.startswith(option):
             if what == option and not arguments:
-                _refuse(f"argument expected for the {option} option")
+                refuse(f"argument expected for the {option} option")
             value = what[2:] or arguments.pop(0)
             sys.argv[:] = [option, *arguments]
             return lambda: make(value)

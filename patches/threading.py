@@ -1,9 +1,9 @@
 """`threading`: the stdlib's own classes on green primitives.
 
-`Thread`, `Condition`, `Event`, `Semaphore`, `Barrier` and `Timer` are the stdlib's Python code, and so are their classes:
-existing instances and subclasses stay what they are. Replaced are the names that `threading` takes out of `_thread`,
-`Condition.wait` (a waiter that is killed passes its notification on, and has the lock again), the making of
-`_DummyThread` (a green thread that `threading` did not start is known to its task only: nothing leaks), and `_shutdown`.
+`Thread`, `Condition`, `Event`, `Semaphore`, `Barrier` and `Timer` are the stdlib's Python code, and so are their
+classes: existing instances and subclasses stay what they are. Replaced are the names that `threading` takes out of
+`_thread`, `Condition.wait` (a waiter that is killed passes its notification on, and has the lock again), `_shutdown`,
+and the making of `_DummyThread` (one that `threading` did not start is known to its task only: nothing leaks).
 
 When `threading` was there before: real locks, the handles of real threads and the like are replaced wherever they are.
 """

@@ -39,7 +39,7 @@ FLOORS = (
     {"greening.green", "greening.backdoor", "greening.websocket", "greening.wsgi"},
     {"greening.ext"},
     {"greening.compat"},
-    {"greening", "greening.__main__", "greening._cli", "greening._prompt"},
+    {"greening", "greening.__main__", "greening._cli", "greening._options", "greening._prompt"},
 )
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 DOORS = len(FLOORS) - 1  # the top floor is one room: __main__ calls _cli
@@ -346,6 +346,8 @@ MAY_IMPORT_BY_NAME = {
     "greening/fdio/lineinput.py": "readline and ctypes, which only a terminal needs",
     "greening/__init__.py": "names that are fetched when they are asked for",
     "greening/_core/deadlock.py": "what explains a deadlock, when there is one",
+    "greening/_options.py": "what only a command or a report needs",
+    "greening/debug/inspector.py": "what a question needs",
     "greening/debug/__init__.py": "names that are fetched when they are asked for",
     "greening/debug/environment.py": "instruments that the environment asks for",
     "greening/_cli.py": "what only a report or a prompt needs",
@@ -476,6 +478,7 @@ GIVEN_BY_OTHERS = frozenset(
 # Where a private name of another room is used for speed.
 MAY_USE = {
     ("greening/sync/local.py", "_greening_task"): "38 % of the row `local` in pure Python",
+    ("greening/debug/inspector.py", "_accept"): "CPython's: of `_socket.socket`",
     ("greening/ext/native_start.py", "_ThreadHandle"): "CPython's: threads/handle.py gives its own the same name",
     ("greening/ext/native_start.py", "_bootstrap"): "CPython's: of `threading.Thread`",
     ("greening/threads/identity.py", "_greening_task"): "16 % of the row `asyncio-echo` in pure Python",

@@ -13,14 +13,16 @@ from greening.patcher.ledger import LEDGER
 
 if TYPE_CHECKING:
     from greening.debug.dumping import dump
+    from greening.debug.inspector import inspect
     from greening.debug.places import keep_places
     from greening.debug.snapshot import stacks
 
-__all__ = ["Finding", "audit", "dump", "info", "keep_places", "stacks"]
+__all__ = ["Finding", "audit", "dump", "info", "inspect", "keep_places", "stacks"]
 
 # Instruments, imported when they are asked for: a program that does not use them pays nothing.
 _LAZY = {
     "dump": "greening.debug.dumping",
+    "inspect": "greening.debug.inspector",
     "keep_places": "greening.debug.places",
     "stacks": "greening.debug.snapshot",
 }

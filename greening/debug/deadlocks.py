@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from greening._core.hub import Hub
 from greening._core.task import Task
 from greening.debug.frames import is_machinery, name_in, users_frame
-from greening.debug.waits import Seen, Wait, green_threads, titled, wait_of
+from greening.debug.waits import Seen, Wait, oldest_first, titled, wait_of
 from greening.errors import Deadlock
 
 # Lines of a message. All are in `Deadlock.waiting`.
@@ -34,7 +34,7 @@ class Parked:
 def parked(hub: Hub) -> list[Parked]:
     """The main greenlet of a hub and its green threads, as far as they wait."""
     seen = Seen()
-    tasks = (hub.main, *sorted(green_threads(hub), key=lambda task: (task.serial, len(task.name), task.name)))
+    tasks = (hub.main, *oldest_first(hub))
     return [_parked(task, seen) for task in tasks if wait_of(task, seen).kind not in ("running", "ready", "ended")]
 
 

@@ -12,6 +12,7 @@ from typing import Any, TextIO
 
 from greening._core.running import known_task
 from greening._core.task import Task
+from greening._originals import get_ident
 from greening.debug.frames import is_machinery_file
 from greening.debug.snapshot import Frame, Stack, stacks
 from greening.debug.waits import Wait
@@ -125,8 +126,19 @@ def _lines(frames: Iterable[Frame]) -> Iterator[str]:
 def as_json(found: Iterable[Stack]) -> str:
     """The same with everything that is known: {"pid": ..., "python": ..., "stacks": [...]}, the fields as `Stack` has
     them."""
-    plain = {"pid": os.getpid(), "python": sys.version, "stacks": [as_plain(stack) for stack in found]}
-    return json.dumps(plain)
+    return json.dumps(process_as_plain(found))
+
+
+def process_as_plain(found: Iterable[Stack]) -> dict[str, Any]:
+    """The process and its stacks, as JSON can hold them."""
+    return {"pid": os.getpid(), "python": sys.version, "stacks": [as_plain(stack) for stack in found]}
+
+
+def answer(asked: dict[str, Any]) -> dict[str, Any]:
+    """What `python -m greening dump PID` gets: the text, or with `json` the same as `as_json`. For the inspector."""
+    me = get_ident()
+    found = [stack for stack in stacks(locals=bool(asked.get("locals"))) if stack.ident != me]
+    return process_as_plain(found) if asked.get("json") else {"text": as_text(found)}
 
 
 def as_plain(stack: Stack) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Instruments that are asked for by variables of the environment. Imported with `greening`, if one of these is set.
 
     GREENING_DEBUG=1         keep the places of spawns, as `greening.debug.keep_places()` does
+    GREENING_INSPECT=1       let `python -m greening dump PID` look into the program, as `--inspect` does
     GREENING_DUMP=SIGUSR2    write the stacks of all green threads to standard error when the signal comes
 
 A variable that makes no sense is told on standard error, and the program goes on: it may come from elsewhere.
@@ -23,6 +24,11 @@ def _debug(value: str) -> None:
         _use("places", "keep_places")()
 
 
+def _inspect(value: str) -> None:
+    if value != "0":
+        _use("inspector", "inspect")()
+
+
 def _dump(value: str) -> None:
     if value != "0":
         _use("dumping", "dump_on")(value)
@@ -31,6 +37,7 @@ def _dump(value: str) -> None:
 VARIABLES: Final[dict[str, Callable[[str], object]]] = {
     "GREENING_DEBUG": _debug,
     "GREENING_DUMP": _dump,
+    "GREENING_INSPECT": _inspect,
 }
 
 
@@ -45,7 +52,7 @@ def start(environment: Mapping[str, str]) -> None:
             continue
         try:
             begin(value)
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             sys.stderr.write(f"greening: {name}={value}: {error}\n")
 
 

@@ -12,19 +12,16 @@ import reprlib
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from operator import itemgetter
 from types import FrameType
-from typing import Any
 
 from greening._core.current import hubs
 from greening._core.greenthread import GreenThread
-from greening._core.hub import Hub
 from greening._core.running import known_task
 from greening._core.task import RUNNING, Task
 from greening._originals import get_ident
 from greening.debug.frames import name_in, users_frame
 from greening.debug.places import spawn_place
-from greening.debug.waits import Seen, Wait, green_threads, titled, wait_of
+from greening.debug.waits import Seen, Wait, oldest_first, titled, wait_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +79,7 @@ def stacks(*, locals: bool = False) -> list[Stack]:
     seen, current = Seen(), sys._current_frames()
     found = []
     for hub in tuple(hubs):
-        for task in (hub.main, *_oldest_first(hub)):
+        for task in (hub.main, *oldest_first(hub)):
             found.append(_stack(task, seen, current, locals))
     with_hubs = {hub.thread for hub in tuple(hubs)}
     for ident, frame in current.items():
@@ -91,12 +88,6 @@ def stacks(*, locals: bool = False) -> list[Stack]:
             frames = frames_of(frame, locals)
             found.append(Stack(name, ident, ident, "native", Wait("running"), None, frames, ()))
     return found
-
-
-def _oldest_first(hub: Hub) -> list[GreenThread[Any]]:
-    # The Python source has no serial numbers, and coarse ages: of the same age, the first that was named comes first.
-    found = [(thread.serial, -thread.age(), len(thread.name), thread.name, thread) for thread in green_threads(hub)]
-    return [entry[-1] for entry in sorted(found, key=itemgetter(0, 1, 2, 3))]
 
 
 def _stack(task: Task, seen: Seen, current: dict[int, FrameType], locals: bool) -> Stack:

@@ -1,0 +1,80 @@
+"""Who cannot be asked is told why, and what to do about it."""
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from greening.debug import asking
+from greening.debug.asking import NoAnswer, ask, dump_command, pid_of, why_not
+from greening.debug.inspector import path_of, private_folder
+
+GONE = 2**22 + 1  # larger than any process number
+
+
+@pytest.fixture(autouse=True)
+def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    private_folder()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path_of(os.getpid()))
+        listener.listen()
+        yield listener
+
+
+def test_a_process_that_is_not_there_or_was_not_started_so_is_told() -> None:
+    with pytest.raises(NoAnswer, match=f"there is no process {GONE}"):
+        ask(GONE, "dump")
+    with pytest.raises(NoAnswer, match="start it by `python -m greening --inspect"):
+        ask(os.getpid(), "dump")
+    assert why_not(os.getpid(), PermissionError(13, "Permission denied")).endswith("Permission denied")
+
+
+def test_one_that_does_not_answer_in_time_is_told(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "PATIENCE", 0.01)
+    with pytest.raises(NoAnswer, match="py-spy dump --pid"):
+        ask(os.getpid(), "dump")
+
+
+def test_words_are_one_number_and_known_options() -> None:
+    known = {"--json": ""}
+    assert pid_of(["--json", "12"], known, "dump") == (12, {"--json"})
+    for words in ([], ["x"], ["1", "2"], ["-1"]):
+        with pytest.raises(NoAnswer):
+            pid_of(words, known, "dump")
+    with pytest.raises(NoAnswer, match="unknown option --other"):
+        pid_of(["1", "--other"], known, "dump")
+
+
+def test_the_command_says_what_is_wrong_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    assert dump_command([]) == 1
+    assert capsys.readouterr().err == "greening: usage: python -m greening dump PID [--json] [--locals]\n"
+
+
+@pytest.mark.parametrize(
+    ("found", "words", "written"),
+    [({"text": "stacks\n"}, ["1"], "stacks\n"), ({"a": 1}, ["1", "--json"], '{\n "a": 1\n}\n')],
+)
+def test_the_answer_is_written_as_it_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    found: dict[str, object],
+    words: list[str],
+    written: str,
+) -> None:
+    asked: list[object] = []
+
+    def answered(pid: int, command: str, **options: object) -> dict[str, object]:
+        asked.append((pid, command, options))
+        return found
+
+    monkeypatch.setattr(asking, "ask", answered)
+    assert dump_command(words) == 0
+    assert capsys.readouterr().out == written
+    assert asked == [(1, "dump", {"locals": False, "json": "--json" in words})]

@@ -1,0 +1,43 @@
+"""The command line before the program: options with and without values, and commands for running programs."""
+
+from pathlib import Path
+
+import pytest
+
+from greening._options import COMMANDS, USAGE, parse, run_command
+
+
+def test_options_are_taken_up_to_the_program() -> None:
+    options, rest = parse(["--inspect", "--graph", "a.svg", "--no-patch", "x.py", "--graph"])
+    assert (options.inspect, options.graph, options.patch, rest) == (True, "a.svg", False, ["x.py", "--graph"])
+    options, rest = parse(["--graph=b.svg", "--", "-x"])
+    assert (options.graph, options.inspect, rest) == ("b.svg", False, ["-x"])
+
+
+def test_an_option_without_its_value_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        parse(["--graph"])
+    assert end.value.code == 2
+    assert "--graph needs a file" in capsys.readouterr().err
+
+
+def test_a_command_is_run_and_its_status_is_the_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        run_command(["dump"])
+    assert end.value.code == 1
+    assert "usage: python -m greening dump PID" in capsys.readouterr().err
+
+
+def test_a_file_of_that_name_is_a_program_and_other_words_are_no_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dump").touch()
+    run_command(["dump", "1"])
+    run_command(["script.py"])
+    run_command([])
+
+
+def test_the_help_has_every_command_and_option() -> None:
+    for word in (*COMMANDS, "--inspect", "--graph", "--only", "--skip", "--audit", "--json", "--locals"):
+        assert f" {word} " in USAGE.replace(";", " ").replace(",", " ").replace("\n", " "), word
