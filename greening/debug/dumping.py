@@ -14,7 +14,7 @@ from greening._core.running import known_task
 from greening._core.task import Task
 from greening._originals import get_ident
 from greening.debug.frames import is_machinery_file
-from greening.debug.snapshot import Frame, Stack, stacks
+from greening.debug.snapshot import Frame, Stack, stack_of, stacks
 from greening.debug.waits import Wait
 
 # Names of green threads that are written for one stack that many of them have.
@@ -37,6 +37,11 @@ def dump(file: TextIO | None = None, *, locals: bool = False, json: bool = False
     out = sys.stderr if file is None else file
     out.write(as_json(found) + "\n" if json else as_text(found))
     out.flush()
+
+
+def as_paragraph(task: Task) -> str:
+    """What `dump` writes of one green thread. Thread-safety: as `dump`."""
+    return _paragraph([stack_of(task)])
 
 
 def waiting_as_text() -> str:

@@ -90,6 +90,11 @@ def stacks(*, locals: bool = False) -> list[Stack]:
     return found
 
 
+def stack_of(task: Task) -> Stack:
+    """One of them. Thread-safety: as `stacks`."""
+    return _stack(task, Seen((task.hub,)), sys._current_frames(), False)
+
+
 def _stack(task: Task, seen: Seen, current: dict[int, FrameType], locals: bool) -> Stack:
     hub = task.hub
     wait = wait_of(task, seen)

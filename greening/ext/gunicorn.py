@@ -40,6 +40,7 @@ from greening._core.greenthread import GreenThread, spawn, throw_into
 from greening._core.poller import IN
 from greening._core.task import Task
 from greening._core.waiting import sleep, yield_now
+from greening.debug.dumping import as_paragraph
 from greening.ext.gunicorn_connection import (
     IDLE,
     BodySource,
@@ -328,8 +329,22 @@ class GreeningWorker(AsyncWorker):  # type: ignore[misc]  # gunicorn is untyped
 
     def _kill(self) -> None:
         self.log.warning("Worker graceful timeout (pid:%s)", self.pid)
+        for thread, connection in self._connections.items():
+            if connection.state != IDLE:
+                self.log.warning("Cuts off %s; %s", _request_of(thread), as_paragraph(thread).rstrip())
         for thread in self._connections:
             throw_into(thread, GreenletExit())
+
+
+def _request_of(thread: Task) -> str:
+    """The request that a green thread is at: gunicorn has it in a local variable."""
+    frame = thread.gr_frame
+    while frame is not None:
+        request: Any = frame.f_locals.get("req")
+        if hasattr(request, "method") and hasattr(request, "uri"):
+            return f"{request.method} {request.uri}"
+        frame = frame.f_back
+    return "a connection"
 
 
 class _Bound:

@@ -481,6 +481,7 @@ def test_what_outlives_the_graceful_timeout_is_closed(gunicorn: Any, fifo: Path)
     server.expect("SLOW")
     server.signal(signal.SIGHUP)  # (a gunicorn that stops kills its workers itself, at that very moment)
     server.expect("Worker graceful timeout")
+    server.expect("Cuts off GET /slow")
     assert isinstance(request.result(), http.client.RemoteDisconnected)
     server.expect("Worker exiting")
     assert server.get("/patched") == b"1"

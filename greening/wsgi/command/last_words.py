@@ -11,6 +11,8 @@ from types import FrameType
 from typing import Any
 
 from greening._core.current import current
+from greening._core.running import task_of
+from greening.debug.waits import wait_of
 from greening.net.idle import Idle
 from greening.wsgi.environ import client_name
 from greening.wsgi.log import escaped, escaped_line
@@ -29,7 +31,7 @@ def tell_when_aborted(descriptor: int | None) -> None:
 
 
 def under_way(running: FrameType | None = None) -> list[str]:
-    """The requests that green threads of this OS thread are at: what and whose they are, and where they stand.
+    """The requests that green threads of this OS thread are at: whose they are, where they stand, what they wait for.
 
     Args:
         running: what a signal has interrupted, as its handler is told.
@@ -46,7 +48,9 @@ def under_way(running: FrameType | None = None) -> list[str]:
         if len(texts) == _MOST:
             left_out += 1
         else:
-            texts.append(f"{title}, stood here:\n{_stack(frames[: frames.index(serving)])}")
+            task = task_of(runner)
+            wait = "" if task is None or runner.gr_frame is running else f" ({wait_of(task)})"
+            texts.append(f"{title}, stood here{wait}:\n{_stack(frames[: frames.index(serving)])}")
     return [*texts, f"and {left_out} requests more"] if left_out else texts
 
 

@@ -46,7 +46,7 @@ def test_requests_are_told_with_their_place(serve: Serve) -> None:
     (text,) = under_way()
     host, port = busy.sock.getsockname()
     title, place, line, *_ = text.split("\n")
-    assert title == f"GET /wait?for=this of {host}:{port}, stood here:"
+    assert title.startswith(f"GET /wait?for=this of {host}:{port}, stood here (waits for Event at 0x")
     assert place.startswith(f'  File "{__file__}", line ')
     assert line == "    self.stand_here()"
     assert "protocol.py" not in text
@@ -72,7 +72,7 @@ def test_a_callback_of_a_websocket_is_told_with_the_request_that_began_the_conne
         (text,) = under_way()
         client_host, client_port = ws.socket.getsockname()
         title, place, line, *_ = text.split("\n")
-        assert title == f"GET /chat?room=1 of {client_host}:{client_port}, stood here:"
+        assert title.startswith(f"GET /chat?room=1 of {client_host}:{client_port}, stood here (waits for Event at 0x")
         assert place.startswith(f'  File "{__file__}", line ') and line == "    go.wait()  # here"
         assert "callbacks.py" not in text
         go.send()

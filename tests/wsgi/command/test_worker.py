@@ -18,7 +18,7 @@ def test_what_takes_longer_than_the_graceful_timeout_is_cut_off(start: Start) ->
     command.signal(signal.SIGTERM)
     assert held.data() == b""
     assert command.end()[0] == 0
-    assert re.search(r"worker \d+ cuts off GET /hold of 127\.0\.0\.1:\d+, stood here:\n", command.errors)
+    assert re.search(r"worker \d+ cuts off GET /hold of 127\.0\.0\.1:\d+, stood here \(.*\):\n", command.errors)
     assert re.search(r'  File ".*/site1.py", line \d+, in app\n    open\("go"\)', command.errors)
 
 
