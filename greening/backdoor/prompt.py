@@ -16,6 +16,7 @@ from greenlet import GreenletExit
 
 from greening.backdoor.entrance import LONGEST, CutOff, Entrance, text_of
 from greening.backdoor.streams import Input, Output, attach, detach
+from greening.debug.dumping import dump
 
 FIRST, NEXT = ">>> ", "... "
 
@@ -82,7 +83,8 @@ class Prompt(InteractiveConsole):
                     pass
 
     def _converse(self) -> None:
-        python = f"Python {sys.version} on {sys.platform}\nexit() or end-of-file ends this connection only.\n"
+        hints = "exit() or end-of-file ends this connection only. stacks() shows the green threads."
+        python = f"Python {sys.version} on {sys.platform}\n{hints}\n"
         self.write(python if self._banner is None else self._banner)
         prompt = FIRST
         while True:
@@ -168,12 +170,22 @@ class _Exit:
         return "Use exit() or end-of-file to end this connection; the process goes on"
 
 
+class _Stacks:
+    """`stacks` of a prompt: writes what `greening.debug.dump` writes."""
+
+    def __call__(self, *, locals: bool = False) -> None:
+        dump(sys.stdout, locals=locals)
+
+    def __repr__(self) -> str:
+        return "Use stacks() to see what each green thread does or waits for; stacks(locals=True) adds local variables"
+
+
 class _Names(MutableMapping[str, Any]):
-    """What a command sees: the shared names, and the prompt's own `_`, `exit` and `quit`."""
+    """What a command sees: the shared names, and the prompt's own `_`, `exit`, `quit` and `stacks`."""
 
     def __init__(self, shared: dict[str, Any]) -> None:
         self._shared = shared
-        self._own: dict[str, Any] = {"exit": _Exit(), "quit": _Exit()}
+        self._own: dict[str, Any] = {"exit": _Exit(), "quit": _Exit(), "stacks": _Stacks()}
 
     def _home(self, name: str) -> dict[str, Any]:
         own = name in self._own and (name == "_" or name not in self._shared)

@@ -190,7 +190,10 @@ def test_a_command_that_reads_cannot_keep_a_connection_that_was_cut_off(server: 
 def test_the_names_of_a_prompt_can_be_listed_hidden_and_deleted(server: Any) -> None:
     names: dict[str, Any] = {"x": 1}
     client = server(names)()
-    assert client.ask("sorted(name for name in locals() if not name.startswith('__'))") == "['exit', 'quit', 'x']\n"
+    assert (
+        client.ask("sorted(name for name in locals() if not name.startswith('__'))")
+        == "['exit', 'quit', 'stacks', 'x']\n"
+    )
     assert client.ask("len(locals()) == len(set(locals()))") == "True\n"
     assert client.ask("exit").startswith("Use exit()")
     client.ask("exit = 5")
@@ -198,3 +201,12 @@ def test_the_names_of_a_prompt_can_be_listed_hidden_and_deleted(server: Any) -> 
     assert names["exit"] == 5
     client.ask("del exit")
     assert client.ask("exit").startswith("Use exit()")
+
+
+def test_it_shows_the_stacks_of_green_threads_unless_a_name_of_the_programs_is_the_same(server: Any) -> None:
+    client = server()()
+    answer = client.ask("stacks()")
+    assert "main greenlet: " in answer
+    assert " old: running" in answer
+    assert "stacks(locals=True)" in client.ask("stacks")
+    assert server({"stacks": 5})().ask("stacks") == "5\n"
