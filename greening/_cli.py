@@ -22,6 +22,7 @@ from typing import Any
 import greening
 import greening.patches
 from greening import startup
+from greening._core.unhandled import without_ours
 from greening._options import answer, parse, refuse, run_command
 from greening.debug import info
 from greening.debug.findings import audit
@@ -37,8 +38,6 @@ _SCAFFOLD = frozenset(
         "<frozen importlib._bootstrap_external>",
     }
 )
-
-_OURS = tuple(os.path.join(folder, "") for folder in (*greening.__path__[:1], *greening.patches.__path__))
 
 Run = Callable[[], object]
 
@@ -260,23 +259,12 @@ def _hide_scaffold() -> None:
         sys.excepthook = theirs
         while trace is not None and trace.tb_frame.f_code.co_filename in _SCAFFOLD:
             trace = trace.tb_next
-        if isinstance(error, KeyboardInterrupt):
-            trace = _without_ours(trace)  # where the hub was at Ctrl-C is of no interest
+        if isinstance(error, (KeyboardInterrupt, greening.Deadlock)):
+            trace = without_ours(trace)  # where the hub was at Ctrl-C is of no interest
         error.__traceback__ = sys.last_traceback = trace
         return theirs(kind, error, trace)
 
     sys.excepthook = once
-
-
-def _without_ours(trace: TracebackType | None) -> TracebackType | None:
-    theirs = []
-    while trace is not None:
-        if not trace.tb_frame.f_code.co_filename.startswith(_OURS):
-            theirs.append(trace)
-        trace = trace.tb_next
-    for each in reversed(theirs):
-        trace = TracebackType(trace, each.tb_frame, each.tb_lasti, each.tb_lineno)
-    return trace
 
 
 def _print_audit() -> None:

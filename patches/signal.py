@@ -46,6 +46,7 @@ from greening._core.running import known_task
 from greening._core.stand_in import StandIn
 from greening._core.task import READY, RUNNING, Task
 from greening._core.timers import stdlib_number
+from greening._core.unhandled import hide_our_frames
 from greening._originals import get_ident as _native_ident
 from greening._originals import getpid, os_kill, strerror
 from greening.patcher.spec import Patch, Undo
@@ -101,6 +102,9 @@ class _Handler:
     def _run_here(self, signum: int, frame: FrameType | None) -> None:
         try:
             self.handler(signum, frame)
+        except KeyboardInterrupt:
+            hide_our_frames()
+            raise
         finally:
             _pausing.unpark_all()
 

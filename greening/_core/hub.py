@@ -33,8 +33,10 @@ from greening._core.switching import HubOps
 from greening._core.task import DEAD, RUNNING, Task
 from greening._core.thread_exit import close
 from greening._core.timers import Clock, Timer, TimerHeap
+from greening._core.unhandled import hide_our_frames
 from greening._core.wakeup import Wakeup
 from greening._originals import get_ident, monotonic
+from greening.errors import Deadlock
 
 # Switches in a round, at least. Two tasks that wake each other would otherwise have a poll at every second switch.
 # Measured: 64 takes the poll's share of a hand-off from 60 to 2 per cent.
@@ -330,6 +332,8 @@ class Hub(ExternalWaits, HubOps):
 
     def raise_in_main(self, error: BaseException) -> None:
         """Raise `error` in the main greenlet; when another error is on its way there, after that one."""
+        if isinstance(error, (KeyboardInterrupt, Deadlock)):
+            hide_our_frames()
         main, before, self.urgent = self.main, self.urgent, error
         if self.passing is main and main.error is not None and main.error is not before:
             # `pass_turn` has an error for the next park, which may never come: `error` goes first.

@@ -6,14 +6,21 @@ Decision: a task gets its name when it is asked for it first. Each kind is numbe
 that of the user: what a pool or a server runs on behalf of another function is named after that one.
 """
 
+import sys
 from collections.abc import Callable
 from itertools import count
+from types import FrameType
 from typing import TYPE_CHECKING, Any
+
+from greening._core.running import known_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from greening._core.task import Task
+
+# The modules whose lines are of no interest to who reads a message.
+_OURS = ("greening", "socket", "ssl")
 
 # The next number of each kind of task.
 _numbers: "dict[str, Iterator[int]]" = {}
@@ -49,3 +56,13 @@ def function_name(function: Callable[..., Any] | None) -> str:
         return ""
     name = getattr(function, "__name__", None)
     return name if isinstance(name, str) else type(function).__name__
+
+
+def who_and_where() -> str:
+    """The running task, and the line of its user, for messages: "GreenThread-2 (stop), app.py:12 in stop"."""
+    task = known_task()
+    name = "another OS thread" if task is None or task.hub.task is task else task.name
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _OURS:
+        frame = frame.f_back
+    return name if frame is None else f"{name}, {frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"

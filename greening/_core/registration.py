@@ -5,6 +5,7 @@ from typing import Any
 from weakref import ref
 
 from greening._compiled import double
+from greening._core.names import who_and_where
 from greening._core.parking_lot import ParkingLot
 from greening._core.poller import IN, NVAL, OUT, PRI, RDHUP, READ
 from greening._core.task import PARKED, Task
@@ -110,8 +111,11 @@ class Registration(RegistrationOps):
         self.readers = self.writers = None
 
     def end(self) -> None:
-        """The descriptor is closed: its waiters get OSError (EBADF)."""
+        """The descriptor is closed: its waiters get OSError (EBADF), which says by whom."""
         self.read_news = self.write_news = True  # for a task between its try and its park: see `release`
+        if not (self.readers or self.writers):
+            return
+        text = f"{strerror(errno.EBADF)}: descriptor {self.fd} was closed meanwhile by {who_and_where()}"
         for lot in (self.readers, self.writers):
             while lot:
                 task = lot[0]
@@ -119,7 +123,7 @@ class Registration(RegistrationOps):
                 if task.resume is None:  # it has not begun: it begins, and finds the descriptor closed itself
                     task.wake(NVAL)
                 else:
-                    task.interrupt(OSError(errno.EBADF, strerror(errno.EBADF)))
+                    task.interrupt(OSError(errno.EBADF, text))
 
     def release(self, events: int) -> None:
         """Have every waiter try again, and every task that was interrupted between its try and its park."""

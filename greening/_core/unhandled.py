@@ -2,7 +2,11 @@
 
 import _thread
 import sys
+from collections.abc import Callable
+from types import TracebackType
 from typing import Any
+
+from greening.errors import Deadlock
 
 
 class _Reports:
@@ -48,3 +52,41 @@ def report_unraisable(error: BaseException, message: str, culprit: Any) -> None:
         sys.unraisablehook(kind((type(error), error, error.__traceback__, message, culprit)))
     except Exception as failure:  # noqa: BLE001  # a broken hook must not cost the caller what it does next
         sys.__excepthook__(type(failure), failure, failure.__traceback__)
+
+
+# The traceback of Ctrl-C, and of a deadlock: where the engine waited is of no interest.
+
+
+def without_ours(trace: TracebackType | None) -> TracebackType | None:
+    """A traceback without the frames of greening. The frames of the program, and those of the stdlib, stay."""
+    theirs = []
+    while trace is not None:
+        if trace.tb_frame.f_globals.get("__name__", "").partition(".")[0] != "greening":
+            theirs.append(trace)
+        trace = trace.tb_next
+    for each in reversed(theirs):
+        trace = TracebackType(trace, each.tb_frame, each.tb_lasti, each.tb_lineno)
+    return trace
+
+
+class _Once:
+    """In the place of `sys.excepthook`, for the next exception that ends the program: it is shown without our frames.
+
+    On its way up the frames of the engine are added to its traceback, and no code of ours comes later than the hook.
+    """
+
+    def __init__(self, hook: Callable[..., object]) -> None:
+        self._hook = hook
+
+    def __call__(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> object:
+        if sys.excepthook is self:
+            sys.excepthook = self._hook
+        if isinstance(error, (KeyboardInterrupt, Deadlock)) and (shorter := without_ours(trace)) is not None:
+            error.__traceback__ = sys.last_traceback = trace = shorter
+        return self._hook(kind, error, trace)
+
+
+def hide_our_frames() -> None:
+    """A KeyboardInterrupt, or a `Deadlock`, is on its way to the main greenlet: have it shown without our frames."""
+    if not isinstance(sys.excepthook, _Once):
+        sys.excepthook = _Once(sys.excepthook)

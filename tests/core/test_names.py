@@ -1,17 +1,19 @@
 """Tasks are named after what they run, and each kind is numbered without gaps."""
 
+import errno
 import socket
 from functools import partial
 from typing import Any
 
 import pytest
 
-from greening import GreenPool, StreamServer, getcurrent, sleep, spawn, spawn_n
+from greening import GreenletExit, GreenPool, StreamServer, getcurrent, sleep, spawn, spawn_n
 from greening._core import names
 from greening._core.greenthread import LocalGreenThread
 from greening._core.names import function_name
 from greening.green import _thread as green_thread
 from greening.green import threading as green_threading
+from greening.net.socket import GreenSocket
 from greening.sync.event import Event
 
 
@@ -78,6 +80,48 @@ def test_threads_of_threading_keep_their_own_names() -> None:
     green_thread.start_new_thread(lambda: told.append(getcurrent().name), ())
     sleep(0)
     assert told[1] == "StartedThread-1 (<lambda>)"
+
+
+def test_a_killed_thread_says_who_killed_it_and_where() -> None:
+    victim = spawn(sleep, 100)
+    sleep(0)
+
+    def killer() -> None:
+        victim.kill()
+
+    spawn(killer)
+    with pytest.raises(GreenletExit) as caught:
+        victim.wait()
+    line = killer.__code__.co_firstlineno + 1
+    assert str(caught.value) == f"killed by GreenThread-1 (killer), {__file__}:{line} in killer"
+
+
+def test_what_a_kill_is_given_is_not_changed() -> None:
+    error = GreenletExit("mine")
+    victim = spawn(sleep, 100)
+    sleep(0)
+    victim.kill(error)
+    with pytest.raises(GreenletExit, match=r"^mine$"):
+        victim.wait()
+
+
+def test_a_reader_says_who_closed_its_socket_and_where() -> None:
+    reader, other = GreenSocket(), GreenSocket()
+    reader.bind(("127.0.0.1", 0))
+    reader.listen()
+
+    def closer() -> None:
+        reader.close()
+
+    spawn(closer)
+    fd = reader.fileno()
+    with pytest.raises(OSError, match="closed meanwhile") as caught:
+        reader.accept()
+    assert caught.value.errno == errno.EBADF
+    place = f"{__file__}:{closer.__code__.co_firstlineno + 1} in closer"
+    expected = f"Bad file descriptor: descriptor {fd} was closed meanwhile by GreenThread-1 (closer), {place}"
+    assert caught.value.strerror == expected
+    other.close()
 
 
 class Callable_:

@@ -2,13 +2,15 @@
 
 import sys
 import threading
+import traceback
 from collections.abc import Callable
-from types import SimpleNamespace
+from types import SimpleNamespace, TracebackType
 from typing import Any
 
 import pytest
 
-from greening._core.unhandled import REPORTS, report_unhandled, report_unraisable
+from greening._core.unhandled import REPORTS, hide_our_frames, report_unhandled, report_unraisable, without_ours
+from greening.errors import Deadlock
 
 
 def caught(error: BaseException) -> BaseException:
@@ -123,3 +125,96 @@ greening.sleep(0)
 assert thread.dead
 """)
     assert "ZeroDivisionError: of the hook" in done.stderr
+
+
+@pytest.fixture
+def hook(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The functions in the tracebacks that the program's hook is given."""
+    shown: list[list[str]] = []
+
+    def show(kind: object, error: object, trace: TracebackType | None) -> None:
+        shown.append([frame.f_code.co_name for frame, _ in traceback.walk_tb(trace)])
+
+    monkeypatch.setattr(sys, "excepthook", show)
+    monkeypatch.setattr(sys, "last_traceback", None, raising=False)
+    return shown
+
+
+def show(error: BaseException) -> None:
+    sys.excepthook(type(error), error, error.__traceback__)
+
+
+def with_frames_of_greening(error: BaseException) -> None:
+    """Raise `error` through a function that is in a module of greening."""
+
+    def raises() -> None:
+        raise error
+
+    names: dict[str, Any] = {"__name__": "greening.somewhere"}
+    exec("def call(function): function()", names)
+    names["call"](raises)
+
+
+def test_ctrl_c_and_a_deadlock_are_shown_without_the_frames_of_greening(hook: list[list[str]]) -> None:
+    theirs = sys.excepthook
+    for error in (KeyboardInterrupt(), Deadlock()):
+        hide_our_frames()
+        hide_our_frames()  # once is enough
+        try:
+            with_frames_of_greening(error)
+        except BaseException as caught:
+            show(caught)
+        assert sys.excepthook is theirs
+    assert all("call" not in names for names in hook)
+    assert [names[-1] for names in hook] == ["raises", "raises"]
+
+
+def test_other_errors_are_shown_as_they_are(hook: list[list[str]]) -> None:
+    hide_our_frames()
+    try:
+        with_frames_of_greening(ValueError())
+    except ValueError as caught:
+        show(caught)
+    assert "call" in hook[0]
+
+
+def test_a_hook_that_the_program_sets_meanwhile_stays(hook: list[list[str]]) -> None:
+    hide_our_frames()
+    once = sys.excepthook
+    sys.excepthook = mine = lambda *args: None
+    once(ValueError, ValueError(), None)
+    assert sys.excepthook is mine
+    assert hook == [[]]
+
+
+def test_a_traceback_of_ours_alone_is_left_as_it_is(hook: list[list[str]]) -> None:
+    assert without_ours(None) is None
+    hide_our_frames()
+    show(KeyboardInterrupt())
+    assert hook == [[]]
+
+
+CTRL_C = """
+import greening; greening.monkey_patch()
+import os, queue, signal, sys, threading, time
+def later(): time.sleep(0.01); os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=later).start()
+def waits():
+    {wait}
+waits()
+"""
+
+
+@pytest.mark.parametrize(
+    "wait",
+    ["time.sleep(20)", "greening.Event().wait(20)", "queue.Queue().get(timeout=20)", "while True: time.sleep(0)"],
+)
+def test_ctrl_c_in_a_program_that_patches_itself_shows_the_programs_frames(
+    run_program: Callable[..., Any], wait: str
+) -> None:
+    done = run_program(CTRL_C.format(wait=wait), check=False)
+    assert done.returncode == -2
+    assert done.stderr.endswith("KeyboardInterrupt\n")
+    files = [line.split('"')[1] for line in done.stderr.split("\n") if line.startswith("  File ")]
+    assert len(files) >= 2
+    assert not [file for file in files if "greening" in file or "/patches/" in file]
