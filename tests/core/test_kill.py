@@ -52,7 +52,7 @@ def test_kill_raises_greenlet_exit_at_once_and_the_caller_goes_on_after_it() -> 
 @pytest.mark.parametrize(
     ("args", "expected"),
     [
-        ((), GreenletExit()),
+        ((GreenletExit,), GreenletExit()),
         ((ValueError,), ValueError()),
         ((ValueError("x"),), ValueError("x")),
         ((ValueError, "x"), ValueError("x")),

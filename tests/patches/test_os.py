@@ -77,7 +77,8 @@ def test_closing_wakes_the_tasks_that_wait(ends: tuple[int, int]) -> None:
     bad = (OSError, f"[Errno {errno.EBADF}] Bad file descriptor")
     thread = parked(outcome, green["read"], ends[0], 1)
     green["close"](ends[0])
-    assert thread.wait(5) == bad
+    kind, text = thread.wait(5)
+    assert (kind, text.partition(": ")[0]) == bad
     assert outcome(green["close"], ends[0]) == bad
     for odd in (-1, "x", 1.5, None):
         assert outcome(green["close"], odd) == outcome(os.close, odd)
@@ -89,7 +90,8 @@ def test_dup2_closes_its_target(ends: tuple[int, int]) -> None:
     try:
         thread = parked(outcome, green["read"], other, 1)
         assert green["dup2"](reader, other) == other
-        assert thread.wait(5) == (OSError, f"[Errno {errno.EBADF}] Bad file descriptor")
+        kind, text = thread.wait(5)
+        assert (kind, text.partition(": ")[0]) == (OSError, f"[Errno {errno.EBADF}] Bad file descriptor")
         thread = parked(green["read"], other, 1)
         os.write(writer, b"x")
         assert thread.wait(5) == b"x"
@@ -111,7 +113,8 @@ def test_a_sweep_leaves_the_hub_its_descriptors() -> None:
     thread = parked(outcome, green["read"], high_reader, 1)
     assert outcome(green["close"], own) == (OSError, f"[Errno {errno.EBADF}] Bad file descriptor")
     green["closerange"](own, high_writer + 1)
-    assert thread.wait(5) == (OSError, f"[Errno {errno.EBADF}] Bad file descriptor")
+    kind, text = thread.wait(5)
+    assert (kind, text.partition(": ")[0]) == (OSError, f"[Errno {errno.EBADF}] Bad file descriptor")
     assert outcome(os.fstat, high_writer) == (OSError, f"[Errno {errno.EBADF}] Bad file descriptor")
     sleep(0.001)  # the hub still polls
     native = threading.Thread(target=lambda: hub.post(lambda: None))
