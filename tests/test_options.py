@@ -1,6 +1,8 @@
 """The command line before the program: options with and without values, and commands for running programs."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,3 +43,18 @@ def test_a_file_of_that_name_is_a_program_and_other_words_are_no_commands(
 def test_the_help_has_every_command_and_option() -> None:
     for word in (*COMMANDS, "--inspect", "--graph", "--only", "--skip", "--audit", "--json", "--locals"):
         assert f" {word} " in USAGE.replace(";", " ").replace(",", " ").replace("\n", " "), word
+
+
+def test_a_deadlock_is_drawn_and_a_program_can_be_looked_into(run_program: Callable[..., Any], tmp_path: Path) -> None:
+    picture = tmp_path / "deadlock.svg"
+    program = "import threading\nlock = threading.Lock()\nlock.acquire()\nlock.acquire()\n"
+    done = run_program(program, python_args=("-m", "greening", "--graph", str(picture)), check=False)
+    assert "deadlock: everything waits" in done.stderr
+    assert picture.read_text("utf-8").startswith("<svg ")
+    program = (
+        "import os, subprocess, sys\n"
+        "ask = [sys.executable, '-m', 'greening', 'dump', str(os.getpid())]\n"
+        "print(subprocess.run(ask, capture_output=True, text=True).stdout)\n"
+    )
+    env = {"XDG_RUNTIME_DIR": str(tmp_path)}
+    assert "main greenlet: " in run_program(program, python_args=("-m", "greening", "--inspect"), env=env).stdout

@@ -4,7 +4,7 @@ Imported when there is one. It runs in the hub: it calls no foreign code, and wa
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from greening._core.hub import Hub
 from greening._core.task import Task
@@ -14,6 +14,8 @@ from greening.errors import Deadlock
 
 # Lines of a message. All are in `Deadlock.waiting`.
 LINES = 40
+
+AT_THE_END = "at the end of the program"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,12 @@ def parked(hub: Hub) -> list[Parked]:
     """The main greenlet of a hub and its green threads, as far as they wait."""
     seen = Seen()
     tasks = (hub.main, *oldest_first(hub))
-    return [_parked(task, seen) for task in tasks if wait_of(task, seen).kind not in ("running", "ready", "ended")]
+    found = [_parked(task, seen) for task in tasks if wait_of(task, seen).kind not in ("running", "ready", "ended")]
+    if found and found[0].place == AT_THE_END:
+        # It waits for all the others, so also for one that waits for it.
+        waiter = next((each.name for each in found if each.owner == hub.main.name), "")
+        found[0] = replace(found[0], owner=waiter)
+    return found
 
 
 def _parked(task: Task, seen: Seen) -> Parked:
@@ -44,7 +51,7 @@ def _parked(task: Task, seen: Seen) -> Parked:
     if frame is None:
         place = "in C"
     elif is_machinery(frame) and task is task.hub.main:
-        place, frame = "at the end of the program", None
+        place, frame = AT_THE_END, None
     else:
         place = f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
     if wait.object is not None and (name := name_in(frame, wait.object)):

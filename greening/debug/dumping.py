@@ -67,10 +67,10 @@ def as_text(found: Iterable[Stack]) -> str:
 def _summary(found: list[Stack]) -> str:
     green = [stack for stack in found if stack.kind != "native"]
     kinds = Counter(_state(stack.wait) for stack in green)
-    counted = ", ".join(f"{count} {state}" for state, count in kinds.most_common())
+    counted = "".join(f", {count} {state}" for state, count in kinds.most_common()).replace(", ", ": ", 1)
     native = len(found) - len(green)
     others = f"; {native} other OS thread{'s' if native > 1 else ''}" if native else ""
-    return f"Process {os.getpid()}: {len(green)} green thread{'s' if len(green) != 1 else ''}: {counted}{others}\n"
+    return f"Process {os.getpid()}: {len(green)} green thread{'s' if len(green) != 1 else ''}{counted}{others}\n"
 
 
 def _state(wait: Wait) -> str:

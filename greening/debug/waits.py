@@ -13,6 +13,7 @@ Other OS threads go on meanwhile: what they do may be seen half done.
 """
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from types import FrameType
@@ -168,6 +169,9 @@ def _parked(task: Task, seen: Seen, seconds: float | None) -> Wait:
 
 def _with_holder(found: Wait, seen: Seen) -> Wait:
     holder = holder_of(found.object) if isinstance(found.object, Lock | RLock) else None
+    if holder == 0:  # the main greenlet, before it waited for the first time; or another OS thread
+        alone = len(hubs) == 1 and len(sys._current_frames()) == 1
+        return replace(found, owner=hubs[0].main) if alone else found
     if isinstance(holder, int):
         if seen.serials.get(holder) is None and len(hubs) > 1:
             seen.serials.update(Seen().serials)  # it may be another OS thread's

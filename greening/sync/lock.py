@@ -376,14 +376,14 @@ def holder_of(lock: Lock | RLock) -> Task | int | None:
     """Which task has the lock. Thread-safe.
 
     Returns:
-        The task, or its `serial`; a number that no living task has: the task has ended. None: the lock is free, or the
-        holder is unknown. The Python source does not note who takes a Lock: to ask for the running greenlet takes 8 %
-        of the row `lock` there, and less than 1 % of it in C.
+        The task, or its `serial`; a number that no living task has: the task has ended. 0: an OS thread took it that
+        had no hub by then. None: the lock is free, or the holder is unknown. The Python source does not note who takes
+        a Lock: to ask for the running greenlet takes 8 % of the row `lock` there, and less than 1 % of it in C.
     """
     if isinstance(lock, RLock):
         owner = lock._owner
         return None if owner is None else task_of(owner) or -1
-    return (getattr(lock._real, "holder", 0) or None) if lock.locked() else None
+    return getattr(lock._real, "holder", None) if lock.locked() else None
 
 
 def _kind(lock: object) -> str:

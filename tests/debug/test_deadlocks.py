@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from greening import Deadlock, Event, GreenThread, RLock, kill, sleep, spawn
+from greening._compiled import accelerator
 from greening._core.current import get_hub
 from greening.debug.deadlocks import LINES, Parked, cycle_of, drawn, explain, parked
 from greening.debug.waits import Wait
@@ -157,3 +158,39 @@ def test_a_program_that_says_that_it_waits_for_a_signal_is_left_alone(run_progra
         "subprocess.Popen(['sh', '-c', f'sleep 0.2; kill -TERM {os.getpid()}'])\nsignal.pause()\nprint('paused')\n"
     )
     assert run_program(HANDLED + wait, env={"GREENING_DEADLOCK": "0.05"}).stdout == "paused\n"
+
+
+def test_a_lock_that_the_main_greenlet_takes_twice_is_a_cycle_of_one(run_program: RunProgram) -> None:
+    program = "import greening\nlock = greening.RLock()\nlock = greening.Lock()\nlock.acquire()\nlock.acquire()\n"
+    done = run_program(program, check=False)
+    assert done.returncode == 1
+    assert "main greenlet" in done.stderr
+    if accelerator is not None:  # the Python source does not note who takes a Lock
+        assert "  +-> main greenlet  " in done.stderr
+        assert "), which main greenlet holds\n  +-- main greenlet\n" in done.stderr
+
+
+@pytest.mark.skipif(accelerator is None, reason="the Python source does not note who takes a Lock")
+def test_a_main_thread_that_ends_with_a_lock_is_part_of_the_cycle(run_program: RunProgram) -> None:
+    program = (
+        "import greening; greening.monkey_patch()\nimport threading\n"
+        "lock = threading.Lock()\nlock.acquire()\nthreading.Thread(target=lock.acquire).start()\n"
+    )
+    done = run_program(program, check=False)
+    assert done.returncode == 120
+    assert "  +-> main greenlet  at the end of the program\n" in done.stderr
+    assert "  |   Thread-1 (acquire)  " in done.stderr
+
+
+def test_green_threads_that_join_each_other_are_a_cycle(fake: Fake[FakePoller]) -> None:
+    threads: list[GreenThread[Any]] = []
+
+    def join(number: int) -> None:
+        threads[number].wait()
+
+    threads += [spawn(join, 1), spawn(join, 0)]
+    with pytest.raises(Deadlock) as caught:
+        threads[0].wait()
+    assert caught.value.cycle == tuple(thread.name for thread in threads)
+    for thread in threads:
+        kill(thread)
