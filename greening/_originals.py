@@ -40,6 +40,7 @@ get_ident = _thread.get_ident
 get_native_id = _thread.get_native_id
 start_new_thread = _thread.start_new_thread
 thread_count = _thread._count
+current_frames = sys._current_frames
 LockType = _type_of("_thread", "lock", _thread.LockType)
 RLock = _type_of("_thread", "RLock", _thread.RLock)
 real_local = _type_of("_thread", "_local", _thread._local)

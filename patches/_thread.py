@@ -25,7 +25,7 @@ from greening._originals import getsignal
 from greening._originals import interrupt_main as native_interrupt_main
 from greening.patcher.spec import Patch, Undo
 from greening.sync.local import local
-from greening.threads import handle, identity, locks
+from greening.threads import frames, handle, identity, locks
 from greening.threads.adopt_local import AdoptedLocal
 
 # As it was before patching: this file is imported by the patcher, before it patches.
@@ -138,6 +138,7 @@ def _adopt_import_locks(undo: Undo) -> None:
             elif type(real) is RealRLock:
                 setattr(module_lock, name, locks.AdoptedRLock(real))
     identity.settle_home()
+    frames.install(undo)
 
 
 _GREEN: dict[str, object] = {

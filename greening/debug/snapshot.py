@@ -18,7 +18,7 @@ from greening._core.current import hubs
 from greening._core.greenthread import GreenThread
 from greening._core.running import known_task
 from greening._core.task import RUNNING, Task
-from greening._originals import get_ident
+from greening._originals import current_frames, get_ident
 from greening.debug.frames import name_in, users_frame
 from greening.debug.places import spawn_place
 from greening.debug.waits import Seen, Wait, oldest_first, titled, wait_of
@@ -76,7 +76,7 @@ def stacks(*, locals: bool = False) -> list[Stack]:
     Thread-safety: call it in any OS thread. Other OS threads go on meanwhile.
     Difference from `sys._current_frames`: that has one stack for each OS thread.
     """
-    seen, current = Seen(), sys._current_frames()
+    seen, current = Seen(), current_frames()
     found = []
     for hub in tuple(hubs):
         for task in (hub.main, *oldest_first(hub)):
@@ -92,7 +92,7 @@ def stacks(*, locals: bool = False) -> list[Stack]:
 
 def stack_of(task: Task) -> Stack:
     """One of them. Thread-safety: as `stacks`."""
-    return _stack(task, Seen((task.hub,)), sys._current_frames(), False)
+    return _stack(task, Seen((task.hub,)), current_frames(), False)
 
 
 def _stack(task: Task, seen: Seen, current: dict[int, FrameType], locals: bool) -> Stack:

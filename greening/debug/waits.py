@@ -13,7 +13,6 @@ Other OS threads go on meanwhile: what they do may be seen half done.
 """
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from types import FrameType
@@ -24,7 +23,7 @@ from greening._core.greenthread import GreenThread
 from greening._core.hub import Hub
 from greening._core.registration import Registration
 from greening._core.task import DEAD, NEW, PARKED, READY, Task
-from greening._originals import raw_socket
+from greening._originals import current_frames, raw_socket
 from greening.debug.frames import dotted, machinery
 from greening.sync.lock import Lock, RLock, holder_of
 
@@ -138,7 +137,9 @@ def oldest_first(hub: Hub) -> list[GreenThread[Any]]:
     # The Python source has no serial numbers, and coarse ages: of the same age, the first that was named comes first.
     # A name is not asked for where it is not needed: the numbers in the names shall have this order.
     def key(thread: GreenThread[Any]) -> tuple[int, float, int, str]:
-        return (thread.serial, 0, 0, "") if thread.serial else (0, -thread.age(), len(thread.name), thread.name)
+        return (
+            (thread.serial, 0, 0, "") if thread.serial else (0, -round(thread.age(), 1), len(thread.name), thread.name)
+        )
 
     return sorted(green_threads(hub), key=key)
 
@@ -170,7 +171,7 @@ def _parked(task: Task, seen: Seen, seconds: float | None) -> Wait:
 def _with_holder(found: Wait, seen: Seen) -> Wait:
     holder = holder_of(found.object) if isinstance(found.object, Lock | RLock) else None
     if holder == 0:  # the main greenlet, before it waited for the first time; or another OS thread
-        alone = len(hubs) == 1 and len(sys._current_frames()) == 1
+        alone = len(hubs) == 1 and len(current_frames()) == 1
         return replace(found, owner=hubs[0].main) if alone else found
     if isinstance(holder, int):
         if seen.serials.get(holder) is None and len(hubs) > 1:
