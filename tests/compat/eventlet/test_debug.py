@@ -75,7 +75,9 @@ def test_a_second_reader_is_an_error_if_asked_for(ends: Ends, again: Any, report
     debug.hub_prevent_multiple_readers(True)
     assert hub_module.g_prevent_multiple_readers is True
     try:
-        with pytest.raises(RuntimeError, match=f"Second simultaneous read on fileno {ends[0].fileno()} .*{first.name}"):
+        with pytest.raises(
+            RuntimeError, match=f"Second simultaneous read on fileno {ends[0].fileno()} .*{re.escape(first.name)}"
+        ):
             again(ends[0])
     finally:
         hub_module.g_prevent_multiple_readers = False
@@ -107,7 +109,7 @@ def test_those_who_wait_for_descriptors_are_listed(ends: Ends) -> None:
     before, after = debug.format_hub_listeners().split("WRITERS:")
     assert f"FdListener('read', {ends[0].fileno()}, <GreenThread {thread.name!r}" in before
     assert "read" not in after
-    assert "recv" not in before
+    assert ", in recv" not in before
     debug.hub_listener_stacks(True)
     try:
         assert 'File "' in debug.format_hub_listeners()

@@ -1,5 +1,6 @@
 """`hub_blocking_detection`: code that lets nobody else run is interrupted."""
 
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -28,7 +29,7 @@ def watched() -> Iterator[None]:
 def test_a_system_call_that_blocks_is_interrupted() -> None:
     thread = spawn(time_sleep, 30)
     thread.quiet = True
-    with pytest.raises(RuntimeError, match=rf"Blocking detector ALARMED at .*: {thread.name} has let"):
+    with pytest.raises(RuntimeError, match=rf"Blocking detector ALARMED at .*: {re.escape(thread.name)} has let"):
         thread.wait()
 
 
@@ -40,7 +41,7 @@ def test_a_computation_is_interrupted_by_its_line() -> None:
 
     thread = spawn(compute)
     thread.quiet = True
-    with pytest.raises(RuntimeError, match=rf"{__file__}, line \d+: {thread.name} has let nobody else run"):
+    with pytest.raises(RuntimeError, match=rf"{__file__}, line \d+: {re.escape(thread.name)} has let nobody else run"):
         thread.wait()
 
 
