@@ -383,6 +383,10 @@ tell_thread_class(PyObject *Py_UNUSED(module), PyObject *args)
 static PyObject *
 make_contexts_by(PyObject *Py_UNUSED(module), PyObject *make)
 {
+    if (!PyCallable_Check(make)) {
+        PyErr_SetString(PyExc_TypeError, "a callable is needed");
+        return NULL;
+    }
     SET(copy_context, make);
     Py_RETURN_NONE;
 }

@@ -138,7 +138,7 @@ def _adopt_import_locks(undo: Undo) -> None:
             elif type(real) is RealRLock:
                 setattr(module_lock, name, locks.AdoptedRLock(real))
     identity.settle_home()
-    frames.install(undo)
+    frames.install(undo.add)
 
 
 _GREEN: dict[str, object] = {

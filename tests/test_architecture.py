@@ -469,9 +469,9 @@ FOR_SUBCLASSES = {
 
 # Names with an underscore that the stdlib, or another library, has given to what our classes stand for.
 GIVEN_BY_OTHERS = frozenset(
-    "_acquire_restore _after_fork _at_fork_reinit _count _get_running_loop _get_value _ident _is_mine _is_owned "
-    "_is_zero _lock _real_close _recursion_count _release_save _replace _requests _selector _sendfile_use_sendfile "
-    "_set_done _started".split()
+    "_acquire_restore _after_fork _at_fork_reinit _count _current_frames _get_running_loop _get_value _ident _is_mine "
+    "_is_owned _is_zero _lock _real_close _recursion_count _release_save _replace _requests _selector "
+    "_sendfile_use_sendfile _set_done _started".split()
 )
 
 

@@ -9,13 +9,13 @@ has begun has its own.
 """
 
 import sys
+from collections.abc import Callable
 from types import FrameType
 
 from greening._core.current import hubs
 from greening._core.task import RUNNING, Task
 from greening._originals import current_frames as _of_os_threads
 from greening._originals import get_ident
-from greening.patcher.spec import Undo
 
 
 def current_frames() -> dict[int, FrameType]:
@@ -49,11 +49,15 @@ def frame_of(task: Task, on_os_threads: dict[int, FrameType]) -> FrameType | Non
     return glet.gr_frame or (on_os_threads.get(task.hub.thread) if task.state == RUNNING and glet else None)
 
 
-def install(undo: Undo) -> None:
-    """Put it in the place of the interpreter's own, unless the program has put something else there."""
+def install(add_undo: Callable[[Callable[[], object]], None]) -> None:
+    """Put it in the place of the interpreter's own, unless the program has put something else there.
+
+    Args:
+        add_undo: called with a function that takes it back.
+    """
     if sys._current_frames is _of_os_threads:
         sys._current_frames = current_frames
-        undo.add(_give_back)
+        add_undo(_give_back)
 
 
 def _give_back() -> None:

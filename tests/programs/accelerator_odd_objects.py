@@ -35,7 +35,7 @@ greening.sleep(0)
 rng = random.Random(int(os.environ.get("SEED", "1")))
 VERBOSE = "VERBOSE" in os.environ
 TELLING = {"double", "tell_thread_class", "tell_lot_class", "tell_let_others_run", "double_socket_methods", "run_of"}
-TELLING |= {"learn_runner", "watch_slots", "name_timeout", "set_round", "set_slice"}
+TELLING |= {"learn_runner", "watch_slots", "name_timeout", "set_round", "set_slice", "make_contexts_by"}
 TELLING |= {"sleep"}  # for as long as it is told
 WAITS = {"park", "wait"}
 ROUNDS = 3
