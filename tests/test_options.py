@@ -45,6 +45,7 @@ def test_the_help_has_every_command_and_option() -> None:
         assert f" {word} " in USAGE.replace(";", " ").replace(",", " ").replace("\n", " "), word
 
 
+@pytest.mark.slow
 def test_a_deadlock_is_drawn_and_a_program_can_be_looked_into(run_program: Callable[..., Any], tmp_path: Path) -> None:
     picture = tmp_path / "deadlock.svg"
     program = "import threading\nlock = threading.Lock()\nlock.acquire()\nlock.acquire()\n"

@@ -24,7 +24,7 @@ from typing import Any, Final
 
 from greening._core.deadlock import idle_natives
 from greening._core.fork import APPLICATIONS, on_child
-from greening._originals import get_native_id, getpid, raw_socket, start_new_thread
+from greening._originals import allocate_lock, get_native_id, getpid, raw_socket, start_new_thread
 
 # Bytes: the longest question.
 LONGEST = 64 * 1024
@@ -84,7 +84,10 @@ class Inspector:
             pass
         self.listener.bind(self.path)
         self.listener.listen(16)
-        start_new_thread(self._serve, ())
+        begun = allocate_lock()
+        begun.acquire()
+        start_new_thread(self._serve, (begun.release,))
+        begun.acquire()  # from here on the thread counts as one that wakes nobody
 
     def close(self) -> None:
         """Remove the socket, and end the thread. In the child of a fork: leave the parent's alone. Idempotent."""
@@ -96,9 +99,10 @@ class Inspector:
             self.listener.shutdown(_socket.SHUT_RDWR)  # to close it would not end the wait of the thread
         self.listener.close()
 
-    def _serve(self) -> None:
+    def _serve(self, begun: Callable[[], object]) -> None:
         _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
         idle_natives.add(get_native_id())  # it wakes no green thread: a deadlock is one all the same
+        begun()
         while True:
             try:
                 fd, _ = self.listener._accept()  # type: ignore[attr-defined]  # not in typeshed

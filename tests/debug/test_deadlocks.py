@@ -152,6 +152,7 @@ def test_a_program_with_a_signal_handler_is_told_after_the_grace(run_program: Ru
     assert "The program handles SIGTERM, but no signal has come for 0.05 s." in done.stderr
 
 
+@pytest.mark.slow
 def test_a_program_that_says_that_it_waits_for_a_signal_is_left_alone(run_program: RunProgram) -> None:
     wait = (
         "greening.spawn(work)\nimport os, subprocess, sys\n"

@@ -111,6 +111,7 @@ greening.spawn(tell)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wait", ["end.wait()", "while not end.is_set(): time.sleep(0)"])
 def test_the_signal_that_the_environment_names_has_the_stacks_written(run_program: RunProgram, wait: str) -> None:
     done = run_program(PROGRAM.format(wait=wait), env={"GREENING_DUMP": "usr2"})

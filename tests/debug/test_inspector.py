@@ -134,6 +134,7 @@ greening.spawn(compute).wait()
 """
 
 
+@pytest.mark.slow
 def test_it_answers_while_the_hub_is_blocked(run_program: RunProgram) -> None:
     text = run_program(PROGRAM).stdout
     assert "GreenThread-1 (compute), " in text
