@@ -65,6 +65,9 @@ typedef struct {
     unsigned long long looked_up, used_then, unused; /* the CPU time of the OS thread: see fairness.c */
     char timed, resting;
     PyObject *dict, *weakrefs;
+    /* Last, so that what every switch needs lies together. */
+    Py_ssize_t granted;                  /* what switches_left was when the round began */
+    unsigned long long switches, rounds; /* before this round; rounds so far */
 } Hub;
 
 typedef struct {

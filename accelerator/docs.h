@@ -205,6 +205,9 @@
     "\n" \
     "Attributes:\n" \
     "    ready: runnable tasks, in order. Always the same object.\n" \
+    "    granted: what `switches_left` was when the round began.\n" \
+    "    switches: how often a task was resumed before this round; with `granted - switches_left`, until now.\n" \
+    "    rounds: how many rounds have begun, one in each turn of the loop.\n" \
     "    round_end, slice_end: hub time in seconds. (The accelerator keeps its own.)\n" \
     "    looked_up: hub time at which this OS thread's CPU time was read last; used_then: that CPU time, in seconds.\n" \
     "    unused: seconds without the processor since a slice was used up."
@@ -232,6 +235,11 @@
     "--\n" \
     "\n" \
     "Begin a round of runnable tasks. It ends after `turns` switches, or when its time is used up."
+#define DOC_HubOps_end_round \
+    "end_round($self)\n" \
+    "--\n" \
+    "\n" \
+    "Have the next task that parks go to the loop, which looks at descriptors and timers."
 #define DOC_HubOps_pause_gc \
     "pause_gc($self)\n" \
     "--\n" \

@@ -140,6 +140,13 @@ switch_(PyObject *self, PyObject *Py_UNUSED(unused))
     return hub_switch((Hub *)self);
 }
 
+/* Count the switches of the round that has ended. One by one they cost nothing: they are what it used of its budget. */
+static void
+note_switches(Hub *hub)
+{
+    hub->switches += (unsigned long long)(hub->granted - hub->switches_left);
+}
+
 static PyObject *
 begin_round(Hub *self, PyObject *count)
 {
@@ -147,11 +154,21 @@ begin_round(Hub *self, PyObject *count)
     if (turns == -1 && PyErr_Occurred())
         return NULL;
     calibrate();
-    self->switches_left = turns;
+    note_switches(self);
+    self->granted = self->switches_left = turns;
+    self->rounds++;
     unsigned long long began = ticks();
     note_processor_time(self, began);
     self->round_end = self->timed ? began + round_ticks : ~0ULL;
     start_slice(self, began);
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+end_round(Hub *self, PyObject *Py_UNUSED(unused))
+{
+    note_switches(self);
+    self->granted = self->switches_left = 0;
     Py_RETURN_NONE;
 }
 
@@ -192,6 +209,7 @@ static PyMethodDef hub_methods[] = {
     {"pause_gc", (PyCFunction)hub_pause_gc, METH_NOARGS, DOC_HubOps_pause_gc},
     {"resume_gc", (PyCFunction)hub_resume_gc, METH_NOARGS, DOC_HubOps_resume_gc},
     {"begin_round", (PyCFunction)begin_round, METH_O, DOC_HubOps_begin_round},
+    {"end_round", (PyCFunction)end_round, METH_NOARGS, DOC_HubOps_end_round},
     {"turn_begins", (PyCFunction)turn_begins_, METH_NOARGS, DOC_HubOps_turn_begins},
     {"begin_slice", (PyCFunction)begin_slice, METH_O, DOC_HubOps_begin_slice},
     {"switch", switch_, METH_NOARGS, DOC_HubOps_switch},
@@ -206,6 +224,9 @@ static PyMemberDef hub_members[] = {
     {"ready", T_OBJECT_EX, offsetof(Hub, ready), READONLY, NULL},
     {"runner_refs", T_PYSSIZET, offsetof(Hub, runner_refs), 0, NULL},
     {"switches_left", T_PYSSIZET, offsetof(Hub, switches_left), 0, NULL},
+    {"granted", T_PYSSIZET, offsetof(Hub, granted), 0, NULL},
+    {"switches", T_ULONGLONG, offsetof(Hub, switches), 0, NULL},
+    {"rounds", T_ULONGLONG, offsetof(Hub, rounds), 0, NULL},
     {"timed", T_BOOL, offsetof(Hub, timed), 0, NULL},
     {"awake_ident", T_ULONG, offsetof(Hub, awake_ident), 0, NULL},
     {"__dictoffset__", T_PYSSIZET, offsetof(Hub, dict), READONLY, NULL},

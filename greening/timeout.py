@@ -91,7 +91,7 @@ class Timeout(BaseException):
         if not hub.awake_ident:
             hub.wakeup.notify()
         if deadline <= now:
-            hub.switches_left = 0  # the next switch leads to the hub, which looks at the timers
+            hub.end_round()  # the next switch leads to the hub, which looks at the timers
         return self
 
     def _fire(self, task: Task | Interruption) -> None:

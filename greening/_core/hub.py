@@ -353,7 +353,7 @@ class Hub(ExternalWaits, HubOps):
         self.thread = self.awake_ident = get_ident()
         self.ready.clear()
         self.stand_ins.clear()
-        self.switches_left = 0
+        self.end_round()
         self.external_waits = 0
         timers, self.timers = self.timers, TimerHeap()
         timers.hand_over(self.timers, current)  # its Timeouts go on; each park sets its alarm anew

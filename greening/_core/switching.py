@@ -24,6 +24,9 @@ class HubOps:
 
     Attributes:
         ready: runnable tasks, in order. Always the same object.
+        granted: what `switches_left` was when the round began.
+        switches: how often a task was resumed before this round; with `granted - switches_left`, until now.
+        rounds: how many rounds have begun, one in each turn of the loop.
         round_end, slice_end: hub time in seconds. (The accelerator keeps its own.)
         looked_up: hub time at which this OS thread's CPU time was read last; used_then: that CPU time, in seconds.
         unused: seconds without the processor since a slice was used up.
@@ -37,6 +40,8 @@ class HubOps:
 
     now: Callable[[], float]
     switches_left: int
+    # Counted by round, so that a switch costs nothing more.
+    granted = switches = rounds = 0
     round_end = slice_end = 0.0
     looked_up = used_then = unused = 0.0
     _resting = False
@@ -89,12 +94,19 @@ class HubOps:
     def begin_round(self, turns: int) -> None:
         """Begin a round of runnable tasks. It ends after `turns` switches, or when its time is used up."""
         now = self.now()
-        self.switches_left = turns
+        self.switches += self.granted - self.switches_left
+        self.granted = self.switches_left = turns
+        self.rounds += 1
         self.round_end = now + ROUND_SECONDS
         self.slice_end = now + SLICE_SECONDS
         if now - self.looked_up > ROUND_SECONDS:
             self.looked_up = now
             self.used_then = thread_time()
+
+    def end_round(self) -> None:
+        """Have the next task that parks go to the loop, which looks at descriptors and timers."""
+        self.switches += self.granted - self.switches_left
+        self.granted = self.switches_left = 0
 
     def pause_gc(self) -> None:
         """Stop the garbage collector until `resume_gc`. Idempotent. See critical."""

@@ -288,7 +288,7 @@ class Task(TaskOps):
         hub = self.hub
         if not hub.ready:
             # Go through the hub: tasks that wait for descriptors and timers may run, too.
-            hub.switches_left = 0
+            hub.end_round()
         kept = self.error
         trace = None if kept is None else kept.__traceback__
         if self is hub.main:

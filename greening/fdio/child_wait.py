@@ -130,7 +130,7 @@ def _run_handlers() -> None:
     task = current()
     hub = task.hub
     if hub.wakeup.inbox and task.state == RUNNING and not guard.is_owned():
-        hub.switches_left = 0
+        hub.end_round()
         task.pass_turn()
 
 

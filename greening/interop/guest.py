@@ -65,7 +65,7 @@ class Guest:
             return
         self._turning = True
         try:
-            self.hub.switches_left = 0  # by way of the hub, which looks at descriptors and timers
+            self.hub.end_round()  # by way of the hub, which looks at descriptors and timers
             self.mark_awake()
             sleep(0)  # and not `yield_now`: a kill of the loop's thread strikes here
         except (KeyboardInterrupt, SystemExit):

@@ -97,7 +97,7 @@ def _kill_all(hub: Hub) -> None:
     for thread in unfinished(hub):
         kill(thread)
     for _ in range(100):
-        hub.switches_left = 0
+        hub.end_round()
         sleep(0)
         if not hub.ready:
             return
@@ -112,7 +112,7 @@ def settle() -> None:
     """Let the others run until none is runnable, no timer is due and no event is unseen. Time does not pass."""
     hub = current().hub
     while True:
-        hub.switches_left = 0  # by way of the hub: it looks at descriptors and timers
+        hub.end_round()  # by way of the hub: it looks at descriptors and timers
         sleep(0)
         deadline = hub.timers.next_deadline()
         due = deadline is not None and deadline <= hub.now()

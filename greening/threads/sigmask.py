@@ -55,7 +55,7 @@ def change(how: int, mask: Iterable[int]) -> set[int] | None:
             if hub not in _displaced:
                 _displaced[hub] = main
                 hub.post(partial(_settle, hub))
-                hub.switches_left = 0  # the next task that parks goes through the hub
+                hub.end_round()  # the next task that parks goes through the hub
     return before
 
 

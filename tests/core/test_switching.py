@@ -28,6 +28,23 @@ def test_a_round_has_so_many_turns(fake: Fake[FakePoller]) -> None:
     assert not hub.turn_begins()
 
 
+def test_switches_and_rounds_are_counted(fake: Fake[FakePoller]) -> None:
+    """A round that is ended early counts no switch that was not made."""
+    hub = fake.hub
+    threads = [spawn(sleep, 0) for _ in range(3)]
+    for thread in threads:
+        thread.wait()
+    rounds, switches = hub.rounds, hub.switches + hub.granted - hub.switches_left
+    other = spawn(sleep, 0)
+    sleep(0)  # the other begins
+    hub.end_round()
+    hub.end_round()
+    sleep(0)  # to the loop, which begins a round: the other ends
+    assert other.dead
+    assert hub.rounds == rounds + 1
+    assert hub.switches + hub.granted - hub.switches_left == switches + 4
+
+
 @own_clock
 def test_a_round_has_so_much_time_and_each_turn_in_it_a_slice(fake: Fake[FakePoller]) -> None:
     hub = fake.hub
