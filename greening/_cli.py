@@ -24,8 +24,6 @@ import greening.patches
 from greening import startup
 from greening._core.unhandled import without_ours
 from greening._options import answer, parse, refuse, run_command
-from greening.debug import info
-from greening.debug.findings import audit
 from greening.monkey import monkey_patch
 
 # Frames that are not the program's own, where a traceback begins.
@@ -70,27 +68,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
     run = _program(rest)
     if options.patch:
         startup.hand_down_patch(options.flags, rest)
+    status: object = 0
     try:
         if options.prompt:
             _run_and_prompt(run)
         else:
             run()
-    except SystemExit:
+    except SystemExit as end:
+        status = end.code or 0
         if sys.flags.interactive:  # it is shown, as any other
             _hide_scaffold()
         raise
     except BaseException:
+        status = 1
         _hide_scaffold()
         raise
     finally:
-        if options.audit:
-            _print_audit()
         if options.info:
             print(_info(), file=sys.stderr)
+        if options.audit:
+            _audit(options.json, status)
 
 
 def _info() -> str:
-    return "\n".join(f"{name}: {value}" for name, value in info().items())
+    info = importlib.import_module("greening.debug").info()
+    return "\n".join(f"{name}: {value}" for name, value in info.items())
 
 
 def _program(rest: list[str]) -> Run:
@@ -267,11 +269,10 @@ def _hide_scaffold() -> None:
     sys.excepthook = once
 
 
-def _print_audit() -> None:
-    findings = audit()
-    if not findings:
-        print("greening: audit: everything that was found is green", file=sys.stderr)
-        return
-    print(f"greening: audit: {len(findings)} left unpatched", file=sys.stderr)
-    for finding in findings:
-        print(f"  {finding}", file=sys.stderr)
+def _audit(as_json: bool, status: object) -> None:
+    """Print the audit. Raises SystemExit, if something was found and `status`, the program's own, is 0."""
+    auditing = importlib.import_module("greening.debug.auditing")
+    findings = auditing.audit()
+    print(auditing.as_json(findings) if as_json else auditing.as_text(findings).rstrip(), file=sys.stderr)
+    if findings and status == 0:
+        raise SystemExit(auditing.FOUND)

@@ -32,7 +32,9 @@ how it runs
 what is seen inside
   --inspect     let the commands below look into the program, from its own user and machine only
   --graph FILE  at a deadlock, draw who waits for whom (SVG)
-  --audit       when the program has ended, list on standard error what stayed unpatched, and where
+  --audit       when the program has ended, list on standard error what stayed unpatched, and where; the exit status is
+                3 if something was found and the program has ended with 0
+  --json        with --audit: as JSON, in one line
   --info        print what is running: versions, what is patched, the plug-ins; with a program, when it has ended
 
 commands, for a program that was started with --inspect or GREENING_INSPECT=1
@@ -54,6 +56,7 @@ _SWITCHES: Final = {
     "--no-patch": ("patch", False),
     "--as-eventlet": ("as_eventlet", True),
     "--audit": ("audit", True),
+    "--json": ("json", True),
     "--info": ("info", True),
     "--inspect": ("inspect", True),
 }
@@ -74,6 +77,7 @@ class Options:
         self.graph = ""
         self.info = False
         self.inspect = False
+        self.json = False
         self.prompt = False
 
 
@@ -114,6 +118,8 @@ def parse(arguments: list[str]) -> tuple[Options, list[str]]:
             refuse(f"unknown option {name}")
     if len(set(options.flags.values())) == 2:
         refuse("--only and --skip exclude each other")
+    if options.json and not options.audit:
+        refuse("--json belongs to --audit")
     return options, rest
 
 

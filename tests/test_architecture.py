@@ -20,7 +20,6 @@ FOLDERS = ("greening", "patches", "scripts", "tests")
 # any order without cycles.
 FLOORS = (
     {
-        "greening._blockers",
         "greening._builtin_method",
         "greening._compiled",
         "greening._entrance",

@@ -8,7 +8,8 @@ import greenlet
 
 from greening._compiled import why_not
 from greening._core.current import get_hub
-from greening.debug.findings import Finding, audit
+from greening.debug.auditing import audit
+from greening.debug.findings import Finding
 from greening.patcher.ledger import LEDGER
 
 if TYPE_CHECKING:

@@ -1,31 +1,17 @@
-"""The audit: what stayed blocking in spite of `monkey_patch()`."""
+"""What the audit reports: `Finding`, what is looked for, and what no look can show."""
 
-import gc
 import sys
-from collections.abc import Callable, Iterator
-from types import FunctionType, MethodType
-from typing import Any, NamedTuple, cast
-
-from greening._blockers import BLOCKERS
-from greening._originals import LockType, RLock
-from greening.fdio.stdin import would_block
-from greening.patcher.binding import Binding
-from greening.patcher.introspect import is_class, is_made_by_keeper, is_module, module_dict
-from greening.patcher.ledger import ABSENT, BEHIND, LEDGER
-from greening.patcher.rebind import is_anothers
-from greening.patcher.references import holders
-from greening.patcher.stale_methods import KINDS as METHODS
-from greening.patcher.stale_methods import StaleMethod
-from greening.threads.adopt_local import is_adopted_class
+from typing import NamedTuple
 
 
 class Finding(NamedTuple):
-    """Something that still blocks its whole OS thread.
+    """Something that is not green, and may block.
 
     Attributes:
         kind: "name" (an original function or class), "lock" (a real lock or RLock), "instance" (an object made by a
             class that has been replaced since), "class" (a class derived from one), "module" (one that is loaded and
-            waits in C; the README has a table of them).
+            waits in C: docs/libraries-in-c.md), "stream" (a file on a pipe, a terminal or a socket, opened before),
+            "thread" (an OS thread that is no green thread), "interpreter" (another one in this process).
         where: the place that holds it, as a path from a module where one is found.
         what: what is held there.
         remedy: what to do.
@@ -40,158 +26,27 @@ class Finding(NamedTuple):
         return f"{self.where}: {self.what}\n    {self.remedy}"
 
 
-def audit() -> list[Finding]:
-    """What `monkey_patch()` could not reach, most of it because it had been imported or made before.
-
-    Collects garbage and looks through the whole heap, which takes from milliseconds to seconds. It runs no foreign code
-    but the finalisers of garbage. Local variables of running functions and what only C extensions hold are not seen.
-    Modules that are patched are left out: what they keep, they keep on purpose.
-
-    Returns:
-        The findings, sorted; none when nothing is patched.
-    Thread-safety: call it in any OS thread.
-    """
-    if not LEDGER.placed:
-        return []
-    gc.collect()  # what nothing refers to any more is no problem
-    return sorted({*_names(), *_methods(), *_locks(), *_instances(), *_standard_input(), *_modules()})
-
-
-def _names() -> Iterator[Finding]:
-    originals = _originals()
-    kept = [original for original, _, _ in originals.values()]
-    for holder in _outside_targets(lambda value: id(value) in originals, (), (kept, originals, *originals.values())):
-        if holder.method == "__new__":
-            continue  # a part of the class
-        _, name, removed = originals[id(holder.value)]
-        where = holder.where
-        if ".__annotations_" in where or _annotates(holder):
-            continue  # says something, and calls nothing
-        if removed:
-            yield Finding("name", where, f"{name}, which has no green meaning", f"do without {name}")
-        else:
-            advice = f"look {name} up when it is called, or {_earlier(where)}"
-            yield Finding("name", where, f"the unpatched {name}", advice)
+# What `audit` looks for, and what no look can show.
+LOOKED_FOR = (
+    "originals of what was patched: names, default arguments, closures, containers, attributes, bound methods",
+    "locks and RLocks, instances and sub-classes of replaced classes",
+    "files on pipes, terminals and sockets that were opened before the patch, and sys.stdin",
+    "modules that are known to wait in C: README.md and docs/libraries-in-c.md",
+    "OS threads that run Python code, and other interpreters of this process",
+)
+NOT_SEEN = (
+    "C libraries that are in neither table, and functions called by ctypes or cffi",
+    "calculations, and files on disk: they hold up all green threads of their OS thread as long as they last",
+    "what is imported, made or called after this moment",
+    "local variables of running functions, and what only C code refers to",
+)
 
 
-def _annotates(holder: Binding) -> bool:
-    """True for a place in the annotations of a function, which have been made already and are not made here."""
-    if holder.container is not holder.owner or type(holder.container) is not dict:
-        return False
-    functions: list[Any] = [one for one in gc.get_referrers(holder.container) if type(one) is FunctionType]
-    others = [part for one in functions for part in (one.__globals__, one.__builtins__, one.__kwdefaults__)]
-    return not _is_in(holder.container, others) and _is_in(holder.container, [f.__annotations__ for f in functions])
-
-
-def _is_in(thing: object, things: list[object]) -> bool:
-    return any(each is thing for each in things)
-
-
-def _methods() -> Iterator[Finding]:
-    stale = StaleMethod(LEDGER.replaced, LEDGER.placed)
-    for holder in _outside_targets(stale, tuple(METHODS)) if stale else ():
-        method, where = cast(MethodType, holder.value), holder.where
-        what = f"the unpatched method {method.__name__} of a {type(method.__self__).__qualname__}"
-        yield Finding("name", where, what, f"read it from its object when it is called, or {_earlier(where)}")
-
-
-def _originals() -> dict[int, tuple[object, str, bool]]:
-    """Identity of an original -> itself, its name, and whether it was removed and not replaced."""
-    originals: dict[int, tuple[object, str, bool]] = {}
-    for target, names in LEDGER.replaced.items():
-        for name, (before, after) in names.items():
-            plain = callable(before) and "." not in name and getattr(before, "__module__", "") != "builtins"
-            if plain and not is_anothers(before, target):
-                known = originals.get(id(before))
-                if known is None or (known[1].startswith("_") and not target.startswith("_")):  # by its public name
-                    originals[id(before)] = before, f"{target}.{name.removesuffix(BEHIND)}", after is ABSENT
-    return originals
-
-
-def _locks() -> Iterator[Finding]:
-    if "_thread" not in LEDGER.placed and "threading" not in LEDGER.placed:
-        return
-    for holder in _outside_targets(_anything, (LockType, RLock)):
-        kind = "RLock" if type(holder.value) is RLock else "lock"
-        method = "" if holder.method is None else f" (its method {holder.method})"
-        where = holder.where
-        yield Finding("lock", where, f"a real {kind}{method}", f"make it after patching: {_earlier(where)}")
-
-
-def _instances() -> Iterator[Finding]:
-    replaced = _replaced_classes()
-    for kind, name in replaced.items():
-        derived: type
-        for derived in type.__subclasses__(kind):
-            where = f"{derived.__module__}.{derived.__qualname__}"
-            if not is_made_by_keeper(derived) and not is_adopted_class(derived) and not where.startswith(_targets()):
-                advice = f"define it after patching: {_earlier(where)}"
-                yield Finding("class", where, f"derived from the original {name}", advice)
-    for holder in _outside_targets(_anything, tuple(replaced)) if replaced else ():
-        what, where = f"made by the original {replaced[type(holder.value)]}", holder.where
-        yield Finding("instance", where, what, f"make it after patching: {_earlier(where)}")
-
-
-def _standard_input() -> Iterator[Finding]:
-    if "io" in LEDGER.placed and would_block():
-        what = "waits in C; an OS thread was reading it when it was to be patched"
-        yield Finding("instance", "sys.stdin", what, _earlier("__main__"))
-
-
-def _modules() -> Iterator[Finding]:
-    for blocker in BLOCKERS:
-        for name in blocker.modules:
-            if name in sys.modules:
-                what = f"{blocker.what} stops everything while {blocker.while_}"
-                yield Finding("module", name, what.replace("`", ""), blocker.remedy.replace("`", ""))
-
-
-def _replaced_classes() -> dict[type, str]:
-    return {
-        cast(type, before): f"{target}.{name}"
-        for target, names in LEDGER.replaced.items()
-        for name, (before, after) in names.items()
-        if is_class(before) and is_class(after) and before not in (LockType, RLock) and not is_anothers(before, target)
-    }
-
-
-def _anything(value: object) -> bool:
-    return True
-
-
-def _outside_targets(
-    predicate: Callable[[object], bool], kinds: tuple[type, ...], ours: tuple[object, ...] = ()
-) -> Iterator[Binding]:
-    for holder in holders(predicate, kinds, (*ours, kinds)):
-        kept = _may_keep(holder.owner) if is_module(holder.owner) else _is_c_memory(holder)
-        if not kept and not holder.where.startswith(_targets()):
-            yield holder
-
-
-def _earlier(where: str) -> str:
-    """What to do if the program's order can be changed."""
+def earlier(where: str) -> str:
+    """What to do about what is at `where`, if the program's order can be changed."""
     parts = where.split(".")
     names = (".".join(parts[:length]) for length in range(len(parts) - 1, 0, -1))
     module = next((name for name in names if name in sys.modules), None)
     if module is None or module == "__main__":
         return "call greening.monkey_patch() before that, at the top of the program"
     return f"call greening.monkey_patch() before {module} is imported"
-
-
-def _targets() -> tuple[str, ...]:
-    return tuple(f"{target}." for target in LEDGER.placed)
-
-
-def _is_c_memory(holder: Binding) -> bool:
-    """True for the dictionary from which a module written in C would be made a second time."""
-    container = holder.container
-    return type(container) is dict and container is holder.owner and "__name__" in container
-
-
-def _may_keep(module: object) -> bool:
-    """True for patched modules and for modules written in C, which are where the originals come from."""
-    namespace = module_dict(module)
-    if namespace.get("__name__") in LEDGER.wanted:
-        return True
-    file = namespace.get("__file__")
-    return file.endswith(".so") if isinstance(file, str) else namespace.get("__name__") in sys.builtin_module_names

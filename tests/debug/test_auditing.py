@@ -1,0 +1,51 @@
+"""The audit as a report, and as an exit status."""
+
+import json
+from typing import Any
+
+from greening.debug.auditing import as_json, as_text, audit
+from greening.debug.findings import LOOKED_FOR, NOT_SEEN, Finding
+
+FINDING = Finding("name", "a.b", "the unpatched time.sleep", "look time.sleep up when it is called")
+
+
+def test_nothing_is_found_where_nothing_is_patched() -> None:
+    assert audit() == []
+
+
+def test_the_report_never_says_that_everything_is_green() -> None:
+    text = as_text([])
+    assert text.startswith("greening: audit: nothing was found of what it looks for\n")
+    assert all(f"    - {line}\n" in text for line in (*LOOKED_FOR, *NOT_SEEN))
+    assert "everything" not in text.splitlines()[0]
+
+
+def test_findings_come_first() -> None:
+    assert as_text([FINDING]).startswith(f"greening: audit: 1 left unpatched\n  {FINDING}\n  looked for:\n")
+
+
+def test_programs_read_the_same_as_json() -> None:
+    read = json.loads(as_json([FINDING]))
+    assert read["findings"] == [
+        {"kind": "name", "where": "a.b", "what": FINDING.what, "remedy": "look time.sleep up when it is called"}
+    ]
+    assert read["looked_for"] == list(LOOKED_FOR) and read["cannot_see"] == list(NOT_SEEN)
+
+
+LATE = "import time\ntable = {'nap': time.sleep}\nimport greening\ngreening.monkey_patch(time=True)\n"
+
+
+def test_the_exit_status_tells_whether_something_was_found(run_program: Any) -> None:
+    """The program's own comes first."""
+    for end, status in (("", 3), ("raise SystemExit(0)\n", 3), ("raise SystemExit(7)\n", 7), ("1 / 0\n", 1)):
+        done = run_program(LATE + end, python_args=("-m", "greening", "--no-patch", "--audit"), check=False)
+        assert done.returncode == status, (end, done.stderr)
+        assert "1 left unpatched" in done.stderr
+
+
+def test_json_on_the_command_line_is_the_last_line(run_program: Any) -> None:
+    options = ("-m", "greening", "--no-patch", "--audit", "--json")
+    done = run_program(LATE, python_args=options, check=False)
+    assert [found["kind"] for found in json.loads(done.stderr.splitlines()[-1])["findings"]] == ["name"]
+    refused = run_program(LATE, python_args=("-m", "greening", "--json"), check=False)
+    assert (refused.returncode, "--json belongs to --audit" in refused.stderr) == (2, True)
