@@ -5,28 +5,31 @@ program that only patches does not need the machinery of green copies.
 """
 
 import sys
+import warnings
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 from greening._core.mistakes import check_name
 from greening._entrance import patched_by_another
-from greening.errors import PatchError
+from greening.errors import PatchError, PatchWarning
 from greening.integrations import DRIVERS, INTEGRATIONS
 from greening.net.exchange import mark_every_client
 from greening.patcher import apply as _apply
 from greening.patcher import deferred, plugins
 from greening.patcher.ledger import LEDGER
 from greening.patcher.spec import Patch
+from greening.patcher.unreached import came_late, unreached
 from greening.patches import CATALOGUE
 
 
 def monkey_patch(*misplaced: object, interrupted: str | None = None, **flags: object) -> None:
     """Make the standard library cooperative, in place.
 
-    Call it first thing in the main module; called later it also reaches names that other modules have captured, and
-    `greening.debug.audit()` lists what it could not reach. Calling it again adds to what is patched; it never takes
-    anything away (`unpatch()` does). Modules that are not imported yet are patched when they are.
+    Call it first thing in the main module; called later it also reaches names that other modules have captured. A
+    PatchWarning says what it could not reach, and `greening.debug.audit()` lists it. Calling it again adds to what is
+    patched; it never takes anything away (`unpatch()` does). Modules that are not imported yet are patched when they
+    are.
 
     The first call also registers the plug-ins: greening's own (docs/integrations), and what installed packages offer in
     the entry point group "greening.patches". The name of such an entry point is the module to wait for, its object is
@@ -60,11 +63,30 @@ def monkey_patch(*misplaced: object, interrupted: str | None = None, **flags: ob
         # As any flag that is True, it has nothing else patched; `all=False` says so where it is the only one.
         flags.setdefault("all", any(flags.values()) and None)
     chosen = _apply.choose(CATALOGUE, flags)
+    before = len(LEDGER.placed)
+    late = came_late(LEDGER)
     _apply.apply(CATALOGUE, chosen, LEDGER)
     plugins.register(LEDGER, INTEGRATIONS, lambda package: bool(drivers.get(package, chosen)))
+    if late and len(LEDGER.placed) > before:
+        _warn_of_unreached()
     if interrupted is not None:
         mark_every_client(True)
         LEDGER.changes.steps.append(lambda: mark_every_client(False))
+
+
+def _warn_of_unreached() -> None:
+    found = unreached(LEDGER)
+    count = len(found) + LEDGER.missed
+    if count:
+        places = f"{count} places refer" if count > 1 else "1 place refers"
+        example = f"{found[0][1]} to {found[0][0]}" if found else "to a bound method"
+        warnings.warn(
+            f"monkey_patch() came too late: {places} to what it has replaced, and may block (for example {example}). "
+            "greening.debug.audit(), or `python -m greening --no-patch --audit PROGRAM`, lists them. "
+            "Most are gone when monkey_patch() is called before anything else is imported",
+            PatchWarning,
+            stacklevel=3,
+        )
 
 
 def unpatch() -> None:

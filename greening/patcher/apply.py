@@ -184,7 +184,7 @@ def _place_present(entries: Sequence[Entry], ledger: Ledger, changes: Changes) -
             if entry.target in loaded and entry.target not in ledger.placed:
                 _place_one(loaded[entry.target], sys.modules[entry.target], ledger, changes)
         rebind(ledger.replaced, ledger.placed, changes)
-        rebind_methods(ledger.replaced, loaded, changes)
+        ledger.missed += rebind_methods(ledger.replaced, loaded, changes)
 
 
 def _present(entries: Iterable[Entry], ledger: Ledger, loaded: Collection[str]) -> list[Entry]:

@@ -106,6 +106,7 @@ class Ledger:
         wanted: target -> its line of the catalogue, in place or waiting for the target's first import.
         placed: the targets that are in place.
         replaced: target -> {attribute ("Class.method" for methods; see BEHIND): (before, after)}, either may be ABSENT.
+        missed: places of bound methods from before the patch that cannot be written to.
         plugins: the plug-ins, once they are watched for; see `plugins.py`.
         changes: everything that `unpatch()` takes back.
     """
@@ -116,6 +117,7 @@ class Ledger:
         self.wanted: dict[str, Entry] = {}
         self.placed: set[str] = set()
         self.replaced: dict[str, dict[str, tuple[object, object]]] = {}
+        self.missed = 0
         self.plugins: list[Plugin] | None = None
         self.changes = Changes()
 
@@ -130,6 +132,7 @@ class Ledger:
         self.wanted.clear()
         self.placed.clear()
         self.replaced.clear()
+        self.missed = 0
         self.plugins = None
 
 

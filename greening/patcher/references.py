@@ -8,6 +8,7 @@ of running functions, and what only C extensions hold.
 import functools
 import gc
 from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import compress
 from types import BuiltinMethodType, CellType, FrameType, MethodType, ModuleType
 from typing import cast
 
@@ -41,7 +42,7 @@ def holders(
     reached = _referents(everything)
     if kinds:
         looked_at = _METHODS.union(kinds)
-        reached = [value for value in reached if type(value) in looked_at]  # the one step in Python for everything
+        reached = list(compress(reached, map(looked_at.__contains__, map(type, reached))))  # at the speed of C
     bound = {id(value): value for value in reached if type(value) in _METHODS}
     if kinds:
         reached = [value for value in reached if type(value) in kinds]
@@ -60,6 +61,19 @@ def holders(
             method = cast(MethodType, holder.value)
             holder.value, holder.method = method.__self__, method.__name__
     return found
+
+
+def holders_of(things: list[object], ignore: Collection[object] = ()) -> list[Binding]:
+    """Every place in the process that refers to one of these objects. What `holders` leaves out, this leaves out, too.
+
+    Faster than `holders`, as long as they are some dozens. Bound methods of them are not looked for.
+
+    Args:
+        things: not a list that anything else uses.
+        ignore: containers that are not looked at.
+    """
+    wanted = {id(thing): thing for thing in things}
+    return _holders_of(wanted, {id(each) for each in (things, wanted, ignore, *ignore)})
 
 
 def _referents(things: list[object]) -> list[object]:

@@ -79,18 +79,26 @@ def _inherited(owner: type, name: str) -> object:
     return next((class_dict(base)[name] for base in class_mro(owner)[1:] if name in class_dict(base)), None)
 
 
-def rebind_methods(replaced: Replaced, targets: Collection[str], changes: Changes) -> None:
-    """Put today's methods in the place of stale ones, of the classes of these modules."""
+def rebind_methods(replaced: Replaced, targets: Collection[str], changes: Changes) -> int:
+    """Put today's methods in the place of stale ones, of the classes of these modules.
+
+    Returns:
+        The number of places that cannot be written to.
+    """
     stale = StaleMethod(replaced, targets)
     if not stale:
-        return
+        return 0
+    missed = 0
     back: dict[int, tuple[MethodType, object]] = {}
     for holder in holders(stale, KINDS):
         fresh = stale.fresh(holder.value)
         if holder.replace(fresh):
             back[id(fresh)] = fresh, holder.value
+        else:
+            missed += 1
     if back:
         changes.steps.append(lambda: _put_back(back))
+    return missed
 
 
 def _put_back(back: dict[int, tuple[MethodType, object]]) -> None:
