@@ -34,8 +34,13 @@ def new_name(task: "Task") -> str:
     """
     kind = type(task).__name__
     number = next(_numbers.setdefault(kind, count(1)))
-    function = function_name(getattr(task, "_func", None))
+    function = function_of(task)
     return f"{kind}-{number} ({function})" if function else f"{kind}-{number}"
+
+
+def function_of(task: "Task") -> str:
+    """What the function of a green thread is called; "": it has none, or none any more. It gets no name by this."""
+    return function_name(getattr(task, "_func", None))
 
 
 def function_name(function: Callable[..., Any] | None) -> str:

@@ -8,23 +8,29 @@ import greenlet
 
 from greening._compiled import why_not
 from greening._core.current import get_hub
-from greening.debug.auditing import audit
-from greening.debug.findings import Finding
 from greening.patcher.ledger import LEDGER
 
 if TYPE_CHECKING:
+    from greening.debug.auditing import audit
     from greening.debug.dumping import dump
+    from greening.debug.exposition import metrics
+    from greening.debug.findings import Finding
     from greening.debug.inspector import inspect
+    from greening.debug.numbers import stats
     from greening.debug.places import keep_places
     from greening.debug.snapshot import stacks
 
-__all__ = ["Finding", "audit", "dump", "info", "inspect", "keep_places", "stacks"]
+__all__ = ["Finding", "audit", "dump", "info", "inspect", "keep_places", "metrics", "stacks", "stats"]
 
 # Instruments, imported when they are asked for: a program that does not use them pays nothing.
 _LAZY = {
+    "Finding": "greening.debug.findings",
+    "audit": "greening.debug.auditing",
     "dump": "greening.debug.dumping",
     "inspect": "greening.debug.inspector",
     "keep_places": "greening.debug.places",
+    "metrics": "greening.debug.exposition",
+    "stats": "greening.debug.numbers",
     "stacks": "greening.debug.snapshot",
 }
 

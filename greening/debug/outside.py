@@ -15,7 +15,9 @@ from greening._core import deadlock
 from greening._core.current import hubs
 from greening._originals import builtin_open, get_ident
 from greening.debug.findings import Finding, earlier
+from greening.debug.frames import module_of
 from greening.debug.known import BLOCKERS, LIBRARIES, Blocker, plain
+from greening.debug.numbers import place_of, thread_name
 from greening.fdio.rawfile import GreenFileIO, comes_and_goes
 from greening.fdio.stdin import would_block
 from greening.patcher.introspect import is_module, module_dict
@@ -106,15 +108,13 @@ def threads() -> Iterator[Finding]:
     for ident, frame in sys._current_frames().items():
         if ident in (get_ident(), deadlock.first_thread):
             continue
-        frames = list(_outwards(_frame_of(ident, frame)))
-        if _module_of(frames[-1]).startswith(_OURS):
+        frame = _frame_of(ident, frame)
+        if module_of(_outermost(frame)).startswith(_OURS):
             continue
-        theirs = next((each for each in frames if not _is_machinery(each)), frames[0])
-        place = f"{theirs.f_code.co_filename}:{theirs.f_lineno} in {theirs.f_code.co_qualname}"
         yield Finding(
             "thread",
-            f"OS thread {_name_of(ident)}",
-            f"no green thread: it was started before the patch, or past it; now at {place}",
+            f"OS thread {thread_name(ident).removeprefix('OS thread ')}",
+            f"no green thread: it was started before the patch, or past it; now at {place_of(frame)}",
             "start it after greening.monkey_patch(), if it is to be a green thread; it holds up no other",
         )
 
@@ -126,23 +126,10 @@ def _frame_of(ident: int, frame: FrameType) -> FrameType:
     return frame if waiting is None else waiting
 
 
-def _outwards(frame: FrameType | None) -> Iterator[FrameType]:
-    while frame is not None:
-        yield frame
+def _outermost(frame: FrameType) -> FrameType:
+    while frame.f_back is not None:
         frame = frame.f_back
-
-
-def _module_of(frame: FrameType) -> str:
-    return str(frame.f_globals.get("__name__", ""))
-
-
-def _is_machinery(frame: FrameType) -> bool:
-    return _module_of(frame).partition(".")[0] in ("greening", "threading", "queue", "concurrent")
-
-
-def _name_of(ident: int) -> str:
-    thread: Any = getattr(sys.modules.get("threading"), "_active", {}).get(ident)
-    return f"{ident:#x}" if thread is None else str(thread.name)
+    return frame
 
 
 def foreign_threads() -> Counter[str]:

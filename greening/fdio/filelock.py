@@ -48,7 +48,7 @@ _TYPE_NAMES = {"READ": fcntl.F_RDLCK, "WRITE": fcntl.F_WRLCK}
 FLOCK = struct.Struct("@hhqqi4x")
 
 # Native threads that wait for locks. A lock may be held for long: nothing else has to wait for these threads.
-_lockers = NativePool(1000, block_signals=True)
+_lockers = NativePool(1000, block_signals=True, name="file locks")
 
 # Protects the books of all waits. It is re-entrant, since a finaliser may unlock a file.
 _books: Any = RLock()

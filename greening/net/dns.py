@@ -30,7 +30,7 @@ _getfqdn = _socket.getfqdn
 
 # Native threads for look-ups, at most; gevent has as many. More would not help: all of them ask the same few servers,
 # and these are what is slow.
-RESOLVERS: Final = NativePool(10, block_signals=True)
+RESOLVERS: Final = NativePool(10, block_signals=True, name="host names")
 
 _NUMERIC_BOTH = _socket.NI_NUMERICHOST | _socket.NI_NUMERICSERV
 

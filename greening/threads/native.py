@@ -20,7 +20,6 @@ import _signal
 import atexit
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from contextvars import copy_context
 from types import CoroutineType
 from typing import Any, Final, ParamSpec, TypeVar
 
@@ -31,7 +30,6 @@ from greening._core.deadlock import idle_natives
 from greening._core.fork import THREADS, before_fork, on_child
 from greening._core.hub import Hub
 from greening._core.mistakes import refuse_coroutine
-from greening._core.parking_lot import ParkingLot
 from greening._core.runner import flush_streams
 from greening._core.unhandled import report_unraisable
 from greening._originals import (
@@ -45,6 +43,7 @@ from greening._originals import (
     time_sleep,
 )
 from greening.threads.growth import Growth, from_environment, number_of_threads
+from greening.threads.native_job import Job, NativeNumbers
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -55,74 +54,18 @@ IDLE_SECONDS = 5.0
 _PATIENCE = 0.2
 
 
-@uninterruptible
-class _Job:
-    """One call: made by the green thread that waits for it, run by a worker, settled by the hub."""
-
-    __slots__ = ("_abandoned", "_call", "_context", "error", "hub", "result", "settled", "waiter")
-
-    def __init__(self, hub: Hub, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self.hub = hub
-        self.waiter = ParkingLot()
-        self.settled = False
-        self.result: Any = None
-        self.error: BaseException | None = None
-        self._call: Any = (func, args, kwargs)
-        self._context = copy_context()
-        self._abandoned = False
-
-    def run(self) -> None:
-        """In the worker: make the call, keep the outcome. Never raises."""
-        call, self._call = self._call, None
-        if call is None:
-            return
-        func, args, kwargs = call
-        del call
-        try:
-            self.result = self._context.run(func, *args, **kwargs)
-        except BaseException as error:  # noqa: BLE001  # raised again in the green thread that waits
-            # Without this frame, which refers to us.
-            error.__traceback__ = error.__traceback__.tb_next if error.__traceback__ is not None else None
-            self.error = error
-        # `abandon` sets the flag and then drops the outcome; the worker stores the outcome and then looks at the flag.
-        # The second of the two drops it. The hub never does: it must not run the finalisers of a result.
-        if self._abandoned:
-            self.result = self.error = None
-
-    def settle(self) -> None:
-        """In the hub: the worker is done."""
-        self.hub.end_external_wait()
-        self.settled = True
-        self.waiter.unpark_all()
-
-    def abandon(self) -> None:
-        """In the green thread that waited: it waits no longer, and a call that has not begun never will."""
-        self._abandoned = True
-        self._call = self.result = self.error = None
-
-    def outcome(self) -> Any:
-        """The result, or the exception raised. Once."""
-        error, self.error = self.error, None
-        if error is None:
-            return self.result
-        try:
-            raise error
-        finally:
-            del error
-
-
 class _Worker:
     """One OS thread. It waits for `wake_lock`, which is released after `job` is set. Without a job it leaves."""
 
     __slots__ = ("wake_lock", "job", "native_id")
 
-    def __init__(self, job: _Job) -> None:
+    def __init__(self, job: Job) -> None:
         self.wake_lock = allocate_lock()
         self.wake_lock.acquire()
-        self.job: _Job | None = job
+        self.job: Job | None = job
         self.native_id = 0
 
-    def wake(self, job: _Job | None) -> None:
+    def wake(self, job: Job | None) -> None:
         """Hand over a job, or tell it to leave. Under `guard`, after taking it off the idle list."""
         self.job = job
         self.wake_lock.release()
@@ -141,17 +84,19 @@ class NativePool:
         most: threads at most while all of them wait, see `growth`; no more than `size`: it does not grow.
         block_signals: its threads have all signals blocked, so that none is delivered to a thread that the program does
             not know. For calls that start no child processes, which would inherit the mask.
+        name: what it is for, in statistics.
     Raises:
         TypeError, ValueError: `size` is not a number of threads.
     """
 
-    def __init__(self, size: int, *, most: int = 0, block_signals: bool = False) -> None:
+    def __init__(self, size: int, *, most: int = 0, block_signals: bool = False, name: str = "other calls") -> None:
         self.size = number_of_threads(size)
+        self.name = name
         self._block_signals = block_signals
         self.reports = False  # True: exceptions of calls are given to `sys.unraisablehook`, too
         self._alive: set[_Worker] = set()  # those that may still take a job
         self._idle: list[_Worker] = []  # the one that became idle last is last: it is the next to work
-        self._backlog: OrderedDict[_Job, None] = OrderedDict()
+        self._backlog: OrderedDict[Job, None] = OrderedDict()
         self._growth = Growth(most)
         self.ended = 0  # calls
         _pools.append(self)
@@ -159,6 +104,10 @@ class NativePool:
     def idents(self) -> list[int]:
         """Native idents of the threads that have been started and may still take a job."""
         return [worker.native_id for worker in tuple(self._alive)]
+
+    def numbers(self) -> NativeNumbers:
+        """What it does at this moment."""
+        return NativeNumbers(self.name, self.size, len(self._alive), len(self._idle), len(self._backlog), self.ended)
 
     # What green threads call
 
@@ -180,7 +129,7 @@ class NativePool:
         if isinstance(caller, BlockingTask):
             return meth(*args, **kwargs)
         hub = caller.hub
-        job = _Job(hub, meth, args, kwargs)
+        job = Job(hub, meth, args, kwargs)
         hub.begin_external_wait()
         if not self._submit(job):
             hub.end_external_wait()
@@ -205,14 +154,14 @@ class NativePool:
         Returns:
             False: no thread is to be had.
         """
-        job = _Job(hub, func, (), {})
+        job = Job(hub, func, (), {})
         hub.begin_external_wait()
         if not self._submit(job):
             hub.end_external_wait()
             return False
         return True
 
-    def _submit(self, job: _Job) -> bool:
+    def _submit(self, job: Job) -> bool:
         """Give it to an idle worker, a new one, or the next that is free. False: there is none, and none to be had."""
         with guard:
             if self._idle:
@@ -228,7 +177,7 @@ class NativePool:
                     self._growth.watch(self, job.hub)
             return bool(self._alive)
 
-    def _start(self, job: _Job) -> bool:
+    def _start(self, job: Job) -> bool:
         # No thread is to be had when the interpreter shuts down (3.12+), or when the system has no more. The same call
         # works in a program that is not patched. So the caller makes it on the spot if no worker can.
         worker = _Worker(job)
@@ -240,7 +189,7 @@ class NativePool:
             return False
         return True
 
-    def _abandon(self, job: _Job) -> None:
+    def _abandon(self, job: Job) -> None:
         with guard:
             waited = self._backlog.pop(job, job) is None
         if waited:
@@ -270,7 +219,7 @@ class NativePool:
             if job is None:
                 job = self._wait(worker)
 
-    def _next(self, worker: _Worker) -> _Job | None:
+    def _next(self, worker: _Worker) -> Job | None:
         """The next job of the backlog; None: the worker is on the idle list, or shall leave."""
         with guard:
             self.ended += 1
@@ -284,7 +233,7 @@ class NativePool:
                 worker.wake(None)
             return None
 
-    def _wait(self, worker: _Worker) -> _Job | None:
+    def _wait(self, worker: _Worker) -> Job | None:
         """Wait on the idle list. None: leave."""
         if not worker.wake_lock.acquire(True, IDLE_SECONDS):
             with guard:
@@ -375,8 +324,15 @@ def _exists(worker: _Worker) -> bool:
 _pools: list[NativePool] = []
 
 
+def native_pools() -> list[NativePool]:
+    """All pools of the process."""
+    return list(_pools)
+
+
 TPOOL: Final = NativePool(
-    from_environment("GREENING_THREADPOOL_SIZE", 20), most=from_environment("GREENING_THREADPOOL_MAX", 200)
+    from_environment("GREENING_THREADPOOL_SIZE", 20),
+    most=from_environment("GREENING_THREADPOOL_MAX", 200),
+    name="tpool",
 )
 execute = TPOOL.execute
 set_num_threads = TPOOL.resize

@@ -1,0 +1,81 @@
+"""A process watched for a while: what `python -m greening top` shows."""
+
+import json
+import sys
+from typing import Any
+
+import pytest
+
+from greening.debug.observing import answer, as_plain, from_plain, observe
+
+BUSY = """
+import threading, time
+import greening
+from greening.debug.observing import observe
+from greening.threads.native import TPOOL
+
+stop = threading.Event()
+
+def compute():
+    while not stop.is_set():
+        sum(range(100_000))  # no switch
+
+def quick():
+    while not stop.is_set():
+        greening.sleep(0)
+
+greening.sleep(0)  # there is a hub
+"""
+
+
+@pytest.mark.slow
+def test_the_line_that_blocks_is_told_with_its_time(run_program: Any) -> None:
+    run_program(
+        BUSY
+        + "import _thread\n"
+        + "found = []\n"
+        + "def watch():\n    found.append(observe(0.5))\n    stop.set()\n"
+        + "_thread.start_new_thread(watch, ())\n"
+        + "greening.spawn(compute).wait()\n"
+        + "(watch,) = found[0].watches\n"
+        + "spot = max(watch.spots.values(), key=lambda spot: spot.held)\n"
+        + "assert spot.place.startswith('program_0.py:1') and 'compute' in spot.place, watch\n"
+        + "assert spot.held > 0.1 and watch.held > 0.1 and watch.busy > 0.1 and watch.cpu > 0.05, watch\n"
+        + "assert watch.delay > 0.1, watch  # the posted call was not made\n"
+    )
+
+
+@pytest.mark.slow
+def test_turns_that_are_short_block_nothing(run_program: Any) -> None:
+    run_program(
+        BUSY
+        + "import _thread\n"
+        + "found = []\n"
+        + "def watch():\n    found.append(observe(0.5))\n    stop.set()\n"
+        + "_thread.start_new_thread(watch, ())\n"
+        + "threads = [greening.spawn(quick) for _ in range(10)]\n"
+        + "for thread in threads: thread.wait()\n"
+        + "(watch,), seen = found[0].watches, found[0]\n"
+        + "assert watch.ready_most >= 5 and watch.looks >= 5, watch\n"
+        + "assert watch.held < watch.busy / 2, watch\n"
+        + "assert seen.after.hubs[0].switches - seen.before.hubs[0].switches > 1000\n"
+    )
+
+
+def test_the_switch_interval_is_as_before() -> None:
+    before = sys.getswitchinterval()
+    during: list[float] = []
+    observe(0.0001, sleep=lambda seconds: during.append(sys.getswitchinterval()))
+    assert sys.getswitchinterval() == before
+    assert during and during[0] < before
+
+
+def test_json_and_back_is_the_same() -> None:
+    seen = observe(0.001)
+    assert from_plain(json.loads(json.dumps(as_plain(seen)))) == seen
+
+
+def test_an_answer_says_how_the_program_was_started() -> None:
+    found = answer({"seconds": 0.001})
+    assert found["command"] == sys.orig_argv
+    assert from_plain(found["observation"]).after.pid > 0
