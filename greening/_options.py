@@ -39,6 +39,7 @@ what is seen inside
 
 commands, for a program that was started with --inspect or GREENING_INSPECT=1
   dump PID      print what each green thread does or waits for, and its stack; --json, --locals
+  top PID       show, second by second, what the program does and where its time goes (extra `top`); --once
 
   --version     print versions
   --help        print this
@@ -49,6 +50,7 @@ FLAGS = tuple(dict.fromkeys(entry.flag for entry in CATALOGUE))
 # What a command calls, with the words that follow it; its result is the exit status.
 COMMANDS: Final = {
     "dump": ("greening.debug.asking", "dump_command"),
+    "top": ("greening.debug.top", "top_command"),
 }
 
 # Options without a value, and the attribute of `Options` that they set.

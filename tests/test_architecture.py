@@ -347,6 +347,7 @@ MAY_IMPORT_BY_NAME = {
     "greening/_core/deadlock.py": "what explains a deadlock, when there is one",
     "greening/_options.py": "what only a command or a report needs",
     "greening/debug/inspector.py": "what a question needs",
+    "greening/debug/top.py": "rich, which is an extra",
     "greening/debug/__init__.py": "names that are fetched when they are asked for",
     "greening/debug/environment.py": "instruments that the environment asks for",
     "greening/_cli.py": "what only a report or a prompt needs",

@@ -53,6 +53,8 @@ def why_not(pid: int, error: OSError) -> str:
     """Why a process cannot be asked, and what to do."""
     if not os.path.exists(f"/proc/{pid}"):
         return f"there is no process {pid}"
+    if isinstance(error, ConnectionResetError | BrokenPipeError):
+        return f"process {pid} has ended meanwhile"
     if isinstance(error, (FileNotFoundError, ConnectionRefusedError)):
         return (
             f"process {pid} cannot be looked into, since there is no {path_of(pid)}: start it by `python -m greening "

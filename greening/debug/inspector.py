@@ -34,6 +34,7 @@ PATIENCE = 10.0
 # What a command calls with the question: a function that returns what JSON can hold.
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "dump": ("greening.debug.dumping", "answer"),
+    "top": ("greening.debug.observing", "answer"),
 }
 
 

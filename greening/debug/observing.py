@@ -213,10 +213,10 @@ def _stats(plain: dict[str, Any]) -> Stats:
 
 
 def answer(question: dict[str, Any]) -> dict[str, Any]:
-    """What a program answers to `python -m greening top PID`: an observation, and the words of its command line.
+    """What a program answers to `python -m greening top PID`: an observation, and its words (`sys.argv`).
 
     Args:
         question: `seconds` is how long to watch, no more than `LONGEST`.
     """
     seconds = min(LONGEST, float(question.get("seconds", 1.0)))
-    return {"command": sys.orig_argv, "observation": as_plain(observe(seconds))}
+    return {"command": sys.argv, "observation": as_plain(observe(seconds))}

@@ -1,0 +1,113 @@
+"""`python -m greening top PID`: a running program, watched second by second.
+
+The program needs --inspect, and this side rich, the extra `top`. The program itself looks at what it does, for as long
+as each question lasts; nothing is left in it when this ends.
+"""
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from greening.debug.asking import NoAnswer, ask
+from greening.debug.observing import LONGEST, Observation, from_plain
+
+USAGE = """\
+usage: python -m greening top PID [--once] [--seconds S]
+
+Show what the green threads of a running program do, and where its time goes. The program must have been started with
+`python -m greening --inspect`, or with GREENING_INSPECT=1 in its environment. Ctrl-C ends it.
+
+  --once        print one screen and end
+  --seconds S   watch for so many seconds before each screen: 0.1 to 10; default: 1
+"""
+
+WITHOUT_RICH = """\
+greening: top needs rich: pip install 'greening-toolkit[top]'
+"""
+
+Draw = Callable[[Observation, list[str]], Any]
+
+
+def top_command(words: list[str]) -> int:
+    """Do what the words say.
+
+    Returns:
+        The exit status: 0; 1: the program cannot be asked; 2: the words make no sense, or rich is not installed.
+    """
+    try:
+        pid, once, seconds = _parse(list(words))
+    except ValueError as error:
+        sys.stderr.write(f"greening: {error}\n{USAGE}" if str(error) else USAGE)
+        return 2 if str(error) else 0
+    try:
+        console = import_module("rich.console").Console()
+        live = import_module("rich.live").Live
+        draw = import_module("greening.debug.screen").screen
+    except ImportError:
+        sys.stderr.write(WITHOUT_RICH)
+        return 2
+    try:
+        first = _look(pid, seconds, draw)
+        if once:
+            console.print(first)
+        else:
+            _watch(pid, seconds, draw, first, live(console=console, screen=True, auto_refresh=False))
+    except NoAnswer as error:
+        sys.stderr.write(f"greening: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+def _parse(words: list[str]) -> tuple[int, bool, float]:
+    """The number of the process, whether one screen is enough, and the seconds before each.
+
+    Raises:
+        ValueError: the words make no sense; without a text: help is wanted.
+    """
+    pid, once, seconds = 0, False, 1.0
+    while words:
+        word = words.pop(0)
+        name, equals, value = word.partition("=")
+        if word in ("--help", "-h"):
+            raise ValueError
+        if word == "--once":
+            once = True
+        elif name == "--seconds":
+            value = value if equals else (words.pop(0) if words else "")
+            seconds = _seconds(value)
+        elif word.isdecimal() and not pid:
+            pid = int(word)
+        else:
+            raise ValueError(
+                f"unknown option {word}" if word.startswith("-") else f"{word!r} is no number of a process"
+            )
+    if not pid:
+        raise ValueError("the number of a process is needed")
+    return pid, once, seconds
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.1 <= seconds <= LONGEST:
+        raise ValueError(f"--seconds takes a number from 0.1 to {LONGEST:g}, not {text!r}")
+    return seconds
+
+
+def _look(pid: int, seconds: float, draw: Draw) -> Any:
+    found = ask(pid, "top", seconds=seconds)
+    return draw(from_plain(found["observation"]), found["command"])
+
+
+def _watch(pid: int, seconds: float, draw: Draw, first: Any, live: Any) -> None:
+    """One screen after the other, in place, until the program ends or Ctrl-C comes."""
+    with live:
+        shown = first
+        while True:
+            live.update(shown, refresh=True)
+            shown = _look(pid, seconds, draw)
