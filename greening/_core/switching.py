@@ -18,6 +18,11 @@ if accelerator is not None:
     accelerator.set_round(ROUND_SECONDS, SLICE_SECONDS, TRIES)
 
 
+def switches_of(hub: "HubOps") -> int:
+    """How often a hub has resumed a task so far."""
+    return hub.switches + hub.granted - hub.switches_left
+
+
 @double
 class HubOps:
     """What every hub does all the time. `Hub` adds the rest.

@@ -22,6 +22,7 @@ from greening._core.current import hubs
 from greening._core.greenthread import GreenThread
 from greening._core.hub import Hub
 from greening._core.names import function_of
+from greening._core.switching import switches_of
 from greening._core.task import Task
 from greening._originals import builtin_open
 from greening.debug.frames import users_frame
@@ -170,11 +171,6 @@ def stats(*, containers: bool = True) -> Stats:
 
 
 # Hubs
-
-
-def switches_of(hub: Hub) -> int:
-    """How often a green thread was resumed so far."""
-    return hub.switches + hub.granted - hub.switches_left
 
 
 def _hub(hub: Hub) -> HubStats:

@@ -16,6 +16,7 @@ from typing import Any
 
 from greening._core.current import hubs
 from greening._core.hub import Hub
+from greening._core.switching import switches_of
 from greening._originals import monotonic, time_sleep
 from greening.debug.frames import module_of, users_frame
 from greening.debug.numbers import (
@@ -28,7 +29,6 @@ from greening.debug.numbers import (
     cpu_of,
     place_of,
     stats,
-    switches_of,
 )
 from greening.threads.native_job import NativeNumbers
 

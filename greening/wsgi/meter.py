@@ -4,7 +4,9 @@ import logging
 from collections.abc import Callable
 from functools import cache
 
+from greening._core.current import get_hub
 from greening._core.greenthread import GreenThread, spawn
+from greening._core.switching import switches_of
 from greening._core.waiting import sleep
 from greening.wsgi.metrics import EVICTED, INTERVAL, Counters, Metrics
 from greening.wsgi.statsd import Statsd, parse_statsd
@@ -33,6 +35,7 @@ class Meter:
         self._prefix = prefix
         self._look: Callable[[], tuple[int, int, int]] | None = None
         self._dismissed = 0  # of them, so many are counted
+        self._late = 0.0  # seconds: how much too late the last look was
         self._looking: GreenThread[None] | None = None
         self._statsd: Statsd | None = None
 
@@ -66,6 +69,9 @@ class Meter:
             self.counters.connections(idle, active)
             self.counters.count(EVICTED, dismissed - self._dismissed)
             self._dismissed = dismissed
+            hub = get_hub()
+            at_work = len(hub.runners) - len(hub.idle)
+            self.counters.hub(hub.rounds, switches_of(hub), at_work, len(hub.ready), self._late)
 
     def stop(self) -> None:
         """Give the row back; what was counted stays. A second call does nothing."""
@@ -82,9 +88,12 @@ class Meter:
         self._metrics.release(counters)
 
     def _look_for_ever(self) -> None:
+        now = get_hub().now
         while True:
             self.refresh()
+            due = now() + INTERVAL
             sleep(INTERVAL)
+            self._late = max(0.0, now() - due)
 
 
 @cache

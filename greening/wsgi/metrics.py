@@ -44,22 +44,39 @@ REFUSED: Final = 7  # requests that no application has seen
 SENT: Final = 8  # bytes of bodies
 SECONDS: Final = 9  # of all requests
 TAKEN: Final = 10  # 1: it is in use, or was
+ROUNDS: Final = 11  # turns of the hub's loop
+SWITCHES: Final = 12  # how often a green thread was resumed
+GREEN_THREADS: Final = 13  # that have begun and have not ended
+READY: Final = 14  # the length of the run queue
+LATE: Final = 15  # seconds that the last look came too late
 _FIRST: Final = 16  # of the requests
 
 _BASE = {method: _FIRST + number * _STRIDE for number, method in enumerate(METHODS)}
 _OTHER: Final = _BASE["other"]
 _CLASS = tuple(status // 100 * _RANGES for status in range(1000))  # where the class of a status begins
+_NO_HUB: Final = memoryview(bytes(8 * (LATE + 1 - ROUNDS))).cast("d")
 _CELLS: Final = _FIRST + len(METHODS) * _STRIDE
 _SIZE: Final = -(-_CELLS * 8 // mmap.PAGESIZE) * mmap.PAGESIZE  # bytes of a row: whole pages
 
 
 class Worker(NamedTuple):
-    """A process that serves. `started`: seconds since the epoch."""
+    """A process that serves.
+
+    Attributes:
+        started: seconds since the epoch. idle, active: connections.
+        rounds, switches, green_threads, ready: of its hub; see `greening.debug.stats`.
+        late: seconds by which its hub made the last call too late that was due: what a request waits for in vain.
+    """
 
     pid: int
     started: float
     idle: int
     active: int
+    rounds: int = 0
+    switches: int = 0
+    green_threads: int = 0
+    ready: int = 0
+    late: float = 0.0
 
 
 class Totals(NamedTuple):
@@ -110,6 +127,14 @@ class Counters:
         """How many there are now."""
         self._cells[IDLE] = idle
         self._cells[ACTIVE] = active
+
+    def hub(self, rounds: int, switches: int, green_threads: int, ready: int, late: float) -> None:
+        """What the hub does now; see `Worker`."""
+        self._cells[ROUNDS] = rounds
+        self._cells[SWITCHES] = switches
+        self._cells[GREEN_THREADS] = green_threads
+        self._cells[READY] = ready
+        self._cells[LATE] = late
 
     def snapshot(self) -> Snapshot:
         """What has been counted, by this process and those that had the row before."""
@@ -175,6 +200,7 @@ class Metrics:
                     row[STARTS] += 1
                 self._mine.add((pid, number))
                 row[IDLE] = row[ACTIVE] = 0
+                row[ROUNDS : LATE + 1] = _NO_HUB
                 return Counters(row, number)
         raise OSError(f"no row of metrics is free: all {_ROWS} are taken")
 
@@ -227,7 +253,8 @@ class Metrics:
             if self._has_owner(number):
                 pid, idle, active = int(row[PID]), int(row[IDLE]), int(row[ACTIVE])
                 other = workers.get(pid, Worker(pid, row[STARTED], 0, 0))
-                workers[pid] = Worker(pid, other.started, other.idle + idle, other.active + active)
+                hub = map(int, row[ROUNDS:LATE])  # the same in all rows of a worker
+                workers[pid] = Worker(pid, other.started, other.idle + idle, other.active + active, *hub, row[LATE])
         sent, accepted, evicted, refused, starts = (
             int(total[cell]) for cell in (SENT, ACCEPTED, EVICTED, REFUSED, STARTS)
         )

@@ -83,6 +83,14 @@ def _families(totals: Totals) -> Iterator[tuple[str, str, str, Samples]]:
     )
     yield "workers", "gauge", "Worker processes that serve.", [("", len(workers))]
     yield "worker_starts_total", "counter", "Worker processes that began to serve.", [("", totals.starts)]
+    for name, kind, about, field in (
+        ("worker_rounds_total", "counter", "Turns of the loop of a worker's hub.", "rounds"),
+        ("worker_switches_total", "counter", "How often a green thread of a worker was resumed.", "switches"),
+        ("worker_green_threads", "gauge", "Green threads of a worker that are at work or wait.", "green_threads"),
+        ("worker_ready", "gauge", "The length of a worker's run queue.", "ready"),
+        ("worker_late_seconds", "gauge", "How late a worker's hub made the last call that was due.", "late"),
+    ):
+        yield name, kind, about, [(f'{{pid="{worker.pid}"}}', getattr(worker, field)) for worker in workers]
     yield (
         "worker_start_time_seconds",
         "gauge",

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from greening._core.greenthread import spawn
+from greening._core.switching import switches_of
 from greening._core.waiting import sleep
 from greening.debug import stats
-from greening.debug.numbers import HubStats, switches_of, thread_name
+from greening.debug.numbers import HubStats, thread_name
 from greening.pool.greenpool import GreenPool
 from greening.sync.event import Event
 from greening.sync.queue import Queue

@@ -44,6 +44,27 @@ def test_it_looks_at_the_connections_once_a_second_until_it_is_stopped(fake: Fak
     meter.stop()
 
 
+def test_a_hub_that_comes_too_late_is_told(fake: Fake[Any]) -> None:
+    """A green thread that computes for two seconds holds up everything, the look included."""
+    metrics = Metrics()
+    meter = Meter(metrics, None, "")
+    meter.start(lambda: (0, 0, 0))
+    settle()
+    fake.clock.advance(INTERVAL + 2)
+    settle()
+    (worker,) = metrics.totals().workers
+    assert worker.late == 2.0
+    assert worker.rounds == fake.hub.rounds and worker.switches > 0
+    assert worker.green_threads == 1  # the look
+    meter.stop()
+    successor = Meter(metrics, None, "")
+    successor.start(lambda: (0, 0, 0))
+    (worker,) = metrics.totals().workers
+    assert (worker.late, worker.rounds) == (0.0, 0), "what the one before did is forgotten"
+    settle()
+    successor.stop()
+
+
 def test_it_begins_again_in_the_same_row(fake: Fake[Any]) -> None:
     metrics = Metrics()
     meter = Meter(metrics, None, "")

@@ -1,5 +1,6 @@
 """What Prometheus is told, in its text format."""
 
+import os
 import re
 from typing import Any
 
@@ -116,6 +117,10 @@ def test_a_server_is_counted(serve: Serve) -> None:
         "workers": 1,
     }
     assert {name: found[f"greening_wsgi_{name}"] for name in expected} == expected
+    of_worker = f'{{pid="{os.getpid()}"}}'
+    assert found[f"greening_wsgi_worker_switches_total{of_worker}"] > 10
+    assert found[f"greening_wsgi_worker_rounds_total{of_worker}"] > 1
+    assert found[f"greening_wsgi_worker_green_threads{of_worker}"] >= 1
     running.stop()
     found = samples(exposition(metrics.totals()))
     assert found["greening_wsgi_workers"] == found['greening_wsgi_connections{state="idle"}'] == 0
