@@ -21,7 +21,7 @@ from greening._core import deadlock
 from greening._core.current import hubs
 from greening._core.greenthread import GreenThread
 from greening._core.hub import Hub
-from greening._core.names import function_of
+from greening._core.names import function_name, function_of
 from greening._core.switching import switches_of
 from greening._core.task import Task
 from greening._originals import builtin_open
@@ -217,7 +217,7 @@ def _groups(hub: Hub) -> tuple[Group, ...]:
     members: dict[tuple[str, str, int], list[Task]] = {}
     for task in (hub.main, *green_threads(hub)):
         frame = current.get(hub.thread) if is_running(task) else task.gr_frame
-        key = (function_of(task) if task is not hub.main else "", place_of(frame), task.state)
+        key = (_function(task) if task is not hub.main else "", place_of(frame), task.state)
         members.setdefault(key, []).append(task)
     frame = None
     current.clear()  # the frame of this call is in it: a cycle that would keep all callers' variables
@@ -226,6 +226,14 @@ def _groups(hub: Hub) -> tuple[Group, ...]:
         for (function, place, _), tasks in members.items()
     ]
     return tuple(sorted(groups, key=lambda group: -group.count))
+
+
+def _function(task: Task) -> str:
+    """What a green thread was started with; of one that `threading` has started, the target, or the class."""
+    thread = task.thread_object
+    if thread is None:
+        return function_of(task)
+    return function_name(getattr(thread, "_target", None)) or type(thread).__qualname__
 
 
 def _age(task: Task) -> float:

@@ -4,8 +4,8 @@ Facts: what a hub counts costs nothing, and tells how much it does, but not wher
 frame of every OS thread as soon as it has the GIL; while a C function keeps the GIL it sees nothing, and then the line
 that called it.
 Decision: only while somebody watches, a native thread looks every 10 ms. Each look stands for the time since the last
-one. A hub that has neither slept nor switched since then was held up by the line that it is at. A call is posted to
-each hub: how long it takes to be made is the delay of the run queue.
+one. A hub that has neither slept nor switched since then was held up by the line that it is at, and so was one that has
+kept the GIL for longer. A call is posted to each hub: how long it takes to be made is the delay of the run queue.
 """
 
 import sys
@@ -47,7 +47,7 @@ class Spot:
 
     Attributes:
         place: the user's line: "app.py:12 in parse".
-        seconds: that it was there. cpu: of those, with the processor. held: of those, without a switch.
+        seconds: that it was there. cpu: of those, with the processor. held: of those, in turns longer than a look.
     """
 
     place: str
@@ -62,7 +62,7 @@ class HubWatch:
 
     Attributes:
         thread, ident: as in `HubStats`.
-        busy: seconds that it did not sleep. held: of those, without a switch from one look to the next.
+        busy: seconds that it did not sleep. held: of those, in turns that took longer than a look.
         cpu: seconds of CPU time.
         ready_sum, ready_most, looks: of the run queue's length; `ready_sum / looks` is the average.
         delay: the longest time until a posted call was made, in seconds; so far, if that was not yet.
@@ -123,9 +123,10 @@ class _Watcher:
         spot = watch.spots.setdefault(place, Spot(place))
         spot.seconds += passed
         spot.cpu += min(used, passed)
-        if stood:
-            watch.held += passed
-            spot.held += passed
+        # A look that comes too late had to wait for the GIL: the hub held it.
+        held = passed if stood else max(0.0, passed - 2 * INTERVAL)
+        watch.held += held
+        spot.held += held
 
     def _probe(self, now: float) -> None:
         if self._posted:

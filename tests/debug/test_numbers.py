@@ -65,6 +65,23 @@ def test_switches_and_rounds_grow(fake: Fake[FakePoller]) -> None:
     assert switches_of(fake.hub) >= after.switches
 
 
+def test_threads_of_the_stdlib_have_their_target_or_their_class(run_program: Any) -> None:
+    run_program(
+        "import greening\n"
+        "greening.monkey_patch()\n"
+        "import threading, functools, time\n"
+        "class Ticker(threading.Thread):\n"
+        "    def run(self): time.sleep(10)\n"
+        "def work(n): time.sleep(10)\n"
+        "Ticker(daemon=True).start()\n"
+        "threading.Thread(target=work, args=(1,), daemon=True).start()\n"
+        "threading.Thread(target=functools.partial(work, 1), daemon=True).start()\n"
+        "time.sleep(0)\n"
+        "(hub,) = greening.debug.stats().hubs\n"
+        "assert {group.function: group.count for group in hub.groups} == {'': 1, 'Ticker': 1, 'work': 2}, hub\n"
+    )
+
+
 def test_pools_and_queues_are_found_by_their_place(run_program: Any) -> None:
     run_program(
         "import greening\n"

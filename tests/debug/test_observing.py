@@ -46,6 +46,27 @@ def test_the_line_that_blocks_is_told_with_its_time(run_program: Any) -> None:
 
 
 @pytest.mark.slow
+def test_a_call_in_c_that_keeps_the_gil_is_told(run_program: Any) -> None:
+    """Each lasts for some looks, and there is a switch in between."""
+    run_program(
+        BUSY
+        + "import _thread, re\n"
+        + "slow = re.compile('^(a+)+$')\n"
+        + "found = []\n"
+        + "def watch():\n    found.append(observe(0.5))\n    stop.set()\n"
+        + "def match():\n"
+        + "    while not stop.is_set():\n"
+        + "        slow.match('a' * 20 + 'b')\n"
+        + "        greening.sleep(0)\n"
+        + "_thread.start_new_thread(watch, ())\n"
+        + "greening.spawn(match).wait()\n"
+        + "(watch,) = found[0].watches\n"
+        + "spot = max(watch.spots.values(), key=lambda spot: spot.held)\n"
+        + "assert 'in match' in spot.place and spot.held > 0.1, watch\n"
+    )
+
+
+@pytest.mark.slow
 def test_turns_that_are_short_block_nothing(run_program: Any) -> None:
     run_program(
         BUSY
