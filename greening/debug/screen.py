@@ -5,7 +5,8 @@ Needs rich: the extra `top`.
 
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from rich.console import Group as Lines
 from rich.console import RenderableType
@@ -15,9 +16,14 @@ from rich.text import Text
 from greening.debug.numbers import Group, HubStats, Stats
 from greening.debug.observing import HubWatch, Observation, Spot
 
+T = TypeVar("T")
+
 # Lines of the lists: with them the screen has 24.
 PLACES = 5
 WAITS = 5
+WIDTH = 80
+# Pools, and queues, that are shown: the largest.
+CONTAINERS = 4
 
 # Seconds from which a delay or a block is shown in red.
 LONG = 0.1
@@ -81,7 +87,7 @@ def _hubs(observation: Observation) -> Table:
 def _hub_row(hub: HubStats, before: HubStats, watch: HubWatch, seconds: float) -> list[RenderableType]:
     average = watch.ready_sum / watch.looks if watch.looks else float(hub.ready)
     return [
-        Text(hub.thread[:16]),
+        _cut(hub.thread, 16),
         f"{(hub.rounds - before.rounds) / seconds:,.0f}",
         f"{(hub.switches - before.switches) / seconds:,.0f}",
         f"{average:.1f} (most {watch.ready_most})",
@@ -126,13 +132,31 @@ def _resources(numbers: Stats) -> Text:
     for pool in numbers.native_pools:
         at_work = pool.threads - pool.idle
         parts.append(f"{pool.name} {at_work} of {pool.size} threads" + (f", {pool.backlog} wait" * bool(pool.backlog)))
-    for green_pool in numbers.pools:
+    for green_pool in _largest(numbers.pools, lambda pool: (pool.waiting, pool.running)):
         waiting = f", {green_pool.waiting} wait" * bool(green_pool.waiting)
         parts.append(f"{green_pool.where} {green_pool.running} of {green_pool.size}{waiting}")
-    for queue in numbers.queues:
+    for queue in _largest(numbers.queues, lambda queue: (queue.items, queue.putters + queue.getters)):
         limit = "" if queue.maxsize is None else f" of {queue.maxsize}"
         parts.append(f"{queue.where} {queue.items}{limit} items")
-    return Text("   ".join(parts))
+    lines = [""]
+    for part in parts:
+        longer = f"{lines[-1]}   {part}" if lines[-1] else part
+        if len(longer) <= WIDTH:
+            lines[-1] = longer
+        else:
+            lines.append(part)
+    return Text("\n".join(lines))
+
+
+def _largest(things: Iterable[T], size: Callable[[T], tuple[int, int]]) -> list[T]:
+    return sorted(things, key=size, reverse=True)[:CONTAINERS]
+
+
+def _cut(text: str, length: int, end: bool = False) -> Text:
+    """As much of a text as there is room for. end: its end says more than its beginning."""
+    if len(text) > length:
+        text = f"…{text[1 - length :]}" if end else f"{text[: length - 1]}…"
+    return Text(text)
 
 
 # Where the time goes
@@ -169,8 +193,8 @@ def _waiting(observation: Observation) -> Table:
         table.add_row(
             f"{count:,}",
             Text(f"{change:+d}" if change else "", style=style),
-            Text(function[:16]),
-            Text(place[:30]),
+            _cut(function, 16),
+            _cut(place, 30, end=True),
             state,
         )
     return table

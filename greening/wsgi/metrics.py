@@ -253,8 +253,11 @@ class Metrics:
             if self._has_owner(number):
                 pid, idle, active = int(row[PID]), int(row[IDLE]), int(row[ACTIVE])
                 other = workers.get(pid, Worker(pid, row[STARTED], 0, 0))
-                hub = map(int, row[ROUNDS:LATE])  # the same in all rows of a worker
-                workers[pid] = Worker(pid, other.started, other.idle + idle, other.active + active, *hub, row[LATE])
+                connections = other.idle + idle, other.active + active
+                # The same in all rows of a worker, since it has one hub.
+                rounds, switches, threads, ready = map(int, row[ROUNDS:LATE])
+                hub = rounds, switches, threads, ready, row[LATE]
+                workers[pid] = Worker(pid, other.started, *connections, *hub)
         sent, accepted, evicted, refused, starts = (
             int(total[cell]) for cell in (SENT, ACCEPTED, EVICTED, REFUSED, STARTS)
         )

@@ -163,4 +163,4 @@ def test_its_native_thread_does_not_hide_a_deadlock(run_program: RunProgram) -> 
 def test_the_thread_counts_as_one_that_wakes_nothing(served: Inspector) -> None:
     asked(served.path, b"{}\n")
     assert idle_natives
-    assert inspector.COMMANDS.keys() == {"dump"}
+    assert inspector.COMMANDS.keys() == {"dump", "top"}

@@ -86,10 +86,23 @@ def test_what_waits_and_how_it_grows() -> None:
     assert fetch == "25 +15 fetch app.py:3 in fetch descriptor".split()
 
 
+def test_what_is_too_long_keeps_the_part_that_tells() -> None:
+    (line,) = (line for line in lines_of(observation()) if "lock" in line and "Class" in line)
+    assert "an_extraordinar…" in line and "…_name.py:1234 in Class.method" in line
+
+
+def test_of_many_queues_the_fullest_are_shown() -> None:
+    queues = tuple(QueueStats(f"app.q{number}", "Queue", number, None, 0, 0, 0) for number in range(30))
+    seen = observation()
+    text = " ".join(lines_of(replace(seen, after=replace(seen.after, queues=queues))))
+    assert "app.q29" in text and "app.q26" in text and "app.q25" not in text
+
+
 def test_resources_are_told_with_their_limits() -> None:
     text = " ".join(" ".join(lines_of(observation())).split())
     for part in ("descriptors 120 of 20,000", "timers 1,234", "memory 64 MiB", "tpool 3 of 20 threads, 4 wait"):
         assert part in text
+    assert any(line.endswith("objects 5,000") for line in lines_of(observation())), "no part is cut in two"
     assert "app.pool 50 of 50, 3 wait" in text and "app.jobs 8 of 10 items" in text and "app.free 8 items" in text
 
 
