@@ -15,12 +15,12 @@ from greening._core import deadlock
 from greening._core.current import hubs
 from greening._originals import builtin_open, get_ident
 from greening.debug.findings import Finding, earlier
-from greening.debug.frames import module_of
+from greening.debug.frames import is_machinery, module_of, users_frame
 from greening.debug.known import BLOCKERS, LIBRARIES, Blocker, plain
 from greening.debug.numbers import place_of, thread_name
 from greening.fdio.rawfile import GreenFileIO, comes_and_goes
 from greening.fdio.stdin import would_block
-from greening.patcher.introspect import is_module, module_dict
+from greening.patcher.introspect import is_kept, is_module, module_dict
 from greening.patcher.ledger import LEDGER
 from greening.patcher.plugins import VARIABLE, Plugin
 from greening.patcher.references import holders
@@ -109,7 +109,7 @@ def threads() -> Iterator[Finding]:
         if ident in (get_ident(), deadlock.first_thread):
             continue
         frame = _frame_of(ident, frame)
-        if module_of(_outermost(frame)).startswith(_OURS):
+        if module_of(_outermost(frame)).startswith(_OURS) or _is_of_a_keeper(frame):
             continue
         yield Finding(
             "thread",
@@ -124,6 +124,12 @@ def _frame_of(ident: int, frame: FrameType) -> FrameType:
     hub = next((hub for hub in tuple(hubs) if hub.thread == ident), None)
     waiting = None if hub is None else hub.main.gr_frame
     return frame if waiting is None else waiting
+
+
+def _is_of_a_keeper(frame: FrameType) -> bool:
+    """True for a thread of a debugger, which has to run while everything else stands still."""
+    theirs = users_frame(frame)
+    return theirs is not None and not is_machinery(theirs) and is_kept(module_of(theirs))
 
 
 def _outermost(frame: FrameType) -> FrameType:
@@ -170,7 +176,7 @@ def streams() -> Iterator[Finding]:
             continue
         number = _FileIO.fileno(file)
         if comes_and_goes(number):
-            where = holder.where.removesuffix(" (inside)")
+            where = holder.where.removesuffix(" (inside)").removesuffix(".raw").removesuffix(".buffer")
             places[number] = min(places.get(number, where), where, key=len)
     for number, where in places.items():
         what = f"a file on {_kind_of(number)}, opened before the patch: it waits in C"

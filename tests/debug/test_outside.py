@@ -80,6 +80,37 @@ def test_a_file_on_a_pipe_that_was_opened_before_is_named(run_program: Any) -> N
     )
 
 
+def test_one_that_only_a_local_variable_has_is_named_too(run_program: Any) -> None:
+    run_program(
+        "import subprocess\n"
+        "def main():\n"
+        "    process = subprocess.Popen(['cat'], stdin=subprocess.PIPE, stdout=subprocess.PIPE)\n"
+        "    import greening\n"
+        "    greening.monkey_patch()\n"
+        "    found = [finding for finding in greening.debug.audit() if finding.kind == 'stream']\n"
+        "    process.communicate()\n"
+        "    return sorted(finding.where for finding in found)\n"
+        "places = main()\n"
+        "assert places == ['an instance of _io.BufferedReader', 'an instance of _io.BufferedWriter'], places\n"
+    )
+
+
+def test_a_debuggers_thread_is_left_out(run_program: Any) -> None:
+    run_program(
+        "import sys, threading, types\n"
+        "debugger = sys.modules['pydevd'] = types.ModuleType('pydevd')\n"
+        "exec('def serve(begun, gate):\\n    begun.set()\\n    gate.acquire()', vars(debugger))\n"
+        "import _thread\n"
+        "begun, gate = threading.Event(), _thread.allocate_lock()\n"
+        "gate.acquire()\n"
+        "thread = threading.Thread(target=debugger.serve, args=(begun, gate))\n"
+        "thread.start()\n"
+        "begun.wait()\n" + PATCHED + "assert [finding for finding in audit() if finding.kind == 'thread'] == []\n"
+        "gate.release()\n"
+        "thread.join()\n"
+    )
+
+
 def test_an_os_thread_from_before_the_patch_is_named_with_its_place(run_program: Any) -> None:
     done = run_program(
         "import _thread, threading\n"
