@@ -13,6 +13,7 @@ from typing import Any
 from greening._core.mistakes import check_name
 from greening._entrance import patched_by_another
 from greening.errors import PatchError, PatchWarning
+from greening.fdio.stdin import would_block
 from greening.integrations import DRIVERS, INTEGRATIONS
 from greening.net.exchange import mark_every_client
 from greening.patcher import apply as _apply
@@ -21,6 +22,7 @@ from greening.patcher.ledger import LEDGER
 from greening.patcher.spec import Patch
 from greening.patcher.unreached import came_late, unreached
 from greening.patches import CATALOGUE
+from greening.threads.adopt_local import is_adopted_class
 
 
 def monkey_patch(*misplaced: object, interrupted: str | None = None, **flags: object) -> None:
@@ -75,7 +77,9 @@ def monkey_patch(*misplaced: object, interrupted: str | None = None, **flags: ob
 
 
 def _warn_of_unreached() -> None:
-    found = unreached(LEDGER)
+    found = unreached(LEDGER, is_adopted_class)
+    if "io" in LEDGER.placed and would_block():
+        found.append(("a read in C that was under way", "sys.stdin"))
     count = len(found) + LEDGER.missed
     if count:
         places = f"{count} places refer" if count > 1 else "1 place refers"

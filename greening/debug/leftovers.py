@@ -10,10 +10,8 @@ from typing import cast
 
 from greening._originals import LockType, RLock
 from greening.debug.findings import Finding, earlier
-from greening.patcher.captured import captured, outside_targets, targets_of
-from greening.patcher.introspect import is_class, is_made_by_keeper
+from greening.patcher.captured import captured, derived_classes, outside_targets, replaced_classes
 from greening.patcher.ledger import LEDGER
-from greening.patcher.rebind import is_anothers
 from greening.patcher.stale_methods import KINDS as METHODS
 from greening.patcher.stale_methods import StaleMethod
 from greening.threads.adopt_local import is_adopted_class
@@ -52,30 +50,13 @@ def locks() -> Iterator[Finding]:
 
 def instances() -> Iterator[Finding]:
     """Objects made by a class that has been replaced since, and classes derived from one."""
-    replaced = _replaced_classes()
-    for kind, name in replaced.items():
-        derived: type
-        for derived in type.__subclasses__(kind):
-            where = f"{derived.__module__}.{derived.__qualname__}"
-            if (
-                not is_made_by_keeper(derived)
-                and not is_adopted_class(derived)
-                and not where.startswith(targets_of(LEDGER))
-            ):
-                advice = f"define it after patching: {earlier(where)}"
-                yield Finding("class", where, f"derived from the original {name}", advice)
+    replaced = replaced_classes(LEDGER)
+    for where, name in derived_classes(LEDGER, is_adopted_class):
+        advice = f"define it after patching: {earlier(where)}"
+        yield Finding("class", where, f"derived from the original {name}", advice)
     for holder in outside_targets(LEDGER, _anything, tuple(replaced)) if replaced else ():
         what, where = f"made by the original {replaced[type(holder.value)]}", holder.where
         yield Finding("instance", where, what, f"make it after patching: {earlier(where)}")
-
-
-def _replaced_classes() -> dict[type, str]:
-    return {
-        cast(type, before): f"{target}.{name}"
-        for target, names in LEDGER.replaced.items()
-        for name, (before, after) in names.items()
-        if is_class(before) and is_class(after) and before not in (LockType, RLock) and not is_anothers(before, target)
-    }
 
 
 def _anything(value: object) -> bool:

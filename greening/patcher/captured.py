@@ -7,10 +7,11 @@ import gc
 import sys
 from collections.abc import Callable, Iterator
 from types import FunctionType, UnionType
-from typing import Any
+from typing import Any, cast
 
+from greening._originals import LockType, RLock
 from greening.patcher.binding import Binding
-from greening.patcher.introspect import is_module, module_dict
+from greening.patcher.introspect import is_class, is_made_by_keeper, is_module, module_dict
 from greening.patcher.ledger import ABSENT, BEHIND, Ledger
 from greening.patcher.rebind import is_anothers
 from greening.patcher.references import holders
@@ -28,6 +29,31 @@ def captured(ledger: Ledger) -> Iterator[tuple[Binding, str, bool]]:
         _, name, removed = originals[id(holder.value)]
         if ".__annotations_" not in holder.where and not _annotates(holder):  # that says something, and calls nothing
             yield holder, name, removed
+
+
+def derived_classes(ledger: Ledger, is_adopted: Callable[[type], bool]) -> Iterator[tuple[str, str]]:
+    """The classes that are derived from one that has been replaced since, and the name of that.
+
+    Args:
+        is_adopted: whether a class has been made green by itself.
+    """
+    targets = targets_of(ledger)
+    for kind, name in replaced_classes(ledger).items():
+        derived: type
+        for derived in type.__subclasses__(kind):
+            where = f"{derived.__module__}.{derived.__qualname__}"
+            if not is_made_by_keeper(derived) and not is_adopted(derived) and not where.startswith(targets):
+                yield where, name
+
+
+def replaced_classes(ledger: Ledger) -> dict[type, str]:
+    """The classes that have been replaced by others, and their names. Locks are looked at apart."""
+    return {
+        cast(type, before): f"{target}.{name}"
+        for target, names in ledger.replaced.items()
+        for name, (before, after) in names.items()
+        if is_class(before) and is_class(after) and before not in (LockType, RLock) and not is_anothers(before, target)
+    }
 
 
 def originals_of(ledger: Ledger) -> dict[int, tuple[object, str, bool]]:

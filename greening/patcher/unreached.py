@@ -3,18 +3,19 @@
 Facts: the audit looks through the whole heap, which takes longer than patching itself. Most programs patch before they
 import anything of their own; then there is nothing to find.
 Decision: only if modules of others are loaded, or the program has defined something, the collector is asked once who
-refers to the originals. It takes a tenth of what patching so late takes. If there seems to be a place, all of them
-are looked for, as the audit does it. Locks and instances are left to the audit.
+refers to the originals. It takes a tenth of what patching so late takes. If there seems to be a place, all of them are
+looked for, as the audit does it. Locks and instances are left to the audit; classes that are derived from replaced ones
+are found without a search.
 """
 
 import gc
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import BuiltinMethodType, CellType, FunctionType, ModuleType
 from typing import Any
 
 from greening.patcher.binding import Binding, module_name
-from greening.patcher.captured import captured
+from greening.patcher.captured import captured, derived_classes
 from greening.patcher.introspect import is_class, is_kept, is_module, module_dict
 from greening.patcher.ledger import Ledger
 from greening.patcher.rebind import greens_of, user_modules
@@ -48,12 +49,17 @@ def _is_own(value: object) -> bool:
     return True
 
 
-def unreached(ledger: Ledger) -> list[tuple[str, str]]:
-    """The originals that are still referred to, by name, and the place of each; empty: as far as this look can tell."""
-    if not _suspects(ledger):
-        return []
-    gc.collect()  # what nothing refers to any more is no problem
-    return [(name, holder.where) for holder, name, removed in captured(ledger) if not removed]
+def unreached(ledger: Ledger, is_adopted: Callable[[type], bool]) -> list[tuple[str, str]]:
+    """What is still referred to, by name, and the place of each; empty: as far as this look can tell.
+
+    Args:
+        is_adopted: whether a class has been made green by itself.
+    """
+    found = [(name, where) for where, name in derived_classes(ledger, is_adopted)]
+    if _suspects(ledger):
+        gc.collect()  # what nothing refers to any more is no problem
+        found += [(name, holder.where) for holder, name, removed in captured(ledger) if not removed]
+    return found
 
 
 def _suspects(ledger: Ledger) -> bool:

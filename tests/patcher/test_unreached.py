@@ -68,6 +68,16 @@ def test_what_can_be_reached_is_not_warned_of(run_program: Any) -> None:
     )
 
 
+def test_a_class_that_is_derived_from_a_replaced_one_counts(run_program: Any) -> None:
+    run_program(
+        "import threading\n"
+        "class Particular(threading.local):\n"
+        "    def __setattr__(self, name, value): super().__setattr__(name, value)\n"
+        "class Plain(threading.local): pass\n" + WARNED + "(warning,) = told\n"  # it is made green itself
+        "assert '1 place refers' in str(warning.message) and '__main__.Particular' in str(warning.message), told\n"
+    )
+
+
 def test_an_annotation_is_no_place_that_calls(run_program: Any) -> None:
     run_program(
         "import threading, time\ndef f(lock: threading.Lock, nap: time.sleep) -> None: ...\n"
