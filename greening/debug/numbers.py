@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from resource import RLIMIT_NOFILE, getrlimit
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 from greening._core import deadlock
@@ -25,7 +25,7 @@ from greening._core.names import function_name, function_of
 from greening._core.switching import switches_of
 from greening._core.task import Task
 from greening._originals import builtin_open
-from greening.debug.frames import users_frame
+from greening.debug.frames import is_machinery
 from greening.debug.snapshot import is_running
 from greening.debug.waits import Seen, green_threads, wait_of
 from greening.patcher.naming import Paths
@@ -215,9 +215,10 @@ def _groups(hub: Hub) -> tuple[Group, ...]:
     seen = Seen((hub,))
     current = sys._current_frames()
     members: dict[tuple[str, str, int], list[Task]] = {}
+    places = Places()
     for task in (hub.main, *green_threads(hub)):
         frame = current.get(hub.thread) if is_running(task) else task.gr_frame
-        key = (_function(task) if task is not hub.main else "", place_of(frame), task.state)
+        key = (_function(task) if task is not hub.main else "", places.of(frame), task.state)
         members.setdefault(key, []).append(task)
     frame = None
     current.clear()  # the frame of this call is in it: a cycle that would keep all callers' variables
@@ -240,13 +241,38 @@ def _age(task: Task) -> float:
     return task.age() if isinstance(task, GreenThread) else 0.0
 
 
+class Places:
+    """The users' lines of many frames: each code object is looked at once."""
+
+    def __init__(self) -> None:
+        self._machinery: dict[CodeType, bool] = {}
+        self._texts: dict[tuple[CodeType, int], str] = {}
+
+    def of(self, frame: FrameType | None) -> str:
+        """See `place_of`."""
+        inner = frame
+        while frame is not None and self._is_machinery(frame):
+            frame = frame.f_back
+        theirs = frame or inner
+        if theirs is None:
+            return ""
+        key = theirs.f_code, theirs.f_lineno or 0
+        text = self._texts.get(key)
+        if text is None:
+            name = os.path.basename(key[0].co_filename)
+            text = self._texts[key] = f"{name}:{key[1]} in {key[0].co_qualname}"
+        return text
+
+    def _is_machinery(self, frame: FrameType) -> bool:
+        known = self._machinery.get(frame.f_code)
+        if known is None:
+            known = self._machinery[frame.f_code] = is_machinery(frame)
+        return known
+
+
 def place_of(frame: FrameType | None) -> str:
     """The innermost line of the user's: "app.py:12 in fetch"; "": there is no frame."""
-    theirs = users_frame(frame)
-    if theirs is None:
-        return ""
-    code = theirs.f_code
-    return f"{os.path.basename(code.co_filename)}:{theirs.f_lineno} in {code.co_qualname}"
+    return Places().of(frame)
 
 
 # Pools and queues

@@ -78,18 +78,20 @@ def _hubs(observation: Observation) -> Table:
     )
     before = {hub.ident: hub for hub in observation.before.hubs}
     watches = {watch.ident: watch for watch in observation.watches}
+    between = observation.after.time - observation.before.time
     for hub in observation.after.hubs:
         watch = watches.get(hub.ident, HubWatch(hub.thread, hub.ident))
-        table.add_row(*_hub_row(hub, before.get(hub.ident, hub), watch, observation.seconds))
+        table.add_row(*_hub_row(hub, before.get(hub.ident, hub), watch, observation.seconds, between))
     return table
 
 
-def _hub_row(hub: HubStats, before: HubStats, watch: HubWatch, seconds: float) -> list[RenderableType]:
+def _hub_row(hub: HubStats, before: HubStats, watch: HubWatch, seconds: float, between: float) -> list[RenderableType]:
+    """seconds: how long it was watched; between: from one moment to the other."""
     average = watch.ready_sum / watch.looks if watch.looks else float(hub.ready)
     return [
         _cut(hub.thread, 16),
-        f"{(hub.rounds - before.rounds) / seconds:,.0f}",
-        f"{(hub.switches - before.switches) / seconds:,.0f}",
+        f"{(hub.rounds - before.rounds) / between:,.0f}",
+        f"{(hub.switches - before.switches) / between:,.0f}",
         f"{average:.1f} (most {watch.ready_most})",
         _time(watch.delay),
         f"{100 * watch.cpu / seconds:.0f} %",

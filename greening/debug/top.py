@@ -6,6 +6,7 @@ as each question lasts; nothing is left in it when this ends.
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -25,8 +26,6 @@ Show what the green threads of a running program do, and where its time goes. Th
 WITHOUT_RICH = """\
 greening: top needs rich: pip install 'greening-toolkit[top]'
 """
-
-Draw = Callable[[Observation, list[str]], Any]
 
 
 def top_command(words: list[str]) -> int:
@@ -48,11 +47,12 @@ def top_command(words: list[str]) -> int:
         sys.stderr.write(WITHOUT_RICH)
         return 2
     try:
-        first = _look(pid, seconds, draw)
+        first, command = _look(pid, seconds)
         if once:
-            console.print(first)
+            console.print(draw(first, command))
         else:
-            _watch(pid, seconds, draw, first, live(console=console, screen=True, auto_refresh=False))
+            screen = live(console=console, screen=True, auto_refresh=False)
+            _watch(pid, seconds, lambda seen: draw(seen, command), first, screen)
     except NoAnswer as error:
         sys.stderr.write(f"greening: {error}\n")
         return 1
@@ -99,15 +99,16 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _look(pid: int, seconds: float, draw: Draw) -> Any:
-    found = ask(pid, "top", seconds=seconds)
-    return draw(from_plain(found["observation"]), found["command"])
+def _look(pid: int, seconds: float, last: Observation | None = None) -> tuple[Observation, list[str]]:
+    """One observation, since the end of the `last` one, and the words of the program."""
+    found = ask(pid, "top", seconds=seconds, again=last is not None)
+    seen = from_plain(found["observation"])
+    return (seen if last is None else replace(seen, before=last.after)), found["command"]
 
 
-def _watch(pid: int, seconds: float, draw: Draw, first: Any, live: Any) -> None:
+def _watch(pid: int, seconds: float, draw: Callable[[Observation], Any], seen: Observation, live: Any) -> None:
     """One screen after the other, in place, until the program ends or Ctrl-C comes."""
     with live:
-        shown = first
         while True:
-            live.update(shown, refresh=True)
-            shown = _look(pid, seconds, draw)
+            live.update(draw(seen), refresh=True)
+            seen, _ = _look(pid, seconds, seen)

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import sys
 from typing import Any
 
 import pytest
@@ -9,8 +10,8 @@ import pytest
 from greening._core.greenthread import spawn
 from greening._core.switching import switches_of
 from greening._core.waiting import sleep
-from greening.debug import stats
-from greening.debug.numbers import HubStats, thread_name
+from greening.debug import numbers, stats
+from greening.debug.numbers import HubStats, Places, thread_name
 from greening.pool.greenpool import GreenPool
 from greening.sync.event import Event
 from greening.sync.queue import Queue
@@ -141,6 +142,16 @@ def test_another_os_thread_may_ask(run_program: Any) -> None:
         "(hub,) = tpool.execute(greening.debug.stats).hubs\n"
         "assert hub.green_threads == 1 and hub.thread == 'MainThread' and hub.cpu > 0, hub\n"
     )
+
+
+def test_a_code_object_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[object] = []
+    monkeypatch.setattr(numbers, "is_machinery", lambda frame: looked.append(frame) or False)
+    places = Places()
+    told = [places.of(sys._getframe()) for _ in range(3)]
+    assert len(set(told)) == 1 and told[0].startswith("test_numbers.py:")
+    assert len(looked) == 1
+    assert places.of(None) == ""
 
 
 @pytest.mark.parametrize("ident", [12345])

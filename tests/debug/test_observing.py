@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from greening.debug.observing import answer, as_plain, from_plain, observe
+from greening.debug.observing import NOTHING, answer, as_plain, from_plain, observe
 
 BUSY = """
 import threading, time
@@ -98,5 +98,8 @@ def test_json_and_back_is_the_same() -> None:
 
 def test_an_answer_names_the_program() -> None:
     found = answer({"seconds": 0.001})
+    again = answer({"seconds": 0.001, "again": True})
+    assert from_plain(again["observation"]).before == NOTHING
+    assert from_plain(found["observation"]).before.pid == from_plain(again["observation"]).after.pid
     assert found["command"] == sys.argv
     assert from_plain(found["observation"]).after.pid > 0

@@ -13,7 +13,7 @@ from greening.debug.screen import screen
 from greening.threads.native_job import NativeNumbers
 
 
-def stats_of(rounds: int, switches: int, groups: tuple[Group, ...]) -> Stats:
+def stats_of(time: float, rounds: int, switches: int, groups: tuple[Group, ...]) -> Stats:
     hub = HubStats(
         thread="MainThread",
         ident=1,
@@ -33,7 +33,7 @@ def stats_of(rounds: int, switches: int, groups: tuple[Group, ...]) -> Stats:
     )
     return Stats(
         7,
-        0.0,
+        time,
         (hub,),
         (NativeNumbers("tpool", 20, 5, 2, 4, 9),),
         (PoolStats("app.pool", 50, 50, 3),),
@@ -43,14 +43,14 @@ def stats_of(rounds: int, switches: int, groups: tuple[Group, ...]) -> Stats:
 
 
 def observation() -> Observation:
-    before = stats_of(1000, 5000, (Group("fetch", "app.py:3 in fetch", "descriptor", 10, 1.0),))
+    before = stats_of(10.0, 1000, 5000, (Group("fetch", "app.py:3 in fetch", "descriptor", 10, 1.0),))
     groups = (
         Group("fetch", "app.py:3 in fetch", "descriptor", 25, 2.0),
         Group("an_extraordinarily_long_name", "a_module_with_a_long_name.py:1234 in Class.method", "lock", 2, 1.0),
     )
     watch = HubWatch("MainThread", 1, busy=1.0, held=0.6, cpu=1.0, ready_sum=30, ready_most=9, looks=20, delay=0.0042)
     watch.spots["app.py:9 in parse"] = Spot("app.py:9 in parse", seconds=1.0, cpu=0.8, held=0.6)
-    return Observation(2.0, before, stats_of(3000, 25000, groups), (watch,))
+    return Observation(2.0, before, stats_of(12.0, 3000, 25000, groups), (watch,))
 
 
 def lines_of(seen: Observation, command: tuple[str, ...] = ("/srv/site/app.py", "--port", "80")) -> list[str]:
