@@ -41,7 +41,7 @@ class Group:
 
     Attributes:
         function: what they were spawned with: "fetch"; "": the main greenlet, and greenlets that greening did not make.
-        place: the user's line: "app.py:12 in fetch"; "": they have not begun, or are in a C function.
+        place: the user's line: "app.py:12 in fetch"; "": they have not begun, or are in no function of the user's.
         state: what one of them waits for, one of `waits.KINDS`.
         count: how many.
         oldest: the age of the oldest, in seconds.
@@ -250,13 +250,11 @@ class Places:
 
     def of(self, frame: FrameType | None) -> str:
         """See `place_of`."""
-        inner = frame
         while frame is not None and self._is_machinery(frame):
             frame = frame.f_back
-        theirs = frame or inner
-        if theirs is None:
+        if frame is None:
             return ""
-        key = theirs.f_code, theirs.f_lineno or 0
+        key = frame.f_code, frame.f_lineno or 0
         text = self._texts.get(key)
         if text is None:
             name = os.path.basename(key[0].co_filename)
@@ -271,7 +269,7 @@ class Places:
 
 
 def place_of(frame: FrameType | None) -> str:
-    """The innermost line of the user's: "app.py:12 in fetch"; "": there is no frame."""
+    """The innermost line of the user's: "app.py:12 in fetch"; "": there is none."""
     return Places().of(frame)
 
 

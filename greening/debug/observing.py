@@ -18,7 +18,7 @@ from greening._core.current import hubs
 from greening._core.hub import Hub
 from greening._core.switching import switches_of
 from greening._originals import monotonic, time_sleep
-from greening.debug.frames import module_of, users_frame
+from greening.debug.frames import module_of
 from greening.debug.numbers import (
     Group,
     HubStats,
@@ -151,10 +151,9 @@ class _Watcher:
 
 def _place(frame: FrameType | None) -> str:
     """The line at which an OS thread is, or what it is at if that is none of the user's."""
-    theirs = users_frame(frame)
-    if theirs is None:
-        return "(in C)"
-    return "(the hub)" if module_of(theirs).startswith("greening.") else place_of(frame)
+    if place := place_of(frame):
+        return place
+    return "(the hub)" if frame is not None and module_of(frame).startswith("greening.") else "(the standard library)"
 
 
 def observe(seconds: float, before: Stats | None = None, sleep: Callable[[float], object] = time_sleep) -> Observation:

@@ -111,10 +111,11 @@ def threads() -> Iterator[Finding]:
         frame = _frame_of(ident, frame)
         if module_of(_outermost(frame)).startswith(_OURS) or _is_of_a_keeper(frame):
             continue
+        place = place_of(frame) or "no line of the program"
         yield Finding(
             "thread",
             f"OS thread {thread_name(ident).removeprefix('OS thread ')}",
-            f"no green thread: it was started before the patch, or past it; now at {place_of(frame)}",
+            f"no green thread: it was started before the patch, or past it; now at {place}",
             "start it after greening.monkey_patch(), if it is to be a green thread; it holds up no other",
         )
 

@@ -206,5 +206,5 @@ def _groups(numbers: Stats) -> "Counter[tuple[str, str, str]]":
     found = Counter[tuple[str, str, str]]()
     for hub in numbers.hubs:
         for group in _green(hub.groups):
-            found[group.function, group.place or "(not begun, or in C)", group.state] += group.count
+            found[group.function, group.place or "(no line of the program)", group.state] += group.count
     return found

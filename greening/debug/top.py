@@ -111,4 +111,7 @@ def _watch(pid: int, seconds: float, draw: Callable[[Observation], Any], seen: O
     with live:
         while True:
             live.update(draw(seen), refresh=True)
-            seen, _ = _look(pid, seconds, seen)
+            try:
+                seen, _ = _look(pid, seconds, seen)
+            except NoAnswer as error:
+                raise NoAnswer(f"process {pid} has ended, or does not answer any more ({error})") from None
