@@ -99,7 +99,7 @@ class Observation:
     watches: tuple[HubWatch, ...]
 
 
-class _Watcher:
+class Watcher:
     """Looks at one hub again and again."""
 
     def __init__(self, hub: Hub, name: str) -> None:
@@ -166,7 +166,7 @@ def observe(seconds: float, before: Stats | None = None, sleep: Callable[[float]
     Thread-safety: call it in a native thread: in a green thread it would hold up what it watches.
     """
     before = before or stats(containers=False)
-    watchers: dict[Hub, _Watcher] = {}
+    watchers: dict[Hub, Watcher] = {}
     switch_interval = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_INTERVAL)
     try:
@@ -178,7 +178,7 @@ def observe(seconds: float, before: Stats | None = None, sleep: Callable[[float]
             for hub in tuple(hubs):
                 watcher = watchers.get(hub)
                 if watcher is None:
-                    watcher = watchers[hub] = _Watcher(hub, thread_name(hub.thread))
+                    watcher = watchers[hub] = Watcher(hub, thread_name(hub.thread))
                 else:
                     watcher.look(now, now - last, frames)
             del frames
