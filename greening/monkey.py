@@ -69,11 +69,11 @@ def monkey_patch(*misplaced: object, interrupted: str | None = None, **flags: ob
     late = came_late(LEDGER)
     _apply.apply(CATALOGUE, chosen, LEDGER)
     plugins.register(LEDGER, INTEGRATIONS, lambda package: bool(drivers.get(package, chosen)))
-    if late and len(LEDGER.placed) > before:
-        _warn_of_unreached()
     if interrupted is not None:
         mark_every_client(True)
         LEDGER.changes.steps.append(lambda: mark_every_client(False))
+    if late and len(LEDGER.placed) > before:
+        _warn_of_unreached()  # last: a program may have made an error of it
 
 
 def _warn_of_unreached() -> None:

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from greening._originals import LockType, RLock
 from greening.patcher.binding import Binding
-from greening.patcher.introspect import is_class, is_made_by_keeper, is_module, module_dict
+from greening.patcher.introspect import class_dict, is_class, is_made_by_keeper, is_module, module_dict
 from greening.patcher.ledger import ABSENT, BEHIND, Ledger
 from greening.patcher.rebind import is_anothers
 from greening.patcher.references import holders
@@ -132,7 +132,7 @@ def _is_type_of(thing: object, parts: object) -> bool:
     """Whether a tuple is what a type is made of; or what the annotations of a function will be made of (up to 3.13)."""
     if type(thing) is FunctionType:
         return thing.__defaults__ is not parts and thing.__closure__ is not parts
-    return type(thing) is UnionType or type(thing).__module__ == "typing"
+    return type(thing) is UnionType or class_dict(type(thing)).get("__module__") == "typing"
 
 
 def _is_in(thing: object, things: list[object]) -> bool:

@@ -68,6 +68,23 @@ def test_what_can_be_reached_is_not_warned_of(run_program: Any) -> None:
     )
 
 
+def test_a_program_that_makes_an_error_of_it_is_patched_all_the_same(run_program: Any) -> None:
+    run_program(
+        "import time\n"
+        "table = {'nap': time.sleep}\n"
+        "import greening, warnings\n"
+        "warnings.simplefilter('error', greening.PatchWarning)\n"
+        "try:\n"
+        "    greening.monkey_patch(interrupted='abort')\n"
+        "except greening.PatchWarning as warning:\n"
+        "    assert '__main__.table' in str(warning), warning\n"
+        "else:\n"
+        "    raise AssertionError\n"
+        "assert greening.is_monkey_patched('time')\n"
+        "greening.monkey_patch()  # it is said once\n"
+    )
+
+
 def test_a_class_that_is_derived_from_a_replaced_one_counts(run_program: Any) -> None:
     run_program(
         "import threading\n"
