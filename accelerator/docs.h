@@ -255,6 +255,11 @@
     "--\n" \
     "\n" \
     "The running task begins a new slice at `now`: see fairness."
+#define DOC_HubOps_slice_age \
+    "slice_age($self)\n" \
+    "--\n" \
+    "\n" \
+    "Seconds since the running task began its slice; 0 with a test's own clock. For any OS thread to ask."
 
 #define NAME_TaskOps "greening._core.task.TaskOps"
 #define DOC_TaskOps \

@@ -186,6 +186,13 @@ begin_slice(Hub *self, PyObject *Py_UNUSED(now))
 }
 
 static PyObject *
+slice_age(Hub *self, PyObject *Py_UNUSED(unused))
+{
+    unsigned long long began = self->slice_end - slice_ticks;
+    return PyFloat_FromDouble(self->timed && ticks() > began ? seconds_since(began) : 0.0);
+}
+
+static PyObject *
 hub_pause_gc(Hub *self, PyObject *Py_UNUSED(unused))
 {
     if (!self->resting) {
@@ -212,6 +219,7 @@ static PyMethodDef hub_methods[] = {
     {"end_round", (PyCFunction)end_round, METH_NOARGS, DOC_HubOps_end_round},
     {"turn_begins", (PyCFunction)turn_begins_, METH_NOARGS, DOC_HubOps_turn_begins},
     {"begin_slice", (PyCFunction)begin_slice, METH_O, DOC_HubOps_begin_slice},
+    {"slice_age", (PyCFunction)slice_age, METH_NOARGS, DOC_HubOps_slice_age},
     {"switch", switch_, METH_NOARGS, DOC_HubOps_switch},
     {NULL, NULL, 0, NULL},
 };

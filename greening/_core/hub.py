@@ -35,7 +35,7 @@ from greening._core.thread_exit import close
 from greening._core.timers import Clock, Timer, TimerHeap
 from greening._core.unhandled import hide_our_frames
 from greening._core.wakeup import Wakeup
-from greening._originals import get_ident, monotonic
+from greening._originals import get_ident, get_native_id, monotonic
 from greening.errors import Deadlock
 
 # Switches in a round, at least. Two tasks that wake each other would otherwise have a poll at every second switch.
@@ -59,7 +59,7 @@ class Hub(ExternalWaits, HubOps):
         kept: the error that the main task keeps for its next park, while `urgent` comes first.
         standstill: while everything waits and signal handlers exist, when that is reported (hub time); else None.
         reports: False: unhandled exceptions of its green threads are not reported.
-        thread: `get_ident()` of the OS thread, for comparison only.
+        thread: `get_ident()` of the OS thread, for comparison only. native_id: what the system calls it.
         awake_ident: the same while `ready` and `timers` may be touched directly; 0 while the hub sleeps. A signal
             handler that runs then is in the right OS thread, but must end the sleep as any other thread must.
     Thread-safety: `post` may be called from anywhere, everything else from the hub's own OS thread.
@@ -72,6 +72,7 @@ class Hub(ExternalWaits, HubOps):
 
     def __init__(self, main: greenlet, clock: Clock, make_poller: Callable[[], Poller]) -> None:
         self.thread = self.awake_ident = get_ident()
+        self.native_id = get_native_id()
         self.closed = False
         self.halted = False
         self.now = clock.now
@@ -351,6 +352,7 @@ class Hub(ExternalWaits, HubOps):
         _abandoned.append((list(self.runners), list(self.ready), self.regs.copy(), self.timers, self.main))
         self.mark_lost(current, "it stayed behind in the parent of a fork")
         self.thread = self.awake_ident = get_ident()
+        self.native_id = get_native_id()
         self.ready.clear()
         self.stand_ins.clear()
         self.end_round()

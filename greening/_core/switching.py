@@ -47,6 +47,7 @@ class HubOps:
     switches_left: int
     # Counted by round, so that a switch costs nothing more.
     granted = switches = rounds = 0
+    timed: bool
     round_end = slice_end = 0.0
     looked_up = used_then = unused = 0.0
     _resting = False
@@ -128,3 +129,7 @@ class HubOps:
     def begin_slice(self, now: float) -> None:
         """The running task begins a new slice at `now`: see fairness."""
         self.slice_end = now + SLICE_SECONDS
+
+    def slice_age(self) -> float:
+        """Seconds since the running task began its slice; 0 with a test's own clock. For any OS thread to ask."""
+        return max(0.0, self.now() - self.slice_end + SLICE_SECONDS) if self.timed else 0.0

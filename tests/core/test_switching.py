@@ -5,11 +5,12 @@ import gc
 import pytest
 
 from greening._compiled import accelerator
-from greening._core.current import current
+from greening._core.current import current, get_hub
 from greening._core.greenthread import kill, spawn
 from greening._core.slices import ROUND_SECONDS, SLICE_SECONDS
 from greening._core.task import DEAD, READY
 from greening._core.waiting import sleep
+from greening._originals import monotonic
 from greening.errors import GreenletExit
 from greening.sync.event import Event
 from greening.testing import Fake, FakePoller, settle
@@ -123,3 +124,19 @@ def test_a_task_that_is_alone_goes_on_by_way_of_the_hub(fake: Fake[FakePoller]) 
     me.park()
     assert fired == [1]
     settle()
+
+
+def test_the_age_of_a_slice_begins_anew_with_each_turn() -> None:
+    hub = get_hub()
+    sleep(0)
+    before = hub.slice_age()
+    end = monotonic() + 0.01
+    while monotonic() < end:
+        pass
+    assert hub.slice_age() >= before + 0.01
+    sleep(0)
+    assert hub.slice_age() < before + 0.01
+
+
+def test_with_a_clock_of_a_test_a_slice_has_no_age(fake: Fake[FakePoller]) -> None:
+    assert fake.hub.slice_age() == 0.0
