@@ -134,7 +134,7 @@ def __dir__() -> list[str]:
 
 
 # Instruments that the environment asks for.
-if any(_os.environ.get(_name) for _name in ("GREENING_DEBUG", "GREENING_DUMP", "GREENING_INSPECT")):
+if any(_os.environ.get(_name) for _name in ("GREENING_DEBUG", "GREENING_DUMP", "GREENING_INSPECT", "GREENING_WATCH")):
     _import_module("greening.debug.environment")
 
 __all__ = [

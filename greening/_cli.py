@@ -66,6 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.info and not rest:
         answer(_info())
     run = _program(rest)
+    if options.watch is not None:
+        _watch(options.watch)
     if options.patch:
         startup.hand_down_patch(options.flags, rest)
     status: object = 0
@@ -93,6 +95,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _info() -> str:
     info = importlib.import_module("greening.debug").info()
     return "\n".join(f"{name}: {value}" for name, value in info.items())
+
+
+def _watch(text: str) -> None:
+    try:
+        importlib.import_module("greening.debug.watchdog").watch_by(text)
+    except ValueError as error:
+        refuse(f"--{error}")
 
 
 def _program(rest: list[str]) -> Run:

@@ -31,6 +31,8 @@ how it runs
 
 what is seen inside
   --inspect     let the commands below look into the program, from its own user and machine only
+  --watch SECONDS[:FILE]
+                tell which green thread keeps all others from running for so long, where, and what to do
   --graph FILE  at a deadlock, draw who waits for whom (SVG)
   --audit       when the program has ended, list on standard error what stayed unpatched, and where; the exit status is
                 3 if something was found and the program has ended with 0
@@ -65,6 +67,7 @@ _SWITCHES: Final = {
 # Options with a value, what that is, and the attribute.
 _VALUES: Final = {
     "--graph": ("file", "graph"),
+    "--watch": ("number of seconds", "watch"),
 }
 
 
@@ -81,6 +84,7 @@ class Options:
         self.inspect = False
         self.json = False
         self.prompt = False
+        self.watch: str | None = None
 
 
 def run_command(arguments: list[str]) -> None:

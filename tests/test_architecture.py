@@ -307,6 +307,8 @@ MAY_HAVE_STATE = {
     "greening/compat/eventlet/hubs/__init__.py": "the hub of an OS thread",
     "greening/compat/eventlet/patcher.py": "what was patched, as eventlet shows it",
     "greening/ext/grpc.py": "which OS threads are those of gRPC",
+    "greening/debug/periodic.py": "the OS threads of instruments",
+    "greening/debug/watchdog.py": "the watchdogs that run",
     "greening/fdio/buffers.py": "the code of the methods that take turns",
     "greening/fdio/child_wait.py": "the children of the process, and what waits for them",
     "greening/fdio/filelock.py": "locks on files are the process's",

@@ -40,7 +40,12 @@ def new_name(task: "Task") -> str:
 
 def function_of(task: "Task") -> str:
     """What the function of a green thread is called; "": it has none, or none any more. It gets no name by this."""
-    return function_name(getattr(task, "_func", None))
+    return function_name(callable_of(task))
+
+
+def callable_of(task: "Task") -> Callable[..., Any] | None:
+    """What a green thread runs. None: it is no green thread, or it has ended."""
+    return getattr(task, "_func", None)
 
 
 def function_name(function: Callable[..., Any] | None) -> str:

@@ -12,6 +12,7 @@ from greening.patcher.ledger import LEDGER
 
 if TYPE_CHECKING:
     from greening.debug.auditing import audit
+    from greening.debug.blocks import Block
     from greening.debug.dumping import dump
     from greening.debug.exposition import metrics
     from greening.debug.findings import Finding
@@ -19,12 +20,28 @@ if TYPE_CHECKING:
     from greening.debug.numbers import stats
     from greening.debug.places import keep_places
     from greening.debug.snapshot import stacks
+    from greening.debug.watchdog import Watch, watch
 
-__all__ = ["Finding", "audit", "dump", "info", "inspect", "keep_places", "metrics", "stacks", "stats"]
+__all__ = [
+    "Block",
+    "Finding",
+    "Watch",
+    "audit",
+    "dump",
+    "info",
+    "inspect",
+    "keep_places",
+    "metrics",
+    "stacks",
+    "stats",
+    "watch",
+]
 
 # Instruments, imported when they are asked for: a program that does not use them pays nothing.
 _LAZY = {
+    "Block": "greening.debug.blocks",
     "Finding": "greening.debug.findings",
+    "Watch": "greening.debug.watchdog",
     "audit": "greening.debug.auditing",
     "dump": "greening.debug.dumping",
     "inspect": "greening.debug.inspector",
@@ -32,6 +49,7 @@ _LAZY = {
     "metrics": "greening.debug.exposition",
     "stats": "greening.debug.numbers",
     "stacks": "greening.debug.snapshot",
+    "watch": "greening.debug.watchdog",
 }
 
 

@@ -3,6 +3,7 @@
     GREENING_DEBUG=1         keep the places of spawns, as `greening.debug.keep_places()` does
     GREENING_INSPECT=1       let `python -m greening dump PID` look into the program, as `--inspect` does
     GREENING_DUMP=SIGUSR2    write the stacks of all green threads to standard error when the signal comes
+    GREENING_WATCH=0.1       tell which green thread keeps all others from running for 0.1 s, as `--watch 0.1` does
 
 A variable that makes no sense is told on standard error, and the program goes on: it may come from elsewhere.
 """
@@ -34,10 +35,16 @@ def _dump(value: str) -> None:
         _use("dumping", "dump_on")(value)
 
 
+def _watch(value: str) -> None:
+    if value != "0":
+        _use("watchdog", "watch_by")(value)
+
+
 VARIABLES: Final[dict[str, Callable[[str], object]]] = {
     "GREENING_DEBUG": _debug,
     "GREENING_DUMP": _dump,
     "GREENING_INSPECT": _inspect,
+    "GREENING_WATCH": _watch,
 }
 
 

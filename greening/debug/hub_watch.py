@@ -1,0 +1,134 @@
+"""What the watchdog knows of one hub: how long its running task has gone on, and what was seen of it."""
+
+from collections.abc import Callable
+from typing import Final
+
+from greening._core import deadlock
+from greening._core.deadlock import idle_natives
+from greening._core.hub import Hub
+from greening._core.names import callable_of
+from greening.debug.blocks import Block, Samples, computed
+from greening.debug.calls import Call, call_of, call_without_frame, remedy_for
+from greening.debug.samples import Sight, Use, see, use_of
+
+# Seconds after which a block is told that goes on, at least; and in thresholds.
+TOLD_AFTER: Final = 1.0
+TOLD_AFTER_THRESHOLDS: Final = 5
+# Part of the time since the last look that a turn must be old to be the turn of that look: clocks differ a little.
+_SAME: Final = 0.98
+
+
+class HubWatch:
+    """What is known of one hub.
+
+    Args:
+        use: what its OS thread had used at the last look; None: unknown.
+
+    Attributes:
+        looked: when the hub was looked at last; age: how long its task had gone on then, in seconds; 0: it slept.
+    """
+
+    def __init__(self, hub: Hub, threshold: float, use: Use | None) -> None:
+        self.hub = hub
+        self.threshold = threshold
+        self.looked = self.age = 0.0
+        self.use = use  # at the last look
+        self.base: Use | None = None  # at the last look before this turn
+        self.samples: Samples | None = None
+        self.name = ""
+        self.told: Block | None = None  # while it goes on
+
+    def look(self, now: float, tell: Callable[[Block, bool], None]) -> bool:
+        """Look at the hub. `tell(block, goes on)` is called with what there is to tell. True: it blocks."""
+        hub = self.hub
+        age = _age(hub)
+        # First: what gives up the GIL lets the green thread go on.
+        sight = see(hub) if age >= self.threshold else None
+        use = use_of(hub.native_id)
+        same = self.age > 0 and age >= _SAME * (now - self.looked)
+        if not same:
+            self.close(tell)
+            self.base = self.use
+        passed = now - self.looked if same and self.samples else age
+        self.looked, self.age, self.use = now, age, use
+        # Another process that has the processor is no block.
+        if sight is None or age - self._queued() < self.threshold or not self._sample(sight, passed, same):
+            return False
+        if self.told is None and age >= max(TOLD_AFTER, TOLD_AFTER_THRESHOLDS * self.threshold):
+            self.told = self.block(over=False)
+            tell(self.told, False)
+        return True
+
+    def _queued(self) -> float:
+        """Seconds of the turn, at most, in which others had the processors."""
+        if self.use is None or self.base is None:
+            return 0.0
+        return min(self.age, self.use.queued - self.base.queued)
+
+    def _processor(self) -> float | None:
+        if self.use is None or self.base is None:
+            return None
+        return min(self.age, self.use.ran - self.base.ran)
+
+    def _sample(self, sight: Sight, seconds: float, same: bool) -> bool:
+        """Note what was seen. False: it blocks nobody."""
+        # The hub wakes up before its slice begins anew.
+        if sight.task is None and not same:
+            return False
+        if self.samples is None:
+            if self._is_harmless(sight):
+                return False
+            self.samples = Samples()
+            self.name = "hub" if sight.task is None else sight.task.name
+            self.samples.call, self.samples.modules = _called(sight)
+        self.samples.add(sight.stack, seconds)
+        return True
+
+    def _is_harmless(self, sight: Sight) -> bool:
+        """True if the hub has nothing else to run, and is not the program's first, or the program imports modules."""
+        hub, task = self.hub, sight.task
+        if hub.tasks() or (task is not None and task is not hub.main) or hub.timers.next_deadline() is not None:
+            return False
+        if hub.ready or hub.wakeup.inbox or hub.registry.waiting():
+            return False
+        return hub.thread != deadlock.first_thread or any("importlib" in line.file for line in sight.stack)
+
+    def close(self, tell: Callable[[Block, bool], None]) -> None:
+        """The turn that was seen last is over."""
+        if self.samples is not None:
+            told = self.told
+            block = self.block(over=True)
+            self.samples = self.told = None
+            tell(block, told is not None)
+
+    def block(self, over: bool) -> Block:
+        """What has been seen of the block until now."""
+        samples = self.samples
+        assert samples is not None
+        processor, queued = self._processor(), self._queued()
+        return Block(
+            name=self.name,
+            seconds=self.age,
+            processor=processor,
+            queued=queued,
+            over=over,
+            line=samples.line() if self.told is None else self.told.line,
+            stack=samples.stack(),
+            places=samples.places(),
+            call=samples.call.text,
+            remedy=remedy_for(samples.call, samples.modules, computed(self.age - queued, processor)),
+        )
+
+
+def _age(hub: Hub) -> float:
+    """Seconds that the running task has gone on; 0: the hub sleeps, or its OS thread waits for work of the pool."""
+    return hub.slice_age() if hub.awake_ident and hub.native_id not in idle_natives else 0.0
+
+
+def _called(sight: Sight) -> tuple[Call, list[str]]:
+    """The call, and the modules of the innermost lines."""
+    frame = sight.frame
+    if frame is None:
+        return call_without_frame(None if sight.task is None else callable_of(sight.task)), []
+    frames = (frame, frame.f_back)
+    return call_of(frame, sight.lasti), [str(each.f_globals.get("__name__", "")) for each in frames if each is not None]

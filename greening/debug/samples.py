@@ -1,0 +1,145 @@
+"""Samples: what runs on a hub's OS thread at this moment, seen from another OS thread.
+
+Facts: `sys._current_frames` gives the innermost frame of each OS thread, so that of the greenlet that runs there. Its
+stack ends with the greenlet. An OS thread that computes in Python gives up the GIL a few milliseconds after another one
+asks for it. One that is in a C function which keeps the GIL gives it up when that returns, at the line of the call.
+Consequence: who asks for the GIL meanwhile and then looks finds the line that kept it.
+"""
+
+import os
+import sys
+from types import FrameType
+from typing import NamedTuple
+
+import greening.patches
+from greening._core.hub import Hub
+from greening._core.names import callable_of, function_name
+from greening._core.task import RUNNING, Task
+from greening._originals import builtin_open
+
+# Frames of a stack, at most: a recursion may have thousands.
+DEPTH = 200
+
+_STDLIB = os.path.join(os.path.dirname(os.__file__), "")
+_INSTALLED = tuple(os.path.join(_STDLIB, folder, "") for folder in ("site-packages", "dist-packages"))
+_OURS = tuple(os.path.join(folder, "") for folder in (*greening.__path__[:1], *greening.patches.__path__))
+
+
+class Line(NamedTuple):
+    """A line of a program that is being executed.
+
+    Attributes:
+        file: its path, as CPython has it; "<string>" and the like for code without one; "": a function in C.
+        number: from 1 on; 0: unknown.
+        function: the name of the function, with those around it ("Crawler.fetch").
+    """
+
+    file: str
+    number: int
+    function: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.number} in {self.function}" if self.file else f"{self.function}, in C"
+
+
+# The outermost line first.
+Stack = tuple[Line, ...]
+
+
+def stack_of(frame: FrameType | None) -> Stack:
+    """The lines of a frame and its callers, without those that only begin a green thread, or the program."""
+    lines: list[Line] = []
+    while frame is not None and len(lines) < DEPTH:
+        code = frame.f_code
+        lines.append(Line(code.co_filename, frame.f_lineno or 0, code.co_qualname))
+        frame = frame.f_back
+    while len(lines) > 1 and is_scaffold(lines[-1].file):
+        lines.pop()
+    return tuple(lines[::-1])
+
+
+def is_ours(file: str) -> bool:
+    """True for a file of greening's."""
+    return file.startswith(_OURS)
+
+
+def is_scaffold(file: str) -> bool:
+    """True for a file of greening's, and for `runpy`: both begin what the user has written."""
+    return file == "<frozen runpy>" or is_ours(file)
+
+
+def is_machinery(file: str) -> bool:
+    """True for a file of greening's or of the stdlib's."""
+    return file.startswith(("<frozen ", *_OURS)) or (file.startswith(_STDLIB) and not file.startswith(_INSTALLED))
+
+
+def users_line(stack: Stack) -> Line:
+    """The innermost line that is neither greening's nor the stdlib's; if there is none, the innermost of all."""
+    return next((line for line in reversed(stack) if not is_machinery(line.file)), stack[-1])
+
+
+def running_task(hub: Hub) -> Task | None:
+    """The task that has the hub's OS thread. None: the hub itself has it.
+
+    A foreign greenlet without a task of its own runs on behalf of the task that switched to it.
+    """
+    switched_away = None
+    for task in (hub.main, *hub.tasks(), *tuple(hub.adopted)):
+        if task.state == RUNNING:
+            glet = task.greenlet
+            if glet is not None and glet.gr_frame is None:
+                return task
+            switched_away = task
+    return switched_away
+
+
+class Sight(NamedTuple):
+    """What an OS thread was at, at one moment.
+
+    Attributes:
+        task: the green thread, or the main greenlet; None: the hub itself.
+        frame: the innermost one. It may have gone on since. None: a function in C, which has none.
+        lasti: its instruction at that moment.
+        stack: its lines at that moment.
+    """
+
+    task: Task | None
+    frame: FrameType | None
+    lasti: int
+    stack: Stack
+
+
+def see(hub: Hub) -> Sight | None:
+    """What the hub's OS thread is at. None: it has ended. In another OS thread only."""
+    frame, task = sys._current_frames().get(hub.thread), running_task(hub)
+    if frame is not None:
+        return Sight(task, frame, frame.f_lasti, stack_of(frame))
+    # The runner is compiled, and so is the function of the green thread: nothing has a frame.
+    if task is None:
+        return None
+    return Sight(task, None, 0, (Line("", 0, function_name(callable_of(task)) or "?"),))
+
+
+class Use(NamedTuple):
+    """What an OS thread has used of the processor, since it began.
+
+    Attributes:
+        ran: seconds on a processor.
+        queued: seconds in which it could have run, and another had the processor.
+    """
+
+    ran: float
+    queued: float
+
+
+def use_of(native_id: int) -> Use | None:
+    """What an OS thread of this process has used. None: the system does not tell, or it has ended.
+
+    Source: proc_pid_schedstat(5), CONFIG_SCHED_INFO.
+    """
+    try:
+        with builtin_open(f"/proc/self/task/{native_id}/schedstat", "rb", buffering=0) as file:
+            ran, queued = file.read().split()[:2]
+    except (OSError, ValueError):
+        return None
+    return Use(int(ran) / 1e9, int(queued) / 1e9)
