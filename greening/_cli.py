@@ -224,7 +224,7 @@ def _run_and_prompt(run: Run) -> None:
 
 def _prompt(banner: str | None = None) -> None:
     """Read commands and run them in `__main__`."""
-    importlib.import_module("greening._prompt").run(vars(sys.modules["__main__"]), _without_ours, banner)
+    importlib.import_module("greening._prompt").run(vars(sys.modules["__main__"]), without_ours, banner)
 
 
 def _compile(source: str | bytes, name: str) -> CodeType:
