@@ -6,7 +6,6 @@ from typing import Final
 from greening._core import deadlock
 from greening._core.deadlock import idle_natives
 from greening._core.hub import Hub
-from greening._core.names import callable_of
 from greening.debug.blocks import Block, Samples, computed
 from greening.debug.calls import Call, call_of, call_without_frame, remedy_for
 from greening.debug.samples import Sight, Use, see, use_of
@@ -79,7 +78,7 @@ class HubWatch:
             if self._is_harmless(sight):
                 return False
             self.samples = Samples()
-            self.name = "hub" if sight.task is None else sight.task.name
+            self.name = sight.name
             self.samples.call, self.samples.modules = _called(sight)
         self.samples.add(sight.stack, seconds)
         return True
@@ -129,6 +128,6 @@ def _called(sight: Sight) -> tuple[Call, list[str]]:
     """The call, and the modules of the innermost lines."""
     frame = sight.frame
     if frame is None:
-        return call_without_frame(None if sight.task is None else callable_of(sight.task)), []
+        return call_without_frame(sight.function), []
     frames = (frame, frame.f_back)
     return call_of(frame, sight.lasti), [str(each.f_globals.get("__name__", "")) for each in frames if each is not None]

