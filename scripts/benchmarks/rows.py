@@ -34,6 +34,7 @@ LONG = 600  # seconds: while the other peers have their turn, connections are id
 
 NO_TIMEOUT = {"c": "has no timeouts"}
 FEW_THREADS = {"python": "not so many real threads"}
+OURS_ALONE = dict.fromkeys(("gevent", "eventlet", "asyncio", "uvloop", "c", "python"), "is no instrument of its own")
 ONE_TASK = {"asyncio": "has no pool", "uvloop": "has no pool"}
 
 ECHO = (
@@ -118,6 +119,14 @@ ECHO = (
         {"connections": 100, "tls": 1, "timeout": LONG},
         without=NO_TIMEOUT,
         requires=("trustme",),
+    ),
+    Row(
+        "echo-1-watch",
+        "TCP echo 64 B, 1 connection, GREENING_WATCH=0.1",
+        "echo",
+        REQUEST,
+        {"connections": 1, "variable": "GREENING_WATCH=0.1"},
+        without=OURS_ALONE,
     ),
     Row("asyncio-echo", "asyncio streams, patched: echo 64 B, 100 connections", "patched-asyncio", REQUEST),
 )

@@ -55,7 +55,9 @@ def open_echo(machine: Machine, row: Row, peer: Peer, seconds: float) -> LoadedS
     tls = bool(row.options.get("tls"))
     certificate = str(machine.certificate()) if tls else ""
     job = Job("echo", SIZE, float(row.options.get("timeout", 0)), certificate, patched=tls)
-    return _loaded(machine, peer, job, int(row.options["connections"]), seconds, Exchange(SIZE, SIZE))
+    variables = dict([str(row.options["variable"]).split("=")] if "variable" in row.options else [])
+    server, port = start_server(machine, peer, job, variables)
+    return _under_load(server, port, machine, job, int(row.options["connections"]), seconds, Exchange(SIZE, SIZE))
 
 
 def open_patched_asyncio(machine: Machine, row: Row, peer: Peer, seconds: float) -> LoadedServer:
@@ -87,6 +89,19 @@ def _loaded(
     machine: Machine, peer: Peer, job: Job, connections: int, seconds: float, exchange: Exchange, scale: float = 1.0
 ) -> LoadedServer:
     server, port = start_server(machine, peer, job)
+    return _under_load(server, port, machine, job, connections, seconds, exchange, scale)
+
+
+def _under_load(
+    server: Child,
+    port: int,
+    machine: Machine,
+    job: Job,
+    connections: int,
+    seconds: float,
+    exchange: Exchange,
+    scale: float = 1.0,
+) -> LoadedServer:
     try:
         load = start_load(machine, port, connections, exchange, bool(job.certificate))
     except BenchError:

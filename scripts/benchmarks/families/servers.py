@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from benchmarks.environment import Machine, most_connections
 from benchmarks.inside.job import Job
 from benchmarks.peers import ROOM, Peer
 from benchmarks.processes import BenchError, CannotDo, Child
+
+NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +37,16 @@ class Exchange:
         return [str(self.ask), str(self.answer), *map(os.fsdecode, texts)]
 
 
-def start_server(machine: Machine, peer: Peer, job: Job) -> tuple[Child, int]:
-    """Start `peer`'s server for `job`; return it and its port."""
+def start_server(
+    machine: Machine, peer: Peer, job: Job, variables: Mapping[str, str] = NO_VARIABLES
+) -> tuple[Child, int]:
+    """Start `peer`'s server for `job`, with these environment variables, too; return it and its port."""
     if peer.style:
         command = [str(machine.python), "-m", "benchmarks.inside.serve", peer.style, peer.module, job.text()]
     else:
         command = [str(machine.program("echo", tls=bool(job.certificate))), job.name, str(job.size)]
         command += [job.certificate] if job.certificate else []
-    server = Child(command, machine.variables(peer), machine.server_core)
+    server = Child(command, {**machine.variables(peer), **variables}, machine.server_core)
     try:
         return server, int(server.answer()["port"])
     except BenchError as error:
