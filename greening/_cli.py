@@ -55,8 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options, rest = parse(words)
     if options.inspect:
         importlib.import_module("greening.debug.inspector").inspect()
-    if options.graph:
-        importlib.import_module("greening.debug.graph").draw_deadlocks_to(options.graph)
+    if "--graph" in options.values:
+        importlib.import_module("greening.debug.graph").draw_deadlocks_to(options.values["--graph"])
     if options.as_eventlet or startup.is_wanted():
         startup.hand_down_alias()
         importlib.import_module("greening.compat.alias").install()
@@ -66,8 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.info and not rest:
         answer(_info())
     run = _program(rest)
-    if options.watch is not None:
-        _watch(options.watch)
+    _begin_instruments(options.values)
     if options.patch:
         startup.hand_down_patch(options.flags, rest)
     status: object = 0
@@ -97,11 +96,15 @@ def _info() -> str:
     return "\n".join(f"{name}: {value}" for name, value in info.items())
 
 
-def _watch(text: str) -> None:
+def _begin_instruments(values: dict[str, str]) -> None:
     try:
-        importlib.import_module("greening.debug.watchdog").watch_by(text)
-    except ValueError as error:
-        refuse(f"--{error}")
+        if "--watch" in values:
+            importlib.import_module("greening.debug.watchdog").watch_by(values["--watch"])
+        if "--profile" in values:
+            profiler = importlib.import_module("greening.debug.profiler")
+            profiler.profile(values["--profile"], clock=values.get("--profile-clock", "both"))
+    except (OSError, ValueError) as error:
+        refuse(str(error))
 
 
 def _program(rest: list[str]) -> Run:
@@ -119,9 +122,6 @@ def _program(rest: list[str]) -> Run:
             return lambda: make(value)
     sys.argv[:] = rest
     return _stdin if what == "-" else lambda: _script(what)
-
-
-# The four kinds of program
 
 
 def _script(path: str) -> None:
@@ -253,9 +253,6 @@ def _new_main(file: str | None, loader: Any) -> ModuleType:
 
 def _python() -> str:
     return sys.orig_argv[0] if sys.orig_argv else "python"
-
-
-# The end
 
 
 def _hide_scaffold() -> None:

@@ -33,6 +33,10 @@ what is seen inside
   --inspect     let the commands below look into the program, from its own user and machine only
   --watch SECONDS[:FILE]
                 tell which green thread keeps all others from running for so long, where, and what to do
+  --profile FILE
+                write where the time went: .json for https://www.speedscope.app, .txt or .folded for flamegraph.pl
+  --profile-clock wall|cpu|both
+                elapsed time, with the waiting apart; time on a processor; both (the default)
   --graph FILE  at a deadlock, draw who waits for whom (SVG)
   --audit       when the program has ended, list on standard error what stayed unpatched, and where; the exit status is
                 3 if something was found and the program has ended with 0
@@ -64,10 +68,12 @@ _SWITCHES: Final = {
     "--info": ("info", True),
     "--inspect": ("inspect", True),
 }
-# Options with a value, what that is, and the attribute.
+# Options with a value, and what that is.
 _VALUES: Final = {
-    "--graph": ("file", "graph"),
-    "--watch": ("number of seconds", "watch"),
+    "--graph": "file",
+    "--profile": "file",
+    "--profile-clock": "clock: wall, cpu or both",
+    "--watch": "number of seconds",
 }
 
 
@@ -79,12 +85,11 @@ class Options:
         self.patch = True
         self.as_eventlet = False
         self.audit = False
-        self.graph = ""
         self.info = False
         self.inspect = False
         self.json = False
         self.prompt = False
-        self.watch: str | None = None
+        self.values: dict[str, str] = {}
 
 
 def run_command(arguments: list[str]) -> None:
@@ -110,8 +115,7 @@ def parse(arguments: list[str]) -> tuple[Options, list[str]]:
         elif name in _SWITCHES:
             setattr(options, *_SWITCHES[name])
         elif name in _VALUES:
-            what, attribute = _VALUES[name]
-            setattr(options, attribute, _value(name, what, equals, value, rest))
+            options.values[name] = _value(name, _VALUES[name], equals, value, rest)
         elif name == "-i":
             options.prompt = not sys.flags.interactive  # or the interpreter does it
         elif name in ("--version", "-V"):
@@ -126,6 +130,8 @@ def parse(arguments: list[str]) -> tuple[Options, list[str]]:
         refuse("--only and --skip exclude each other")
     if options.json and not options.audit:
         refuse("--json belongs to --audit")
+    if "--profile-clock" in options.values and "--profile" not in options.values:
+        refuse("--profile-clock belongs to --profile")
     return options, rest
 
 

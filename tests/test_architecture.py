@@ -308,6 +308,7 @@ MAY_HAVE_STATE = {
     "greening/compat/eventlet/patcher.py": "what was patched, as eventlet shows it",
     "greening/ext/grpc.py": "which OS threads are those of gRPC",
     "greening/debug/periodic.py": "the OS threads of instruments",
+    "greening/debug/profiler.py": "the profile that is being taken",
     "greening/debug/watchdog.py": "the watchdogs that run",
     "greening/fdio/buffers.py": "the code of the methods that take turns",
     "greening/fdio/child_wait.py": "the children of the process, and what waits for them",

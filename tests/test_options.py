@@ -11,9 +11,14 @@ from greening._options import COMMANDS, USAGE, parse, run_command
 
 def test_options_are_taken_up_to_the_program() -> None:
     options, rest = parse(["--inspect", "--graph", "a.svg", "--no-patch", "x.py", "--graph"])
-    assert (options.inspect, options.graph, options.patch, rest) == (True, "a.svg", False, ["x.py", "--graph"])
+    assert (options.inspect, options.values["--graph"], options.patch, rest) == (
+        True,
+        "a.svg",
+        False,
+        ["x.py", "--graph"],
+    )
     options, rest = parse(["--graph=b.svg", "--", "-x"])
-    assert (options.graph, options.inspect, rest) == ("b.svg", False, ["-x"])
+    assert (options.values["--graph"], options.inspect, rest) == ("b.svg", False, ["-x"])
 
 
 def test_an_option_without_its_value_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

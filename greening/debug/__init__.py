@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from greening.debug.inspector import inspect
     from greening.debug.numbers import stats
     from greening.debug.places import keep_places
+    from greening.debug.profiler import Profile, profile
     from greening.debug.snapshot import stacks
     from greening.debug.watchdog import Watch, watch
 
 __all__ = [
     "Block",
     "Finding",
+    "Profile",
     "Watch",
     "audit",
     "dump",
@@ -32,6 +34,7 @@ __all__ = [
     "inspect",
     "keep_places",
     "metrics",
+    "profile",
     "stacks",
     "stats",
     "watch",
@@ -41,12 +44,14 @@ __all__ = [
 _LAZY = {
     "Block": "greening.debug.blocks",
     "Finding": "greening.debug.findings",
+    "Profile": "greening.debug.profiler",
     "Watch": "greening.debug.watchdog",
     "audit": "greening.debug.auditing",
     "dump": "greening.debug.dumping",
     "inspect": "greening.debug.inspector",
     "keep_places": "greening.debug.places",
     "metrics": "greening.debug.exposition",
+    "profile": "greening.debug.profiler",
     "stats": "greening.debug.numbers",
     "stacks": "greening.debug.snapshot",
     "watch": "greening.debug.watchdog",

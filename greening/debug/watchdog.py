@@ -201,7 +201,7 @@ def watch_by(text: str) -> Watch:
     try:
         threshold = float(seconds)
     except ValueError:
-        raise ValueError(f"watch: a number of seconds is needed, as in 0.1 or 0.1:FILE, not {text!r}") from None
+        raise ValueError(f"a watchdog: a number of seconds is needed, as in 0.1 or 0.1:FILE, not {text!r}") from None
     return watch(threshold, path or None)
 
 
