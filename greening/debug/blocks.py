@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from greening.debug.calls import Call
-from greening.debug.samples import Line, Stack, users_line
+from greening.debug.samples import Line, Stack, is_machinery, users_line
 
 # Of the places where the time went, so many are told.
 PLACES_TOLD: Final = 5
@@ -84,8 +84,15 @@ def computed(seconds: float, processor: float | None) -> bool | None:
 
 
 def _source(stack: Stack) -> Iterator[str]:
-    """Lines as a traceback shows them, each with its source."""
-    for line in stack:
+    """Lines as a traceback shows them, each with its source. What the stdlib calls in itself is left out."""
+    inner = len(stack) - 1
+    while inner > 0 and is_machinery(stack[inner].file):
+        inner -= 1
+    for index, line in enumerate(stack):
+        if inner + 1 < index < len(stack) - 1:
+            if index == inner + 2:
+                yield f"  ... {len(stack) - 1 - index} more of the stdlib ..."
+            continue
         if not line.file:
             yield f"  {line}"
             continue

@@ -33,6 +33,7 @@ class HubWatch:
         self.looked = self.age = 0.0
         self.use = use  # at the last look
         self.base: Use | None = None  # at the last look before this turn
+        self._imported = False  # in this turn
         self.samples: Samples | None = None
         self.name = ""
         self.told: Block | None = None  # while it goes on
@@ -48,6 +49,7 @@ class HubWatch:
         if not same:
             self.close(tell)
             self.base = self.use
+            self._imported = False
         passed = now - self.looked if same and self.samples else age
         self.looked, self.age, self.use = now, age, use
         # Another process that has the processor is no block.
@@ -84,13 +86,14 @@ class HubWatch:
         return True
 
     def _is_harmless(self, sight: Sight) -> bool:
-        """True if the hub has nothing else to run, and is not the program's first, or the program imports modules."""
+        """True if the hub has nothing else to run, and is not the first of the program, or has imported meanwhile."""
         hub, task = self.hub, sight.task
         if hub.tasks() or (task is not None and task is not hub.main) or hub.timers.next_deadline() is not None:
             return False
         if hub.ready or hub.wakeup.inbox or hub.registry.waiting():
             return False
-        return hub.thread != deadlock.first_thread or any("importlib" in line.file for line in sight.stack)
+        self._imported = self._imported or any("importlib" in line.file for line in sight.stack)
+        return self._imported or hub.thread != deadlock.first_thread
 
     def close(self, tell: Callable[[Block, bool], None]) -> None:
         """The turn that was seen last is over."""

@@ -48,25 +48,19 @@ Stack = tuple[Line, ...]
 
 
 def stack_of(frame: FrameType | None) -> Stack:
-    """The lines of a frame and its callers, without those that only begin a green thread, or the program."""
+    """The lines of a frame and its callers. It begins with the first of the user's, if there is one."""
     lines: list[Line] = []
     while frame is not None and len(lines) < DEPTH:
         code = frame.f_code
         lines.append(Line(code.co_filename, frame.f_lineno or 0, code.co_qualname))
         frame = frame.f_back
-    while len(lines) > 1 and is_scaffold(lines[-1].file):
-        lines.pop()
-    return tuple(lines[::-1])
+    first = next((index for index in range(len(lines) - 1, -1, -1) if not is_machinery(lines[index].file)), None)
+    return tuple(lines[first::-1]) if first is not None else tuple(lines[::-1])
 
 
 def is_ours(file: str) -> bool:
     """True for a file of greening's."""
     return file.startswith(_OURS)
-
-
-def is_scaffold(file: str) -> bool:
-    """True for a file of greening's, and for `runpy`: both begin what the user has written."""
-    return file == "<frozen runpy>" or is_ours(file)
 
 
 def is_machinery(file: str) -> bool:

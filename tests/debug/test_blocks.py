@@ -1,5 +1,7 @@
 """What is told of a block, and how often."""
 
+import threading
+
 import pytest
 
 from greening.debug.blocks import Block, Book, Samples, computed
@@ -74,3 +76,11 @@ def test_the_end_of_a_block_that_was_told_counts_once() -> None:
     assert late is not None
     assert (late.count, late.total) == (1, 3.0)
     assert not book.untold()
+
+
+def test_what_the_stdlib_calls_in_itself_is_left_out() -> None:
+    inside = [Line(threading.__file__, number, f"f{number}") for number in range(1, 7)]
+    deep = Block("x", 1.0, None, 0.0, True, OUTER, (OUTER, *inside), ((inside[-1], 1.0),), "", "")
+    shown = [text.rpartition(" ")[2] for text in str(deep).splitlines() if text.startswith(("  File", "  ..."))]
+    assert shown == ["main", "f1", "...", "f6"]
+    assert "  ... 4 more of the stdlib ..." in str(deep)

@@ -12,7 +12,7 @@ from greening import tpool
 from greening._core.current import get_hub
 from greening._core.greenthread import GreenThread
 from greening._core.hub import Hub
-from greening._originals import get_native_id, monotonic, time_sleep
+from greening._originals import allocate_lock, get_native_id, monotonic, time_sleep
 from greening.debug.samples import (
     DEPTH,
     Line,
@@ -26,27 +26,38 @@ from greening.debug.samples import (
 )
 
 
-def seen_from_outside(look: Callable[[Hub], Any], block: Callable[[Callable[[], bool]], None]) -> tuple[Any, Any]:
-    """What `look(hub)` returns in another OS thread while a green thread is in `block(done)`, and that green thread."""
-    hub, found = get_hub(), []
+class Computing:
+    """begun: released when the green thread computes; found: what was seen of it then."""
 
-    def blocks() -> None:
-        block(lambda: bool(found))
+    def __init__(self) -> None:
+        self.begun = allocate_lock()
+        self.begun.acquire()
+        self.found: list[Any] = []
+
+
+def seen_from_outside(look: Callable[[Hub], Any], block: Callable[[Computing], Any]) -> tuple[Any, Any]:
+    """What `look(hub)` returns in another OS thread while a green thread is in `block`, and that green thread."""
+    hub, state = get_hub(), Computing()
 
     def looks() -> None:
-        found.append(look(hub))
+        state.begun.acquire()
+        state.found.append(look(hub))
 
-    thread = greening.spawn(blocks)
+    def blocks() -> None:
+        block(state)
+
     native = greening.spawn(tpool.execute, looks)
+    greening.sleep(0)  # the other OS thread has its call
+    thread = greening.spawn(blocks)
     thread.wait()
     native.wait()
-    return found[0], thread
+    return state.found[0], thread
 
 
-def compute(done: Callable[[], bool]) -> None:
-    greening.sleep(0)  # the other OS thread gets its call
+def compute(state: Computing) -> None:
+    state.begun.release()
     end = monotonic() + 10
-    while not done() and monotonic() < end:
+    while not state.found and monotonic() < end:
         pass
 
 
@@ -69,7 +80,7 @@ def test_its_stack_begins_with_its_function_and_ends_where_it_is() -> None:
 def test_what_switched_to_a_foreign_greenlet_is_the_running_task() -> None:
     from greenlet import greenlet
 
-    task, thread = seen_from_outside(running_task, lambda done: greenlet(compute).switch(done))
+    task, thread = seen_from_outside(running_task, lambda state: greenlet(compute).switch(state))
     assert task is not None
     assert task is thread or type(task).__name__ == "ForeignTask"
 
@@ -86,6 +97,22 @@ def test_a_green_thread_that_is_a_function_in_c_is_told_by_its_name() -> None:
     if sight.frame is None:  # the compiled runner has none either
         assert sight.stack == (Line("", 0, "sleep"),)
         assert str(sight.stack[0]) == "sleep, in C"
+
+
+def test_a_stack_begins_with_the_users_function(run_program: Any) -> None:
+    """Not with what `threading`, the runner or the command line have below it."""
+    done = run_program(
+        "import sys, threading\n"
+        "from greening.debug.samples import stack_of\n"
+        "def target():\n"
+        "    print([line.function for line in stack_of(sys._getframe())])\n"
+        "thread = threading.Thread(target=target)\n"
+        "thread.start()\n"
+        "thread.join()\n"
+        "print([line.function for line in stack_of(sys._getframe())])\n",
+        python_args=("-m", "greening"),
+    )
+    assert done.stdout.splitlines() == ["['target']", "['<module>']"]
 
 
 def test_a_deep_stack_is_cut() -> None:

@@ -112,14 +112,6 @@ def test_the_parts_of_a_block_are_told(watching: Watch, reports: Reports) -> Non
     assert places[0][1] > 0.5
 
 
-def test_a_hub_that_sleeps_and_one_with_short_turns_block_nothing(watching: Watch, reports: Reports) -> None:
-    greening.sleep(LONG)
-    for _ in range(20):
-        compute(THRESHOLD / 10)
-        greening.sleep(0)
-    assert [block for block in reports.blocks if block.queued < THRESHOLD] == []
-
-
 def test_a_green_thread_of_another_os_thread_is_told(watching: Watch, reports: Reports) -> None:
     def blocks_there() -> None:
         def other() -> None:
