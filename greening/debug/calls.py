@@ -135,14 +135,11 @@ def remedy_for(call: Call, modules: Iterable[str], computed: bool | None) -> str
     """
     flag = _FLAGS.get(call.module, "")
     if flag and flag not in LEDGER.flags and not computed:
-        return (
-            "this is not patched: call greening.monkey_patch() first thing, or start the program by "
-            "`python -m greening`"
-        )
+        return "call greening.monkey_patch() first thing, or start the program by `python -m greening`: this is not patched"
     if flag and flag != "os" and not computed:
         return (
-            f"this is the original {call.name}, and not greening's: greening.debug.audit() lists what has kept one; "
-            "where none is listed, greening.tpool.execute"
+            f"look into greening.debug.audit(), which lists what has kept an original such as this {call.name}; where "
+            "it lists none, greening.tpool.execute"
         )
     names = (call.module, *modules)
     for blocker in (*BLOCKERS, *LIBRARIES):
