@@ -35,6 +35,7 @@ class Block:
         remedy: what to do.
         count: how many blocks there have been at this place, this one included.
         total: their seconds, all together.
+        kept: what the others did not get: "its OS thread", or "the GIL", which all OS threads need.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Block:
     remedy: str
     count: int = 1
     total: float = 0.0
+    kept: str = "its OS thread"
 
     @property
     def computed(self) -> bool | None:
@@ -61,7 +63,8 @@ class Block:
 
     def _lines(self) -> Iterator[str]:
         goes_on = "" if self.over else " so far"
-        yield f"{self.name} kept its OS thread for {self.seconds:.2f} s{goes_on}; meanwhile no other green thread ran."
+        others = "no other green thread" if self.kept == "its OS thread" else "no green thread"
+        yield f"{self.name} kept {self.kept} for {self.seconds:.2f} s{goes_on}; meanwhile {others} ran."
         if self.processor is not None:
             what = {True: "It computed", False: "It waited", None: "It computed and waited"}[self.computed]
             queued = f", {self.queued:.2f} s in the queue for one" if self.queued >= 0.01 else ""

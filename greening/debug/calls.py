@@ -126,16 +126,17 @@ def _module_of(holder: Any, function: Any) -> str:
     return module if holder is not None and isinstance(module, str) and module != "builtins" else ""
 
 
-def remedy_for(call: Call, modules: Iterable[str], computed: bool | None) -> str:
+def remedy_for(call: Call, modules: Iterable[str], computed: bool | None, *, in_thread: bool = False) -> str:
     """What to do about it.
 
     Args:
+        in_thread: it was made in a native thread, and kept the GIL.
         modules: those of the lines of the stack, the innermost first.
         computed: it used the processor, rather than waited; None: unknown.
     """
     flag = _FLAGS.get(call.module, "")
     if flag and flag not in LEDGER.flags and not computed:
-        return "call greening.monkey_patch() first thing, or start the program by `python -m greening`: this is not patched"
+        return "call greening.monkey_patch() first thing, or run it by `python -m greening`: this is not patched"
     if flag and flag != "os" and not computed:
         return (
             f"look into greening.debug.audit(), which lists what has kept an original such as this {call.name}; where "
@@ -147,6 +148,8 @@ def remedy_for(call: Call, modules: Iterable[str], computed: bool | None) -> str
             return plain(blocker.remedy)
     if any(name in _REGULAR_EXPRESSIONS for name in names):
         return "a pattern that backtracks less (atomic groups, possessive quantifiers), or another process"
+    if in_thread:
+        return "another process: the call keeps the GIL"
     if call.module.startswith(_GIVE_UP_THE_GIL):
         return "greening.tpool.execute: the call gives up the GIL, so green threads go on meanwhile"
     if computed is False:

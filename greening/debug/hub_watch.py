@@ -1,11 +1,13 @@
 """What the watchdog knows of one hub: how long its running task has gone on, and what was seen of it."""
 
+import os
 from collections.abc import Callable
 from typing import Final
 
 from greening._core import deadlock
 from greening._core.deadlock import idle_natives
 from greening._core.hub import Hub
+from greening._originals import monotonic
 from greening.debug.blocks import Block, Samples, computed
 from greening.debug.calls import Call, call_of, call_without_frame, remedy_for
 from greening.debug.samples import Sight, Use, see, use_of
@@ -14,7 +16,8 @@ from greening.debug.samples import Sight, Use, see, use_of
 TOLD_AFTER: Final = 1.0
 TOLD_AFTER_THRESHOLDS: Final = 5
 # Part of the time since the last look that a turn must be old to be the turn of that look: clocks differ a little.
-_SAME: Final = 0.98
+_SAME: Final = 0.99
+_INSTRUMENTS = os.path.join(os.path.dirname(__file__), "")
 
 
 class HubWatch:
@@ -33,15 +36,20 @@ class HubWatch:
         self.looked = self.age = 0.0
         self.use = use  # at the last look
         self.base: Use | None = None  # at the last look before this turn
-        self._imported = False  # in this turn
+        # In this turn.
+        self._imported, self._without_gil = False, 0.0
         self.samples: Samples | None = None
         self.name = ""
         self.told: Block | None = None  # while it goes on
 
-    def look(self, now: float, tell: Callable[[Block, bool], None]) -> bool:
-        """Look at the hub. `tell(block, goes on)` is called with what there is to tell. True: it blocks."""
+    def look(self, tell: Callable[[Block, bool], None], without_gil: float = 0.0) -> bool:
+        """Look at the hub. `tell(block, goes on)` is called with what there is to tell. True: it blocks.
+
+        Args:
+            without_gil: seconds since the last look in which another OS thread had the GIL.
+        """
         hub = self.hub
-        age = _age(hub)
+        now, age = _now_and_age(hub)
         # First: what gives up the GIL lets the green thread go on.
         sight = see(hub) if age >= self.threshold else None
         use = use_of(hub.native_id)
@@ -49,11 +57,16 @@ class HubWatch:
         if not same:
             self.close(tell)
             self.base = self.use
-            self._imported = False
+            self._imported, self._without_gil = False, 0.0
+        self._without_gil += without_gil
         passed = now - self.looked if same and self.samples else age
         self.looked, self.age, self.use = now, age, use
-        # Another process that has the processor is no block.
-        if sight is None or age - self._queued() < self.threshold or not self._sample(sight, passed, same):
+        # Another process that has the processor is no block, and another OS thread that has the GIL is told by itself.
+        if (
+            sight is None
+            or age - self._queued() - self._without_gil < self.threshold
+            or not self._sample(sight, passed, same)
+        ):
             return False
         if self.told is None and age >= max(TOLD_AFTER, TOLD_AFTER_THRESHOLDS * self.threshold):
             self.told = self.block(over=False)
@@ -73,8 +86,8 @@ class HubWatch:
 
     def _sample(self, sight: Sight, seconds: float, same: bool) -> bool:
         """Note what was seen. False: it blocks nobody."""
-        # The hub wakes up before its slice begins anew.
-        if sight.task is None and not same:
+        # The hub wakes up before its slice begins anew; and what waits for an instrument to begin or end is healthy.
+        if (sight.task is None and not same) or sight.stack[-1].file.startswith(_INSTRUMENTS):
             return False
         if self.samples is None:
             if self._is_harmless(sight):
@@ -122,9 +135,10 @@ class HubWatch:
         )
 
 
-def _age(hub: Hub) -> float:
-    """Seconds that the running task has gone on; 0: the hub sleeps, or its OS thread waits for work of the pool."""
-    return hub.slice_age() if hub.awake_ident and hub.native_id not in idle_natives else 0.0
+def _now_and_age(hub: Hub) -> tuple[float, float]:
+    """The time, and the seconds that the running task has gone on; 0: the hub sleeps, or its OS thread has no work."""
+    now = monotonic()
+    return now, hub.slice_age() if hub.awake_ident and hub.native_id not in idle_natives else 0.0
 
 
 def _called(sight: Sight) -> tuple[Call, list[str]]:

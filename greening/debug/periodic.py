@@ -44,7 +44,7 @@ class Periodic:
         in_child: called in the child of a fork; True: go on there.
 
     Attributes:
-        ident: `get_ident()` of the thread; 0: it does not run.
+        ident: `get_ident()` of the thread; 0: it does not run. native_id: what the system calls it.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Periodic:
         self.in_child = in_child
         self._stop = allocate_lock()
         self._goes = False
-        self.ident = self._native_id = 0
+        self.ident = self.native_id = 0
 
     def begin(self) -> None:
         """Start the thread."""
@@ -91,17 +91,17 @@ class Periodic:
         self._goes = False
         self._stop.release()
         if self.ident != get_ident():
-            wait_gone({self._native_id} if self._native_id else ())
+            wait_gone({self.native_id} if self.native_id else ())
         self._paused()
 
     def forget(self) -> None:
         """In the child of a fork: the thread is not here."""
         self._goes = False
-        self.ident = self._native_id = 0
+        self.ident = self.native_id = 0
 
     def _run(self, stop: Any, begun: Callable[[], object]) -> None:
         _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
-        native_id = self._native_id = get_native_id()
+        native_id = self.native_id = get_native_id()
         self.ident = get_ident()
         idle_natives.add(native_id)
         _name_thread(native_id)

@@ -14,17 +14,20 @@ import atexit
 import os
 import sys
 from collections.abc import Callable
+from math import inf
 from typing import Any, Final, Protocol
 
 from greening._core import deadlock
 from greening._core.current import hubs
 from greening._core.hub import Hub
+from greening._core.unhandled import report_unraisable
 from greening._originals import builtin_open, getpid, monotonic
 from greening.debug.blocks import Block, Book
+from greening.debug.gil_watch import GilWatch
 from greening.debug.hub_watch import HubWatch
 from greening.debug.last_resort import LEAST, LastResort
 from greening.debug.periodic import Periodic
-from greening.debug.samples import use_of
+from greening.debug.samples import Use, use_of
 
 # Looks in the threshold, and while something blocks.
 _LOOKS: Final = 4
@@ -51,9 +54,12 @@ class Watch:
         self._to = to
         self._book = Book()
         self._hubs: dict[Hub, HubWatch] = {}
+        self._gil = GilWatch(threshold)
+        self._due = inf  # when the next look is to be
+        self._mine: Use | None = None  # of the watchdog's own
         self._use = use_of(getpid())  # of the first OS thread, as long as it has no hub
         self._last = LastResort(max(LEAST, 10 * threshold), _descriptor_of(to))
-        self._thread = Periodic(self._look, threshold / _LOOKS, self._last.cancel, self._in_child)
+        self._thread = Periodic(self._look, threshold / _LOOKS, self._paused, self._in_child)
 
     @property
     def blocks(self) -> list[Block]:
@@ -89,21 +95,33 @@ class Watch:
     def _look(self) -> float:
         """Look at every hub. Seconds until the next look."""
         now, blocks = monotonic(), False
+        kept = self._gil.look(max(0.0, now - self._due), self._thread.ident)
+        without_gil = 0.0 if kept is None else kept.seconds
         living = tuple(hubs)
         for hub in living:
             if hub.thread != self._thread.ident:
                 if hub not in self._hubs:
                     use = self._use if hub.thread == deadlock.first_thread else None
                     self._hubs[hub] = HubWatch(hub, self.threshold, use)
-                blocks = self._hubs[hub].look(now, self._tell) or blocks
+                blocks = self._hubs[hub].look(self._tell, without_gil) or blocks
         for hub in self._hubs.keys() - set(living):
             self._hubs.pop(hub).close(self._tell)
         if not living:
             self._use = use_of(getpid())
+        before, self._mine = self._mine, use_of(self._thread.native_id)
+        late = 0.0 if before is None or self._mine is None else self._mine.queued - before.queued
+        if kept is not None and kept.seconds - late >= self.threshold:  # not if other processes had the processors
+            self._tell(kept, False)
         self._last.put_off(now)
-        if monotonic() - now >= self.threshold:
-            return 0.0  # it was held up by what it has to see
-        return self.threshold / (_SAMPLES if blocks else _LOOKS)
+        end = monotonic()
+        # At once, if it was held up by what it has to see.
+        pause = self.threshold / (_SAMPLES if blocks else _LOOKS) if end - now < self.threshold else 0.0
+        self._due = end + pause
+        return pause
+
+    def _paused(self) -> None:
+        self._due, self._mine = inf, None
+        self._last.cancel()
 
     def _in_child(self) -> bool:
         self._hubs.clear()
@@ -125,6 +143,12 @@ class Watch:
         self._put(text, told)
 
     def _put(self, text: str, block: Block) -> None:
+        try:
+            self._write(text, block)
+        except Exception as error:  # noqa: BLE001  # the program's function, or its file; the watchdog goes on
+            report_unraisable(error, "exception in what the watchdog reports to", self._to)
+
+    def _write(self, text: str, block: Block) -> None:
         to = self._to
         if to is None and "logging" in sys.modules:
             to = sys.modules["logging"].getLogger("greening.watch")

@@ -1,0 +1,69 @@
+"""An OS thread without a hub, a native call of `tpool` for instance, that kept the GIL: no hub could run meanwhile.
+
+Facts: the watchdog cannot look then either, so it comes late. While C code keeps the GIL, its thread uses the
+processor, as a rule; when it returns, the watchdog has the GIL next, and finds the thread at the line of the call.
+Consequence: if the watchdog comes late, the OS thread that has used the processor most since the last look had the GIL.
+Hubs that waited for the GIL in the middle of a turn are not to blame for that time.
+"""
+
+import sys
+from time import clock_gettime, pthread_getcpuclockid
+
+from greening._core.current import hubs
+from greening.debug.blocks import Block
+from greening.debug.calls import Call, call_of, remedy_for
+from greening.debug.samples import Line, is_ours, stack_of, users_line
+
+# Part of the time that its thread must have been on a processor. Others may have had that for a while.
+_PART = 0.25
+
+_RETURNED = Line("", 0, "a native call that has returned")
+
+
+class GilWatch:
+    """Finds the OS thread that kept the GIL. In the watchdog's OS thread only.
+
+    Args:
+        threshold: seconds.
+    """
+
+    def __init__(self, threshold: float) -> None:
+        self._threshold = threshold
+        self._used: dict[int, float] = {}
+
+    def look(self, late: float, mine: int) -> Block | None:
+        """What kept the GIL for the `late` seconds by which this look is late, if it is an OS thread without a hub.
+
+        Args:
+            mine: `get_ident()` of the watchdog's OS thread.
+        """
+        known = {mine, *(hub.thread for hub in tuple(hubs))}
+        frames = sys._current_frames()
+        # None of these threads ends before this one gives up the GIL: their idents are valid.
+        used = {ident: clock_gettime(pthread_getcpuclockid(ident)) for ident in frames if ident not in known}
+        before, self._used = self._used, used
+        if late < self._threshold or not used:
+            return None
+        ident = max(used, key=lambda ident: used[ident] - before.get(ident, 0.0))
+        processor = min(late, used[ident] - before.get(ident, 0.0))
+        if processor < _PART * late:
+            return None
+        frame = frames[ident]
+        lasti, stack = frame.f_lasti, stack_of(frame)
+        call, modules = call_of(frame, lasti), [str(frame.f_globals.get("__name__", ""))]
+        if is_ours(users_line(stack).file):  # a hub had the GIL before the watchdog: the thread has gone on
+            stack, call, modules = (_RETURNED,), Call(""), []
+        return Block(
+            name="An OS thread" if stack[0] is _RETURNED else f"An OS thread ({stack[0].function.rpartition('.')[2]})",
+            seconds=late,
+            processor=processor,
+            queued=0.0,
+            over=True,
+            line=users_line(stack),
+            stack=stack,
+            places=((stack[-1], 1.0),),
+            call=call.text,
+            # It is in an OS thread already.
+            remedy=remedy_for(call, modules, computed=True, in_thread=True),
+            kept="the GIL",
+        )
