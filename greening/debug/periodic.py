@@ -40,6 +40,7 @@ class Periodic:
     Args:
         look: returns the seconds until it is called again. Its errors are reported.
         first: seconds until the first call.
+        started: called in the thread, before its start is over.
         paused: called when the thread has left, for a fork or for good.
         in_child: called in the child of a fork; True: go on there.
 
@@ -51,11 +52,13 @@ class Periodic:
         self,
         look: Callable[[], float],
         first: float,
+        started: Callable[[], object],
         paused: Callable[[], object],
         in_child: Callable[[], bool],
     ) -> None:
         self._look = look
         self._first = first
+        self._started = started
         self._paused = paused
         self.in_child = in_child
         self._stop = allocate_lock()
@@ -105,6 +108,7 @@ class Periodic:
         self.ident = get_ident()
         idle_natives.add(native_id)
         _name_thread(native_id)
+        self._started()
         begun()
         pause = self._first
         try:

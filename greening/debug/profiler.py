@@ -25,7 +25,7 @@ from greening._core.current import hubs
 from greening._core.deadlock import idle_natives
 from greening._core.hub import Hub
 from greening._core.task import PARKED, Task
-from greening._originals import builtin_open, get_ident, get_native_id, monotonic
+from greening._originals import builtin_open, get_native_id, monotonic
 from greening.debug.flame import Function, Weights, folded, format_of, speedscope
 from greening.debug.periodic import Periodic
 from greening.debug.samples import DEPTH, is_machinery, is_ours, use_of
@@ -66,9 +66,8 @@ class Profile:
         self._looked = monotonic()
         self._used: dict[Hub, float] = {}
         self._theirs = sys.getswitchinterval()
-        self._precise = 0  # the OS thread whose waits are
         self._sweep = self._sweeps()
-        self._thread = Periodic(self._look, interval, self._give_interval_back, self._in_child)
+        self._thread = Periodic(self._look, interval, _wait_precisely, self._give_interval_back, self._in_child)
 
     def begin(self) -> None:
         """Start to take samples."""
@@ -120,9 +119,6 @@ class Profile:
 
     def _look(self) -> float:
         sys.setswitchinterval(self._theirs)
-        if self._precise != get_ident():
-            self._precise = get_ident()
-            _wait_precisely()
         now = monotonic()
         passed, self._looked = now - self._looked, now
         frames = sys._current_frames()

@@ -27,11 +27,13 @@ from greening.debug.gil_watch import GilWatch
 from greening.debug.hub_watch import HubWatch
 from greening.debug.last_resort import LEAST, LastResort
 from greening.debug.periodic import Periodic
-from greening.debug.samples import Use, use_of
+from greening.debug.samples import use_of
 
-# Looks in the threshold, and while something blocks.
-_LOOKS: Final = 4
+# Looks in the threshold, and while something blocks. A turn that is seen is looked at again when it reaches the
+# threshold, give or take _SOON seconds.
+_LOOKS: Final = 2
 _SAMPLES: Final = 10
+_SOON: Final = 0.001
 
 
 class Writer(Protocol):
@@ -56,10 +58,9 @@ class Watch:
         self._hubs: dict[Hub, HubWatch] = {}
         self._gil = GilWatch(threshold)
         self._due = inf  # when the next look is to be
-        self._mine: Use | None = None  # of the watchdog's own
         self._use = use_of(getpid())  # of the first OS thread, as long as it has no hub
         self._last = LastResort(max(LEAST, 10 * threshold), _descriptor_of(to))
-        self._thread = Periodic(self._look, threshold / _LOOKS, self._paused, self._in_child)
+        self._thread = Periodic(self._look, threshold / _LOOKS, self._started, self._paused, self._in_child)
 
     @property
     def blocks(self) -> list[Block]:
@@ -95,7 +96,7 @@ class Watch:
     def _look(self) -> float:
         """Look at every hub. Seconds until the next look."""
         now, blocks = monotonic(), False
-        kept = self._gil.look(max(0.0, now - self._due), self._thread.ident)
+        kept = self._gil.look(now - self._due, self._thread)
         without_gil = 0.0 if kept is None else kept.seconds
         living = tuple(hubs)
         for hub in living:
@@ -108,19 +109,28 @@ class Watch:
             self._hubs.pop(hub).close(self._tell)
         if not living:
             self._use = use_of(getpid())
-        before, self._mine = self._mine, use_of(self._thread.native_id)
-        late = 0.0 if before is None or self._mine is None else self._mine.queued - before.queued
-        if kept is not None and kept.seconds - late >= self.threshold:  # not if other processes had the processors
+        if self._gil.confirmed(kept, self._thread) and kept is not None:
             self._tell(kept, False)
         self._last.put_off(now)
         end = monotonic()
         # At once, if it was held up by what it has to see.
-        pause = self.threshold / (_SAMPLES if blocks else _LOOKS) if end - now < self.threshold else 0.0
+        pause = self._pause(blocks) if end - now < self.threshold else 0.0
         self._due = end + pause
         return pause
 
+    def _pause(self, blocks: bool) -> float:
+        """Seconds until the next look."""
+        if blocks:
+            return self.threshold / _SAMPLES
+        oldest = max((watched.age for watched in self._hubs.values()), default=0.0)
+        soon = self.threshold - oldest + _SOON if oldest < self.threshold else inf
+        return min(self.threshold / _LOOKS, soon)
+
+    def _started(self) -> None:
+        self._last.put_off(monotonic())
+
     def _paused(self) -> None:
-        self._due, self._mine = inf, None
+        self._due = inf
         self._last.cancel()
 
     def _in_child(self) -> bool:

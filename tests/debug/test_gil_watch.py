@@ -1,6 +1,5 @@
 """The OS thread without a hub that kept the GIL."""
 
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +9,10 @@ import greening
 from greening import tpool
 from greening._core.current import get_hub
 from greening._originals import allocate_lock, monotonic, thread_time
+from greening.debug import gil_watch
 from greening.debug.gil_watch import GilWatch
+from greening.debug.periodic import Periodic
+from greening.debug.samples import Use
 
 THRESHOLD = 0.02
 
@@ -43,6 +45,15 @@ def burner() -> Iterator[Burner]:
     native.wait()
 
 
+@pytest.fixture
+def mine() -> Iterator[Periodic]:
+    """In the place of the watchdog's OS thread; it only waits."""
+    made = Periodic(lambda: 10.0, 10.0, lambda: None, lambda: None, lambda: False)
+    made.begin()
+    yield made
+    made.end()
+
+
 def burnt(burner: Burner, seconds: float) -> None:
     burner.go.release()
     before, latest = burner.used, monotonic() + 10
@@ -50,29 +61,42 @@ def burnt(burner: Burner, seconds: float) -> None:
         pass
 
 
-def test_what_has_used_the_processor_is_told(burner: Burner) -> None:
-    watch, mine = GilWatch(THRESHOLD), threading.get_ident()
+def test_what_has_used_the_processor_is_told(burner: Burner, mine: Periodic) -> None:
+    watch = GilWatch(THRESHOLD)
     assert watch.look(0.0, mine) is None
     burnt(burner, 0.06)
     block = watch.look(0.05, mine)
     assert block is not None
+    assert watch.confirmed(block, mine)
     assert block.name == "An OS thread (burn)"
     assert (block.kept, block.seconds) == ("the GIL", 0.05)
     assert str(block).startswith("An OS thread (burn) kept the GIL for 0.05 s; meanwhile no green thread ran.")
     assert "another process" in block.remedy
 
 
-def test_a_look_in_time_finds_nobody(burner: Burner) -> None:
-    watch, mine = GilWatch(THRESHOLD), threading.get_ident()
+def test_a_look_in_time_finds_nobody(burner: Burner, mine: Periodic) -> None:
+    watch = GilWatch(THRESHOLD)
     watch.look(0.0, mine)
     burnt(burner, 0.03)
     assert watch.look(THRESHOLD / 2, mine) is None
 
 
-def test_a_thread_that_did_nothing_is_not_to_blame(burner: Burner) -> None:
-    watch, mine = GilWatch(THRESHOLD), threading.get_ident()
+def test_a_thread_that_did_nothing_is_not_to_blame(burner: Burner, mine: Periodic) -> None:
+    watch = GilWatch(THRESHOLD)
     watch.look(0.0, mine)
     assert watch.look(1.0, mine) is None
+    assert not watch.confirmed(None, mine)
+
+
+def test_a_look_that_is_late_for_want_of_a_processor_blames_nobody(
+    burner: Burner, mine: Periodic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch, uses = GilWatch(THRESHOLD), iter([Use(1.0, 1.0), Use(1.0, 1.04)])
+    monkeypatch.setattr(gil_watch, "use_of", lambda native_id: next(uses))
+    watch.look(0.0, mine)
+    assert not watch.confirmed(None, mine)
+    burnt(burner, 0.06)
+    assert not watch.confirmed(watch.look(0.05, mine), mine)
 
 
 @pytest.mark.slow  # a regular expression that takes its time

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from greening._core.deadlock import idle_natives
-from greening._originals import allocate_lock
+from greening._originals import allocate_lock, get_ident
 from greening.debug.periodic import COMM, Periodic, comm, threads_called, wait_gone
 
 
@@ -18,7 +18,7 @@ class Looks:
         self.looked.acquire()
         self.error: Exception | None = None
         self.natives: set[int] = set()
-        self.paused = 0
+        self.started_by = self.paused = 0
 
     def look(self) -> float:
         self.natives = threads_called(COMM) & idle_natives
@@ -28,6 +28,9 @@ class Looks:
             error, self.error = self.error, None
             raise error
         return 0.001
+
+    def start(self) -> None:
+        self.started_by = get_ident()
 
     def pause(self) -> None:
         self.paused += 1
@@ -43,7 +46,7 @@ def looks() -> Looks:
 
 @pytest.fixture
 def periodic(looks: Looks) -> Iterator[Periodic]:
-    made = Periodic(looks.look, 0.001, looks.pause, lambda: True)
+    made = Periodic(looks.look, 0.001, looks.start, looks.pause, lambda: True)
     made.begin()
     yield made
     made.end()
@@ -52,7 +55,7 @@ def periodic(looks: Looks) -> Iterator[Periodic]:
 def test_it_looks_again_and_again(periodic: Periodic, looks: Looks) -> None:
     looks.wait()
     looks.wait()
-    assert periodic.ident != 0
+    assert periodic.ident == looks.started_by != get_ident()
 
 
 def test_it_keeps_no_deadlock_from_being_reported(periodic: Periodic, looks: Looks) -> None:
@@ -94,7 +97,8 @@ import greening
 from greening.debug.periodic import COMM, Periodic, threads_called
 warnings.simplefilter("error")
 answers = []
-periodic = Periodic(lambda: 0.001, 0.001, lambda: answers.append(threads_called(COMM)), lambda: {in_child})
+paused = lambda: answers.append(threads_called(COMM))
+periodic = Periodic(lambda: 0.001, 0.001, lambda: None, paused, lambda: {in_child})
 periodic.begin()
 greening.sleep(0)
 before = threads_called(COMM)
