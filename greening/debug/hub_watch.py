@@ -7,6 +7,7 @@ from typing import Final
 from greening._core import deadlock
 from greening._core.deadlock import idle_natives
 from greening._core.hub import Hub
+from greening._core.task import Task
 from greening._originals import monotonic
 from greening.debug.blocks import Block, Samples, computed
 from greening.debug.calls import Call, call_of, call_without_frame, remedy_for
@@ -39,6 +40,7 @@ class HubWatch:
         # In this turn.
         self._imported, self._without_gil = False, 0.0
         self.samples: Samples | None = None
+        self._task: Task | None = None  # that of the samples
         self.name = ""
         self.told: Block | None = None  # while it goes on
 
@@ -92,9 +94,11 @@ class HubWatch:
         if self.samples is None:
             if self._is_harmless(sight):
                 return False
-            self.samples = Samples()
+            self.samples, self._task = Samples(), sight.task
             self.name = sight.name
             self.samples.call, self.samples.modules = _called(sight)
+        elif sight.task is not self._task:
+            return False  # it is over, and the next slice has not begun
         self.samples.add(sight.stack, seconds)
         return True
 

@@ -18,7 +18,7 @@ from math import inf
 from typing import Any, Final, Protocol
 
 from greening._core import deadlock
-from greening._core.current import hubs
+from greening._core.current import get_hub, hubs
 from greening._core.hub import Hub
 from greening._core.unhandled import report_unraisable
 from greening._originals import builtin_open, getpid, monotonic
@@ -200,6 +200,8 @@ def watch(
     the 10th block is told, the 100th and so on, and the rest at the end. A block that goes on is told after a second.
     Forked children are watched, too. A program that only begins to import, and has no green thread yet, blocks nobody.
 
+    The calling OS thread gets a hub, if it has none.
+
     Args:
         threshold: seconds from which on it is a block.
         to: where reports go: a function, which is called with each `Block` in the watchdog's OS thread; a logger; the
@@ -215,18 +217,27 @@ def watch(
     """
     if isinstance(threshold, bool) or not isinstance(threshold, int | float):
         raise TypeError(f"the threshold is a number of seconds, not {threshold!r}")
-    if not 0 < threshold < float("inf"):
-        raise ValueError(f"the threshold is a number of seconds above 0, not {threshold!r}")
+    _check(threshold)
     paths_and_writers = to is None or isinstance(to, str | os.PathLike) or hasattr(to, "write")
     if not (paths_and_writers or callable(to) or hasattr(to, "warning")):
         raise TypeError(f"reports go to a function, a logger, the path of a file or an open file, not to {to!r}")
+    get_hub()
+    return _begun(threshold, to)
+
+
+def _check(threshold: float) -> None:
+    if not 0 < threshold < inf:
+        raise ValueError(f"the threshold is a number of seconds above 0, not {threshold!r}")
+
+
+def _begun(threshold: float, to: Any) -> Watch:
     watchdog = Watch(threshold, to)
     watchdog.begin()
     return watchdog
 
 
 def watch_by(text: str) -> Watch:
-    """Begin to watch as GREENING_WATCH, or `--watch`, says: "0.1", or "0.1:FILE".
+    """Begin to watch, with the hubs that there will be, as GREENING_WATCH, or `--watch`, says: "0.1", or "0.1:FILE".
 
     Raises:
         ValueError: it begins with no number of seconds above 0.
@@ -236,7 +247,8 @@ def watch_by(text: str) -> Watch:
         threshold = float(seconds)
     except ValueError:
         raise ValueError(f"a watchdog: a number of seconds is needed, as in 0.1 or 0.1:FILE, not {text!r}") from None
-    return watch(threshold, path or None)
+    _check(threshold)
+    return _begun(threshold, path or None)
 
 
 # Those that run.

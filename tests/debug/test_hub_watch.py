@@ -91,3 +91,17 @@ def test_time_in_which_another_os_thread_had_the_gil_does_not_count(monkeypatch:
     assert watched.look(tell), "its own time is 0.26 s"
     assert not watched.look(tell)
     assert told == [pytest.approx(0.71)]
+
+
+def test_what_the_hub_does_between_two_turns_is_no_part_of_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    hub, told = get_hub(), []
+    watched = HubWatch(hub, 0.1, None)
+    looks = iter([(10.0, 0.2), (10.1, 0.3), (10.2, 0.0)])
+    sights = iter([seen(hub), Sight(None, "hub", None, None, 0, (Line("hub.py", 1, "Hub._turn"),))])
+    monkeypatch.setattr(hub_watch, "_now_and_age", lambda hub: next(looks))
+    monkeypatch.setattr(hub_watch, "see", lambda hub: next(sights))
+    tell = lambda block, goes_on: told.append(block)  # noqa: E731
+    assert watched.look(tell)
+    assert not watched.look(tell)
+    watched.look(tell)
+    assert [line.function for line, _ in told[0].places] == ["main"]

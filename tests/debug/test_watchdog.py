@@ -273,6 +273,14 @@ def test_children_of_a_fork_are_watched_and_forking_brings_no_warning(run_progra
     assert "GreenThread-1 (in_child) kept its OS thread" in done.stderr
 
 
+def test_the_main_greenlet_of_a_program_without_green_threads_is_watched(run_program: Any) -> None:
+    done = run_program(
+        "import time\nimport greening\nwith greening.debug.watch(0.03):\n    time.sleep(0.1)\n",
+    )
+    assert "main greenlet kept its OS thread" in done.stderr
+    assert "time.sleep(0.1)" in done.stderr
+
+
 def test_a_deadlock_is_reported_all_the_same(run_program: Any) -> None:
     done = run_program(
         "import greening\nlock = greening.Lock()\nlock.acquire()\nlock.acquire()\n",
