@@ -99,6 +99,7 @@ def test_c_code_that_keeps_the_gil_is_told_at_its_line(watching: Watch, reports:
     assert block.call == "usleep(int(LONG * 1e6))"
 
 
+@pytest.mark.slow  # two blocks, one of them long
 def test_the_parts_of_a_block_are_told(reports: Reports) -> None:
     def first() -> None:
         time_sleep(3 * LONG)
@@ -168,6 +169,7 @@ def test_the_handle_has_the_places_and_their_counts(reports: Reports) -> None:
     assert counts == [1, 3], "the first, and at the end what was only counted"
 
 
+@pytest.mark.slow  # five blocks
 def test_reports_go_to_a_file_a_stream_or_a_logger(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path, stream = tmp_path / "blocks.log", io.StringIO()
     for to in (path, str(path), stream, logging.getLogger("mine"), None):
@@ -228,14 +230,14 @@ import greening
 greening.monkey_patch()
 
 def culprit():
-    re.match(r"(a+)+$", "a" * 22 + "b")
+    re.match(r"(a+)+$", "a" * 21 + "b")
 
 greening.spawn(culprit).wait()
 """
 
 
 def test_the_environment_asks_for_it(run_program: Any) -> None:
-    done = run_program(REGEX, env={"GREENING_WATCH": "0.05"})
+    done = run_program(REGEX, env={"GREENING_WATCH": "0.02"})
     assert "GreenThread-1 (culprit) kept its OS thread" in done.stderr
     assert "It computed" in done.stderr
     assert "backtracks less" in done.stderr
@@ -243,7 +245,7 @@ def test_the_environment_asks_for_it(run_program: Any) -> None:
 
 def test_the_command_line_asks_for_it(run_program: Any, tmp_path: Path) -> None:
     path = tmp_path / "blocks.log"
-    done = run_program(REGEX, python_args=("-m", "greening", "--watch", f"0.05:{path}"))
+    done = run_program(REGEX, python_args=("-m", "greening", "--watch", f"0.02:{path}"))
     assert done.stderr == ""
     assert ", in culprit" in path.read_text()
 
