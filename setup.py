@@ -25,7 +25,7 @@ accelerator = Extension(
         f"accelerator/{name}.c"
         for name in (
             "module gil ring task lot fairness thread guard lock semaphore local runner hub registration socket mask "
-            "zeros files"
+            "zeros files journal"
         ).split()
     ],
     depends=["accelerator/accelerator.h", "accelerator/docs.h"],

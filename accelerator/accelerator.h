@@ -15,6 +15,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <structmember.h>
+#include <time.h>
 
 #include "docs.h"
 
@@ -129,7 +130,7 @@ extern PyObject *TIMED_OUT;  /* what a park returns when its deadline came first
     X(_greening_task) X(gr_context) X(cancel_park) X(_alarm) X(_settle)                             \
     X(timers) X(add) X(cancel) X(when) X(resume) X(_call_link) X(_check_coroutine) X(_keep_failure) \
     X(_acquire) X(_hand_over) X(release) X(locked) X(_real)                                         \
-    X(execute) X(failure) X(func) X(hub) X(park) X(regs)
+    X(execute) X(failure) X(func) X(hub) X(name) X(park) X(regs)
 #define DECLARE(name) extern PyObject *N_##name;
 NAMES(DECLARE)
 #undef DECLARE
@@ -184,9 +185,21 @@ void resume_gc(void);
 Py_ssize_t guard_give_away(void);          /* how often the calling OS thread had it */
 void guard_take_back(Py_ssize_t depth);
 
+/* journal.c */
+/* Kinds of entries: see greening/_core/journal.py. */
+enum { NOTE_RUN, NOTE_BEGIN, NOTE_END, NOTE_YIELD, NOTE_WAIT, NOTE_WAIT_FD, NOTE_WAIT_END, NOTE_READY, NOTE_POST, NOTE_ROUND };
+extern int journal_on;                     /* ask it before each of these */
+void journal_note(int kind, unsigned long long subject, unsigned long long other, unsigned long long extra, PyObject *label);
+void journal_note_round(Hub *hub);
+int journal_note_park(Task *task, int yields);
+void journal_note_run(Task *task, int timed_out);
+PyObject *journal_note_begin(Task *task);  /* new reference: the name; NULL with an error */
+void journal_note_end(Task *task, PyObject *name); /* name: that, or NULL: unknown */
+
 /* fairness.c */
 extern unsigned long long round_ticks, slice_ticks;
 unsigned long long ticks(void);
+unsigned long long nanoseconds(clockid_t clock);
 double seconds_since(unsigned long long then);     /* in ticks */
 int fairness_tick(void);                           /* before a call that may wait is tried. -1: error */
 void start_slice(Hub *hub, unsigned long long now);
@@ -212,6 +225,7 @@ int add_fairness(PyObject *module);
 int add_locals(PyObject *module);
 int add_gil(PyObject *module);
 int add_mask(PyObject *module);
+int add_journal(PyObject *module);
 int add_zeros(PyObject *module);
 int add_files(PyObject *module);
 

@@ -103,6 +103,83 @@
     "Raises:\n" \
     "    TypeError: `func` is not callable."
 
+#define NAME_Journal "greening._core.journal.Journal"
+#define DOC_Journal \
+    "A ring of entries. There is one, `JOURNAL`.\n" \
+    "\n" \
+    "`on` tells whether it is written; `noted`, how many entries were written since `begin`, also those that are lost.\n" \
+    "`len` is the number of those that are kept. Read them when it is off: `journal[0]` is the oldest."
+#define DOC_Journal___init__ \
+    "__init__($self)\n" \
+    "--\n" \
+    "\n"
+#define DOC_Journal_begin \
+    "begin($self, room, reason)\n" \
+    "--\n" \
+    "\n" \
+    "Begin anew.\n" \
+    "\n" \
+    "Args:\n" \
+    "    room: the number of entries that are kept, the last ones.\n" \
+    "    reason: called, without arguments, in a task that is about to park; the frames are its own. What it returns\n" \
+    "        is the label of the entry. It must not park, nor return what refers to objects of the program.\n" \
+    "Raises:\n" \
+    "    ValueError: there is room for none. RuntimeError: it is on."
+#define DOC_Journal_end \
+    "end($self)\n" \
+    "--\n" \
+    "\n" \
+    "Write no more. What was written stays until the next `begin`, or `clear`."
+#define DOC_Journal_clear \
+    "clear($self)\n" \
+    "--\n" \
+    "\n" \
+    "Give the memory back."
+#define DOC_Journal___len__ \
+    "__len__($self)\n" \
+    "--\n" \
+    "\n"
+#define DOC_Journal___getitem__ \
+    "__getitem__($self, index)\n" \
+    "--\n" \
+    "\n"
+#define DOC_Journal_number \
+    "number($self, task)\n" \
+    "--\n" \
+    "\n" \
+    "The number that stands for a task."
+#define DOC_Journal_note \
+    "note($self, kind, subject, other=0, extra=0, label=None, /)\n" \
+    "--\n" \
+    "\n" \
+    "Write an entry.\n" \
+    "\n" \
+    "Args:\n" \
+    "    subject: a task, or a number."
+#define DOC_Journal_note_wake \
+    "note_wake($self, kind, task)\n" \
+    "--\n" \
+    "\n" \
+    "READY or POST: the running task has made `task` runnable."
+#define DOC_Journal_note_park \
+    "note_park($self, task, yields)\n" \
+    "--\n" \
+    "\n" \
+    "`task`, which runs, is about to park. What it waits for may be noted already.\n" \
+    "\n" \
+    "Args:\n" \
+    "    yields: it stays runnable."
+#define DOC_Journal_note_begin \
+    "note_begin($self, task)\n" \
+    "--\n" \
+    "\n" \
+    "A green thread begins. Returns its name."
+#define DOC_Journal_note_run \
+    "note_run($self, task, timed_out)\n" \
+    "--\n" \
+    "\n" \
+    "`task` goes on after a park."
+
 #define NAME_LotOps "greening._core.parking_lot.LotOps"
 #define DOC_LotOps \
     "What every lot does all the time. `ParkingLot` adds the rest."

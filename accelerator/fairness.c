@@ -3,7 +3,6 @@
    Time is counted in ticks of the processor's counter. To read it takes 8 ns, to read the system's clock 25, to take
    a lock 250. Where there is no such counter a tick is a nanosecond. */
 #include "accelerator.h"
-#include <time.h>
 
 /* Slices after which a slice is over, whatever CPU time it used: a call may have blocked. */
 enum { LONG_AGO = 50 };
@@ -22,7 +21,7 @@ static double round_seconds = 0.001, slice_seconds = 0.001;
 static long tries, all_tries = 1024;
 static PyObject *let_others_run; /* set by Python */
 
-static unsigned long long
+unsigned long long
 nanoseconds(clockid_t clock)
 {
     struct timespec now;

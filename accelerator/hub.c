@@ -127,6 +127,7 @@ hub_switch(Hub *hub)
     }
     if (resume == NULL)
         return missing("hub._enter");
+    running_serial = 0;
     Py_INCREF(resume);
 go:;
     PyObject *came = resume_greenlet(resume);
@@ -161,6 +162,8 @@ begin_round(Hub *self, PyObject *count)
     note_processor_time(self, began);
     self->round_end = self->timed ? began + round_ticks : ~0ULL;
     start_slice(self, began);
+    if (journal_on)
+        journal_note_round(self);
     Py_RETURN_NONE;
 }
 

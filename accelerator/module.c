@@ -226,7 +226,7 @@ fill_module(PyObject *module)
         add_gil(module) < 0 || add_lots(module) < 0 || add_fairness(module) < 0 || add_threads(module) < 0 ||
         add_guards(module) < 0 || add_locks(module) < 0 || add_semaphores(module) < 0 || add_locals(module) < 0 ||
         add_runners(module) < 0 || add_hubs(module) < 0 || add_registrations(module) < 0 ||
-        add_sockets(module) < 0 || add_mask(module) < 0 || add_zeros(module) < 0 || add_files(module) < 0)
+        add_sockets(module) < 0 || add_mask(module) < 0 || add_journal(module) < 0 || add_zeros(module) < 0 || add_files(module) < 0)
         return -1;
     filled = PyDict_Copy(names);
     return filled == NULL ? -1 : 0;

@@ -106,8 +106,11 @@ int
 registration_enter_unless_news(Registration *self, Task *task, long mask)
 {
     int entered = enter_lots(self, (PyObject *)task, mask, 1);
-    if (entered > 0)
+    if (entered > 0) {
         SET(task->state, PARKED);
+        if (journal_on)
+            journal_note(NOTE_WAIT_FD, task->serial, (unsigned long long)self->fd, (unsigned long long)mask, NULL);
+    }
     return entered;
 }
 

@@ -56,6 +56,8 @@ ring_append(Ring *ring, PyObject *item)
         return -1;
     *slot(ring, ring->length) = Py_NewRef(item);
     ring->length++;
+    if (journal_on)
+        journal_note(NOTE_READY, ((Task *)item)->serial, running_serial, 0, NULL);
     return 0;
 }
 
@@ -93,6 +95,8 @@ appendleft(Ring *self, PyObject *item)
     self->first = (self->first - 1) & (self->capacity - 1);
     self->items[self->first] = Py_NewRef(item);
     self->length++;
+    if (journal_on)
+        journal_note(NOTE_READY, ((Task *)item)->serial, running_serial, 0, NULL);
     Py_RETURN_NONE;
 }
 

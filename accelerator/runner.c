@@ -148,6 +148,7 @@ run(PyObject *self, PyObject *Py_UNUSED(unused))
         missing("hub.runners");
         goto failed;
     }
+    running_serial = 0; /* the loop goes on */
     if (PySet_Discard(hub->runners, self) < 0 || PyObject_SetAttr(self, N_resume, NULL) < 0)
         goto failed;
     Py_DECREF(of);

@@ -188,6 +188,10 @@ park_until(Task *task, PyObject *deadline)
         cancel_park(task);
         return NULL;
     }
+    if (journal_on && journal_note_park(task, task->state == READY) < 0) {
+        cancel_park(task);
+        return NULL;
+    }
     PyObject *saved = save_slots();
     if (saved == NULL) {
         cancel_park(task);
@@ -202,6 +206,8 @@ park_until(Task *task, PyObject *deadline)
         came = hub_switch(hub);
     }
     running_serial = task->serial;
+    if (journal_on)
+        journal_note_run(task, task->value == TIMED_OUT);
     if (came == NULL)
         cancel_park(task);
     int restored = restore_slots(saved);
@@ -263,6 +269,8 @@ task_make_ready(Task *task)
     }
     if (hub->awake_ident == PyThread_get_thread_ident())
         return ring_append((Ring *)hub->ready, (PyObject *)task);
+    if (journal_on)
+        journal_note(NOTE_POST, task->serial, running_serial, 0, NULL);
     /* Until it is posted to the other hub, no finaliser may run here: it could wait for this very task. */
     pause_gc();
     PyObject *item = PyTuple_Pack(2, task, task->generation);

@@ -196,7 +196,10 @@ thread_execute(PyObject *thread, PyObject *Py_UNUSED(unused))
     SET(self->task.state, RUNNING);
     running_serial = self->task.serial;
     PyObject *result = NULL;
-    if (!IS_NONE(self->task.error))
+    PyObject *name = journal_on ? journal_note_begin(&self->task) : NULL;
+    if (PyErr_Occurred()) /* a signal handler's, while the name was made */
+        ;
+    else if (!IS_NONE(self->task.error))
         PyErr_SetObject((PyObject *)Py_TYPE(self->task.error), self->task.error);
     else if (self->args == NULL || !PyTuple_Check(self->args) || !(IS_NONE(self->kwargs) || PyDict_Check(self->kwargs)))
         PyErr_SetString(PyExc_TypeError, "a function is called with a tuple and a dictionary");
@@ -227,13 +230,18 @@ thread_execute(PyObject *thread, PyObject *Py_UNUSED(unused))
         Py_XDECREF(trace);
         PyObject *done = PyObject_CallMethodObjArgs(thread, N__keep_failure, value, NULL);
         Py_XDECREF(value);
-        if (done == NULL)
+        if (done == NULL) {
+            Py_XDECREF(name);
             return NULL;
+        }
         Py_DECREF(done);
     }
-    if (Py_TYPE(thread) == thread_class)
-        return settle(thread, NULL);
-    return PyObject_CallMethodObjArgs(thread, N__settle, NULL);
+    PyObject *settled = Py_TYPE(thread) == thread_class
+                            ? settle(thread, NULL) : PyObject_CallMethodObjArgs(thread, N__settle, NULL);
+    if (journal_on && settled != NULL)
+        journal_note_end(&self->task, name);
+    Py_XDECREF(name);
+    return settled;
 }
 
 /* The lot of the tasks that wait for its end, borrowed; made when there is none. NULL with an error. */
@@ -264,6 +272,8 @@ wait_for_end(Thread *self, Task *me)
     PyObject *woken = NULL;
     if (lot_append(waiters, (PyObject *)me) == 0) {
         SET(me->state, PARKED);
+        if (journal_on)
+            journal_note(NOTE_WAIT_END, me->serial, self->task.serial, 0, NULL);
         woken = task_park_running(me, Py_None);
         if (woken == NULL)
             lot_leave(waiters, (PyObject *)me);

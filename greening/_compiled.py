@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 # What the accelerator must have: an older one may lie in a checkout.
 DOUBLES = (
-    "Guard HubOps LocalOps LockOps LotOps RLockOps RegistrationOps SemaphoreOps TaskOps ThreadOps begin_slice dispatch "
+    "Guard HubOps Journal LocalOps LockOps LotOps RLockOps RegistrationOps SemaphoreOps TaskOps ThreadOps begin_slice dispatch "
     "fairness_tick getcurrent is_fifo make_ready mask pause_gc resume_gc resume_gc_for_good sleep spawn spawn_n"
 ).split()
 

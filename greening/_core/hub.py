@@ -23,6 +23,7 @@ from greening._compiled import accelerator
 from greening._core.critical import pause_gc, resume_gc
 from greening._core.delivery import DeliveryTask
 from greening._core.external import ExternalWaits
+from greening._core.journal import AWAKE, JOURNAL
 from greening._core.latecomers import Latecomers
 from greening._core.poller import IN, Poller
 from greening._core.registry import Registry, dispatch
@@ -313,6 +314,8 @@ class Hub(ExternalWaits, HubOps):
                 self.pause_gc()
                 self.awake_ident = self.thread
                 wakeup.sleeping = False
+            if JOURNAL.on:
+                JOURNAL.note(AWAKE, self.task)
 
     def _drain_wakeup(self) -> None:
         self.registry.notified = False

@@ -14,6 +14,7 @@ from typing import Any
 
 from greening._compiled import accelerator, double
 from greening._core.critical import guard, uninterruptible
+from greening._core.journal import JOURNAL, POST
 from greening._core.running import waiting_task
 from greening._core.stand_in import StandIn
 from greening._core.task import DEAD, PARKED, READY, RUNNING, TIMED_OUT, Task
@@ -158,6 +159,8 @@ def make_ready(task: Task) -> None:
     if hub.awake_ident == get_ident():
         hub.ready.append(task)
     else:
+        if JOURNAL.on:
+            JOURNAL.note_wake(POST, task)
         hub.post((task, task.generation))
 
 

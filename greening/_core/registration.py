@@ -5,6 +5,7 @@ from typing import Any
 from weakref import ref
 
 from greening._compiled import double
+from greening._core.journal import JOURNAL, WAIT_FD
 from greening._core.names import who_and_where
 from greening._core.parking_lot import ParkingLot
 from greening._core.poller import IN, NVAL, OUT, PRI, RDHUP, READ
@@ -70,6 +71,8 @@ class RegistrationOps:
             self.leave(task)
             task.cancel_park(keep_error=True)
             return False
+        if JOURNAL.on:
+            JOURNAL.note(WAIT_FD, task, self.fd, mask)
         return True
 
     def leave(self, task: Task) -> None:

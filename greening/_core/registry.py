@@ -6,13 +6,13 @@ replaces it. An event for a number that is not registered is stale and dropped. 
 tries its system call again.
 """
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 from weakref import ref
 
 from greening._compiled import double
 from greening._core.critical import uninterruptible
+from greening._core.journal import Ready
 from greening._core.poller import ERR, HUP, IN, NVAL, OUT, PRI, RDHUP, READ, WRITE, Poller
 from greening._core.registration import Registration
 from greening._core.task import NEW, PARKED, RUNNING, TIMED_OUT, Task
@@ -24,6 +24,10 @@ _fileno = raw_socket.fileno
 # Called in the task that waited. Must not park. Empty as long as nobody wants to know.
 interruptions: list[Callable[[Sequence[int], BaseException], object]] = []
 
+# Told of each socket that is waited for the first time: its descriptor, and the socket. Must not park. Empty as long as
+# nobody wants to know.
+arrivals: list[Callable[[int, Any], object]] = []
+
 
 @uninterruptible
 class Registry:
@@ -31,7 +35,7 @@ class Registry:
 
     __slots__ = ("exclusive", "wakeup_fd", "to_recheck", "rechecks", "poller", "ready", "regs", "notified")
 
-    def __init__(self, poller: Poller, ready: deque[Task]) -> None:
+    def __init__(self, poller: Poller, ready: Ready) -> None:
         self.poller = poller
         self.ready = ready
         self.regs: dict[int, Registration] = {}
@@ -73,6 +77,8 @@ class Registry:
             except BaseException:
                 self._evict(reg)
                 raise
+        for tell in arrivals:
+            tell(fd, owner)
         return reg
 
     def _duplicate(self, reg: Registration, owner: Any) -> Registration:

@@ -1,11 +1,11 @@
 """The switch from a task that parks to the next: members of the hub, in Python or compiled."""
 
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from greening._compiled import accelerator, double
 from greening._core.critical import pause_gc, resume_gc
+from greening._core.journal import JOURNAL, ROUND, Ready
 from greening._core.slices import ROUND_SECONDS, SLICE_SECONDS, TRIES
 from greening._core.task import DEAD
 from greening._originals import thread_time
@@ -39,9 +39,10 @@ class HubOps:
 
     idle: "list[Runner]"
     main: "Task"
-    ready: "deque[Task]"
+    ready: "Ready"
     runner_refs: Any
     runners: "set[Runner]"
+    task: "Task"
 
     now: Callable[[], float]
     switches_left: int
@@ -55,7 +56,7 @@ class HubOps:
 
     def __new__(cls, *args: object, **kwargs: object) -> "HubOps":
         self = object.__new__(cls)
-        self.ready = deque()
+        self.ready = Ready()
         return self
 
     def switch(self) -> Any:
@@ -108,6 +109,8 @@ class HubOps:
         if now - self.looked_up > ROUND_SECONDS:
             self.looked_up = now
             self.used_then = thread_time()
+        if JOURNAL.on:
+            JOURNAL.note(ROUND, self.task)
 
     def end_round(self) -> None:
         """Have the next task that parks go to the loop, which looks at descriptors and timers."""

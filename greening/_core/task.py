@@ -21,6 +21,7 @@ from greening._compiled import accelerator, double
 from greening._core.asyncio_state import ASYNCIO
 from greening._core.critical import guard, uninterruptible
 from greening._core.idents import idents
+from greening._core.journal import JOURNAL, POST
 from greening._core.names import new_name
 from greening._core.slices import SLICE_SECONDS
 from greening._core.timers import deadline_after
@@ -110,6 +111,8 @@ class TaskOps:
         if hub.awake_ident == get_ident():
             hub.ready.append(self)  # type: ignore[arg-type]  # every one is a Task
         else:
+            if JOURNAL.on:
+                JOURNAL.note_wake(POST, self)
             hub.post((self, generation))
         return True
 
@@ -138,6 +141,8 @@ class TaskOps:
         if ASYNCIO.busy is not None and (loop := ASYNCIO.busy()) is not None:
             slots = ASYNCIO.save(loop)
         try:
+            if JOURNAL.on:
+                JOURNAL.note_park(self, self.state == READY)
             # `Hub.switch` without its frames: 12 % of the row `switch` in pure Python.
             ready = hub.ready
             now = hub.now() if ready else inf
@@ -156,6 +161,8 @@ class TaskOps:
             self.cancel_park()
             raise
         finally:
+            if JOURNAL.on:
+                JOURNAL.note_run(self, self.value is TIMED_OUT)
             if slots is not None:
                 ASYNCIO.restore(slots)
             if depth:
@@ -330,6 +337,8 @@ class Task(TaskOps):
         self.deadline = self.value = None
         if not keep_error:
             self.error = None
+        if JOURNAL.on:
+            JOURNAL.note_run(self, False)
 
     def orphan(self, why: str) -> None:
         """It will never run again: its OS thread is gone. Nothing is freed: no finaliser of it may run."""

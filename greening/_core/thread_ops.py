@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from greening._compiled import accelerator, double
 from greening._core.critical import uninterruptible
 from greening._core.fairness import fairness_tick
+from greening._core.journal import END, JOURNAL, WAIT_END
 from greening._core.parking_lot import ParkingLot
 from greening._core.running import waiting_task
 from greening._core.task import DEAD, NEW, RUNNING, Task
@@ -101,7 +102,10 @@ class ThreadOps(Task, Generic[T]):
             self.resume = None
             return
         self.state = RUNNING
+        name = None
         try:
+            if JOURNAL.on:
+                name = JOURNAL.note_begin(self)
             if self.error is not None:
                 raise self.error
             self._result = result = func(*self._args, **self._kwargs)
@@ -115,6 +119,8 @@ class ThreadOps(Task, Generic[T]):
             self._keep_failure(error)
         del func
         self._settle()
+        if JOURNAL.on:
+            JOURNAL.note(END, self, self.hub.task.ident, 0, name)
         # The traceback refers to this frame: it, the thread and its failure must not become a cycle.
         del self
 
@@ -170,6 +176,8 @@ class ThreadOps(Task, Generic[T]):
             if self._func is None:
                 waiters.withdraw(task)
             else:
+                if JOURNAL.on:
+                    JOURNAL.note(WAIT_END, task, self.ident)
                 waiters.wait(task, timeout)
                 if self._func is not None:
                     raise TimeoutError(f"{self.name} has not ended within {timeout} seconds")
