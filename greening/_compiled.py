@@ -16,8 +16,9 @@ T = TypeVar("T")
 
 # What the accelerator must have: an older one may lie in a checkout.
 DOUBLES = (
-    "Guard HubOps Journal LocalOps LockOps LotOps RLockOps RegistrationOps SemaphoreOps TaskOps ThreadOps begin_slice dispatch "
-    "fairness_tick getcurrent is_fifo make_ready mask pause_gc resume_gc resume_gc_for_good sleep spawn spawn_n"
+    "Guard HubOps Journal LocalOps LockOps LotOps RLockOps RegistrationOps SemaphoreOps TaskOps ThreadOps begin_slice "
+    "dispatch fairness_tick getcurrent is_fifo make_ready mask pause_gc resume_gc resume_gc_for_good sleep spawn "
+    "spawn_n"
 ).split()
 
 # Typed as Any: the Python code that it doubles has the types.

@@ -83,8 +83,8 @@ class Journal:
         self.noted = 0
         self._began = monotonic()
         self.on = True
-        Ready.append = _noted_append  # type: ignore[method-assign]  # so that it costs nothing otherwise
-        Ready.appendleft = _noted_appendleft  # type: ignore[method-assign]
+        Ready.append = _noted_append  # type: ignore[method-assign, assignment]  # so that it costs nothing otherwise
+        Ready.appendleft = _noted_appendleft  # type: ignore[method-assign, assignment]  # as above
 
     def end(self) -> None:
         """Write no more. What was written stays until the next `begin`, or `clear`."""

@@ -112,7 +112,7 @@ class TaskOps:
             hub.ready.append(self)  # type: ignore[arg-type]  # every one is a Task
         else:
             if JOURNAL.on:
-                JOURNAL.note_wake(POST, self)
+                JOURNAL.note_wake(POST, self)  # type: ignore[arg-type]  # every one is a Task
             hub.post((self, generation))
         return True
 
@@ -142,7 +142,7 @@ class TaskOps:
             slots = ASYNCIO.save(loop)
         try:
             if JOURNAL.on:
-                JOURNAL.note_park(self, self.state == READY)
+                JOURNAL.note_park(self, self.state == READY)  # type: ignore[arg-type]  # as above
             # `Hub.switch` without its frames: 12 % of the row `switch` in pure Python.
             ready = hub.ready
             now = hub.now() if ready else inf
@@ -162,7 +162,7 @@ class TaskOps:
             raise
         finally:
             if JOURNAL.on:
-                JOURNAL.note_run(self, self.value is TIMED_OUT)
+                JOURNAL.note_run(self, self.value is TIMED_OUT)  # type: ignore[arg-type]  # as above
             if slots is not None:
                 ASYNCIO.restore(slots)
             if depth:
