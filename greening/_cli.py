@@ -103,6 +103,8 @@ def _begin_instruments(values: dict[str, str]) -> None:
         if "--profile" in values:
             profiler = importlib.import_module("greening.debug.profiler")
             profiler.profile(values["--profile"], clock=values.get("--profile-clock", "both"))
+        if "--trace" in values:
+            importlib.import_module("greening.debug.tracer").trace_until_exit(values["--trace"])
     except (OSError, ValueError) as error:
         refuse(str(error))
 

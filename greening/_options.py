@@ -37,6 +37,8 @@ what is seen inside
                 write where the time went: .json for https://www.speedscope.app, .txt or .folded for flamegraph.pl
   --profile-clock wall|cpu|both
                 elapsed time, with the waiting apart; time on a processor; both (the default)
+  --trace FILE  write to FILE what every green thread did, when, and what it waited for; open it at
+                https://ui.perfetto.dev or in chrome://tracing
   --graph FILE  at a deadlock, draw who waits for whom (SVG)
   --audit       when the program has ended, list on standard error what stayed unpatched, and where; the exit status is
                 3 if something was found and the program has ended with 0
@@ -73,6 +75,7 @@ _VALUES: Final = {
     "--graph": "file",
     "--profile": "file",
     "--profile-clock": "clock: wall, cpu or both",
+    "--trace": "file",
     "--watch": "number of seconds",
 }
 
@@ -116,6 +119,8 @@ def parse(arguments: list[str]) -> tuple[Options, list[str]]:
             setattr(options, *_SWITCHES[name])
         elif name in _VALUES:
             options.values[name] = _value(name, _VALUES[name], equals, value, rest)
+            if not options.values[name]:
+                refuse(f"{name} needs a {_VALUES[name]}")
         elif name == "-i":
             options.prompt = not sys.flags.interactive  # or the interpreter does it
         elif name in ("--version", "-V"):

@@ -17,6 +17,7 @@ from greening._core.blocking import blocking_task
 from greening._core.critical import guard, pause_gc, resume_gc, resume_gc_for_good
 from greening._core.deadlock import report_deadlock
 from greening._core.hub import Hub
+from greening._core.journal import HUB, JOURNAL
 from greening._core.poller import default_poller
 from greening._core.running import ADOPTION, running_task
 from greening._core.task import RUNNING, Task
@@ -120,6 +121,8 @@ def _make_it_of_this_thread() -> Hub:
     hub.begin()
     if accelerator is not None:
         accelerator.note_running(hub.main)
+    if JOURNAL.on:
+        JOURNAL.note(HUB, hub.task, JOURNAL.number(hub.main), 0, f"{hub.thread:#x}")
     return hub
 
 

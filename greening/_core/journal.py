@@ -37,6 +37,7 @@ POST: Final = 8  # another OS thread has woken it: the task that did it, 0 for a
 ROUND: Final = 9  # a hub has looked at descriptors, posts and timers, and begins a round
 AWAKE: Final = 10  # a hub has slept until now
 FILE: Final = 11  # a socket is waited for the first time (the subject is its descriptor): -; -; its two ends
+HUB: Final = 12  # an OS thread gets a hub (the subject is the hub's own task): its main task; -; the thread's ident
 WAITS: Final = (WAIT, WAIT_FD, WAIT_END)
 
 # Bytes of an entry in the compiled build, without its label.

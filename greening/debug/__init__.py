@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from greening.debug.places import keep_places
     from greening.debug.profiler import Profile, profile
     from greening.debug.snapshot import stacks
+    from greening.debug.tracer import Trace, trace
     from greening.debug.watchdog import Watch, watch
 
 __all__ = [
     "Block",
     "Finding",
     "Profile",
+    "Trace",
     "Watch",
     "audit",
     "dump",
@@ -37,6 +39,7 @@ __all__ = [
     "profile",
     "stacks",
     "stats",
+    "trace",
     "watch",
 ]
 
@@ -45,6 +48,7 @@ _LAZY = {
     "Block": "greening.debug.blocks",
     "Finding": "greening.debug.findings",
     "Profile": "greening.debug.profiler",
+    "Trace": "greening.debug.tracer",
     "Watch": "greening.debug.watchdog",
     "audit": "greening.debug.auditing",
     "dump": "greening.debug.dumping",
@@ -54,6 +58,7 @@ _LAZY = {
     "profile": "greening.debug.profiler",
     "stats": "greening.debug.numbers",
     "stacks": "greening.debug.snapshot",
+    "trace": "greening.debug.tracer",
     "watch": "greening.debug.watchdog",
 }
 

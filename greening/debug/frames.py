@@ -17,9 +17,14 @@ _INSTALLED = tuple(os.path.join(_STDLIB, folder, "") for folder in ("site-packag
 
 def machinery(frame: FrameType | None) -> Iterator[FrameType]:
     """The innermost frames that are part of a wait, from the inside."""
-    while frame is not None and module_of(frame).partition(".")[0] in _MACHINERY:
+    while frame is not None and is_part_of_wait(frame):
         yield frame
         frame = frame.f_back
+
+
+def is_part_of_wait(frame: FrameType) -> bool:
+    """True for a frame of greening, and of the stdlib's `threading`, `queue` and `concurrent`."""
+    return module_of(frame).partition(".")[0] in _MACHINERY
 
 
 def users_frame(frame: FrameType | None) -> FrameType | None:

@@ -149,7 +149,7 @@ def _parked(task: Task, seen: Seen, seconds: float | None) -> Wait:
     if task in seen.descriptors:
         found = _descriptors(seen.descriptors[task])
     for frame in machinery(task.gr_frame):
-        told = _told_by(frame)
+        told = told_by(frame)
         if told is None:
             continue
         # A wait for a lock is that, also of a condition or a queue. Every other wait is part of its caller's.
@@ -245,7 +245,8 @@ def _child_of(fd: int) -> int:
 # What a frame tells
 
 
-def _told_by(frame: FrameType) -> Wait | None:
+def told_by(frame: FrameType) -> Wait | None:
+    """What a frame of a wait says that it waits for. None: its wait is part of its caller's."""
     code = frame.f_code
     by_function = _FUNCTIONS.get(dotted(frame))
     if by_function is not None:
