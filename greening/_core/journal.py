@@ -62,7 +62,8 @@ class Journal:
         self.on = False
         self.noted = 0
         self._began = 0.0
-        self._entries: deque[Entry] = deque()
+        # With the time as the clock gives it.
+        self._entries: deque[tuple[float, int, int, int, int, Any]] = deque()
         self._reason: Callable[[], object] = _nothing
 
     def begin(self, room: int, reason: Callable[[], object]) -> None:
@@ -103,7 +104,8 @@ class Journal:
         return len(self._entries)
 
     def __getitem__(self, index: int) -> Entry:
-        return self._entries[index]
+        when, *rest = self._entries[index]
+        return (int((when - self._began) * 1e9), *rest)
 
     def number(self, task: "Task") -> int:
         """The number that stands for a task."""
@@ -115,15 +117,16 @@ class Journal:
         Args:
             subject: a task, or a number.
         """
-        number = subject if isinstance(subject, int) else subject.ident
-        when = int((monotonic() - self._began) * 1e9)
-        self._entries.append((when, kind, number, other, extra, label))
+        number = subject if isinstance(subject, int) else subject.known_ident or subject.ident
+        self._entries.append((monotonic(), kind, number, other, extra, label))
         self.noted += 1
 
     def note_wake(self, kind: int, task: "Task") -> None:
         """READY or POST: the running task has made `task` runnable."""
         me = known_task()
-        self.note(kind, task, 0 if me is None or me is me.hub.task else me.ident)
+        other = 0 if me is None or me is me.hub.task else me.known_ident or me.ident
+        self._entries.append((monotonic(), kind, task.known_ident or task.ident, other, 0, None))
+        self.noted += 1
 
     def note_park(self, task: "Task", yields: bool) -> None:
         """`task`, which runs, is about to park. What it waits for may be noted already.
@@ -152,8 +155,13 @@ class Journal:
     def note_run(self, task: "Task", timed_out: bool) -> None:
         """`task` goes on after a park."""
         error = task.error
-        how = 2 if error is not None else int(timed_out)
-        self.note(RUN, task, task.hub.task.ident, how, None if error is None else type(error).__name__)
+        hub = task.hub.task
+        number, other = task.known_ident or task.ident, hub.known_ident or hub.ident
+        if error is None:
+            self._entries.append((monotonic(), RUN, number, other, int(timed_out), None))
+        else:
+            self._entries.append((monotonic(), RUN, number, other, 2, type(error).__name__))
+        self.noted += 1
 
 
 def _nothing() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 BASE = "greening"
 PURE = "greening-pure"  # the same without the accelerator
 EARLIER = {BASE: "before", PURE: "before-pure"}  # the same two of the checkout that --against names
+PLAIN = ("plain", "plain-pure")  # the same two without the instrument of the row
 FLOOR = "c"  # what the kernel alone costs on this machine
 
 ROOM = Path(__file__).resolve().parent
@@ -40,11 +41,12 @@ GREEN = (
     *("green", "patched", "client", "driver", "celery", "patched-asyncio", "startup", "http", "latency"),
 )
 GREEN_WITH_WEBSOCKETS = (*GREEN, "websocket")
+INSTRUMENTS = ("instruments",)
 
 _GREENING = Peer(
     BASE,
     "this checkout",
-    GREEN_WITH_WEBSOCKETS,
+    (*GREEN_WITH_WEBSOCKETS, *INSTRUMENTS),
     style="eventlet_style",
     module="greening",
     requires=("greenlet", "wrapt", "httptools"),
@@ -54,17 +56,21 @@ _GREENING = Peer(
     checkout=CHECKOUT,
 )
 
+_PURE = replace(
+    _GREENING,
+    name=PURE,
+    about="this checkout, its accelerator switched off",
+    # Only where there is one: without it the peer above is the same.
+    probe="import importlib.util, sys; "
+    "sys.exit(None if importlib.util.find_spec('greening._accelerator') else 'no accelerator is built here')",
+    environment={"GREENING_PURE": "1"},
+)
+
 PEERS: tuple[Peer, ...] = (
     _GREENING,
-    replace(
-        _GREENING,
-        name=PURE,
-        about="this checkout, its accelerator switched off",
-        # Only where there is one: without it the peer above is the same.
-        probe="import importlib.util, sys; "
-        "sys.exit(None if importlib.util.find_spec('greening._accelerator') else 'no accelerator is built here')",
-        environment={"GREENING_PURE": "1"},
-    ),
+    _PURE,
+    replace(_GREENING, name=PLAIN[0], about="this checkout, without the instrument", families=INSTRUMENTS),
+    replace(_PURE, name=PLAIN[1], about="this checkout, pure, without the instrument", families=INSTRUMENTS),
     Peer(
         "gevent",
         "greenlets on libev",

@@ -385,4 +385,36 @@ LATENCY = (
     ),
 )
 
-ROWS: tuple[Row, ...] = (*ECHO, *STREAM, *CHURN, *GREEN, *PATCHED, *CLIENT, *HTTP, *WEBSOCKET, *STARTUP, *LATENCY)
+# greening's own instruments, against the same without them: see the peers "plain" and "plain-pure".
+INSTRUMENTS = (
+    Row(
+        "trace-1",
+        "TCP echo 64 B, 1 connection, while a trace is recorded",
+        "instruments",
+        REQUEST,
+        {"connections": 1, "trace": 1},
+        {"plain": 1.05},
+    ),
+    Row(
+        "trace-100",
+        "TCP echo 64 B, 100 connections, while a trace is recorded",
+        "instruments",
+        REQUEST,
+        {"connections": 100, "trace": 1},
+        {"plain": 1.05},
+    ),
+)
+
+ROWS: tuple[Row, ...] = (
+    *ECHO,
+    *STREAM,
+    *CHURN,
+    *GREEN,
+    *PATCHED,
+    *CLIENT,
+    *HTTP,
+    *WEBSOCKET,
+    *STARTUP,
+    *LATENCY,
+    *INSTRUMENTS,
+)

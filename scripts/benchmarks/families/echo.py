@@ -9,7 +9,7 @@ from benchmarks.environment import Machine
 from benchmarks.families.common import Sample
 from benchmarks.families.servers import Exchange, start_churn, start_load, start_server
 from benchmarks.inside.job import Job
-from benchmarks.peers import Peer
+from benchmarks.peers import PLAIN, Peer
 from benchmarks.processes import BenchError, Child
 from benchmarks.rows import Row
 
@@ -58,6 +58,12 @@ def open_echo(machine: Machine, row: Row, peer: Peer, seconds: float) -> LoadedS
     variables = dict([str(row.options["variable"]).split("=")] if "variable" in row.options else [])
     server, port = start_server(machine, peer, job, variables)
     return _under_load(server, port, machine, job, int(row.options["connections"]), seconds, Exchange(SIZE, SIZE))
+
+
+def open_instrumented(machine: Machine, row: Row, peer: Peer, seconds: float) -> LoadedServer:
+    """Small messages while an instrument watches; the plain peers are the same without it."""
+    job = Job("echo", SIZE, trace=bool(row.options.get("trace")) and peer.name not in PLAIN)
+    return _loaded(machine, peer, job, int(row.options["connections"]), seconds, Exchange(SIZE, SIZE))
 
 
 def open_patched_asyncio(machine: Machine, row: Row, peer: Peer, seconds: float) -> LoadedServer:

@@ -6,7 +6,7 @@ from benchmarks.families.celery import CelerySampler
 from benchmarks.families.client import ClientSampler
 from benchmarks.families.common import Open
 from benchmarks.families.driver import DriverSampler
-from benchmarks.families.echo import open_churn, open_echo, open_patched_asyncio, open_stream
+from benchmarks.families.echo import open_churn, open_echo, open_instrumented, open_patched_asyncio, open_stream
 from benchmarks.families.http import open_http
 from benchmarks.families.latency import open_latency
 from benchmarks.families.loops import LoopSampler
@@ -29,4 +29,5 @@ FAMILIES: dict[str, Open] = {
     "websocket": open_websocket,
     "startup": StartupSampler,
     "latency": open_latency,
+    "instruments": open_instrumented,
 }

@@ -43,6 +43,8 @@ def pool_call(module: str) -> Callable[[Callable[[], object]], object]:
 def serve(module: str, job: Job) -> None:
     """Serve until killed."""
     library = importlib.import_module(module)
+    if job.trace:
+        importlib.import_module(f"{module}.debug").trace("/dev/null")
     server = importlib.import_module("benchmarks.inside.green_server")
     listener = server.stdlib_listener() if job.patched else library.listen(("127.0.0.1", 0), backlog=1024)
     server.serve_green(listener, library.spawn_n, job)

@@ -16,6 +16,7 @@ class Job(NamedTuple):
     certificate: str = ""  # PEM file with certificate and key: TLS
     patched: bool = False  # the stdlib's sockets after the patch, instead of the library's own
     asyncio: bool = False  # asyncio's streams after the patch
+    trace: bool = False  # greening records a trace meanwhile
 
     @classmethod
     def parse(cls, text: str) -> Job:
