@@ -363,7 +363,6 @@ MAY_IMPORT_BY_NAME = {
     "greening/compat/eventlet/support/greendns.py": "dnspython, where it is asked for",
     "greening/compat/eventlet/support/psycopg2_patcher.py": "psycopg2, when it is to be patched",
     "greening/startup/sitecustomize.py": "greening, when a program needs it",
-    "greening/debug/__init__.py": "names that are fetched when they are asked for",
     "greening/compat/verdicts.py": "modules of the alias that a code base names",
     "greening/ext/flask_socketio.py": "the server, which only `run` needs",
     "greening/green/__init__.py": "green imports",

@@ -18,13 +18,13 @@ from greening.sync.lock import Lock, RLock, holder_of
 
 
 class Reason(NamedTuple):
-    """What a task waits for, and where. It refers to no object of the program.
+    """What a task waits for, and where, as made of a label. It refers to no object of the program.
 
     Attributes:
         kind: one of `waits.KINDS`.
         what: the rest of the sentence "waits for ...". With "{}" in it: see `thing`.
         thing: the class and the address of the object that is waited for; None: `what` says all.
-        code, line: the function of the program that waits, and its line; None, 0: there is none.
+        code, at: the function of the program that waits, and the place in it, in bytes; None, 0: there is none.
         holder: the number of the task that holds the lock; 0: unknown, or nobody.
     """
 
@@ -32,7 +32,7 @@ class Reason(NamedTuple):
     what: str
     thing: tuple[str, int] | None
     code: CodeType | None
-    line: int
+    at: int
     holder: int = 0
 
     def sentence(self) -> str:
@@ -43,7 +43,10 @@ class Reason(NamedTuple):
 
     def place(self) -> str:
         """ "/srv/crawler.py:42 in fetch"; "": unknown."""
-        return "" if self.code is None else f"{self.code.co_filename}:{self.line} in {self.code.co_qualname}"
+        if self.code is None:
+            return ""
+        lines = (line for start, end, line in self.code.co_lines() if start <= self.at < end and line is not None)
+        return f"{self.code.co_filename}:{next(lines, self.code.co_firstlineno)} in {self.code.co_qualname}"
 
 
 class _Known(NamedTuple):
@@ -102,8 +105,12 @@ class Reasons:
     def __init__(self) -> None:
         self._known: dict[CodeType, _Known] = {}
 
-    def __call__(self) -> Reason:
-        """Called in the task that is about to park. Never raises because of an object that it looks at."""
+    def __call__(self) -> tuple[Any, ...]:
+        """Called in the task that is about to park. Never raises because of an object that it looks at.
+
+        Returns:
+            The fields of a `Reason`: to make one of those takes longer than all the rest.
+        """
         found, holder = None, None
         inner = frame = _getframe(1)
         while frame is not None:
@@ -113,14 +120,14 @@ class Reasons:
             if known.kind and (found is None or found.kind not in _INNER or known.kind in _OUTER):
                 found, holder = known, frame
             frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
-        code, line = (None, 0) if frame is None else (frame.f_code, frame.f_lineno)
+        code, at = (None, 0) if frame is None else (frame.f_code, frame.f_lasti)
         if found is None or holder is None:
-            return Reason("other", f"a wake-up in {dotted(inner)}", None, code, line)
+            return "other", f"a wake-up in {dotted(inner)}", None, code, at, 0
         if found.what is None:
-            return Reason(found.kind, self._ask(holder), None, code, line)
-        thing = holder.f_locals[found.first]
-        holder_number = _number_of_holder(thing) if found.kind == "lock" else 0
-        return Reason(found.kind, found.what, (type(thing).__qualname__, id(thing)), code, line, holder_number)
+            return found.kind, self._ask(holder), None, code, at, 0
+        thing = holder.f_locals.get(found.first)
+        number = _number_of_holder(thing) if found.kind == "lock" else 0
+        return found.kind, found.what, (type(thing).__qualname__, id(thing)), code, at, number
 
     def _learn(self, frame: FrameType) -> _Known:
         known = _SILENT

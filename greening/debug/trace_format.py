@@ -109,7 +109,8 @@ class Format:
         self._idle: dict[int, int] = {}
         # Hubs from whose next slice an arrow leads.
         self._wakers: set[int] = set()
-        self._tids: dict[tuple[int, int], int] = {}
+        # By hub and track: the `pid` and `tid` of events.
+        self._places: dict[tuple[int, int], dict[str, int]] = {}
         self._arrows = 0
         self._now = 0
         self._readers = {
@@ -194,12 +195,13 @@ class Format:
             return "waits: green thread", {"for": "{} to end"}, other
         if kind == JOB_WAIT:
             return f"awaits: {label}", {}, 0
-        if not isinstance(label, Reason):
+        if label is None:
             return "waits", {}, 0
-        args = {"for": label.sentence() + (", which {} holds" if label.holder else "")}
-        if label.code is not None:
-            args["at"] = label.place()
-        return "sleeps" if label.kind == "sleep" else f"waits: {label.kind}", args, label.holder
+        reason = Reason(*label)
+        args = {"for": reason.sentence() + (", which {} holds" if reason.holder else "")}
+        if reason.code is not None:
+            args["at"] = reason.place()
+        return "sleeps" if reason.kind == "sleep" else f"waits: {reason.kind}", args, reason.holder
 
     def _readied(self, kind: int, number: int, other: int, extra: int, label: Any) -> Iterator[Event]:
         track = self._track(number)
@@ -295,7 +297,7 @@ class Format:
         first = {"ph": "B", **place, "ts": begin / 1000, "name": name, "cat": "greening", "cname": colour}
         yield {**first, "args": args} if args else first
         yield from inside
-        yield {"ph": "E", **place, "ts": end / 1000}
+        yield {"ph": "E", **place, "ts": end / 1000, "name": name}  # speedscope finds the begin by the name
 
     def _arrow(self, begin: tuple[int, int, int], track: _Track) -> Iterator[Event]:
         hub, waker, when = begin
@@ -306,11 +308,10 @@ class Format:
         yield {"ph": "f", "bp": "e", **self._place(track.hub, track.number), "ts": inside / 1000, **common}
 
     def _place(self, hub: int, number: int) -> dict[str, int]:
-        place = (hub, number)
-        tid = self._tids.get(place)
-        if tid is None:
-            tid = self._tids[place] = len(self._tids) + 1
-        return {"pid": self._pid(hub), "tid": tid}
+        place = self._places.get((hub, number))
+        if place is None:
+            place = self._places[hub, number] = {"pid": self._pid(hub), "tid": len(self._places) + 1}
+        return place
 
     def _pid(self, hub: int) -> int:
         position = list(self._hubs).index(hub) if hub in self._hubs else 0
@@ -325,8 +326,8 @@ class Format:
             name = self._names.program if position == 0 else f"{self._names.program}, OS thread {thread}"
             for kind, value in (("process_name", {"name": name}), ("process_sort_index", {"sort_index": position})):
                 yield {"ph": "M", "pid": self._pid(hub), "tid": 0, "ts": 0, "name": kind, "args": value}
-        for (hub, number), tid in self._tids.items():
+        for (hub, number), place in self._places.items():
             name = "hub" if hub == number else self._name(self._track(number))
-            index = 0 if hub == number else tid
+            index = 0 if hub == number else place["tid"]
             for kind, value in (("thread_name", {"name": name}), ("thread_sort_index", {"sort_index": index})):
-                yield {"ph": "M", "pid": self._pid(hub), "tid": tid, "ts": 0, "name": kind, "args": value}
+                yield {"ph": "M", **place, "ts": 0, "name": kind, "args": value}

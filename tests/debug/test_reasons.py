@@ -38,9 +38,7 @@ def waits() -> Iterator[Waits]:
         JOURNAL.end()
         number = JOURNAL.number(thread)
         labels = [entry[5] for entry in JOURNAL if entry[1] == WAIT and entry[2] == number]  # type: ignore[attr-defined]
-        found = labels[-1]
-        assert isinstance(found, Reason)
-        return found
+        return Reason(*labels[-1])
 
     yield wait
     JOURNAL.clear()
