@@ -386,35 +386,17 @@ LATENCY = (
 )
 
 # greening's own instruments, against the same without them: see the peers "plain" and "plain-pure".
-INSTRUMENTS = (
+INSTRUMENTS = tuple(
     Row(
-        "trace-1",
-        "TCP echo 64 B, 1 connection, while a trace is recorded",
+        f"trace-{number}",
+        f"TCP echo 64 B, connections: {number}, while a trace is recorded",
         "instruments",
         REQUEST,
-        {"connections": 1, "trace": 1},
+        {"connections": number, "trace": 1},
         {"plain": 1.05},
-    ),
-    Row(
-        "trace-100",
-        "TCP echo 64 B, 100 connections, while a trace is recorded",
-        "instruments",
-        REQUEST,
-        {"connections": 100, "trace": 1},
-        {"plain": 1.05},
-    ),
+    )
+    for number in (1, 100)
 )
 
-ROWS: tuple[Row, ...] = (
-    *ECHO,
-    *STREAM,
-    *CHURN,
-    *GREEN,
-    *PATCHED,
-    *CLIENT,
-    *HTTP,
-    *WEBSOCKET,
-    *STARTUP,
-    *LATENCY,
-    *INSTRUMENTS,
-)
+ROWS: tuple[Row, ...] = (*ECHO, *STREAM, *CHURN, *GREEN, *PATCHED, *CLIENT, *HTTP, *WEBSOCKET, *STARTUP, *LATENCY)
+ROWS += INSTRUMENTS
