@@ -195,10 +195,9 @@ thread_execute(PyObject *thread, PyObject *Py_UNUSED(unused))
     }
     SET(self->task.state, RUNNING);
     running_serial = self->task.serial;
-    PyObject *result = NULL;
-    PyObject *name = journal_on ? journal_note_begin(&self->task) : NULL;
-    if (PyErr_Occurred()) /* a signal handler's, while the name was made */
-        ;
+    PyObject *result = NULL, *name = NULL;
+    if (journal_on && (name = journal_note_begin(&self->task)) == NULL)
+        ; /* a signal handler has raised an error while the name was made */
     else if (!IS_NONE(self->task.error))
         PyErr_SetObject((PyObject *)Py_TYPE(self->task.error), self->task.error);
     else if (self->args == NULL || !PyTuple_Check(self->args) || !(IS_NONE(self->kwargs) || PyDict_Check(self->kwargs)))

@@ -300,6 +300,7 @@ MAY_HAVE_STATE = {
     "greening/_core/names.py": "the next numbers for names",
     "greening/_core/critical.py": "the functions that say so",
     "greening/_core/zeros.py": "memory that libc may look at for ever",
+    "greening/debug/tracer.py": "the recording that is under way",
     "greening/aio.py": "loops, by OS thread and by what is known about them",
     "greening/_core/suspend.py": "where tasks wait that are resumed by name",
     "greening/backdoor/prompt.py": "the number of the next prompt",

@@ -17,7 +17,7 @@ from greening._core.blocking import blocking_task
 from greening._core.critical import guard, pause_gc, resume_gc, resume_gc_for_good
 from greening._core.deadlock import report_deadlock
 from greening._core.hub import Hub
-from greening._core.journal import HUB, JOURNAL
+from greening._core.journal import HUB, JOURNAL, NAME
 from greening._core.poller import default_poller
 from greening._core.running import ADOPTION, running_task
 from greening._core.task import RUNNING, Task
@@ -86,6 +86,8 @@ def _adopt(glet: greenlet) -> Task:
             task = ForeignTask(hub, glet)
             hub.adopted.add(task)
             glet._greening_task = task  # type: ignore[attr-defined]  # greenlets have a __dict__
+        if JOURNAL.on:
+            JOURNAL.note(NAME, task, JOURNAL.number(hub.task), 0, task.name)
     return cast(Task, task)
 
 

@@ -38,6 +38,7 @@ ROUND: Final = 9  # a hub has looked at descriptors, posts and timers, and begin
 AWAKE: Final = 10  # a hub has slept until now
 FILE: Final = 11  # a socket is waited for the first time (the subject is its descriptor): -; -; its two ends
 HUB: Final = 12  # an OS thread gets a hub (the subject is the hub's own task): its main task; -; the thread's ident
+NAME: Final = 13  # a task that no runner begins (a foreign greenlet's, a stand-in): its hub; -; its name
 WAITS: Final = (WAIT, WAIT_FD, WAIT_END)
 
 # Bytes of an entry in the compiled build, without its label.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from greenlet import getcurrent, greenlet
 
 from greening._core.critical import uninterruptible
+from greening._core.journal import JOURNAL, NAME
 from greening._core.task import DEAD, READY, RUNNING, Task
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class StandIn(Task):
         self.local_values = task.locals
         self.thread_object = task.thread_object
         hub.stand_ins[self._glet] = self
+        if JOURNAL.on:
+            JOURNAL.note(NAME, self, JOURNAL.number(hub.task), 0, f"{self._name}, interrupted")
 
     @property
     def greenlet(self) -> "greenlet":

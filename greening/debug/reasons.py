@@ -16,6 +16,9 @@ from greening.debug.frames import dotted, is_part_of_wait
 from greening.debug.waits import Wait, titled, told_by
 from greening.sync.lock import Lock, RLock, holder_of
 
+# Functions that are remembered at most.
+MOST_FUNCTIONS = 5000
+
 
 class Reason(NamedTuple):
     """What a task waits for, and where, as made of a label. It refers to no object of the program.
@@ -24,15 +27,16 @@ class Reason(NamedTuple):
         kind: one of `waits.KINDS`.
         what: the rest of the sentence "waits for ...". With "{}" in it: see `thing`.
         thing: the class and the address of the object that is waited for; None: `what` says all.
-        code, at: the function of the program that waits, and the place in it, in bytes; None, 0: there is none.
+        file, function, line: the place in the program that waits; "": there is none.
         holder: the number of the task that holds the lock; 0: unknown, or nobody.
     """
 
     kind: str
     what: str
     thing: tuple[str, int] | None
-    code: CodeType | None
-    at: int
+    file: str
+    function: str
+    line: int
     holder: int = 0
 
     def sentence(self) -> str:
@@ -43,10 +47,7 @@ class Reason(NamedTuple):
 
     def place(self) -> str:
         """ "/srv/crawler.py:42 in fetch"; "": unknown."""
-        if self.code is None:
-            return ""
-        lines = (line for start, end, line in self.code.co_lines() if start <= self.at < end and line is not None)
-        return f"{self.code.co_filename}:{next(lines, self.code.co_firstlineno)} in {self.code.co_qualname}"
+        return f"{self.file}:{self.line} in {self.function}" if self.file else ""
 
 
 class _Known(NamedTuple):
@@ -109,7 +110,7 @@ class Reasons:
         """Called in the task that is about to park. Never raises because of an object that it looks at.
 
         Returns:
-            The fields of a `Reason`: to make one of those takes longer than all the rest.
+            The fields of a `Reason`, as a tuple of text and numbers: to make a `Reason` takes longer than all the rest.
         """
         found, holder = None, None
         inner = frame = _getframe(1)
@@ -120,14 +121,16 @@ class Reasons:
             if known.kind and (found is None or found.kind not in _INNER or known.kind in _OUTER):
                 found, holder = known, frame
             frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
-        code, at = (None, 0) if frame is None else (frame.f_code, frame.f_lasti)
+        place: tuple[str, str, int] = ("", "", 0)
+        if frame is not None:
+            place = (frame.f_code.co_filename, frame.f_code.co_qualname, frame.f_lineno)
         if found is None or holder is None:
-            return "other", f"a wake-up in {dotted(inner)}", None, code, at, 0
+            return ("other", f"a wake-up in {dotted(inner)}", None, *place)
         if found.what is None:
-            return found.kind, self._ask(holder), None, code, at, 0
+            return (found.kind, self._ask(holder), None, *place)
         thing = holder.f_locals.get(found.first)
         number = _number_of_holder(thing) if found.kind == "lock" else 0
-        return found.kind, found.what, (type(thing).__qualname__, id(thing)), code, at, number
+        return (found.kind, found.what, (type(thing).__qualname__, id(thing)), *place, number)
 
     def _learn(self, frame: FrameType) -> _Known:
         known = _SILENT
@@ -142,6 +145,8 @@ class Reasons:
                 is_plain = "{}" in pattern and not any(map(str.isdigit, pattern))
                 if is_plain and frame.f_locals.get(first) is wait.object:
                     known = _Known(wait.kind, pattern, first)
+        if len(self._known) >= MOST_FUNCTIONS:  # a program that makes code without end
+            self._known.clear()
         self._known[frame.f_code] = known
         return known
 

@@ -18,6 +18,7 @@ from greening._core.journal import (
     END,
     FILE,
     HUB,
+    NAME,
     POST,
     READY,
     ROUND,
@@ -123,6 +124,7 @@ class Format:
             JOB_READY: self._readied,
             FILE: self._file,
             HUB: self._hub,
+            NAME: self._named,
         }
 
     def events(self, entries: Iterable[Entry]) -> Iterator[Event]:
@@ -199,7 +201,7 @@ class Format:
             return "waits", {}, 0
         reason = Reason(*label)
         args = {"for": reason.sentence() + (", which {} holds" if reason.holder else "")}
-        if reason.code is not None:
+        if reason.file:
             args["at"] = reason.place()
         return "sleeps" if reason.kind == "sleep" else f"waits: {reason.kind}", args, reason.holder
 
@@ -256,6 +258,11 @@ class Format:
         track.hub, track.name = hub, track.name or "main greenlet"
         track.state, track.since = "running", self._now
         self._runs[hub] = main
+        yield from ()
+
+    def _named(self, kind: int, number: int, hub: int, extra: int, label: Any) -> Iterator[Event]:
+        track = self._track(number)
+        track.hub, track.name = hub, str(label)
         yield from ()
 
     # Events

@@ -31,6 +31,9 @@ EVENTS = 250_000
 # Viewers for the file.
 VIEWERS = "https://ui.perfetto.dev, or in chrome://tracing"
 
+# The recording, if there is one.
+_under_way: "list[Trace]" = []
+
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -63,19 +66,23 @@ class Trace:
         """
         if self._ended or not self.is_ours():
             return
-        self._ended = True
         _note_running()  # the end of the slices that are open
-        JOURNAL.end()
-        arrivals.remove(_note_socket)
-        self._jobs.remove()
+        self.end()
         self._learn_names()
         self.noted = JOURNAL.noted
         self.lost = self.noted - len(JOURNAL)
         try:
             with self._open() as out:
                 self._write(out)
-        finally:
-            JOURNAL.clear()
+        finally:  # while it is written no other recording may begin
+            _forget(self)
+
+    def end(self) -> None:
+        """End the recording, and write nothing."""
+        self._ended = True
+        JOURNAL.end()
+        self._jobs.remove()
+        arrivals.clear()
 
     def is_ours(self) -> bool:
         """Whether this process records it. False: it is a child of the one that does."""
@@ -93,6 +100,7 @@ class Trace:
         get_hub()
         self._open().close()  # what is wrong with the name is an error now, and not at the end
         JOURNAL.begin(self._room, Reasons())
+        _under_way.append(self)
         arrivals.append(_note_socket)
         self._learn_names()
         _note_running()
@@ -192,8 +200,8 @@ def trace(file: "str | PathLike[str]", events: int = EVENTS) -> Trace:
         OSError: the file cannot be written. RuntimeError: a recording is under way. ValueError: `events` is below 1.
     Thread-safety: it records all OS threads of the process; call it in any of them. There is one recording at a time.
     """
-    if JOURNAL.on:
-        raise RuntimeError("a trace is being recorded already: stop() that one first")
+    if _under_way:
+        raise RuntimeError(f"a trace is being recorded already, for {_under_way[0].file}: stop() that one first")
     made = Trace(file, events)
     made._begin()
     return made
@@ -222,10 +230,16 @@ def _finish(made: Trace) -> None:
         sys.stderr.write(f"greening: trace: {text}\n")
 
 
+def _forget(made: Trace) -> None:
+    JOURNAL.clear()
+    _under_way.remove(made)
+
+
 def _end_in_child() -> None:
     """The child of a fork is not recorded."""
-    JOURNAL.clear()
-    arrivals.clear()
+    for made in tuple(_under_way):
+        made.end()
+        _forget(made)
 
 
 on_child(PATCHES, _end_in_child)

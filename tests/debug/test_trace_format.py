@@ -41,7 +41,7 @@ def test_a_green_thread_runs_waits_and_is_ready() -> None:
         (1, READY, 3, MAIN),
         (2, WAIT_END, MAIN, 3),
         (3, BEGIN, 3, HUB, 0, "GreenThread-1 (f)"),
-        (5, WAIT, 3, 0, 0, Reason("queue", "an item of {}", ("Queue", 16), None, 0)),
+        (5, WAIT, 3, 0, 0, Reason("queue", "an item of {}", ("Queue", 16), "", "", 0)),
         (9.5, READY, 3, 0),
         (10, ROUND, HUB),
         (11, RUN, 3, HUB),
@@ -67,7 +67,7 @@ def test_a_green_thread_runs_waits_and_is_ready() -> None:
 def test_the_hub_sleeps_and_turns() -> None:
     found = told(
         (0, RUN, MAIN, HUB),
-        (1, WAIT, MAIN, 0, 0, Reason("sleep", "1 seconds", None, None, 0)),
+        (1, WAIT, MAIN, 0, 0, Reason("sleep", "1 seconds", None, "", "", 0)),
         (5, AWAKE, HUB),
         (6, READY, MAIN, 0),
         (7, ROUND, HUB),

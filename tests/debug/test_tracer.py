@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import greenlet
 import pytest
 
 import greening
@@ -119,7 +120,7 @@ def test_a_file_that_ends_in_gz_is_compressed(tmp_path: Path) -> None:
 
 
 def test_there_is_one_recording_at_a_time(tmp_path: Path) -> None:
-    with trace(tmp_path / "t.json"), pytest.raises(RuntimeError, match="recorded already"):
+    with trace(tmp_path / "t.json"), pytest.raises(RuntimeError, match=r"recorded already, for .*t\.json: stop"):
         trace(tmp_path / "u.json")
     assert not (tmp_path / "u.json").exists()
     trace(tmp_path / "u.json").stop()
@@ -170,12 +171,47 @@ def test_others_run_while_the_file_is_written(tmp_path: Path) -> None:
     assert len(turns) > 2
 
 
+@pytest.mark.slices_end
+def test_no_other_recording_begins_while_the_file_is_written(tmp_path: Path) -> None:
+    made = trace(tmp_path / "t.json")
+    for _ in range(3000):
+        sleep(0)
+    refused = []
+
+    def tries() -> None:
+        try:
+            trace(tmp_path / "u.json").stop()
+        except RuntimeError as error:
+            refused.append(str(error))
+
+    spawn(tries)
+    made.stop()
+    assert len(refused) == 1
+    told(made.file)
+
+
+def test_a_foreign_greenlet_has_a_track_with_a_name(tmp_path: Path) -> None:
+    names = []
+
+    def parks() -> None:
+        names.append(getcurrent().name)
+        sleep(0.001)
+
+    with trace(tmp_path / "t.json") as made:
+        foreign = greenlet.greenlet(parks)
+        foreign.switch()
+    assert told(made.file).names(names[0])[:2] == ["sleeps", "ready"]
+
+
 def test_the_child_of_a_fork_is_not_recorded(tmp_path: Path) -> None:
     with trace(tmp_path / "t.json") as made:
         pid = os.fork()
         if pid == 0:
             made.stop()
-            os._exit(0 if not JOURNAL.on and not len(JOURNAL) and not arrivals else 1)
+            forgotten = not JOURNAL.on and not len(JOURNAL) and not arrivals
+            with trace(tmp_path / "child.json") as own:
+                spawn(sleep).wait()
+            os._exit(0 if forgotten and "GreenThread" in own.file.read_text() else 1)
         assert os.waitpid(pid, 0)[1] == 0
         assert made.file.read_bytes() == b""
         spawn(sleep).wait()
