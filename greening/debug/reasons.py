@@ -113,19 +113,20 @@ class Reasons:
             The fields of a `Reason`, as a tuple of text and numbers: to make a `Reason` takes longer than all the rest.
         """
         found, holder = None, None
-        inner = frame = _getframe(1)
+        inner = frame = _getframe().f_back  # None: the function of a green thread is compiled
         while frame is not None:
             known = self._known.get(frame.f_code) or self._learn(frame)
             if known is _OUTSIDE:
                 break
             if known.kind and (found is None or found.kind not in _INNER or known.kind in _OUTER):
                 found, holder = known, frame
-            frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
+            frame = frame.f_back
         place: tuple[str, str, int] = ("", "", 0)
         if frame is not None:
             place = (frame.f_code.co_filename, frame.f_code.co_qualname, frame.f_lineno)
         if found is None or holder is None:
-            return ("other", f"a wake-up in {dotted(inner)}", None, *place)
+            what = "a wake-up" if inner is None else f"a wake-up in {dotted(inner)}"
+            return ("other", what, None, *place)
         if found.what is None:
             return (found.kind, self._ask(holder), None, *place)
         thing = holder.f_locals.get(found.first)

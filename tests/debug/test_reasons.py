@@ -13,6 +13,7 @@ from greening import Event, GreenPool, GreenThread, Lock, Queue, RLock, Semaphor
 from greening._compiled import accelerator
 from greening._core.current import get_hub
 from greening._core.journal import JOURNAL, WAIT
+from greening._core.parking_lot import ParkingLot
 from greening._core.waiting import wait_readable
 from greening.debug.reasons import Reason, Reasons, readiness
 from greening.green import queue as green_queue
@@ -143,6 +144,21 @@ def test_a_pool_is_told_instead_of_what_it_is_made_of(waits: Waits) -> None:
     found = waits(pool.spawn, sleep)
     assert (found.kind, found.what) == ("pool", "a place in {}")
     kill(next(iter(pool.coroutines_running)))
+
+
+@pytest.mark.skipif(accelerator is None, reason="every function has a frame there")
+def test_a_green_thread_without_a_frame_waits_as_well() -> None:
+    lot = ParkingLot()
+    get_hub()
+    JOURNAL.begin(1000, Reasons())
+    thread = spawn(lot.park)
+    settle()
+    JOURNAL.end()
+    labels = [entry[5] for entry in JOURNAL if entry[1] == WAIT and entry[2] == JOURNAL.number(thread)]  # type: ignore[attr-defined]
+    JOURNAL.clear()
+    assert labels == [("other", "a wake-up", None, "", "", 0)]
+    lot.unpark("value")
+    assert thread.wait() == "value"
 
 
 def test_an_object_whose_attributes_raise_costs_nothing(waits: Waits) -> None:
