@@ -131,7 +131,10 @@ class Format:
         """The events of the trace. It ends with its last entry."""
         for entry in entries:
             self._now = max(self._now, entry[0])  # the counters of two processors may differ by a little
-            yield from self._readers[entry[1]](*entry[1:])
+            _, kind, subject, *_ = entry
+            # Code that interrupts a hub may wait under the hub's number.
+            if subject not in self._hubs or kind in (AWAKE, ROUND, HUB):
+                yield from self._readers[kind](*entry[1:])
         for track in self._tracks.values():
             yield from self._close(track)
         for hub, since in self._idle.items():
@@ -176,7 +179,7 @@ class Format:
         # One that has not begun may wait, too, and a foreign greenlet, while another task runs as far as is known.
         if kind != JOB_WAIT and track.hub and self._runs.get(track.hub, number) == number:
             self._runs.pop(track.hub, None)
-            self._idle[track.hub] = self._now
+            yield from self._idles(track.hub)
         if track.state in ("running", ""):
             yield from self._close(track)
             track.since = self._now
@@ -234,7 +237,13 @@ class Format:
         track.state = "ended"
         if kind == END:
             self._runs.pop(hub, None)
-            self._idle[hub] = self._now
+            yield from self._idles(hub)
+
+    def _idles(self, hub: int) -> Iterator[Event]:
+        """No task of the hub runs from now on."""
+        if hub in self._wakers and hub in self._idle:  # what was known of it was not all
+            yield from self._turn(hub, "turn", self._idle[hub])
+        self._idle[hub] = self._now
 
     def _turns(self, kind: int, hub: int, other: int, extra: int, label: Any) -> Iterator[Event]:
         if hub in self._runs:

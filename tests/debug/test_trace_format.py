@@ -94,6 +94,34 @@ def test_a_wake_up_after_the_turn_leads_from_what_follows() -> None:
     assert found.arrows == [("hub", "turn", "main greenlet", "running")]
 
 
+def test_what_runs_unseen_may_wake_others() -> None:
+    """A task that delivers an error has thrown it into another greenlet: neither's turn was noted."""
+    found = told(
+        (0, RUN, MAIN, HUB),
+        (1, WAIT_END, MAIN, 3),
+        (2, READY, MAIN, 0),
+        (3, END, 3, HUB, 0, "f"),
+        (4, RUN, MAIN, HUB),
+        (5, RUN, MAIN, HUB),
+    )
+    assert found.arrows == [("hub", "turn", "main greenlet", "running")]
+
+
+def test_code_that_interrupts_a_hub_leaves_the_track_of_the_hub_alone() -> None:
+    found = told(
+        (0, RUN, MAIN, HUB),
+        (1, WAIT, MAIN),
+        (2, WAIT, HUB),
+        (3, READY, HUB, 0),
+        (4, RUN, HUB, HUB),
+        (5, READY, MAIN, 0),
+        (6, ROUND, HUB),
+        (7, RUN, MAIN, HUB),
+        (8, RUN, MAIN, HUB),
+    )
+    assert [(one.name, one.begin, one.end) for one in found.slices["hub"]] == [("turn", 1, 6)]
+
+
 def test_one_that_lets_others_run_is_ready() -> None:
     found = told(
         (0, RUN, MAIN, HUB), (1, READY, MAIN, MAIN), (2, YIELD, MAIN), (5, RUN, MAIN, HUB), (6, RUN, MAIN, HUB)
