@@ -74,7 +74,7 @@ def check(events: Iterable[Event]) -> Told:
         processes.setdefault(process_names[pid], []).append(name)
     for pid in {pid for pid, _ in names}:
         of_process = [name for (other, _), name in names.items() if other == pid]
-        assert len(of_process) == len(set(of_process)), "two tracks of a process have one name"
+        assert len(of_process) == len(set(of_process)), f"two tracks of a process have one name: {of_process}"
     return Told({names[track]: found for track, found in slices.items()}, arrows, processes)
 
 

@@ -23,7 +23,7 @@ from greening._compiled import accelerator
 from greening._core.critical import pause_gc, resume_gc
 from greening._core.delivery import DeliveryTask
 from greening._core.external import ExternalWaits
-from greening._core.journal import AWAKE, JOURNAL
+from greening._core.journal import AWAKE, END, JOURNAL
 from greening._core.latecomers import Latecomers
 from greening._core.poller import IN, Poller
 from greening._core.registry import Registry, dispatch
@@ -385,6 +385,8 @@ class Hub(ExternalWaits, HubOps):
     def close(self) -> None:
         """The OS thread ends, and calls this in its main greenlet: see thread_exit."""
         close(self)
+        if JOURNAL.on:
+            JOURNAL.note(END, self.main, JOURNAL.number(self.task), 1)
 
 
 # The number depends on the interpreter, not on the hub.

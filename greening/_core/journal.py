@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # Kinds of entries, and what `other`, `extra` and `label` are. 0 and None: nothing. accelerator.h has the same numbers.
 RUN: Final = 0  # a task goes on: its hub; 1 after a timeout, 2 with an error; the error's class
 BEGIN: Final = 1  # a green thread begins: its hub; -; its name
-END: Final = 2  # it has ended: as for BEGIN
+END: Final = 2  # it has ended: as for BEGIN, but 1 for a main task, which ends with its hub
 YIELD: Final = 3  # a task parks, and is runnable
 WAIT: Final = 4  # it waits: -; -; what the reader's function returned
 WAIT_FD: Final = 5  # it waits for a descriptor: its number; the events

@@ -238,6 +238,8 @@ class Format:
         if kind == END:
             self._runs.pop(hub, None)
             yield from self._idles(hub)
+        if extra:
+            del self._idle[hub]
 
     def _idles(self, hub: int) -> Iterator[Event]:
         """No task of the hub runs from now on."""
@@ -264,10 +266,10 @@ class Format:
     def _hub(self, kind: int, hub: int, main: int, extra: int, label: Any) -> Iterator[Event]:
         self._hubs.setdefault(hub, str(label))
         track = self._track(main)
+        yield from self._close(track)  # in the Python source the number is that of the OS thread, which may come again
         track.hub, track.name = hub, track.name or "main greenlet"
         track.state, track.since = "running", self._now
         self._runs[hub] = main
-        yield from ()
 
     def _named(self, kind: int, number: int, hub: int, extra: int, label: Any) -> Iterator[Event]:
         track = self._track(number)

@@ -17,6 +17,7 @@ from greening._core.journal import (
     YIELD,
     Entry,
 )
+from greening._core.journal import HUB as HUB_BEGINS
 from greening.debug.asyncio_jobs import JOB_END, JOB_READY, JOB_RUN, JOB_WAIT
 from greening.debug.reasons import Reason
 from greening.debug.trace_format import Format, Names
@@ -92,6 +93,24 @@ def test_a_wake_up_after_the_turn_leads_from_what_follows() -> None:
     )
     assert [(one.name, one.begin, one.end) for one in found.slices["hub"]] == [("turn", 1, 2), ("turn", 2, 4)]
     assert found.arrows == [("hub", "turn", "main greenlet", "running")]
+
+
+def test_an_os_thread_ends_with_its_hub() -> None:
+    """The next one may have the same ident, which is the number of its main task in the Python source."""
+    names = Names(100, "app.py", {MAIN: "first"}, {HUB: "MainThread"}, {MAIN: HUB})
+    found = told(
+        (0, RUN, MAIN, HUB),
+        (1, HUB_BEGINS, 11, 12, 0, "T"),
+        (2, POST, 99, 12),
+        (3, END, 12, 11, 1),
+        (4, HUB_BEGINS, 21, 12, 0, "T"),
+        (5, END, 12, 21, 1),
+        (9, RUN, MAIN, HUB),
+        names=names,
+    )
+    assert [(one.name, one.begin, one.end) for one in found.slices["main greenlet"]] == [("running", 4, 5)]
+    assert found.processes.keys() == {"app.py", "app.py, OS thread T"}
+    assert "hub" not in found.slices  # it does not sleep for ever
 
 
 def test_what_runs_unseen_may_wake_others() -> None:
