@@ -188,13 +188,15 @@ void guard_take_back(Py_ssize_t depth);
 /* journal.c */
 /* Kinds of entries: see greening/_core/journal.py. */
 enum { NOTE_RUN, NOTE_BEGIN, NOTE_END, NOTE_YIELD, NOTE_WAIT, NOTE_WAIT_FD, NOTE_WAIT_END, NOTE_READY, NOTE_POST, NOTE_ROUND };
-extern int journal_on;                     /* ask it before each of these */
+extern int journal_is_on __attribute__((visibility("hidden"))); /* so that one instruction compares it */
+#define journal_on __builtin_expect(journal_is_on, 0) /* ask it before each of these */
 void journal_note(int kind, unsigned long long subject, unsigned long long other, unsigned long long extra, PyObject *label);
 void journal_note_round(Hub *hub);
 int journal_note_park(Task *task, int yields);
 void journal_note_run(Task *task, int timed_out);
-PyObject *journal_note_begin(Task *task);  /* new reference: the name; NULL with an error */
-void journal_note_end(Task *task, PyObject *name); /* name: that, or NULL: unknown */
+PyObject *journal_name(Task *task);
+int journal_note_begin(Task *task);
+void journal_note_end(Task *task, PyObject *name); /* NULL: unknown */
 
 /* fairness.c */
 extern unsigned long long round_ticks, slice_ticks;

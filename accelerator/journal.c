@@ -1,7 +1,7 @@
 /* The journal (greening/_core/journal.py): a ring of what the tasks did last, while somebody wants to know. */
 #include "accelerator.h"
 
-int journal_on;
+int journal_is_on;
 
 typedef struct {
     unsigned long long when; /* in ticks */
@@ -89,18 +89,31 @@ journal_note_run(Task *task, int timed_out)
     Py_XDECREF(name);
 }
 
-/* BEGIN. Returns the name, for the end; NULL with an error: a signal handler has raised it. */
+/* The name of a task: new reference. NULL with an error: a signal handler has raised it. */
 PyObject *
-journal_note_begin(Task *task)
+journal_name(Task *task)
 {
+    if (task->name != NULL && PyObject_IsTrue(task->name) > 0)
+        return Py_NewRef(task->name);
     PyObject *name = PyObject_GetAttr((PyObject *)task, N_name);
     if (name == NULL && PyErr_ExceptionMatches(PyExc_Exception)) { /* that of a `threading.Thread` is its program's */
         PyErr_Clear();
         name = Py_NewRef(EMPTY);
     }
-    if (journal_on && name != NULL)
-        journal_note(NOTE_BEGIN, task->serial, number_of_loop(task->hub), 0, name);
     return name;
+}
+
+/* BEGIN. -1: an error that a signal handler has raised meanwhile. */
+int
+journal_note_begin(Task *task)
+{
+    PyObject *name = journal_name(task);
+    if (name == NULL)
+        return -1;
+    if (journal_on)
+        journal_note(NOTE_BEGIN, task->serial, number_of_loop(task->hub), 0, name);
+    Py_DECREF(name);
+    return 0;
 }
 
 /* END. */
@@ -171,7 +184,9 @@ note_begin(Journal *Py_UNUSED(self), PyObject *task)
 {
     if (!IS(task, TaskType))
         return PyErr_Format(PyExc_TypeError, "a task is needed, not %R", task);
-    return journal_on ? journal_note_begin((Task *)task) : Py_NewRef(EMPTY);
+    if (journal_on && journal_note_begin((Task *)task) < 0)
+        return NULL;
+    return journal_name((Task *)task);
 }
 
 static PyObject *
@@ -230,7 +245,7 @@ begin(Journal *self, PyObject *args)
     Py_INCREF((PyObject *)self);
     Py_XDECREF((PyObject *)journal);
     journal = self;
-    self->on = journal_on = 1;
+    self->on = journal_is_on = 1;
     Py_RETURN_NONE;
 }
 
@@ -240,7 +255,7 @@ end(Journal *self, PyObject *Py_UNUSED(unused))
     if (self->on) {
         double elapsed = (double)(nanoseconds(CLOCK_MONOTONIC) - self->began_nanoseconds);
         self->ticks_per_nanosecond = elapsed > 0 ? (double)(ticks() - self->began) / elapsed : 1.0;
-        self->on = journal_on = 0;
+        self->on = journal_is_on = 0;
         Py_CLEAR(self->reason);
     }
     Py_RETURN_NONE;

@@ -184,6 +184,20 @@ settle(PyObject *thread, PyObject *Py_UNUSED(unused))
     Py_RETURN_NONE;
 }
 
+/* `_settle` while the journal is on. On its own, so that what it needs is not on the stack while the function runs. */
+static PyObject *
+settle_and_note(PyObject *thread)
+{
+    PyObject *name = journal_name((Task *)thread); /* now: its `threading.Thread`, which may have it, is dropped */
+    if (name == NULL)
+        PyErr_WriteUnraisable(thread);
+    PyObject *settled = PyObject_CallMethodObjArgs(thread, N__settle, NULL);
+    if (journal_on && settled != NULL)
+        journal_note_end((Task *)thread, name);
+    Py_XDECREF(name);
+    return settled;
+}
+
 /* GreenThread.execute */
 PyObject *
 thread_execute(PyObject *thread, PyObject *Py_UNUSED(unused))
@@ -195,8 +209,8 @@ thread_execute(PyObject *thread, PyObject *Py_UNUSED(unused))
     }
     SET(self->task.state, RUNNING);
     running_serial = self->task.serial;
-    PyObject *result = NULL, *name = NULL;
-    if (journal_on && (name = journal_note_begin(&self->task)) == NULL)
+    PyObject *result = NULL;
+    if (journal_on && journal_note_begin(&self->task) < 0)
         ; /* a signal handler has raised an error while the name was made */
     else if (!IS_NONE(self->task.error))
         PyErr_SetObject((PyObject *)Py_TYPE(self->task.error), self->task.error);
@@ -229,18 +243,15 @@ thread_execute(PyObject *thread, PyObject *Py_UNUSED(unused))
         Py_XDECREF(trace);
         PyObject *done = PyObject_CallMethodObjArgs(thread, N__keep_failure, value, NULL);
         Py_XDECREF(value);
-        if (done == NULL) {
-            Py_XDECREF(name);
+        if (done == NULL)
             return NULL;
-        }
         Py_DECREF(done);
     }
-    PyObject *settled = Py_TYPE(thread) == thread_class
-                            ? settle(thread, NULL) : PyObject_CallMethodObjArgs(thread, N__settle, NULL);
-    if (journal_on && settled != NULL)
-        journal_note_end(&self->task, name);
-    Py_XDECREF(name);
-    return settled;
+    if (journal_on)
+        return settle_and_note(thread);
+    if (Py_TYPE(thread) == thread_class)
+        return settle(thread, NULL);
+    return PyObject_CallMethodObjArgs(thread, N__settle, NULL);
 }
 
 /* The lot of the tasks that wait for its end, borrowed; made when there is none. NULL with an error. */
