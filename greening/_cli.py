@@ -126,6 +126,9 @@ def _program(rest: list[str]) -> Run:
     return _stdin if what == "-" else lambda: _script(what)
 
 
+# The four kinds of program
+
+
 def _script(path: str) -> None:
     full = path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
     if any(_imports_from(hook, full) for hook in sys.path_hooks):
@@ -255,6 +258,9 @@ def _new_main(file: str | None, loader: Any) -> ModuleType:
 
 def _python() -> str:
     return sys.orig_argv[0] if sys.orig_argv else "python"
+
+
+# The end
 
 
 def _hide_scaffold() -> None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from greening.debug.calls import Call
-from greening.debug.samples import Line, Stack, is_machinery, users_line
+from greening.debug.frames import is_machinery_file
+from greening.debug.samples import Line, Stack, users_line
 
 # Of the places where the time went, so many are told.
 PLACES_TOLD: Final = 5
@@ -89,7 +90,7 @@ def computed(seconds: float, processor: float | None) -> bool | None:
 def _source(stack: Stack) -> Iterator[str]:
     """Lines as a traceback shows them, each with its source. What the stdlib calls in itself is left out."""
     inner = len(stack) - 1
-    while inner > 0 and is_machinery(stack[inner].file):
+    while inner > 0 and is_machinery_file(stack[inner].file):
         inner -= 1
     for index, line in enumerate(stack):
         if inner + 1 < index < len(stack) - 1:

@@ -40,6 +40,11 @@ def is_machinery(frame: FrameType) -> bool:
     return module_of(frame).partition(".")[0] == "greening" or is_machinery_file(frame.f_code.co_filename)
 
 
+def is_ours_file(file: str) -> bool:
+    """True for a file of greening's."""
+    return file.startswith(_OURS)
+
+
 def is_machinery_file(file: str) -> bool:
     """The same, by the name of the file."""
     if file.startswith(("<frozen ", *_OURS)):

@@ -15,8 +15,9 @@ from greening._core.current import hubs
 from greening._originals import thread_count
 from greening.debug.blocks import Block
 from greening.debug.calls import Call, call_of, remedy_for
+from greening.debug.frames import is_ours_file
 from greening.debug.periodic import Periodic
-from greening.debug.samples import Line, Use, is_ours, stack_of, use_of, users_line
+from greening.debug.samples import Line, Use, stack_of, use_of, users_line
 
 # Part of the time that its thread must have been on a processor. Others may have had that for a while.
 _PART = 0.25
@@ -73,7 +74,7 @@ def _block(frame: FrameType, late: float, processor: float) -> Block | None:
         return None
     lasti, stack = frame.f_lasti, stack_of(frame)
     call, modules = call_of(frame, lasti), [str(frame.f_globals.get("__name__", ""))]
-    if is_ours(users_line(stack).file):  # a hub had the GIL before the watchdog: the thread has gone on
+    if is_ours_file(users_line(stack).file):  # a hub had the GIL before the watchdog: the thread has gone on
         stack, call, modules = (_RETURNED,), Call(""), []
     return Block(
         name="An OS thread" if stack[0] is _RETURNED else f"An OS thread ({stack[0].function.rpartition('.')[2]})",

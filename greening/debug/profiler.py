@@ -27,8 +27,9 @@ from greening._core.hub import Hub
 from greening._core.task import PARKED, Task
 from greening._originals import builtin_open, get_native_id, monotonic
 from greening.debug.flame import Function, Weights, folded, format_of, speedscope
+from greening.debug.frames import is_machinery_file, is_ours_file
 from greening.debug.periodic import Periodic
-from greening.debug.samples import DEPTH, is_machinery, is_ours, use_of
+from greening.debug.samples import DEPTH, use_of
 from greening.debug.waits import wait_of
 
 CLOCKS: Final = ("wall", "cpu", "both")
@@ -203,7 +204,7 @@ def _codes(frame: FrameType | None) -> Codes:
 def _without_wait(codes: Codes) -> Codes:
     """A stack without greening's functions at its end: what they wait for is told instead."""
     end = len(codes)
-    while end > 1 and is_ours(codes[end - 1].co_filename):
+    while end > 1 and is_ours_file(codes[end - 1].co_filename):
         end -= 1
     return codes[:end]
 
@@ -218,9 +219,9 @@ def _named(weights: dict[Codes, float]) -> Weights:
 
 def _functions(codes: Codes) -> tuple[Function, ...]:
     """The frames of a flame graph. The first says whose stack it is."""
-    users = next((index for index, code in enumerate(codes) if not is_machinery(code.co_filename)), None)
+    users = next((index for index, code in enumerate(codes) if not is_machinery_file(code.co_filename)), None)
     if users is None:
-        if any(code.co_qualname == "Hub._run" and is_ours(code.co_filename) for code in codes):
+        if any(code.co_qualname == "Hub._run" and is_ours_file(code.co_filename) for code in codes):
             return (Function("hub"), *map(_function, codes))
         users = 0
     first = codes[users]

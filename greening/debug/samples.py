@@ -12,18 +12,14 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, NamedTuple
 
-import greening.patches
 from greening._core.hub import Hub
 from greening._core.names import callable_of, function_name
 from greening._core.task import RUNNING, Task
 from greening._originals import os_close, os_open, os_read
+from greening.debug.frames import is_machinery_file
 
 # Frames of a stack, at most: a recursion may have thousands.
 DEPTH = 200
-
-_STDLIB = os.path.join(os.path.dirname(os.__file__), "")
-_INSTALLED = tuple(os.path.join(_STDLIB, folder, "") for folder in ("site-packages", "dist-packages"))
-_OURS = tuple(os.path.join(folder, "") for folder in (*greening.__path__[:1], *greening.patches.__path__))
 
 
 class Line(NamedTuple):
@@ -54,23 +50,13 @@ def stack_of(frame: FrameType | None) -> Stack:
         code = frame.f_code
         lines.append(Line(code.co_filename, frame.f_lineno or 0, code.co_qualname))
         frame = frame.f_back
-    first = next((index for index in range(len(lines) - 1, -1, -1) if not is_machinery(lines[index].file)), None)
+    first = next((index for index in range(len(lines) - 1, -1, -1) if not is_machinery_file(lines[index].file)), None)
     return tuple(lines[first::-1]) if first is not None else tuple(lines[::-1])
-
-
-def is_ours(file: str) -> bool:
-    """True for a file of greening's."""
-    return file.startswith(_OURS)
-
-
-def is_machinery(file: str) -> bool:
-    """True for a file of greening's or of the stdlib's."""
-    return file.startswith(("<frozen ", *_OURS)) or (file.startswith(_STDLIB) and not file.startswith(_INSTALLED))
 
 
 def users_line(stack: Stack) -> Line:
     """The innermost line that is neither greening's nor the stdlib's; if there is none, the innermost of all."""
-    return next((line for line in reversed(stack) if not is_machinery(line.file)), stack[-1])
+    return next((line for line in reversed(stack) if not is_machinery_file(line.file)), stack[-1])
 
 
 def running_task(hub: Hub) -> Task | None:
