@@ -36,6 +36,7 @@ NO_TIMEOUT = {"c": "has no timeouts"}
 FEW_THREADS = {"python": "not so many real threads"}
 OURS_ALONE = dict.fromkeys(("gevent", "eventlet", "asyncio", "uvloop", "c", "python"), "is no instrument of its own")
 ONE_TASK = {"asyncio": "has no pool", "uvloop": "has no pool"}
+WATCHED = {"connections": 1, "variable": "GREENING_WATCH=0.1"}
 
 ECHO = (
     Row("echo-1", "TCP echo 64 B, 1 connection", "echo", REQUEST, {"connections": 1}),
@@ -121,12 +122,7 @@ ECHO = (
         requires=("trustme",),
     ),
     Row(
-        "echo-1-watch",
-        "TCP echo 64 B, 1 connection, GREENING_WATCH=0.1",
-        "echo",
-        REQUEST,
-        {"connections": 1, "variable": "GREENING_WATCH=0.1"},
-        without=OURS_ALONE,
+        "echo-1-watch", "TCP echo 64 B, 1 connection, GREENING_WATCH=0.1", "echo", REQUEST, WATCHED, without=OURS_ALONE
     ),
     Row("asyncio-echo", "asyncio streams, patched: echo 64 B, 100 connections", "patched-asyncio", REQUEST),
 )
