@@ -6,13 +6,12 @@ Consequence: if the watchdog comes late, the OS thread that has used the process
 Hubs that waited for the GIL in the middle of a turn are not to blame for that time.
 """
 
-import sys
 from time import clock_gettime, pthread_getcpuclockid
 from types import FrameType
 
 from greening._core import deadlock
 from greening._core.current import hubs
-from greening._originals import thread_count
+from greening._originals import current_frames, thread_count
 from greening.debug.blocks import Block
 from greening.debug.calls import Call, call_of, remedy_for
 from greening.debug.frames import is_ours_file
@@ -50,7 +49,7 @@ class GilWatch:
             return None
         # A thread that made a native call has a hub, perhaps, and no green thread: to that hub it is healthy.
         known = {mine.ident, deadlock.first_thread, *(hub.thread for hub in tuple(hubs) if hub.tasks())}
-        frames = sys._current_frames()
+        frames = current_frames()
         # None of these threads ends before this one gives up the GIL: their idents are valid.
         used = {ident: clock_gettime(pthread_getcpuclockid(ident)) for ident in frames if ident not in known}
         before, self._used = self._used, used

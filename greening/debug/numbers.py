@@ -24,7 +24,7 @@ from greening._core.hub import Hub
 from greening._core.names import function_name, function_of
 from greening._core.switching import switches_of
 from greening._core.task import Task
-from greening._originals import builtin_open
+from greening._originals import builtin_open, current_frames
 from greening.debug.frames import is_machinery
 from greening.debug.snapshot import is_running
 from greening.debug.waits import Seen, green_threads, wait_of
@@ -213,7 +213,7 @@ def cpu_of(hub: Hub) -> float:
 
 def _groups(hub: Hub) -> tuple[Group, ...]:
     seen = Seen((hub,))
-    current = sys._current_frames()
+    current = current_frames()
     members: dict[tuple[str, str, int], list[Task]] = {}
     places = Places()
     for task in (hub.main, *green_threads(hub)):

@@ -17,7 +17,7 @@ from typing import Any
 from greening._core.current import hubs
 from greening._core.hub import Hub
 from greening._core.switching import switches_of
-from greening._originals import monotonic, time_sleep
+from greening._originals import current_frames, monotonic, time_sleep
 from greening.debug.frames import module_of
 from greening.debug.numbers import (
     Group,
@@ -174,7 +174,7 @@ def observe(seconds: float, before: Stats | None = None, sleep: Callable[[float]
         while last - begun < seconds:
             sleep(min(INTERVAL, max(0.0, seconds - (last - begun))))
             now = monotonic()
-            frames = sys._current_frames()
+            frames = current_frames()
             for hub in tuple(hubs):
                 watcher = watchers.get(hub)
                 if watcher is None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from greening._core import deadlock
 from greening._core.current import hubs
-from greening._originals import builtin_open, get_ident
+from greening._originals import builtin_open, current_frames, get_ident
 from greening.debug.findings import Finding, earlier
 from greening.debug.frames import is_machinery, module_of, users_frame
 from greening.debug.known import BLOCKERS, LIBRARIES, Blocker, plain
@@ -105,7 +105,7 @@ def threads() -> Iterator[Finding]:
     """OS threads that run Python code, and are neither the main thread nor one of greening's own."""
     if "_thread" not in LEDGER.placed and "threading" not in LEDGER.placed:
         return
-    for ident, frame in sys._current_frames().items():
+    for ident, frame in current_frames().items():
         if ident in (get_ident(), deadlock.first_thread):
             continue
         frame = _frame_of(ident, frame)
@@ -149,7 +149,7 @@ def foreign_threads() -> Counter[str]:
     for tid in os.listdir("/proc/self/task"):
         with contextlib.suppress(OSError), builtin_open(f"/proc/self/task/{tid}/comm", encoding="utf-8") as file:
             names[file.read().strip()] += 1
-    own = len(sys._current_frames())
+    own = len(current_frames())
     for name, count in names.most_common():
         taken = min(own, count)
         own -= taken

@@ -25,7 +25,7 @@ from greening._core.current import hubs
 from greening._core.deadlock import idle_natives
 from greening._core.hub import Hub
 from greening._core.task import PARKED, Task
-from greening._originals import builtin_open, get_native_id, monotonic
+from greening._originals import builtin_open, current_frames, get_native_id, monotonic
 from greening.debug.flame import Function, Weights, folded, format_of, speedscope
 from greening.debug.frames import is_machinery_file, is_ours_file
 from greening.debug.periodic import Periodic
@@ -122,7 +122,7 @@ class Profile:
         sys.setswitchinterval(self._theirs)
         now = monotonic()
         passed, self._looked = now - self._looked, now
-        frames = sys._current_frames()
+        frames = current_frames()
         self.samples += 1
         seen = [(hub, _codes(frames.get(hub.thread)) if _is_awake(hub) else ()) for hub in tuple(hubs)]
         del frames

@@ -1,13 +1,13 @@
 """Samples: what runs on a hub's OS thread at this moment, seen from another OS thread.
 
-Facts: `sys._current_frames` gives the innermost frame of each OS thread, so that of the greenlet that runs there. Its
-stack ends with the greenlet. An OS thread that computes in Python gives up the GIL a few milliseconds after another one
-asks for it. One that is in a C function which keeps the GIL gives it up when that returns, at the line of the call.
+Facts: the interpreter's `sys._current_frames` gives the innermost frame of each OS thread, so that of the greenlet that
+runs there; in a patched program another one is in its place, which has the main greenlet under that ident. A stack ends
+with the greenlet. An OS thread that computes in Python gives up the GIL a few milliseconds after another one asks for
+it. One that is in a C function which keeps the GIL gives it up when that returns, at the line of the call.
 Consequence: who asks for the GIL meanwhile and then looks finds the line that kept it.
 """
 
 import os
-import sys
 from collections.abc import Callable
 from types import FrameType
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from greening._core.hub import Hub
 from greening._core.names import callable_of, function_name
 from greening._core.task import RUNNING, Task
-from greening._originals import os_close, os_open, os_read
+from greening._originals import current_frames, os_close, os_open, os_read
 from greening.debug.frames import is_machinery_file
 
 # Frames of a stack, at most: a recursion may have thousands.
@@ -96,7 +96,7 @@ class Sight(NamedTuple):
 
 def see(hub: Hub) -> Sight | None:
     """What the hub's OS thread is at. None: it has ended. In another OS thread only."""
-    frame, task = sys._current_frames().get(hub.thread), running_task(hub)
+    frame, task = current_frames().get(hub.thread), running_task(hub)
     function = None if task is None else callable_of(task)
     name = "hub" if task is None else task.name
     if frame is not None:
