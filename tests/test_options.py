@@ -64,3 +64,9 @@ def test_a_deadlock_is_drawn_and_a_program_can_be_looked_into(run_program: Calla
     )
     env = {"XDG_RUNTIME_DIR": str(tmp_path)}
     assert "main greenlet: " in run_program(program, python_args=("-m", "greening", "--inspect"), env=env).stdout
+
+
+def test_a_clock_without_a_profile_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["--profile-clock", "cpu", "x.py"])
+    assert "--profile-clock belongs to --profile" in capsys.readouterr().err
