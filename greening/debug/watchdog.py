@@ -161,7 +161,7 @@ class Watch:
     def _write(self, text: str, block: Block) -> None:
         to = self._to
         if to is None and "logging" in sys.modules:
-            to = sys.modules["logging"].getLogger("greening.watch")
+            to = sys.modules["logging"].getLogger("greening.debug.watch")
         if callable(to):
             to(block)
         elif hasattr(to, "warning"):
@@ -205,8 +205,8 @@ def watch(
     Args:
         threshold: seconds from which on it is a block.
         to: where reports go: a function, which is called with each `Block` in the watchdog's OS thread; a logger; the
-            path of a file, to which is appended; an open file. None: the logger "greening.watch" if the program has
-            imported `logging`, otherwise standard error.
+            path of a file, to which is appended; an open file. None: the logger "greening.debug.watch" if the program
+            has imported `logging`, otherwise standard error.
     Returns:
         The watchdog, for `stop` or `with`. It also ends with the interpreter.
     Raises:

@@ -177,7 +177,10 @@ def test_reports_go_to_a_file_a_stream_or_a_logger(tmp_path: Path, caplog: pytes
             spawned(time_sleep, LONG)
     assert path.read_text().count("kept its OS thread") == 2
     assert stream.getvalue().count("kept its OS thread") == 1
-    assert [record.name for record in caplog.records if "kept" in record.getMessage()] == ["mine", "greening.watch"]
+    assert [record.name for record in caplog.records if "kept" in record.getMessage()] == [
+        "mine",
+        "greening.debug.watch",
+    ]
 
 
 def test_a_broken_callback_is_reported_and_the_watchdog_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
