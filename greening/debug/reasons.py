@@ -4,7 +4,7 @@
 once, by its code. From then on a park costs a walk over the innermost frames, and makes one tuple.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from sys import _getframe
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
@@ -72,7 +72,7 @@ _INNER = ("lock", "native call")
 _OUTER = ("green thread", "pool")
 
 
-def _of_descriptors(names: dict[str, Any]) -> Wait:
+def _of_descriptors(names: Mapping[str, Any]) -> Wait:
     wants = tuple(names.get("wants", ()))
     if not wants:
         return Wait("sleep", "nothing but the time")
@@ -87,11 +87,11 @@ def readiness(mask: int) -> str:
     return " or ".join(word for bit, word in ((0x003, "readable"), (0x004, "writable")) if mask & bit) or "closed"
 
 
-def _of_sleep(names: dict[str, Any]) -> Wait:
+def _of_sleep(names: Mapping[str, Any]) -> Wait:
     return Wait("sleep", f"{names.get('seconds', 0)} seconds")
 
 
-_FUNCTIONS: dict[str, Callable[[dict[str, Any]], Wait]] = {
+_FUNCTIONS: dict[str, Callable[[Mapping[str, Any]], Wait]] = {
     "greening._core.registry.Registry._wait_joined": _of_descriptors,
     "greening._core.waiting.sleep": _of_sleep,
 }

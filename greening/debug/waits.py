@@ -13,7 +13,7 @@ Other OS threads go on meanwhile: what they do may be seen half done.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Any, Final
@@ -306,13 +306,13 @@ def _pool(pool: Any, method: str) -> Wait | None:
     return Wait("pool", f"{what} {titled(pool)}", pool)
 
 
-def _native(names: dict[str, Any]) -> Wait:
+def _native(names: Mapping[str, Any]) -> Wait:
     call = names.get("meth")
     inner = getattr(call, "func", call)
     return Wait("native call", f"the native call of {getattr(inner, '__qualname__', type(inner).__qualname__)}", call)
 
 
-def _child(names: dict[str, Any]) -> Wait:
+def _child(names: Mapping[str, Any]) -> Wait:
     return Wait("child", f"process {names.get('pid')} to end", names.get("pid"))
 
 
@@ -350,7 +350,7 @@ _CLASSES: Final[dict[str, Callable[[Any, str], Wait | None]]] = {
     "concurrent.futures._base.Future": _plain("event", "the result of {}"),
 }
 
-_FUNCTIONS: Final[dict[str, Callable[[dict[str, Any]], Wait | None]]] = {
+_FUNCTIONS: Final[dict[str, Callable[[Mapping[str, Any]], Wait | None]]] = {
     "greening.threads.native.NativePool.execute": _native,
     "greening.fdio.child_wait.wait_exit": _child,
     "greening.patches.signal.pause": lambda names: Wait("signal", "a signal"),
