@@ -81,8 +81,8 @@ class _Once:
     def __call__(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> object:
         if sys.excepthook is self:
             sys.excepthook = self._hook
-        if isinstance(error, (KeyboardInterrupt, Deadlock)) and (shorter := without_ours(trace)) is not None:
-            error.__traceback__ = sys.last_traceback = trace = shorter
+        if isinstance(error, (KeyboardInterrupt, Deadlock)):
+            error.__traceback__ = sys.last_traceback = trace = without_ours(trace)
         return self._hook(kind, error, trace)
 
 
