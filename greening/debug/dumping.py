@@ -6,6 +6,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from types import FrameType
 from typing import Any, TextIO
@@ -181,22 +182,29 @@ def wait_as_plain(wait: Wait) -> dict[str, Any]:
 
 
 class DumpHandler:
-    """The handler of the signal that `GREENING_DUMP` names. It is none that could wake a green thread."""
+    """The handler of the signal that `GREENING_DUMP` names. It is none that could wake a green thread.
+
+    What it raises would end the program: without a standard error that takes text, nothing is written.
+    """
 
     wakes = False
 
     def __call__(self, signum: int, frame: FrameType | None) -> None:
         mine = known_task()
         name = mine.name if isinstance(mine, Task) and mine.name.startswith("handler of signal") else None
-        sys.stderr.write(as_text(stack for stack in stacks() if stack.name != name))
-        sys.stderr.flush()
+        text = as_text(stack for stack in stacks() if stack.name != name)
+        if sys.stderr is None:
+            return
+        with suppress(OSError, ValueError):  # a full disk, a reader that has gone; it was closed
+            sys.stderr.write(text)
+            sys.stderr.flush()
 
 
 def dump_on(name: str) -> None:
     """Have a signal write the stacks to standard error: "SIGUSR2", "USR2" or a number.
 
     Raises:
-        ValueError: there is no such signal, or this is not the main thread.
+        ValueError: there is no such signal, it cannot be handled, or this is not the main thread.
     """
     word = name.strip().upper()
     try:
@@ -204,4 +212,7 @@ def dump_on(name: str) -> None:
         signum = signal.Signals(number)
     except (AttributeError, ValueError):
         raise ValueError(f"there is no signal {name!r}; SIGUSR2 is one") from None
-    signal.signal(signum, DumpHandler())
+    try:
+        signal.signal(signum, DumpHandler())
+    except OSError:
+        raise ValueError(f"no program can handle {signum.name}; take SIGUSR2") from None

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from greening import Event, GreenThread, kill, sleep, spawn
 from greening.debug import dump
-from greening.debug.dumping import NAMES, as_text, dump_on, own_frames, waiting_as_text
+from greening.debug.dumping import NAMES, DumpHandler, as_text, dump_on, own_frames, waiting_as_text
 from greening.debug.snapshot import Frame, Stack
 from greening.debug.waits import Wait
 from greening.testing import settle
@@ -118,6 +119,30 @@ def test_the_signal_that_the_environment_names_has_the_stacks_written(run_progra
     assert "(reader), 0." in done.stderr
     assert " old: waits for end (Event at " in done.stderr
     assert "handler of signal" not in done.stderr
+
+
+class Unwritable(io.StringIO):
+    def write(self, text: str) -> int:
+        raise BrokenPipeError
+
+
+def closed() -> io.StringIO:
+    stream = io.StringIO()
+    stream.close()
+    return stream
+
+
+@pytest.mark.parametrize("stream", [None, closed(), Unwritable()])
+def test_a_standard_error_that_takes_no_text_does_not_end_the_program(
+    monkeypatch: pytest.MonkeyPatch, stream: io.StringIO | None
+) -> None:
+    monkeypatch.setattr(sys, "stderr", stream)
+    DumpHandler()(signal.SIGUSR2, None)
+
+
+def test_a_signal_that_cannot_be_handled_is_refused() -> None:
+    with pytest.raises(ValueError, match="no program can handle SIGKILL; take SIGUSR2"):
+        dump_on("KILL")
 
 
 def test_a_name_that_is_no_signals_is_refused() -> None:
