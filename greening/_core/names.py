@@ -68,6 +68,13 @@ def function_name(function: Callable[..., Any] | None) -> str:
     return name if isinstance(name, str) else type(function).__name__
 
 
+def printable(text: str) -> str:
+    """A text for one line of a terminal or a log. A name is anybody's: what would move the cursor is escaped."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
 def who_and_where() -> str:
     """The running task, and the line of its user, for messages: "GreenThread-2 (stop), app.py:12 in stop"."""
     task = known_task()

@@ -3,19 +3,23 @@
 Imported when there is one. It runs in the hub: it calls no foreign code, and waits for nothing.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from greening._core.hub import Hub
+from greening._core.names import printable
 from greening._core.task import Task
 from greening.debug.frames import is_machinery, name_in, users_frame
-from greening.debug.waits import Seen, Wait, oldest_first, titled, wait_of
+from greening.debug.waits import Seen, oldest_first, titled, wait_of
 from greening.errors import Deadlock
 
-# Lines of a message. All are in `Deadlock.waiting`.
+# Lines of a message, and names in one of them. All are in `Deadlock.waiting`.
 LINES = 40
+NAMES = 3
 
 AT_THE_END = "at the end of the program"
+NOWHERE = "in no line of the program"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,41 +28,62 @@ class Parked:
 
     name: str
     place: str
-    wait: Wait
+    says: str
+    what: str = ""
     owner: str = ""
 
     @property
     def line(self) -> str:
         """All of it in one line."""
-        return f"{self.name}: {self.place}, {self.wait}"
+        return f"{self.name}: {self.place}, {self.says}"
 
 
 def parked(hub: Hub) -> list[Parked]:
     """The main greenlet of a hub and its green threads, as far as they wait."""
     seen = Seen()
     tasks = (hub.main, *oldest_first(hub))
-    found = [_parked(task, seen) for task in tasks if wait_of(task, seen).kind not in ("running", "ready", "ended")]
+    waiting = [task for task in tasks if wait_of(task, seen).kind not in ("running", "ready", "ended")]
+    names = unique_names(waiting)
+    found = [_parked(task, seen, names) for task in waiting]
     if found and found[0].place == AT_THE_END:
         # It waits for all the others, so also for one that waits for it.
-        waiter = next((each.name for each in found if each.owner == hub.main.name), "")
+        waiter = next((each.name for each in found if each.owner == found[0].name), "")
         found[0] = replace(found[0], owner=waiter)
     return found
 
 
-def _parked(task: Task, seen: Seen) -> Parked:
+def unique_names(tasks: Iterable[Task]) -> dict[Task, str]:
+    """A name for each task: its own, on one line. Threads may share a name: "worker", "worker #2"."""
+    found: dict[Task, str] = {}
+    taken: set[str] = set()
+    counts: Counter[str] = Counter()
+    for task in tasks:
+        plain = name = printable(task.name)
+        while name in taken:
+            counts[plain] += 1
+            name = f"{plain} #{counts[plain] + 1}"
+        taken.add(name)
+        found[task] = name
+    return found
+
+
+def _parked(task: Task, seen: Seen, names: dict[Task, str]) -> Parked:
     wait = wait_of(task, seen)
     frame = users_frame(task.gr_frame)
     if frame is None:
         place = "in C"
-    elif is_machinery(frame) and task is task.hub.main:
-        place, frame = AT_THE_END, None
+    elif is_machinery(frame):
+        place, frame = AT_THE_END if task is task.hub.main else NOWHERE, None
     else:
-        place = f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
+        place = printable(f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}")
     if wait.object is not None and (name := name_in(frame, wait.object)):
         title = titled(wait.object)
         wait = wait.renamed(title, f"{name} ({title})")
-    owner = wait.owner.name if wait.owner is not None and wait.kind in ("lock", "green thread") else ""
-    return Parked(task.name, place, wait, owner)
+    owner = "" if wait.owner is None else names.get(wait.owner) or printable(wait.owner.name)
+    if wait.owner is not None and wait.kind == "green thread":
+        wait = wait.renamed(wait.owner.name, owner)
+    acts = owner if wait.kind in ("lock", "green thread") else ""
+    return Parked(names[task], place, printable(wait.sentence(owner)), wait.what or wait.sentence(owner), acts)
 
 
 def cycle_of(tasks: Iterable[Parked]) -> list[Parked]:
@@ -83,7 +108,7 @@ def drawn(cycle: list[Parked]) -> list[str]:
     for task in cycle:
         edge = "+->" if task is cycle[0] else "|  "
         lines.append(f"{edge} {task.name}  {task.place}")
-        lines.append(f"|       {task.wait}")
+        lines.append(f"|       {task.says}")
     lines.append(f"+-- {cycle[0].name}")
     return lines
 
@@ -98,14 +123,24 @@ def explain(hub: Hub, hint: str = "") -> Deadlock:
     cycle = cycle_of(tasks)
     lines = [f"  {line}" for line in drawn(cycle)] if cycle else []
     told = {task.name for task in cycle}
-    rest = [task for task in tasks if task.name not in told]
-    lines += [f"  {task.line}" for task in rest[:LINES]]
+    rest = list(grouped(task for task in tasks if task.name not in told))
+    lines += [f"  {line}" for line, _ in rest[:LINES]]
     if len(rest) > LINES:
-        lines.append(f"  ... and {len(rest) - LINES} more")
-    edges = tuple((task.name, task.wait.what or str(task.wait), task.owner) for task in tasks)
+        lines.append(f"  ... and {sum(count for _, count in rest[LINES:])} more")
     return Deadlock(
         [task.line for task in tasks],
         [task.name for task in cycle],
-        edges,
+        [(task.name, task.what, task.owner) for task in tasks],
         "\n".join([*lines, *([hint] if hint else [])]),
     )
+
+
+def grouped(tasks: Iterable[Parked]) -> Iterator[tuple[str, int]]:
+    """Lines for tasks, and how many tasks each is for: those that wait at the same place for the same have one."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for task in tasks:
+        groups.setdefault((task.place, task.says), []).append(task.name)
+    for (place, says), names in groups.items():
+        shown = ", ".join(names[:NAMES])
+        more = f" and {len(names) - NAMES} more" if len(names) > NAMES else ""
+        yield f"{shown}{more}: {place}, {says}", len(names)

@@ -9,6 +9,7 @@ from html import escape
 from math import cos, hypot, pi, sin
 
 from greening._core.deadlock import SETTINGS
+from greening._core.names import printable
 from greening.errors import Deadlock
 from greening.threads.ending import was_told
 
@@ -110,7 +111,7 @@ def _box(at: Point, name: str, what: str, in_cycle: bool) -> str:
     x, y = at
     kind = ' class="c"' if in_cycle else ""
     return (
-        f"<g{kind}><title>{escape(name)}: waits for {escape(what)}</title>"
+        f"<g{kind}><title>{escape(printable(name))}: waits for {escape(printable(what))}</title>"
         f'<rect x="{x - WIDTH / 2:.1f}" y="{y - HEIGHT / 2:.1f}" width="{WIDTH}" height="{HEIGHT}" rx="6"/>'
         f'<text x="{x:.1f}" y="{y - 4:.1f}" text-anchor="middle">{escape(_cut(name))}</text>'
         f'<text class="w" x="{x:.1f}" y="{y + 13:.1f}" text-anchor="middle">waits for {escape(_cut(what))}</text></g>'
@@ -118,4 +119,5 @@ def _box(at: Point, name: str, what: str, in_cycle: bool) -> str:
 
 
 def _cut(text: str) -> str:
+    text = printable(text)  # XML has no control characters, not even escaped ones
     return text if len(text) <= 40 else f"{text[:39]}\N{HORIZONTAL ELLIPSIS}"

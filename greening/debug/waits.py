@@ -62,6 +62,10 @@ class Wait:
 
     def __str__(self) -> str:
         """The whole sentence without its subject: "waits for ..."."""
+        return self.sentence("" if self.owner is None else self.owner.name)
+
+    def sentence(self, owner: str) -> str:
+        """The same with another name for the owner."""
         if self.kind == "not begun" and self.seconds is not None:
             return f"not begun, due in {self.seconds:.1f} s"
         if self.kind in ("running", "ready", "not begun", "ended"):
@@ -71,7 +75,7 @@ class Wait:
         else:
             text = f"waits for {self.what}"
             if self.kind == "lock" and self.owner is not None:
-                text += f", which {self.owner.name} holds"
+                text += f", which {owner} holds"
             elif self.abandoned:
                 text += ", which a green thread holds that has ended"
         return text if self.seconds is None else f"{text}, {self.seconds:.1f} s more at most"
@@ -276,7 +280,8 @@ def _semaphore(semaphore: Any, method: str) -> Wait:
 
 def _queue(queue: Any, method: str) -> Wait:
     if method == "join":
-        return Wait("queue", f"the {queue.unfinished_tasks} unfinished tasks of {titled(queue)}", queue)
+        count = queue.unfinished_tasks
+        return Wait("queue", f"the {count} unfinished task{'s' * (count != 1)} of {titled(queue)}", queue)
     channel = " (a channel)" if getattr(queue, "putting", None) is not None and queue.maxsize == 0 else ""
     what = "a place in" if "put" in method else "an item of"
     return Wait("queue", f"{what} {titled(queue)}{channel}", queue)

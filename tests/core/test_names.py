@@ -10,7 +10,7 @@ import pytest
 from greening import GreenletExit, GreenPool, StreamServer, getcurrent, sleep, spawn, spawn_n
 from greening._core import names
 from greening._core.greenthread import LocalGreenThread
-from greening._core.names import function_name
+from greening._core.names import function_name, printable
 from greening.green import _thread as green_thread
 from greening.green import threading as green_threading
 from greening.net.socket import GreenSocket
@@ -139,3 +139,8 @@ def test_whatever_is_called_has_a_name() -> None:
     loop: Any = partial(fetch)
     loop.__setstate__((loop, (), {}, {}))  # a partial of itself
     assert function_name(loop) == "partial"
+
+
+def test_what_would_move_the_cursor_is_escaped() -> None:
+    assert printable("Ünïcode (fetch)") == "Ünïcode (fetch)"
+    assert printable("a\nb\x1b[31m\udcff") == r"a\nb\x1b[31m\udcff"

@@ -8,8 +8,7 @@ import pytest
 from greening import Deadlock, Event, GreenThread, RLock, kill, sleep, spawn
 from greening._compiled import accelerator
 from greening._core.current import get_hub
-from greening.debug.deadlocks import LINES, Parked, cycle_of, drawn, explain, parked
-from greening.debug.waits import Wait
+from greening.debug.deadlocks import LINES, NAMES, NOWHERE, Parked, cycle_of, drawn, explain, parked
 from greening.testing import Fake, FakePoller, settle
 
 RunProgram = Callable[..., Any]
@@ -60,7 +59,7 @@ def test_edges_say_who_has_to_act(fake: Fake[FakePoller]) -> None:
 
 
 def task(name: str, owner: str = "") -> Parked:
-    return Parked(name, "here", Wait("lock", "a lock"), owner)
+    return Parked(name, "here", "waits for a lock", "a lock", owner)
 
 
 @pytest.mark.parametrize(
@@ -90,16 +89,55 @@ def test_a_cycle_is_drawn_from_its_first_task_to_its_first_task() -> None:
 
 
 def test_a_message_has_so_many_lines_and_the_error_has_all(fake: Fake[FakePoller]) -> None:
-    event = Event()
-    threads = [spawn(event.wait) for _ in range(LINES + 10)]
+    events = [Event() for _ in range(LINES + 10)]
+    threads = [spawn(event.wait) for event in events]
     settle()
     error = explain(get_hub(), "a hint")
     assert len(error.waiting) == LINES + 10 == len(parked(get_hub()))
     assert str(error).endswith("\n  ... and 10 more\na hint")
     assert str(error).count("\n") == LINES + 2
+    for event, thread in zip(events, threads, strict=True):
+        event.send()
+        thread.wait()
+
+
+def test_those_that_wait_at_one_place_for_the_same_have_one_line(fake: Fake[FakePoller]) -> None:
+    event = Event()
+    threads = [spawn(event.wait) for _ in range(NAMES + 2)]
+    for number, thread in enumerate(threads):
+        thread.name = f"t{number}"
+    settle()
+    error = explain(get_hub())
+    names = ", ".join(thread.name for thread in threads[:NAMES])
+    place = f"{NOWHERE}, waits for Event at {id(event):#x} to be sent"
+    assert str(error).split("\n")[1:] == [f"  {names} and 2 more: {place}"]
+    assert error.waiting == tuple(f"{thread.name}: {place}" for thread in threads)
     event.send()
     for thread in threads:
         thread.wait()
+
+
+def test_threads_of_the_same_name_are_told_apart(fake: Fake[FakePoller]) -> None:
+    threads = crossed()
+    for thread in threads:
+        thread.name = "worker"
+    error = explain(get_hub())
+    assert error.cycle == ("worker", "worker #2")
+    assert [(name, owner) for name, _, owner in error.edges] == [("worker", "worker #2"), ("worker #2", "worker")]
+    assert str(error).split("\n")[2].endswith(", which worker #2 holds")
+    for thread in threads:
+        kill(thread)
+
+
+def test_a_name_of_several_lines_stays_on_its_own(fake: Fake[FakePoller]) -> None:
+    threads = crossed()
+    threads[0].name = "two\nlines\x1b[31m"
+    error = explain(get_hub())
+    assert error.cycle[0] == r"two\nlines\x1b[31m"
+    assert str(error).count("\n") == 5
+    assert "\x1b" not in str(error)
+    for thread in threads:
+        kill(thread)
 
 
 CROSSED = """

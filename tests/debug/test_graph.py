@@ -28,6 +28,11 @@ def test_each_task_has_a_box_and_each_edge_an_arrow() -> None:
     assert [group.get("class") for group in elements(svg, "g")] == [None, "c", "c", None]
 
 
+def test_a_name_with_characters_that_xml_does_not_have_is_escaped() -> None:
+    texts = [text.text for text in elements(as_svg([("a\x1b\n", "b\x00", "")]), "text")]
+    assert texts == [r"a\x1b\n", r"waits for b\x00"]
+
+
 def test_boxes_do_not_lie_upon_one_another() -> None:
     for count in range(12):
         cycle = [f"in {number}" for number in range(count)]
