@@ -33,6 +33,12 @@ def make_contexts_by(make: "Callable[[], Context]") -> None:
         accelerator.make_contexts_by(make)
 
 
+def born_of(thread: "ThreadOps[Any]") -> float:
+    """When the turn began that spawned it, by the hub's clock, for their order; 0.0 in the compiled build, which has
+    serial numbers for that."""
+    return getattr(thread, "_born", 0.0)
+
+
 @double
 @uninterruptible
 class ThreadOps(Task, Generic[T]):

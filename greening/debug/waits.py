@@ -23,6 +23,7 @@ from greening._core.greenthread import GreenThread
 from greening._core.hub import Hub
 from greening._core.registration import Registration
 from greening._core.task import DEAD, NEW, PARKED, READY, Task
+from greening._core.thread_ops import born_of
 from greening._originals import current_frames, raw_socket
 from greening.debug.frames import dotted, machinery
 from greening.sync.lock import Lock, RLock, holder_of
@@ -138,12 +139,10 @@ def green_threads(hub: Hub) -> Iterator[GreenThread[Any]]:
 def oldest_first(hub: Hub) -> list[GreenThread[Any]]:
     """The same, in the order of their spawn."""
 
-    # The Python source has no serial numbers, and coarse ages: of the same age, the first that was named comes first.
+    # The Python source has no serial numbers. Of those that one turn has spawned, the first that was named comes first.
     # A name is not asked for where it is not needed: the numbers in the names shall have this order.
     def key(thread: GreenThread[Any]) -> tuple[int, float, int, str]:
-        return (
-            (thread.serial, 0, 0, "") if thread.serial else (0, -round(thread.age(), 1), len(thread.name), thread.name)
-        )
+        return (thread.serial, 0, 0, "") if thread.serial else (0, born_of(thread), len(thread.name), thread.name)
 
     return sorted(green_threads(hub), key=key)
 

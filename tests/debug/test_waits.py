@@ -5,6 +5,7 @@ import queue
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any
 
 import pytest
@@ -25,12 +26,12 @@ from greening import (
     spawn_after,
 )
 from greening._compiled import accelerator
-from greening.debug.waits import KINDS, Seen, Wait, file_of, wait_of
+from greening.debug.waits import KINDS, Seen, Wait, file_of, oldest_first, wait_of
 from greening.green import queue as green_queue
 from greening.green import subprocess as green_subprocess
 from greening.green import threading as green_threading
 from greening.net.socket import GreenSocket
-from greening.testing import settle
+from greening.testing import Fake, FakePoller, settle
 from greening.threads.native import execute
 
 
@@ -258,3 +259,18 @@ def test_one_look_serves_for_all_tasks(waiting: Started) -> None:
 
 def test_every_kind_is_among_the_kinds() -> None:
     assert len(set(KINDS)) == len(KINDS)
+
+
+def test_the_order_is_that_of_the_spawns_however_long_it_takes_to_look(
+    fake: Fake[FakePoller], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = [spawn(sleep, 10) for _ in range(5)]
+    for number, thread in enumerate(threads):
+        thread.name = f"t{number}"
+    settle()
+    times = count(fake.hub.now() + 1, 0.5)
+    with monkeypatch.context() as patch:
+        patch.setattr(fake.hub, "now", lambda: next(times))  # each look at the clock is half a second later
+        assert [thread.name for thread in oldest_first(fake.hub)] == ["t0", "t1", "t2", "t3", "t4"]
+    for thread in threads:
+        kill(thread)
