@@ -14,7 +14,8 @@ import greening
 from greening import tpool
 from greening._originals import allocate_lock, monotonic, time_sleep
 from greening.debug import hub_watch
-from greening.debug.blocks import Block
+from greening.debug.blocks import Block, Samples
+from greening.debug.samples import Stack
 from greening.debug.watchdog import Watch, watch
 
 THRESHOLD = 0.02
@@ -155,13 +156,28 @@ def test_a_block_that_goes_on_is_told_before_it_is_over(reports: Reports, monkey
     assert reports.blocks[0].seconds < reports.blocks[1].seconds
 
 
-def test_the_handle_has_the_places_and_their_counts(reports: Reports) -> None:
-    def often() -> None:
-        time_sleep(LONG)
+def test_the_handle_has_the_places_and_their_counts(reports: Reports, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Samples] = []  # one for each block of `often`, as soon as the watchdog has looked at it
+
+    class Seen(Samples):
+        __slots__ = ()
+
+        def add(self, stack: Stack, seconds: float) -> None:
+            super().add(stack, seconds)
+            if self not in seen and any(line.function.endswith("often") for line in stack):
+                seen.append(self)
+
+    monkeypatch.setattr(hub_watch, "Samples", Seen)
+    monkeypatch.setattr(hub_watch, "TOLD_AFTER", 100.0)  # none is told while it goes on, on a busy machine neither
+
+    def often(number: int) -> None:
+        latest = monotonic() + 10
+        while len(seen) < number and monotonic() < latest:
+            time_sleep(THRESHOLD / 4)
 
     with watch(THRESHOLD, reports) as watching:
-        for _ in range(3):
-            spawned(often)
+        for number in (1, 2, 3):
+            spawned(often, number)
     (block,) = [found for found in watching.blocks if found.line.function.endswith("often")]
     assert block.count == 3
     assert block.total >= 3 * THRESHOLD
