@@ -7,17 +7,24 @@ the end (sys.exit, "Changed in version 3.6"). Finalisers and exit functions stil
 Decision: a deadlock at the end is told as any error of the main thread is, by `sys.excepthook`. The program ends with
 status 120, since its threads have not done their work. If a `Deadlock` has ended the main thread already, it has been
 told, and the status is 1: nothing is said again.
+
+Ctrl-C at the end is told as CPython tells it: it is ignored, and where in the stdlib it came.
 """
 
+import io
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
+from greening._core.unhandled import report_unraisable, without_ours
 from greening.errors import Deadlock
 
 
 class Unflushable:
     """A stream whose `flush` fails, for the exit status. All else is that of the stream that it stands for."""
+
+    closed = False  # CPython flushes none that is closed
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -31,7 +38,8 @@ class Unflushable:
         Raises:
             OSError: always. CPython ignores it, and sets the exit status to 120.
         """
-        self._stream.flush()
+        with suppress(ValueError):  # it is closed
+            self._stream.flush()
         raise OSError("the program ended in a deadlock")
 
 
@@ -54,8 +62,10 @@ def ending_in_order(shutdown: Callable[[], object]) -> Callable[[], None]:
             if was_told():
                 return
             sys.excepthook(type(error), error.with_traceback(None), None)
-            if sys.stderr is not None:
-                sys.stderr = Unflushable(sys.stderr)
+            sys.stderr = Unflushable(io.StringIO() if sys.stderr is None else sys.stderr)
+        except KeyboardInterrupt as error:
+            trace = without_ours(error.__traceback__)
+            report_unraisable(error.with_traceback(trace), "Exception ignored on threading shutdown", None)
 
     _shutdown.__module__ = "threading"
     _shutdown.__qualname__ = "_shutdown"

@@ -2,6 +2,8 @@
 
 import io
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -54,8 +56,32 @@ def test_the_stream_is_flushed_all_the_same() -> None:
     assert not Unflushable(stream).closed
 
 
-def test_without_standard_error_nothing_can_be_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "last_value", None, raising=False)
-    monkeypatch.setattr(sys, "stderr", None)
-    ending_in_order(deadlocked)()
-    assert sys.stderr is None
+DEADLOCK = """
+import greening; greening.monkey_patch()
+import sys, threading
+threading.Thread(target=threading.Event().wait).start()
+"""
+
+
+@pytest.mark.parametrize("end", ["sys.stderr.close()", "sys.stderr = None"])
+def test_the_exit_status_tells_it_also_without_standard_error(run_program: Callable[..., Any], end: str) -> None:
+    assert run_program(DEADLOCK + end, check=False).returncode == 120
+
+
+INTERRUPTED = """
+import greening; greening.monkey_patch()
+import os, signal, threading, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+def interrupt():
+    threading.main_thread().join()
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0.01)
+threading.Thread(target=interrupt).start()
+"""
+
+
+def test_ctrl_c_at_the_end_is_told_without_our_frames(run_program: Callable[..., Any]) -> None:
+    done = run_program(INTERRUPTED)
+    assert "KeyboardInterrupt" in done.stderr
+    assert "in _shutdown" in done.stderr
+    assert "greening" not in done.stderr
