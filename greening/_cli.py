@@ -54,7 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     run_command(words)
     options, rest = parse(words)
     if options.inspect:
-        importlib.import_module("greening.debug.inspector").inspect()
+        try:
+            importlib.import_module("greening.debug.inspector").inspect()
+        except OSError as error:
+            refuse(f"--inspect: {error}")
     if "--graph" in options.values:
         importlib.import_module("greening.debug.graph").draw_deadlocks_to(options.values["--graph"])
     if options.as_eventlet or startup.is_wanted():

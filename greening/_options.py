@@ -102,6 +102,8 @@ def run_command(arguments: list[str]) -> None:
         SystemExit: there was one, and it has ended.
     """
     if arguments and arguments[0] in COMMANDS and not os.path.exists(arguments[0]):
+        if {"-h", "--help"}.intersection(arguments):
+            answer(_usage())
         module, function = COMMANDS[arguments[0]]
         raise SystemExit(getattr(import_module(module), function)(arguments[1:]))
 
@@ -126,7 +128,7 @@ def parse(arguments: list[str]) -> tuple[Options, list[str]]:
         elif name in ("--version", "-V"):
             answer(_versions())
         elif name in ("--help", "-h"):
-            answer(USAGE.format(flags=", ".join(FLAGS)))
+            answer(_usage())
         elif name == "--":
             break
         else:
@@ -166,6 +168,10 @@ def answer(text: str) -> NoReturn:
     """End with what was asked for."""
     sys.stdout.write(text.rstrip() + "\n")
     raise SystemExit(0)
+
+
+def _usage() -> str:
+    return USAGE.format(flags=", ".join(FLAGS))
 
 
 def _versions() -> str:

@@ -70,3 +70,21 @@ def test_a_clock_without_a_profile_is_refused(capsys: pytest.CaptureFixture[str]
     with pytest.raises(SystemExit):
         parse(["--profile-clock", "cpu", "x.py"])
     assert "--profile-clock belongs to --profile" in capsys.readouterr().err
+
+
+def test_a_command_has_the_usual_help(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        run_command(["dump", "--help"])
+    assert end.value.code == 0
+    assert "dump PID" in capsys.readouterr().out
+
+
+def test_a_socket_that_cannot_be_made_is_told_in_one_line(run_program: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "greening").mkdir(mode=0o755)
+    (tmp_path / "greening").chmod(0o755)
+    done = run_program(
+        "pass\n", python_args=("-m", "greening", "--inspect"), check=False, env={"XDG_RUNTIME_DIR": str(tmp_path)}
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"greening: --inspect: {tmp_path}/greening must be a folder of this user's")
+    assert "Traceback" not in done.stderr

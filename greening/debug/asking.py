@@ -7,7 +7,7 @@ from _socket import AF_UNIX, SOCK_STREAM
 from typing import Any
 
 from greening._originals import raw_socket
-from greening.debug.inspector import path_of
+from greening.debug.inspector import folder_of, path_of
 
 # Seconds that a program has for its answer: a call in C may keep the GIL.
 PATIENCE = 30.0
@@ -28,7 +28,7 @@ def ask(pid: int, command: str, **options: Any) -> dict[str, Any]:
     program = raw_socket(AF_UNIX, SOCK_STREAM)
     try:
         program.settimeout(PATIENCE)
-        program.connect(path_of(pid))
+        program.connect(where_to_ask(pid))
         program.sendall(question)
         while part := program.recv(65536):
             received += part
@@ -49,18 +49,33 @@ def ask(pid: int, command: str, **options: Any) -> dict[str, Any]:
     return answer
 
 
+def where_to_ask(pid: int) -> str:
+    """The path of a program's socket: by its own user and environment, which need not be those of this process.
+
+    Raises:
+        OSError: there is no such process; PermissionError: it is another user's.
+    """
+    uid = os.stat(f"/proc/{pid}").st_uid
+    with open(f"/proc/{pid}/environ", "rb") as file:
+        variables = dict(entry.partition(b"=")[::2] for entry in file.read().split(b"\0"))
+    path = os.path.join(folder_of(os.fsdecode(variables.get(b"XDG_RUNTIME_DIR", b"")), uid), f"{pid}.sock")
+    mine = path_of(pid)  # it may have set the variable by itself
+    return mine if os.path.exists(mine) and not os.path.exists(path) else path
+
+
 def why_not(pid: int, error: OSError) -> str:
     """Why a process cannot be asked, and what to do."""
     if not os.path.exists(f"/proc/{pid}"):
         return f"there is no process {pid}"
     if isinstance(error, ConnectionResetError | BrokenPipeError):
         return f"process {pid} has ended meanwhile"
-    if isinstance(error, (FileNotFoundError, ConnectionRefusedError)):
+    if isinstance(error, FileNotFoundError | ConnectionRefusedError):
         return (
-            f"process {pid} cannot be looked into, since there is no {path_of(pid)}: start it by `python -m greening "
-            "--inspect ...`, or with GREENING_INSPECT=1 in its environment, as the same user and with the same "
-            "XDG_RUNTIME_DIR"
+            f"process {pid} does not let itself be asked: start it by `python -m greening --inspect ...`, or with "
+            f"GREENING_INSPECT=1 in its environment. Nobody answers at {where_to_ask(pid)}"
         )
+    if isinstance(error, PermissionError):
+        return f"process {pid} is another user's: ask as that user, or as root"
     return f"process {pid} cannot be looked into: {error}"
 
 
@@ -88,5 +103,16 @@ def dump_command(words: list[str]) -> int:
     except NoAnswer as error:
         sys.stderr.write(f"greening: {error}\n")
         return 1
-    sys.stdout.write(found["text"] if "text" in found else json.dumps(found, indent=1) + "\n")
+    return put_out(found["text"] if "text" in found else json.dumps(found, indent=1) + "\n")
+
+
+def put_out(text: str) -> int:
+    """Write a text to standard output, whatever characters that takes. Returns the exit status."""
+    encoding = sys.stdout.encoding or "utf-8"
+    try:
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        sys.stdout.flush()
+    except BrokenPipeError:  # `... | head`: nothing is left to be flushed at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     return 0

@@ -4,8 +4,9 @@ Facts: a hub that is blocked by a computing green thread runs nothing else. The 
 the same, every five milliseconds.
 Decision: a native thread serves the socket. So it answers while the hub is blocked, unless a call in C keeps the GIL.
 
-The socket is in a folder that only this user can enter: `greening` in $XDG_RUNTIME_DIR, or greening-UID in /tmp. Its
-name has the process's number. The kernel says who asks (SO_PEERCRED, unix(7)): this user, or root.
+The socket is in a folder that only this user can enter: `greening` in $XDG_RUNTIME_DIR, or greening-UID in /tmp, if
+that variable names no folder of this user's (`su` keeps that of another). Its name has the process's number. The kernel
+says who asks (SO_PEERCRED, unix(7)): this user, or root. What was killed leaves its socket: the next one removes it.
 
 Protocol: the client sends one line, a JSON object with `command` and what that takes. The answer is one JSON object, to
 the end of the stream: what the command gives, or {"error": ...}.
@@ -19,6 +20,7 @@ import os
 import stat
 import struct
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, Final
 
@@ -28,6 +30,8 @@ from greening._originals import allocate_lock, get_native_id, getpid, raw_socket
 
 # Bytes: the longest question.
 LONGEST = 64 * 1024
+# Bytes: the longest XDG_RUNTIME_DIR that leaves room for the rest. A path has 107 of them at most (unix(7)).
+LONGEST_FOLDER = 80
 # Seconds that a client has for its question, and for each part of the answer that it takes.
 PATIENCE = 10.0
 
@@ -39,14 +43,47 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
 
 
 def folder() -> str:
-    """Where the sockets of this user are."""
-    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    return os.path.join(runtime, "greening") if runtime else f"/tmp/greening-{os.geteuid()}"
+    """Where the sockets of this user are, for this process."""
+    return folder_of(os.environ.get("XDG_RUNTIME_DIR", ""), os.geteuid())
+
+
+def folder_of(runtime: str, uid: int) -> str:
+    """The same for a process with this XDG_RUNTIME_DIR ("": it has none) and this effective user."""
+    try:
+        usable = os.stat(runtime).st_uid == uid and len(os.fsencode(runtime)) <= LONGEST_FOLDER
+    except OSError:
+        usable = False
+    return os.path.join(runtime, "greening") if usable else f"/tmp/greening-{uid}"
 
 
 def path_of(pid: int) -> str:
-    """Where the socket of a process of this user is."""
+    """Where the socket of a process of this user is, if it has the same XDG_RUNTIME_DIR."""
     return os.path.join(folder(), f"{pid}.sock")
+
+
+def remove_leftovers() -> None:
+    """Remove the sockets of this user's processes that were killed."""
+    for name in os.listdir(folder()):
+        pid, _, kind = name.partition(".")
+        if kind == "sock" and pid.isdecimal() and not os.path.exists(f"/proc/{pid}"):
+            path = os.path.join(folder(), name)
+            with suppress(OSError):
+                if not _is_served(path):
+                    os.unlink(path)
+
+
+def _is_served(path: str) -> bool:
+    """Whether somebody listens: a process in another container that shares this folder has no number here."""
+    client = raw_socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_NONBLOCK)
+    try:
+        client.connect(path)
+    except ConnectionRefusedError:
+        return False
+    except BlockingIOError:  # it is busy
+        pass
+    finally:
+        client.close()
+    return True
 
 
 def private_folder() -> str:
@@ -76,6 +113,7 @@ class Inspector:
 
     def __init__(self) -> None:
         private_folder()
+        remove_leftovers()
         self.path = path_of(getpid())
         self._pid = getpid()
         self.listener = raw_socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)

@@ -1,15 +1,21 @@
 """Who cannot be asked is told why, and what to do about it."""
 
+import io
 import os
 import socket
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from greening.debug import asking
-from greening.debug.asking import NoAnswer, ask, dump_command, pid_of, why_not
+from greening.debug.asking import NoAnswer, ask, dump_command, pid_of, put_out, why_not
 from greening.debug.inspector import path_of, private_folder
+
+RunProgram = Callable[..., Any]
 
 GONE = 2**22 + 1  # larger than any process number
 
@@ -33,7 +39,37 @@ def test_a_process_that_is_not_there_or_was_not_started_so_is_told() -> None:
         ask(GONE, "dump")
     with pytest.raises(NoAnswer, match="start it by `python -m greening --inspect"):
         ask(os.getpid(), "dump")
-    assert why_not(os.getpid(), PermissionError(13, "Permission denied")).endswith("Permission denied")
+    with pytest.raises(NoAnswer, match=f"Nobody answers at /.*/{os.getpid()}.sock"):
+        ask(os.getpid(), "dump")
+    assert "ask as that user, or as root" in why_not(os.getpid(), PermissionError(13, "Permission denied"))
+    assert why_not(os.getpid(), OSError(24, "Too many open files")).endswith("Too many open files")
+
+
+def test_a_program_is_asked_where_its_own_environment_has_its_socket(tmp_path: Path, run_program: RunProgram) -> None:
+    program = (
+        "import os, subprocess, sys\nimport greening\n"
+        "command = [sys.executable, '-m', 'greening', 'dump', str(os.getpid())]\n"
+        "there = dict(os.environ)\ndel there['XDG_RUNTIME_DIR'], there['GREENING_INSPECT']\n"
+        "print(subprocess.run(command, env=there, capture_output=True, text=True, check=True).stdout)\n"
+    )
+    done = run_program(program, env={"GREENING_INSPECT": "1", "XDG_RUNTIME_DIR": str(tmp_path)})
+    assert done.stdout.startswith("Process ")
+
+
+def test_characters_that_standard_output_has_not_are_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", out)
+    assert put_out("Thread-1 (é\udcff)\n") == 0
+    assert out.buffer.getvalue() == rb"Thread-1 (\xe9\udcff)" + b"\n"
+
+
+def test_a_reader_that_has_gone_ends_the_command_without_a_traceback() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    call = "import sys; from greening.debug.asking import put_out; sys.exit(put_out('x' * 100_000))"
+    done = subprocess.run([sys.executable, "-c", call], stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, b"")
 
 
 def test_one_that_does_not_answer_in_time_is_told(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,9 +16,11 @@ from greening._core.deadlock import idle_natives
 from greening.debug import inspector
 from greening.debug.inspector import (
     LONGEST,
+    LONGEST_FOLDER,
     Inspector,
     answer_to,
     folder,
+    folder_of,
     is_trusted,
     path_of,
     private_folder,
@@ -54,7 +56,7 @@ def test_the_socket_is_in_a_folder_of_the_users_own_and_goes_with_the_program(se
     assert served.path == path_of(os.getpid()) == str(runtime / "greening" / f"{os.getpid()}.sock")
     assert stat.S_IMODE(os.stat(folder()).st_mode) == 0o700
     answer = json.loads(asked(served.path, b'{"command": "dump"}\n'))
-    assert "main greenlet" in answer["text"]
+    assert answer["text"].startswith(f"Process {os.getpid()}: ")
     served.close()
     assert not os.path.exists(served.path)
 
@@ -62,6 +64,30 @@ def test_the_socket_is_in_a_folder_of_the_users_own_and_goes_with_the_program(se
 def test_without_a_folder_for_the_session_it_is_in_the_one_for_temporary_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("XDG_RUNTIME_DIR")
     assert folder() == f"/tmp/greening-{os.geteuid()}"
+
+
+def test_a_folder_for_the_session_that_is_not_there_or_anothers_or_too_long_is_not_used(tmp_path: Path) -> None:
+    runtime, uid = str(tmp_path), os.geteuid()
+    assert folder_of(runtime, uid) == f"{runtime}/greening"
+    assert folder_of(runtime, uid + 1) == f"/tmp/greening-{uid + 1}"
+    assert folder_of(f"{runtime}/gone", uid) == f"/tmp/greening-{uid}"
+    long = tmp_path / ("x" * LONGEST_FOLDER)
+    long.mkdir()
+    assert folder_of(str(long), uid) == f"/tmp/greening-{uid}"
+
+
+def test_the_sockets_of_killed_processes_are_removed_by_the_next_one() -> None:
+    private_folder()
+    gone, other, served = path_of(2**22 + 1), os.path.join(folder(), "notes.sock"), path_of(2**22 + 2)
+    with socket.socket(socket.AF_UNIX) as killed, socket.socket(socket.AF_UNIX) as listener:
+        killed.bind(gone)
+        killed.listen()
+        listener.bind(served)  # its process has another number where it runs
+        listener.listen()
+        Path(other).touch()
+        killed.close()
+        Inspector().close()
+        assert sorted(os.listdir(folder())) == sorted(map(os.path.basename, (other, served)))
 
 
 def test_a_folder_that_others_may_enter_is_refused() -> None:
