@@ -11,6 +11,7 @@ from dataclasses import asdict
 from types import FrameType
 from typing import Any, TextIO
 
+from greening._core.names import printable
 from greening._core.running import known_task
 from greening._core.task import Task
 from greening._originals import get_ident
@@ -90,11 +91,11 @@ def _paragraph(group: list[Stack]) -> str:
     if stack.spawned:
         lines.append("  spawned by")
         lines.extend(_lines(own_frames(stack.spawned)))
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(printable, lines)) + "\n"
 
 
 def _title(stack: Stack) -> str:
-    kind = "main greenlet, " if stack.kind == "main" and stack.name != "main greenlet" else ""
+    kind = "main greenlet, " if stack.kind == "main" and not stack.name.startswith("main greenlet") else ""
     age = "" if stack.age is None else f", {_duration(stack.age)} old"
     return f"{kind}{stack.name}{age}: {stack.wait}"
 

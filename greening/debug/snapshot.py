@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from types import FrameType
 
+from greening._core import deadlock
 from greening._core.current import hubs
 from greening._core.greenthread import GreenThread
 from greening._core.running import known_task
@@ -82,17 +83,19 @@ def stacks(*, locals: bool = False) -> list[Stack]:
         for task in (hub.main, *oldest_first(hub)):
             found.append(_stack(task, seen, current, locals))
     with_hubs = {hub.thread for hub in tuple(hubs)}
-    for ident, frame in current.items():
-        if ident not in with_hubs:
-            name = _native_name(ident)
-            frames = frames_of(frame, locals)
-            found.append(Stack(name, ident, ident, "native", Wait("running"), None, frames, ()))
+    for ident in current.keys() - with_hubs:
+        name, frames = _native_name(ident), frames_of(current[ident], locals)
+        found.append(Stack(name, ident, ident, "native", Wait("running"), None, frames, ()))
+    current.clear()  # it refers to this frame, and this frame to it
     return found
 
 
 def stack_of(task: Task) -> Stack:
     """One of them. Thread-safety: as `stacks`."""
-    return _stack(task, Seen((task.hub,)), current_frames(), False)
+    current = current_frames()
+    found = _stack(task, Seen((task.hub,)), current, False)
+    current.clear()
+    return found
 
 
 def _stack(task: Task, seen: Seen, current: dict[int, FrameType], locals: bool) -> Stack:
@@ -121,7 +124,9 @@ def is_running(task: Task) -> bool:
 
 
 def title_of(task: Task) -> str:
-    """Its name, and that of its `threading.Thread`, if that is another one."""
+    """Its name, and that of its `threading.Thread`, if that is another one. Of several main greenlets, also whose."""
+    if task is task.hub.main and task.hub.thread != deadlock.first_thread:
+        return f"main greenlet of {_native_name(task.hub.thread)}"
     thread = task.thread_object
     return task.name if thread is None or thread.name == task.name else f"{task.name} ({thread.name})"
 

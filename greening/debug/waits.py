@@ -212,6 +212,8 @@ def file_of(fd: int, owner: Any = None) -> str:
         link = os.readlink(f"/proc/self/fd/{fd}")
     except OSError:
         return "closed"
+    if link == "anon_inode:[eventpoll]":
+        return _epoll(fd)
     if not link.startswith("socket:"):
         return link
     try:
@@ -235,14 +237,27 @@ def _end(address: Any) -> str:
     return os.fsdecode(address) or "(unnamed)"
 
 
+def _epoll(fd: int) -> str:
+    """What an epoll descriptor waits for."""
+    watched = sorted(_fdinfo(fd, "tfd:"))
+    if len(watched) == 1:
+        return f"epoll for descriptor {watched[0]} ({file_of(watched[0])})"
+    more = ", ..." if len(watched) > 10 else ""
+    return f"epoll for {len(watched)} descriptors{': ' * bool(watched)}{', '.join(map(str, watched[:10]))}{more}"
+
+
 def _child_of(fd: int) -> int:
     """The process of a descriptor from pidfd_open(2); 0: it is none."""
+    return max(0, *_fdinfo(fd, "Pid:"), 0)
+
+
+def _fdinfo(fd: int, key: str) -> list[int]:
+    """The numbers that /proc has for a descriptor after this word."""
     try:
         with open(f"/proc/self/fdinfo/{fd}", encoding="ascii") as file:
-            pid = next((line for line in file if line.startswith("Pid:")), "Pid: 0")
-    except (OSError, UnicodeError):
-        return 0
-    return max(0, int(pid[4:]))
+            return [int(line.split()[1]) for line in file if line.startswith(key)]
+    except (OSError, UnicodeError, IndexError):
+        return []
 
 
 # What a frame tells

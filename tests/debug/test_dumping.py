@@ -96,6 +96,13 @@ def test_a_place_of_a_spawn_and_locals_are_written_below_the_stack() -> None:
     )
 
 
+def test_what_would_move_the_cursor_is_escaped() -> None:
+    stack = Stack("T\n\x1b[2J", 0, 1, "green", Wait("ready"), 1.0, (Frame("/app/\n.py", 3, "f", ""),), ())
+    assert as_text([stack]).partition("\n\n")[2] == (
+        'T\\n\\x1b[2J, 1.0 s old: ready\n  File "/app/\\n.py", line 3, in f\n'
+    )
+
+
 def test_the_frames_of_greening_and_the_stdlib_are_cut_off_at_both_ends_unless_there_are_no_others() -> None:
     stdlib, mine = Frame(os.__file__, 1, "a", ""), Frame(__file__, 2, "b", "")
     assert own_frames((stdlib, mine, stdlib, mine, stdlib)) == (mine, stdlib, mine)

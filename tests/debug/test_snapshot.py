@@ -1,6 +1,8 @@
 """Every green thread has a stack, whatever it does, and other OS threads are looked at as well."""
 
+import gc
 import sys
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,6 +13,7 @@ from greening.debug import keep_places, stacks
 from greening.debug.snapshot import Frame, Stack, frames_of
 from greening.green import threading as green_threading
 from greening.testing import settle
+from greening.threads.native import execute
 
 RunProgram = Callable[..., Any]
 
@@ -157,3 +160,26 @@ def test_frames_are_ordered_as_in_a_traceback() -> None:
         __file__, frames[-1].line, "test_frames_are_ordered_as_in_a_traceback", frames[-1].source
     )
     assert frames_of(None) == ()
+
+
+def test_a_look_keeps_no_locals_of_its_caller_alive() -> None:
+    class Thing:
+        pass
+
+    def look() -> "weakref.ref[Thing]":
+        thing = Thing()
+        stacks()
+        return weakref.ref(thing)
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert look()() is None
+    finally:
+        gc.enable()
+
+
+def test_the_main_greenlet_of_another_os_thread_says_of_which() -> None:
+    names = execute(lambda: [sleep(0), [stack.name for stack in stacks() if stack.kind == "main"]])[1]
+    assert names.count("main greenlet") == 1
+    assert any(name.startswith("main greenlet of OS thread 0x") for name in names)

@@ -2,6 +2,7 @@
 
 import os
 import queue
+import select
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -274,3 +275,15 @@ def test_the_order_is_that_of_the_spawns_however_long_it_takes_to_look(
         assert [thread.name for thread in oldest_first(fake.hub)] == ["t0", "t1", "t2", "t3", "t4"]
     for thread in threads:
         kill(thread)
+
+
+def test_an_epoll_descriptor_is_what_it_watches() -> None:
+    (one, other), (third, fourth) = os.pipe(), os.pipe()
+    with select.epoll() as poller:
+        assert file_of(poller.fileno()) == "epoll for 0 descriptors"
+        poller.register(one)
+        assert file_of(poller.fileno()) == f"epoll for descriptor {one} ({os.readlink(f'/proc/self/fd/{one}')})"
+        poller.register(third)
+        assert file_of(poller.fileno()) == f"epoll for 2 descriptors: {min(one, third)}, {max(one, third)}"
+    for fd in (one, other, third, fourth):
+        os.close(fd)
