@@ -17,8 +17,8 @@ class Deadlock(GreeningError, RuntimeError):
 
     While the program has signal handlers, you get it when no signal has come for 5 seconds. `GREENING_DEADLOCK` in the
     environment sets another time, in seconds; `off` has no deadlock reported at all. A program that waits for signals
-    says so: by `signal.pause`, `sigwait` or `set_wakeup_fd`. You do not get it while another OS thread runs that could
-    wake us.
+    says so: by `signal.pause`, `sigwait`, `set_wakeup_fd`, or an alarm that is set. You do not get it while another OS
+    thread runs that could wake us.
 
     Attributes:
         waiting: one line for each task, the main greenlet's first.

@@ -43,8 +43,12 @@ class Settings:
             self.grace = None
         elif asked_for:
             try:
-                self.grace = max(0.0, float(asked_for))
+                seconds = float(asked_for)
             except ValueError:
+                seconds = -1.0
+            if seconds >= 0:
+                self.grace = seconds
+            else:
                 sys.stderr.write(f"greening: GREENING_DEADLOCK={asked_for}: a number of seconds is needed, or off\n")
 
 
@@ -52,14 +56,14 @@ def report_deadlock(hub: "Hub") -> None:
     """Raise `Deadlock` in the main greenlet, unless something outside the hub may still wake a task.
 
     Another OS thread may: so only the process's first thread gets the error, and only when it is alone. A Python signal
-    handler may: so while there is one, the report waits for the grace.
+    handler may: so while there is one, the report waits for the grace, and for an alarm that is set.
     """
     if hub.thread != first_thread or SETTINGS.grace is None:
         return
     handled = _handled()
     if _others_exist():
         hub.timers.add(hub.now() + LOOK_AGAIN, _nothing)
-    elif handled and (SETTINGS.wakeup_fd or not _grace_is_over(hub, SETTINGS.grace)):
+    elif handled and (SETTINGS.wakeup_fd or _alarm_is_due(handled) or not _grace_is_over(hub, SETTINGS.grace)):
         return
     elif not hub.wakeup.inbox:  # checked last: a thread that has ended may have posted before
         hub.standstill = None
@@ -67,6 +71,11 @@ def report_deadlock(hub: "Hub") -> None:
         if SETTINGS.on_report is not None:
             SETTINGS.on_report(error)
         hub.raise_in_main(error)
+
+
+def _alarm_is_due(handled: list[int]) -> bool:
+    """Whether `signal.alarm` or `setitimer` has a signal come that the program handles."""
+    return _signal.SIGALRM in handled and _signal.getitimer(_signal.ITIMER_REAL)[0] > 0
 
 
 def _grace_is_over(hub: "Hub", grace: float) -> bool:
@@ -90,7 +99,8 @@ def _hint(handled: list[int], grace: float) -> str:
 
 def _signal_name(number: int) -> str:
     signals = sys.modules.get("signal")
-    return f"signal {number}" if signals is None else signals.Signals(number).name
+    known = () if signals is None else signals.Signals  # of those for real time it has the first and the last
+    return next((signum.name for signum in known if signum == number), f"signal {number}")
 
 
 def deadlock_of(hub: "Hub", hint: str = "") -> Deadlock:

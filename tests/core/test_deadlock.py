@@ -125,11 +125,9 @@ def test_a_program_that_reads_signals_from_a_descriptor_waits_for_them(
 
 
 def test_the_environment_sets_the_grace_and_switches_the_report_off(
-    fake: Fake[FakePoller], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    fake: Fake[FakePoller], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert [Settings(text).grace for text in ("", "0.5", "off", "-1")] == [GRACE, 0.5, None, 0.0]
-    assert Settings("soon").grace == GRACE
-    assert "GREENING_DEADLOCK=soon: a number of seconds is needed, or off" in capsys.readouterr().err
+    assert [Settings(text).grace for text in ("", "0.5", "off", "0")] == [GRACE, 0.5, None, 0.0]
     monkeypatch.setattr(deadlock.SETTINGS, "grace", None)
     assert not is_reported(fake)
 
@@ -229,3 +227,11 @@ def test_a_report_that_fails_is_a_deadlock_all_the_same(
     monkeypatch.setattr(deadlock, "import_module", fail)
     [line] = deadlock_of(fake.hub).waiting
     assert "ImportError('greening.debug.deadlocks')" in line
+
+
+@pytest.mark.parametrize("asked_for", ["soon", "-1", "nan"])
+def test_a_grace_that_is_no_number_of_seconds_is_told_and_not_taken(
+    asked_for: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert Settings(asked_for).grace == GRACE
+    assert f"GREENING_DEADLOCK={asked_for}: a number of seconds is needed, or off" in capsys.readouterr().err

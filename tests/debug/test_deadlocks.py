@@ -1,5 +1,6 @@
 """A deadlock is told once: the cycle first, in the user's lines, with the main greenlet, and by the exit status."""
 
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -188,6 +189,21 @@ def test_a_program_with_a_signal_handler_is_told_after_the_grace(run_program: Ru
     assert done.returncode == 1
     assert " in work, waits for an item of queue (Queue at 0x" in done.stderr
     assert "The program handles SIGTERM, but no signal has come for 0.05 s." in done.stderr
+
+
+def test_a_signal_without_a_name_is_told_by_its_number(run_program: RunProgram) -> None:
+    program = HANDLED.replace("SIGTERM", "SIGRTMIN + 1") + "queue.get()\n"
+    done = run_program(program, check=False, env={"GREENING_DEADLOCK": "0.01"})
+    assert done.returncode == 1
+    assert f"The program handles signal {signal.SIGRTMIN + 1}, but no" in done.stderr
+
+
+def test_an_alarm_that_is_set_and_handled_will_wake_the_program(run_program: RunProgram) -> None:
+    program = (
+        HANDLED + "signal.signal(signal.SIGALRM, lambda *args: queue.put('rung'))\n"
+        "signal.setitimer(signal.ITIMER_REAL, 0.1)\nprint(queue.get())\n"
+    )
+    assert run_program(program, env={"GREENING_DEADLOCK": "0.01"}).stdout == "rung\n"
 
 
 @pytest.mark.slow
