@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from greening._core.task import Task
 
-# The modules whose lines are of no interest to who reads a message.
-_OURS = ("greening", "socket", "ssl")
+# The modules whose frames are no place in a program: it waits in the one that called them.
+_NO_PLACES = ("greening", "selectors", "socket", "ssl")
 
 # The next number of each kind of task.
 _numbers: "dict[str, Iterator[int]]" = {}
@@ -75,11 +75,16 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
+def program_frame(frame: FrameType | None) -> FrameType | None:
+    """Where the program is: the innermost frame that is neither ours nor of a module that waits for the program."""
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _NO_PLACES:
+        frame = frame.f_back
+    return frame
+
+
 def who_and_where() -> str:
     """The running task, and the line of its user, for messages: "GreenThread-2 (stop), app.py:12 in stop"."""
     task = known_task()
     name = "another OS thread" if task is None or task.hub.task is task else task.name
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _OURS:
-        frame = frame.f_back
+    frame = program_frame(sys._getframe(1))
     return name if frame is None else f"{name}, {frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"

@@ -26,6 +26,7 @@ from weakref import WeakKeyDictionary, ref
 
 from greenlet import GreenletExit
 
+from greening._core.names import program_frame
 from greening._core.registry import interruptions
 from greening._originals import getpid, os_close, os_fstat, os_open, os_read, raw_socket
 from greening.timeout import Timeout
@@ -38,9 +39,6 @@ _USES = (
     "recv recv_into recvfrom recvfrom_into recvmsg recvmsg_into send sendall sendto sendmsg sendmsg_afalg sendfile "
     "connect connect_ex makefile read write do_handshake unwrap"
 ).split()
-
-# Modules whose frames are no place in a program: it waits in the one that called them.
-_OF_THE_STDLIB = ("greening", "selectors", "socket", "ssl")
 
 
 class Mark:
@@ -328,9 +326,6 @@ def _told(error: BaseException) -> str:
 
 
 def _place(frame: FrameType | None) -> str:
-    """Where the program was: the innermost frame that is not greening's, nor of the modules that wait for it."""
-    innermost = frame
-    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _OF_THE_STDLIB:
-        frame = frame.f_back
-    frame = frame or innermost
+    """Where the program was."""
+    frame = program_frame(frame) or frame
     return "an unknown place" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"

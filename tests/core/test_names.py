@@ -2,7 +2,9 @@
 
 import errno
 import socket
+import sys
 from functools import partial
+from types import FrameType, FunctionType
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from greening import GreenletExit, GreenPool, StreamServer, getcurrent, sleep, spawn, spawn_n
 from greening._core import names
 from greening._core.greenthread import LocalGreenThread
-from greening._core.names import function_name, printable
+from greening._core.names import function_name, printable, program_frame
 from greening.green import _thread as green_thread
 from greening.green import threading as green_threading
 from greening.net.socket import GreenSocket
@@ -144,3 +146,14 @@ def test_whatever_is_called_has_a_name() -> None:
 def test_what_would_move_the_cursor_is_escaped() -> None:
     assert printable("Ünïcode (fetch)") == "Ünïcode (fetch)"
     assert printable("a\nb\x1b[31m\udcff") == r"a\nb\x1b[31m\udcff"
+
+
+def test_a_program_is_where_it_calls_what_waits_for_it() -> None:
+    def waits() -> FrameType:
+        return sys._getframe()
+
+    inner = FunctionType(waits.__code__, {"__name__": "selectors", "sys": sys})
+    frame = program_frame(inner())
+    assert frame is not None
+    assert frame.f_code.co_name == "test_a_program_is_where_it_calls_what_waits_for_it"
+    assert program_frame(None) is None
