@@ -24,11 +24,12 @@ def ask(pid: int, command: str, **options: Any) -> dict[str, Any]:
         NoAnswer: it is not there, was not started with --inspect, or does not answer in time.
     """
     question = json.dumps({"command": command, **options}).encode() + b"\n"
-    received = b""
+    received, path = b"", ""
     program = raw_socket(AF_UNIX, SOCK_STREAM)
     try:
         program.settimeout(PATIENCE)
-        program.connect(where_to_ask(pid))
+        path = where_to_ask(pid)
+        program.connect(path)
         program.sendall(question)
         while part := program.recv(65536):
             received += part
@@ -38,7 +39,7 @@ def ask(pid: int, command: str, **options: Any) -> dict[str, Any]:
             f"`py-spy dump --pid {pid}` or `kill -ABRT` with PYTHONFAULTHANDLER=1 show where"
         ) from None
     except OSError as error:
-        raise NoAnswer(why_not(pid, error)) from None
+        raise NoAnswer(why_not(pid, error, path)) from None
     finally:
         program.close()
     if not received:
@@ -53,7 +54,7 @@ def where_to_ask(pid: int) -> str:
     """The path of a program's socket: by its own user and environment, which need not be those of this process.
 
     Raises:
-        OSError: there is no such process; PermissionError: it is another user's.
+        OSError: there is no such process. ProcessLookupError: it has ended. PermissionError: it is another user's.
     """
     uid = os.stat(f"/proc/{pid}").st_uid
     with open(f"/proc/{pid}/environ", "rb") as file:
@@ -63,16 +64,16 @@ def where_to_ask(pid: int) -> str:
     return mine if os.path.exists(mine) and not os.path.exists(path) else path
 
 
-def why_not(pid: int, error: OSError) -> str:
-    """Why a process cannot be asked, and what to do."""
-    if not os.path.exists(f"/proc/{pid}"):
+def why_not(pid: int, error: OSError, path: str) -> str:
+    """Why a process cannot be asked, and what to do. path: that of its socket; "": the process was gone before."""
+    if not os.path.exists(f"/proc/{pid}") or (isinstance(error, FileNotFoundError) and not path):
         return f"there is no process {pid}"
-    if isinstance(error, ConnectionResetError | BrokenPipeError):
+    if isinstance(error, ConnectionResetError | BrokenPipeError | ProcessLookupError):  # or nobody has waited for it
         return f"process {pid} has ended meanwhile"
     if isinstance(error, FileNotFoundError | ConnectionRefusedError):
         return (
             f"process {pid} does not let itself be asked: start it by `python -m greening --inspect ...`, or with "
-            f"GREENING_INSPECT=1 in its environment. Nobody answers at {where_to_ask(pid)}"
+            f"GREENING_INSPECT=1 in its environment. Nobody answers at {path}"
         )
     if isinstance(error, PermissionError):
         return f"process {pid} is another user's: ask as that user, or as root"

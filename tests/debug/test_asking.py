@@ -41,8 +41,16 @@ def test_a_process_that_is_not_there_or_was_not_started_so_is_told() -> None:
         ask(os.getpid(), "dump")
     with pytest.raises(NoAnswer, match=f"Nobody answers at /.*/{os.getpid()}.sock"):
         ask(os.getpid(), "dump")
-    assert "ask as that user, or as root" in why_not(os.getpid(), PermissionError(13, "Permission denied"))
-    assert why_not(os.getpid(), OSError(24, "Too many open files")).endswith("Too many open files")
+    assert "ask as that user, or as root" in why_not(os.getpid(), PermissionError(13, "Permission denied"), "")
+    assert why_not(os.getpid(), OSError(24, "Too many open files"), "").endswith("Too many open files")
+
+
+def test_one_that_has_ended_and_that_nobody_has_waited_for_is_told() -> None:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    with pytest.raises(NoAnswer, match=f"process {child.pid} has ended"):
+        ask(child.pid, "dump")
+    child.wait()
 
 
 def test_a_program_is_asked_where_its_own_environment_has_its_socket(tmp_path: Path, run_program: RunProgram) -> None:
