@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Iterator
-from types import FrameType, ModuleType
+from contextlib import suppress
+from types import FrameType, GetSetDescriptorType, MemberDescriptorType, ModuleType
 
 import greening.patches
 
@@ -69,9 +70,24 @@ def name_in(frame: FrameType | None, thing: object) -> str:
             if value is thing:
                 return name
     for name, holder in tuple(frame.f_locals.items()):
-        attributes = getattr(holder, "__dict__", None) if not isinstance(holder, ModuleType) else None
-        if type(attributes) is dict:
+        found = None if issubclass(type(holder), ModuleType) else _attribute_of(holder, thing)
+        if found is not None:
+            return f"{name}.{found}"
+    return ""
+
+
+def _attribute_of(holder: object, thing: object) -> str | None:
+    """The attribute or slot of `holder` that is `thing`. No foreign code runs: a proxy may fail when it is asked."""
+    for base in type(holder).__mro__:
+        names = type.__getattribute__(base, "__dict__")
+        if type(names.get("__dict__")) is GetSetDescriptorType:
+            attributes = names["__dict__"].__get__(holder)
             found = next((key for key, value in tuple(attributes.items()) if value is thing), None)
             if found is not None:
-                return f"{name}.{found}"
-    return ""
+                return str(found)
+        for key, slot in tuple(names.items()) if "__slots__" in names else ():
+            if type(slot) is MemberDescriptorType:
+                with suppress(AttributeError):  # it is not set
+                    if slot.__get__(holder) is thing:
+                        return str(key)
+    return None

@@ -32,6 +32,35 @@ def test_an_object_is_named_as_its_user_names_it() -> None:
     assert name_in(None, lock) == ""
 
 
+class Slots:
+    __slots__ = ("lock", "unset")
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+
+    def frame(self) -> Any:
+        return sys._getframe()
+
+
+def test_an_object_in_a_slot_is_named() -> None:
+    holder = Slots()
+    assert name_in(holder.frame(), holder.lock) == "self.lock"
+    assert name_in(holder.frame(), Lock()) == ""
+
+
+class Proxy:
+    def __getattribute__(self, name: str) -> Any:
+        raise LookupError(f"no object to take {name} of")
+
+
+def test_a_proxy_that_fails_when_it_is_asked_is_not_asked() -> None:
+    def uses_both(proxy: Proxy, holder: Holder) -> FrameType:
+        return sys._getframe()
+
+    holder = Holder()
+    assert name_in(uses_both(Proxy(), holder), holder.lock) == "holder.lock"
+
+
 def waits(items: Any) -> None:
     items.get()
 
