@@ -18,7 +18,7 @@ from greening._core.unhandled import report_unhandled
 from greening.errors import GreenletExit
 from greening.pool.collect import end_all, wait
 from greening.pool.greenmap import GreenMap
-from greening.pool.job import Job, works_for
+from greening.pool.job import Job, lend_again, works_for
 from greening.pool.unordered import UnorderedMap
 
 A = TypeVar("A")
@@ -178,7 +178,9 @@ class GreenPool:
         self.coroutines_running.discard(thread)
         self._lent -= 1
         job.thread_ended(thread)
-        if not self.coroutines_running:
+        if self._spawners:  # no place has become free for them
+            lend_again(self)
+        if not self.coroutines_running and self._idle:
             self._idle.unpark_all()
 
     def _release(self) -> None:

@@ -20,7 +20,7 @@ from weakref import WeakKeyDictionary
 
 from greenlet import GreenletExit
 
-from greening._core.current import current
+from greening._core.current import current, get_hub
 from greening._core.greenthread import GreenThread
 from greening._core.mistakes import refuse_coroutine
 from greening._core.task import Task
@@ -182,10 +182,14 @@ class Job(Generic[T]):
             if starter is None or starter.hub is not task.hub:
                 continue
             if job._has_lender() or _waits_for_itself(job._pool):
-                job._starter = None
-                if starter.interrupt(_TakenOver()):
-                    job._pool._lend(job)
+                job._take_over(starter)
                 return
+
+    def _take_over(self, starter: Task) -> None:
+        """Run it in the place of a worker, instead of `starter`, which waits for a place for it."""
+        self._starter = None
+        if starter.interrupt(_TakenOver()):
+            self._pool._lend(self)
 
     def _has_lender(self) -> bool:
         """True if a worker of its pool waits for it, and for nothing else."""
@@ -257,6 +261,18 @@ def _waits_for_itself(pool: "GreenPool") -> bool:
         chain += behind - seen
         seen |= behind
     return True
+
+
+def lend_again(pool: "GreenPool") -> None:
+    """A job that had a lent place has ended. If the pool waits for itself still, lend the place to the next job.
+
+    Call it in the OS thread of that job.
+    """
+    for starter, job in tuple(_awaits.items()):
+        lacks = job._pool is pool and job._starter is starter and starter.hub is get_hub()
+        if lacks and (job._has_lender() or _waits_for_itself(pool)):
+            job._take_over(starter)
+            return
 
 
 def wait_for_any(last: Job[Any], came: Callable[[], bool]) -> None:

@@ -357,6 +357,27 @@ def test_workers_of_two_pools_may_map_over_each_others_pool(kind: str, sizes: tu
     assert (one.free(), other.free()) == sizes
 
 
+@pytest.mark.parametrize("sizes", [(1, 1), (1, 2), (2, 1), (3, 2)])
+def test_workers_of_two_pools_may_fill_piles_over_each_others_pool(sizes: tuple[int, int]) -> None:
+    one, other = map(GreenPool, sizes)
+
+    def work(mine: GreenPool, its: GreenPool, depth: int) -> int:
+        sleep(1)
+        if depth == 0:
+            return 1
+        pile = GreenPile(its)
+        for _ in range(3):
+            pile.spawn(work, its, mine, depth - 1)
+        return sum(pile)
+
+    pile = GreenPile(one)
+    for _ in range(4):
+        pile.spawn(work, one, other, 3)
+    assert list(pile) == [27] * 4
+    sleep(1)
+    assert (one.free(), other.free(), one.waiting(), other.waiting()) == (*sizes, 0, 0)
+
+
 class Chance:
     """Maps within maps, over pools of any size, as a seed has it."""
 
