@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from greenlet import GreenletExit
 
 from greening._core.external import Backoff
+from greening._core.names import who_and_where
 from greening._core.task import DEAD, PARKED, READY, RUNNING, Task
 
 if TYPE_CHECKING:
@@ -83,3 +84,8 @@ def normalize_exception(args: tuple[Any, ...]) -> BaseException:
     else:
         raise TypeError(f"an exception or an exception class is needed, not {kind!r}")
     return error.with_traceback(trace) if trace is not None else error
+
+
+def kill_error(throw_args: tuple[Any, ...]) -> BaseException:
+    """What `kill(*throw_args)` raises; without arguments, a GreenletExit that says who killed, and where."""
+    return normalize_exception(throw_args) if throw_args else GreenletExit(f"killed by {who_and_where()}")

@@ -13,10 +13,9 @@ from greening._compiled import accelerator, double
 from greening._core.begun_by_switch import BegunBySwitch, nobody
 from greening._core.critical import guard, uninterruptible
 from greening._core.current import current, get_hub
-from greening._core.delivery import DeliveryTask, normalize_exception
+from greening._core.delivery import DeliveryTask, kill_error
 from greening._core.hub import Hub
 from greening._core.mistakes import not_callable, refuse_coroutine
-from greening._core.names import who_and_where
 from greening._core.shield import shields
 from greening._core.suspend import switch
 from greening._core.task import DEAD, PARKED, READY, RUNNING, Task
@@ -155,7 +154,7 @@ class GreenThread(ThreadOps[T], BegunBySwitch, Generic[T]):
 
     def cancel(self, *throw_args: Any) -> None:
         """Like `kill`, but only if it has not started."""
-        error = normalize_exception(throw_args)
+        error = kill_error(throw_args)
         if self.hub.awake_ident != get_ident():
             self.hub.post(lambda: self._cancel(error))
         else:
@@ -180,7 +179,7 @@ def kill(g: Task, *throw_args: Any) -> None:
     """
     if not isinstance(g, Task):
         raise TypeError(f"a green thread is needed, as spawn() and getcurrent() give it, not {g!r}")
-    error = normalize_exception(throw_args) if throw_args else GreenletExit(f"killed by {who_and_where()}")
+    error = kill_error(throw_args)
     hub = g.hub
     if g is hub.task:  # the loop's own: what is thrown into a loop that nobody is to stop comes out in its parent
         g = hub.main

@@ -187,14 +187,14 @@ class StreamServer:
             cut(place.sock)
 
     def _kill(self, place: Place) -> None:
-        thread = place.thread
+        thread, error = place.thread, GreenletExit("its StreamServer was stopped")
         if thread is not None and thread.started:
             thread.quiet = True
-            if not thread.interrupt(GreenletExit()):  # another error is on its way: this one comes first
-                throw_into(thread, GreenletExit())
+            if not thread.interrupt(error):  # another error is on its way: this one comes first
+                throw_into(thread, error)
             return
         if thread is not None:
-            throw_into(thread, GreenletExit())
+            throw_into(thread, error)
         self._places.release(place)
 
     def close(self) -> None:

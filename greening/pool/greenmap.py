@@ -2,11 +2,12 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from greening._core.current import current
+from greening._core.delivery import kill_error
 from greening._core.greenthread import GreenThread, spawn
-from greening.errors import GreenletExit
 from greening.pool.collect import end_all
 from greening.pool.job import MAKERS, Job
 from greening.sync.event import Event
@@ -105,7 +106,7 @@ class GreenMap(Iterator[T]):
 
     def kill(self) -> None:
         """Read no further input, kill the calls that are at work, and park until they have ended."""
-        end_all(self._at_work, GreenletExit)
+        end_all(self._at_work, partial(kill_error, ()))
 
     def _at_work(self) -> set[GreenThread[Any]]:
         threads = {thread for job in self._unfinished() if (thread := job.thread) is not None}

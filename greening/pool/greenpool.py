@@ -7,7 +7,7 @@ from typing import Any, ParamSpec, TypeVar, overload
 
 from greening._core.critical import guard, uninterruptible
 from greening._core.current import current
-from greening._core.delivery import normalize_exception
+from greening._core.delivery import kill_error
 from greening._core.fairness import fairness_tick
 from greening._core.greenthread import GreenThread, spawn, throw_into
 from greening._core.mistakes import not_callable
@@ -240,20 +240,20 @@ class GreenPool:
         Thread-safety: call it in the OS thread that uses the pool.
         Difference from gevent's `Pool.kill`: the arguments are those of `GreenThread.kill`.
         """
-        normalize_exception(throw_args)
+        kill_error(throw_args)
         me = current()
         deadline = None if timeout is None else deadline_after(me.hub.now(), timeout)
         told: set[GreenThread[Any]] = set()
         while others := {thread for thread in self._at_work() if thread is not me}:
             for thread in others - told:
                 told.add(thread)
-                throw_into(thread, normalize_exception(throw_args))
+                throw_into(thread, kill_error(throw_args))
             others = {thread for thread in others if not thread.dead}
             left = None if deadline is None else max(0.0, deadline - me.hub.now())
             if len(wait(others, left)) < len(others):
                 return False
         if me in self.coroutines_running:
-            raise normalize_exception(throw_args)
+            raise kill_error(throw_args)
         return True
 
     def _at_work(self) -> set[GreenThread[Any]]:
@@ -266,13 +266,16 @@ class GreenPool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None:
-            end_all(self._at_work, GreenletExit)
+            self._end_all(f"the block of its pool was left by {type(error).__name__}")
             return
         try:
             self.waitall()
-        except BaseException:
-            end_all(self._at_work, GreenletExit)
+        except BaseException as interruption:
+            self._end_all(f"the block of its pool was interrupted by {type(interruption).__name__}")
             raise
+
+    def _end_all(self, why: str) -> None:
+        end_all(self._at_work, partial(GreenletExit, why))
 
     def starmap(self, function: Callable[..., T] | None, iterable: Iterable[Any]) -> "GreenMap[T]":
         """`itertools.starmap`, concurrently: results in the order of the input.

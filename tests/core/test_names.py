@@ -98,6 +98,13 @@ def test_a_killed_thread_says_who_killed_it_and_where() -> None:
     assert str(caught.value) == f"killed by GreenThread-1 (killer), {__file__}:{line} in killer"
 
 
+def test_a_cancelled_thread_says_who_cancelled_it_and_where() -> None:
+    victim = spawn(sleep, 100)
+    victim.cancel()
+    with pytest.raises(GreenletExit, match=r"^killed by main greenlet, .*test_names\.py:\d+ in test_a_cancelled"):
+        victim.wait()
+
+
 def test_what_a_kill_is_given_is_not_changed() -> None:
     error = GreenletExit("mine")
     victim = spawn(sleep, 100)

@@ -1,5 +1,6 @@
 """GreenPool: no more than `size` at once, and never waiting for itself."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -557,6 +558,35 @@ def test_kill_ends_all_begun_or_not_and_waits_for_their_end() -> None:
     assert not_begun.dead
     assert (pool.running(), pool.free()) == (0, 3)
     assert pool.spawn(divmod, 7, 2).wait() == (3, 1)
+
+
+def exit_of(thread: GreenThread[Any]) -> str:
+    with pytest.raises(GreenletExit) as caught:
+        thread.wait()
+    return str(caught.value)
+
+
+def test_those_that_a_pool_kills_say_who_killed_them_and_where() -> None:
+    pool = GreenPool(3)
+    begun = pool.spawn(sleep, 100)
+    settle()
+    not_begun = pool.spawn(sleep, 100)
+    killer = spawn(pool.kill)
+    killer.wait()
+    assert exit_of(begun) == exit_of(not_begun) == f"killed by {killer.name}"
+    thread = pool.spawn(sleep, 100)
+    pool.kill()
+    assert re.fullmatch(rf"killed by main greenlet, {re.escape(__file__)}:\d+ in test_those.*", exit_of(thread))
+
+
+def test_those_that_the_end_of_a_pools_block_kills_say_so() -> None:
+    with pytest.raises(KeyError), GreenPool(2) as pool:
+        left = pool.spawn(sleep, 100)
+        raise KeyError
+    with pytest.raises(Timeout), Timeout(1), GreenPool(2) as pool:
+        interrupted = pool.spawn(sleep, 100)
+    assert exit_of(left) == "the block of its pool was left by KeyError"
+    assert exit_of(interrupted) == "the block of its pool was interrupted by Timeout"
 
 
 def test_kill_raises_the_exception_that_it_is_given() -> None:
