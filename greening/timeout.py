@@ -7,7 +7,7 @@ from typing import Any, TypeVar, overload
 
 from greening._core.current import current
 from greening._core.delivery import DeliveryTask
-from greening._core.mistakes import refuse_coroutine
+from greening._core.mistakes import not_callable, refuse_coroutine
 from greening._core.shield import shield, shields
 from greening._core.stand_in import Interruption
 from greening._core.task import RUNNING, Task
@@ -188,8 +188,11 @@ def with_timeout(seconds: float | None, function: Callable[..., Any], *args: Any
         What the function returned, or `timeout_value`.
     Raises:
         whatever the function raises. Timeout: the time ran out. TypeError, ValueError: `seconds` is no number.
+        TypeError: `function` is not callable.
     """
     fallback = kwargs.pop("timeout_value", _MISSING)
+    if not callable(function):
+        raise not_callable(function, "with_timeout(seconds, ")
     timeout = Timeout(seconds)
     try:
         result: Any = function(*args, **kwargs)

@@ -7,6 +7,9 @@ from functools import partial
 from types import CodeType, CoroutineType, MethodType
 from typing import Any
 
+# The most characters of a wrong argument that a message repeats.
+_SHOWN = 80
+
 _CO_COROUTINE = 0x80  # inspect.CO_COROUTINE; `inspect` takes as long to import as all of greening
 
 
@@ -49,15 +52,22 @@ def _remedy(coroutine: Any) -> str:
     return f"To run it: greening.aio.run({call}), or in a green thread spawn(greening.aio.run, {call})"
 
 
-def not_callable(what: object) -> TypeError:
-    """The error for what was given in place of a function."""
-    hint = ""
+def not_callable(what: object, call: str = "spawn(") -> TypeError:
+    """The error for what was given in place of a function.
+
+    Args:
+        what: a page that was fetched, say; only the beginning of a long one is shown.
+        call: the beginning of the call that was made, up to the function.
+    """
     if isinstance(what, CoroutineType):
         what.close()  # or it would be said to be never awaited, too
         hint = f". {_remedy(what)}"
-    elif what is None or not isinstance(what, (str, int, float, list, tuple)):
-        hint = ": pass the function and its arguments, spawn(f, x), not what it has returned, spawn(f(x))"
-    return TypeError(f"a callable is needed, not {what!r}{hint}")
+    else:
+        hint = f": pass the function and its arguments, {call}f, x), not what it has returned, {call}f(x))"
+    shown = repr(what)
+    if len(shown) > _SHOWN:
+        shown = f"{shown[:_SHOWN]}..."
+    return TypeError(f"a callable is needed, not {shown}{hint}")
 
 
 def check_name(name: object, call: str) -> None:

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec
 
+from greening._core.mistakes import not_callable
 from greening.pool.greenpool import GreenPool
 from greening.pool.job import Job
 
@@ -28,7 +29,12 @@ class GreenPile(Iterator[Any]):
 
         Parks while the pool is full. A worker of the pool then runs the function on the spot, as in `GreenPool.spawn`.
         A pool with a `spawn` of its own is asked to start it by that; places are not lent in such a pool.
+
+        Raises:
+            TypeError: `func` is not callable.
         """
+        if not callable(func):
+            raise not_callable(func)
         if getattr(self.pool.spawn, "__func__", None) is not GreenPool.spawn:
             thread = self.pool.spawn(func, *args, **kwargs)
             job = Job(self.pool, func)

@@ -288,8 +288,9 @@ class GreenPool:
         Returns:
             An iterator. An exception surfaces at its position, and iteration can go on after it.
         Raises:
-            TypeError: `iterable` cannot be iterated over.
+            TypeError: `iterable` cannot be iterated over, or `function` not be called.
         """
+        _check_function(function)
         return GreenMap(self, _tuple if function is None else function, iterable)
 
     @overload
@@ -302,6 +303,7 @@ class GreenPool:
     def imap(self, function: None, /, *iterables: Iterable[Any]) -> "GreenMap[tuple[Any, ...]]": ...
     def imap(self, function: Callable[..., T] | None, *iterables: Iterable[Any]) -> "GreenMap[T]":
         """`map`, concurrently: `starmap` with an argument from each iterable. It ends with the shortest of them."""
+        _check_function(function)
         return self.starmap(function, zip(*iterables, strict=False))
 
     @overload
@@ -326,10 +328,8 @@ class GreenPool:
             TypeError: one of the iterables cannot be iterated over, or `function` not be called.
         Difference from gevent's: it has no `maxsize`; the pool's size is the limit.
         """
-        if function is not None and not callable(function):
-            raise TypeError(f"a callable is needed, not {function!r}: the function comes first, then its arguments")
-        if not iterables:
-            raise TypeError("imap_unordered() needs something to iterate over: pool.imap_unordered(function, items)")
+        _check_function(function)
+        _check_items("imap_unordered", iterables)
         return UnorderedMap(self, _tuple if function is None else function, zip(*iterables, strict=False))
 
     @overload
@@ -348,10 +348,10 @@ class GreenPool:
             are at work; none of them is left behind. TypeError: as `imap_unordered`.
         Difference from `Executor.map`: a list, when all is done. gevent's lets the other calls go on after an error.
         """
-        if not callable(function):
-            raise TypeError(f"a callable is needed, not {function!r}: the function comes first, then its arguments")
-        if not iterables:
-            raise TypeError("map() needs something to iterate over: pool.map(function, items)")
+        if function is None:
+            raise not_callable(function, "map(")
+        _check_function(function)
+        _check_items("map", iterables)
         results = self.imap(function, *iterables)
         try:
             return list(results)
@@ -385,3 +385,13 @@ def _size(size: int) -> int:
 
 def _tuple(*args: Any) -> Any:
     return args
+
+
+def _check_function(function: object) -> None:
+    if function is not None and not callable(function):
+        raise TypeError(f"a callable is needed, not {function!r}: the function comes first, then its arguments")
+
+
+def _check_items(name: str, iterables: tuple[Any, ...]) -> None:
+    if not iterables:
+        raise TypeError(f"{name}() needs something to iterate over: pool.{name}(function, items)")

@@ -29,7 +29,7 @@ from greening._core.current import current
 from greening._core.deadlock import idle_natives
 from greening._core.fork import THREADS, before_fork, on_child
 from greening._core.hub import Hub
-from greening._core.mistakes import refuse_coroutine
+from greening._core.mistakes import not_callable, refuse_coroutine
 from greening._core.runner import flush_streams
 from greening._core.unhandled import report_unraisable
 from greening._originals import (
@@ -121,8 +121,10 @@ class NativePool:
         Returns:
             what the call returns.
         Raises:
-            what the call raises, with its traceback.
+            what the call raises, with its traceback. TypeError: `meth` is not callable.
         """
+        if not callable(meth):
+            raise not_callable(meth, "execute(")
         if not self.size or hasattr(_here, "worker"):
             return meth(*args, **kwargs)
         caller = current()

@@ -121,7 +121,21 @@ def test_what_is_an_async_function_in_disguise_is_known() -> None:
 def test_the_result_of_a_call_in_place_of_the_function_is_told(spawn: Callable[[Any], object]) -> None:
     expected = "a callable is needed, not None: pass the function and its arguments, spawn(f, x), not what it has "
     assert error_of(lambda: spawn(None)).startswith(expected)
-    assert error_of(lambda: spawn("f")) == "a callable is needed, not 'f'"
+    page = error_of(lambda: spawn("x" * 5000))
+    assert page.startswith(f"a callable is needed, not '{'x' * 79}...: pass the function and its arguments, ")
+
+
+@pytest.mark.parametrize(
+    ("call", "meant"),
+    [
+        (lambda what: greening.with_timeout(5, what), "with_timeout(seconds, f, x)"),
+        (lambda what: greening.tpool.execute(what), "execute(f, x)"),
+        (greening.GreenPile().spawn, "spawn(f, x)"),
+    ],
+)
+def test_so_is_it_where_the_call_is_made_later_or_elsewhere(call: Callable[[Any], object], meant: str) -> None:
+    expected = f"a callable is needed, not (): pass the function and its arguments, {meant}, not what it has returned, "
+    assert error_of(lambda: call(())) == f"{expected}{meant.replace('f, x', 'f(x)')}"
 
 
 def test_a_green_thread_is_made_by_spawn() -> None:
@@ -257,6 +271,12 @@ def test_one_green_thread_in_place_of_several_is_told(call: Callable[[Any], obje
     thread = greening.spawn(greening.sleep)
     assert error_of(lambda: call(thread)) == f"several green threads are needed, [thread] for one, not {thread!r}"
     thread.wait()
+
+
+@pytest.mark.parametrize("name", ["map", "imap", "imap_unordered", "starmap"])
+def test_the_items_in_place_of_the_function_of_a_map_are_told(name: str) -> None:
+    expected = "a callable is needed, not [1]: the function comes first, then its arguments"
+    assert error_of(lambda: getattr(greening.GreenPool(), name)([1], print)) == expected
 
 
 @pytest.mark.parametrize("name", ["map", "imap_unordered"])

@@ -240,12 +240,10 @@ def test_what_cannot_be_iterated_over_is_an_error_of_the_call() -> None:
     assert list(pool.imap(abs)) == []
 
 
-def test_what_cannot_be_called_is_an_error_at_every_position() -> None:
-    results = GreenPool(2).imap("function", [1, 2])  # type: ignore[arg-type]  # on purpose
-    for _ in range(2):
-        with pytest.raises(TypeError, match="callable"):
-            next(results)
-    assert list(results) == []
+@pytest.mark.parametrize("name", ["imap", "starmap"])
+def test_what_cannot_be_called_is_refused_at_once(name: str) -> None:
+    with pytest.raises(TypeError, match="not 'function': the function comes first, then its arguments"):
+        getattr(GreenPool(2), name)("function", [1, 2])
 
 
 def test_all_errors_surface_each_at_its_position_and_none_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
