@@ -101,13 +101,26 @@ _OF_EVENTLET = frozenset(
     "corolocal coros db_pool event greenio greenpool greenthread hubs patcher pools queue semaphore".split()
 )
 _HERE = {
+    "AsyncResult": "Event",
+    "Channel": "Queue(0)",
     "Greenlet": "GreenThread",
     "Pool": "GreenPool",
     "TaskGroup": "nursery",
+    "Thread": "spawn",
+    "ThreadPool": "tpool",
+    "create_task": "spawn",
+    "fail_after": "Timeout",
     "gather": "joinall",
     "iwait": "as_completed",
+    "killall": "GreenPool.kill",
+    "move_on_after": "Timeout",
     "open_nursery": "nursery",
+    "patch_all": "monkey_patch",
     "run": "aio.run",
+    "spawn_later": "spawn_after",
+    "spawn_raw": "spawn_n",
+    "start_soon": "nursery",
+    "waitall": "joinall",
 }
 
 

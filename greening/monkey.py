@@ -54,7 +54,9 @@ def monkey_patch(*misplaced: object, interrupted: str | None = None, **flags: ob
     Thread-safety: call it in any OS thread.
     """
     if misplaced:
-        meant = ", ".join(f"{getattr(each, '__name__', each)}=True" for each in misplaced)
+        flat = [each for one in misplaced for each in (one if isinstance(one, (list, tuple, set)) else [one])]
+        names = [name for each in flat if isinstance(name := getattr(each, "__name__", each), str)]
+        meant = ", ".join(f"{name}=True" for name in names)
         raise TypeError(f"monkey_patch() takes its flags by name: monkey_patch({meant})")
     if other := patched_by_another():
         raise PatchError(f"greening cannot patch: {other}")

@@ -3,6 +3,7 @@
 All of it runs when something is wrong already, or once for a server: it costs nothing where nothing is wrong.
 """
 
+from errno import EACCES, EADDRINUSE, EADDRNOTAVAIL
 from functools import partial
 from types import CodeType, CoroutineType, MethodType
 from typing import Any
@@ -108,6 +109,23 @@ def address_error(address: object, call: str, error: TypeError) -> TypeError:
         call: the function it was given to. error: what the socket module says.
     """
     return TypeError(f"an address is (host, port), not {address!r} ({error}): {_example(call, address)}")
+
+
+def two_arguments(host: str, port: object, call: str) -> TypeError:
+    """The error for `listen("", 8000)`: the port was taken for the family."""
+    return TypeError(f"an address is one argument, (host, port): {_example(call, (host, port))}")
+
+
+def listen_remedy(error: Exception) -> str:
+    """What to do when no socket can listen at an address, as the end of a sentence. Empty: nothing can be said."""
+    number = getattr(error, "errno", None)
+    if number == EADDRINUSE:
+        return ": another socket listens there; `ss -ltnp` names its process, and port 0 lets the system choose"
+    if number == EACCES:
+        return ": a port below 1024 needs root or CAP_NET_BIND_SERVICE, and a path the right to write there"
+    if number == EADDRNOTAVAIL:
+        return ": this machine does not have that address; '0.0.0.0' stands for all that it has"
+    return ""
 
 
 def _example(call: str, address: object) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from greening._core.current import current
 from greening._core.greenthread import GreenThread, kill
-from greening._core.mistakes import address_error, check_handler, check_listener
+from greening._core.mistakes import address_error, check_handler, check_listener, listen_remedy, two_arguments
 from greening._core.task import Task
 from greening._core.unhandled import report_unhandled
 from greening.errors import StopServe
@@ -28,10 +28,11 @@ def connect(addr: Any, family: int = _stdlib.AF_INET, bind: Any = None) -> Green
     Returns:
         A blocking cooperative socket.
     Raises:
-        OSError: as `socket.connect` and `socket.bind`. No descriptor stays open then. TypeError: it is no address.
+        OSError: as `socket.connect` and `socket.bind`; a note names the address. No descriptor stays open then.
+        TypeError: it is no address.
     Difference from `socket.create_connection`: it tries one address of a name, and has no timeout of its own.
     """
-    sock = GreenSocket(family, _stdlib.SOCK_STREAM)
+    sock = _socket(addr, family, "greening.connect")
     try:
         if bind is not None:
             sock.bind(bind)
@@ -40,8 +41,19 @@ def connect(addr: Any, family: int = _stdlib.AF_INET, bind: Any = None) -> Green
         sock.close()
         if isinstance(error, TypeError):
             raise address_error(addr, "greening.connect", error) from None
+        if isinstance(error, (OSError, OverflowError)):
+            error.add_note(f"greening.connect({addr!r})")
         raise
     return sock
+
+
+def _socket(addr: object, family: int, call: str) -> GreenSocket:
+    try:
+        return GreenSocket(family, _stdlib.SOCK_STREAM)
+    except (OSError, TypeError):
+        if isinstance(addr, str) and isinstance(family, (int, str)):
+            raise two_arguments(addr, family, call) from None
+        raise
 
 
 def listen(
@@ -64,10 +76,13 @@ def listen(
     Returns:
         A blocking cooperative socket.
     Raises:
-        OSError: as `socket.bind` and `socket.listen`. No descriptor stays open then. TypeError: it is no address.
+        OSError: as `socket.bind` and `socket.listen`; a note names the address. No descriptor stays open then.
+        TypeError: it is no address, or `backlog` no number.
     Source: socket(7).
     """
-    sock = GreenSocket(family, _stdlib.SOCK_STREAM)
+    if not isinstance(backlog, int):
+        raise TypeError(f"backlog is a number of connections, not {backlog!r}")
+    sock = _socket(addr, family, "greening.listen")
     options = []
     if reuse_addr and family != _stdlib.AF_UNIX:
         options.append((_stdlib.SOL_SOCKET, _stdlib.SO_REUSEADDR))
@@ -77,6 +92,9 @@ def listen(
         begin_to_listen(sock, addr, backlog, options)
     except TypeError as error:
         raise address_error(addr, "greening.listen", error) from None
+    except (OSError, OverflowError) as error:
+        error.add_note(f"greening.listen({addr!r}){listen_remedy(error)}")
+        raise
     return sock
 
 

@@ -93,8 +93,10 @@ def split(url: str) -> SplitResult:
     """The parts of a WebSocket URL (RFC 6455 3).
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is none. TypeError: it is no text.
     """
+    if not isinstance(url, str):
+        raise TypeError(f"a ws:// or wss:// URL is needed, not {url!r}")
     parts = urlsplit(url)
     if parts.scheme not in ("ws", "wss") or not parts.hostname:
         raise ValueError(f"not a ws:// or wss:// URL: {url!r}")

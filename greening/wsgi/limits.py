@@ -1,6 +1,7 @@
 """What a client may cost: bytes and seconds. One object for a server; every number can be changed."""
 
 from dataclasses import dataclass, fields
+from types import NoneType
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Limits:
         chunk_line: a chunk's size with its extensions. trailers: a body's trailer section.
         drain: what is read of a body that the application did not want, to keep the connection.
     Raises:
-        ValueError: a number below what the protocol needs.
+        ValueError: a number below what the protocol needs. TypeError: it is no number.
     """
 
     head_timeout: float | None = 10
@@ -39,5 +40,7 @@ class Limits:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
+            if not isinstance(value, (int, float, NoneType)):
+                raise TypeError(f"{field.name} is a number or None, not {value!r}")
             if value is not None and not value >= (0 if field.name in ("linger_timeout", "drain") else 1e-3):
                 raise ValueError(f"{field.name} cannot be {value!r}")

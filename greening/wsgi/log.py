@@ -66,10 +66,14 @@ class Log:
             is at the moment of writing.
         output: False: no access lines, and no word about starting and stopping; errors are told all the same.
         debug: say what is of interest only to the search for a fault, too.
+    Raises:
+        TypeError: nothing can be written to `target`.
     """
 
     def __init__(self, target: Any = None, output: bool = True, debug: bool = False) -> None:
         self._logger = target if callable(getattr(target, "info", None)) and hasattr(target, "debug") else None
+        if self._logger is None and target is not None and not hasattr(target, "write"):
+            raise TypeError(f"a log is a logging.Logger, or a file with write(), not {target!r}")
         self._file = target
         self.output = output
         self._debug = debug

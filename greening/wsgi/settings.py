@@ -1,6 +1,7 @@
 """What can be said about a server, in one place for `Server` and for eventlet's function `server`."""
 
 from dataclasses import dataclass, replace
+from types import NoneType
 from typing import Any
 
 from greening.wsgi.access import JsonLine, TextLine
@@ -53,7 +54,8 @@ class ServerSettings:
         statsd_prefix: what each name there begins with.
     Raises:
         ValueError: `max_http_version` is none, a limit is too low, a list of proxies has what is no address, or
-            `statsd` is none. KeyError, TypeError, ValueError: `log_format` names what there is not, or is malformed.
+            `statsd` is none. TypeError: a number is none.
+        KeyError, TypeError, ValueError: `log_format` names what there is not, or is malformed.
     """
 
     log: Any = None
@@ -84,6 +86,9 @@ class ServerSettings:
     def __post_init__(self) -> None:
         if self.max_http_version not in ("HTTP/1.1", "HTTP/1.0", None):
             raise ValueError(f"not a version of HTTP: {self.max_http_version!r}")
+        for name in ("max_size", "minimum_chunk_size", "url_length_limit", "socket_timeout", "keepalive"):
+            if not isinstance(value := getattr(self, name), (int, float, NoneType)):
+                raise TypeError(f"{name} is a number or None, not {value!r}")
         self.access_line()  # a mistake in the format is to be known now
         self.effective_limits()
         self.proxies()

@@ -177,6 +177,43 @@ def test_what_is_no_address_is_told_with_the_address_that_was_meant(
     assert message.endswith(f"greening.{call.__name__}{meant}")
 
 
+@pytest.mark.parametrize("port", [8000, "8000"])
+@pytest.mark.parametrize("call", [greening.listen, greening.connect])
+def test_host_and_port_as_two_arguments_are_told_to_be_one(call: Callable[..., object], port: object) -> None:
+    remedy = f"greening.{call.__name__}(('localhost', 8000))"
+    assert error_of(lambda: call("localhost", port)) == f"an address is one argument, (host, port): {remedy}"
+
+
+def test_a_backlog_that_is_no_number_is_not_blamed_on_the_address() -> None:
+    message = error_of(lambda: greening.listen(("127.0.0.1", 0), backlog="5"))  # type: ignore[arg-type]
+    assert message == "backlog is a number of connections, not '5'"
+
+
+def test_what_cannot_be_listened_at_is_named_with_the_remedy(listener: Any) -> None:
+    taken = listener.getsockname()
+    with pytest.raises(OSError, match="in use") as caught:
+        greening.listen(taken)
+    remedy = "another socket listens there; `ss -ltnp` names its process, and port 0 lets the system choose"
+    assert caught.value.__notes__ == [f"greening.listen({taken!r}): {remedy}"]
+    for address, start in ((("192.0.2.1", 0), ": this machine does not have"), (("127.0.0.1", 70000), "")):
+        with pytest.raises((OSError, OverflowError)) as refused:
+            greening.listen(address)
+        assert refused.value.__notes__[0].startswith(f"greening.listen({address!r}){start}")
+
+
+def test_what_cannot_be_connected_to_is_named() -> None:
+    with greening.listen(("127.0.0.1", 0)) as once:
+        address = once.getsockname()
+    with pytest.raises(ConnectionRefusedError) as caught:
+        greening.connect(address)
+    assert caught.value.__notes__ == [f"greening.connect({address!r})"]
+
+
+def test_an_address_in_place_of_a_websockets_url_is_told() -> None:
+    message = error_of(lambda: greening.websocket.connect(("h", 80)))  # type: ignore[arg-type]
+    assert message == "a ws:// or wss:// URL is needed, not ('h', 80)"
+
+
 def test_host_and_port_in_one_text_do_not_make_a_unix_socket_of_that_name() -> None:
     message = error_of(lambda: greening.StreamServer("127.0.0.1:8000", print))
     assert message.endswith("(as the path of a Unix socket, begin it with ./): StreamServer(('127.0.0.1', 8000))")
@@ -217,6 +254,8 @@ def test_other_servers_and_sockets_are_told_the_same() -> None:
 def test_flags_of_monkey_patch_have_names() -> None:
     expected = "monkey_patch() takes its flags by name: monkey_patch(socket=True, time=True)"
     assert error_of(lambda: greening.monkey_patch("socket", time)) == expected
+    assert error_of(lambda: greening.monkey_patch(["socket"])).endswith("by name: monkey_patch(socket=True)")
+    assert error_of(lambda: greening.monkey_patch(True)).endswith("by name: monkey_patch()")
     assert "not know 'sockets' (did you mean 'socket'?); the flags" in error_of(
         lambda: greening.monkey_patch(sockets=True)
     )
@@ -247,6 +286,8 @@ def test_a_put_that_nobody_waits_for_says_that_the_queue_is_a_channel(run_progra
     [
         ("Pool", ": here it is greening.GreenPool"),
         ("gather", ": here it is greening.joinall"),
+        ("move_on_after", ": here it is greening.Timeout"),
+        ("Channel", r": here it is greening.Queue\(0\)"),
         ("hubs", ": it is a module of eventlet's, and greening.compat.eventlet.hubs here"),
         ("nothing_of_anybody", ""),
     ],

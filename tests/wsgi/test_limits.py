@@ -30,3 +30,8 @@ def test_every_limit_is_described_and_none_can_be_changed_later() -> None:
         assert f"{field.name}:" in (Limits.__doc__ or "")
         with pytest.raises(FrozenInstanceError):
             setattr(limits, field.name, 1)
+
+
+def test_a_limit_that_is_text_is_refused_by_name() -> None:
+    with pytest.raises(TypeError, match=r"^body_timeout is a number or None, not '3'$"):
+        Limits(body_timeout="3")  # type: ignore[arg-type]  # on purpose

@@ -148,3 +148,8 @@ def test_lines_are_no_formats_for_a_logger(caplog: pytest.LogCaptureFixture) -> 
         say("100%")
     levels = [(record.levelno, record.getMessage()) for record in caplog.records]
     assert levels == [(level, "100%") for level in (logging.INFO, logging.INFO, logging.DEBUG, logging.ERROR)]
+
+
+def test_a_name_is_no_log() -> None:
+    with pytest.raises(TypeError, match=r"^a log is a logging.Logger, or a file with write\(\), not 'access.log'$"):
+        Log("access.log")

@@ -80,3 +80,9 @@ def test_eventlets_arguments_change_the_limits() -> None:
 @pytest.mark.parametrize(("keepalive", "seconds"), [(True, 60), (False, 60), (5, 5), (0.5, 0.5)])
 def test_a_number_as_keepalive_is_the_time_for_the_next_request(keepalive: bool | float, seconds: float) -> None:
     assert ServerSettings(keepalive=keepalive).idle_timeout(Limits(idle_timeout=60)) == seconds
+
+
+@pytest.mark.parametrize("name", ["max_size", "minimum_chunk_size", "url_length_limit", "socket_timeout", "keepalive"])
+def test_a_number_that_is_text_is_refused_by_name(name: str) -> None:
+    with pytest.raises(TypeError, match=f"^{name} is a number or None, not '10'$"):
+        ServerSettings(**{name: "10"})
