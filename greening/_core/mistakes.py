@@ -71,6 +71,18 @@ def not_callable(what: object, call: str = "spawn(") -> TypeError:
     return TypeError(f"a callable is needed, not {shown}{hint}")
 
 
+def check_mapped(function: object) -> None:
+    """Raises TypeError if it is not what a map calls: the items were given first, say. None is let through."""
+    if function is not None and not callable(function):
+        raise TypeError(f"a callable is needed, not {function!r}: the function comes first, then its arguments")
+
+
+def check_items(name: str, iterables: tuple[Any, ...]) -> None:
+    """Raises TypeError if the map of that name was given nothing to iterate over."""
+    if not iterables:
+        raise TypeError(f"{name}() needs something to iterate over: pool.{name}(function, items)")
+
+
 def check_name(name: object, call: str) -> None:
     """Raises TypeError if it is not the name of a module, but the module, say."""
     if not isinstance(name, str):

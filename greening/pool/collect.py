@@ -175,7 +175,7 @@ def end_all(
     interrupted: BaseException | None = None
     me = current()
     with shield(late=True):
-        while left := {thread for thread in running() if thread is not me}:
+        while left := {thread for thread in running() if thread is not me and not thread.dead}:
             for thread in left - told:
                 told.add(thread)
                 throw_into(thread, error())

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from os import getpid
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, overload
 
@@ -10,7 +11,7 @@ from greening._core.current import current
 from greening._core.delivery import kill_error
 from greening._core.fairness import fairness_tick
 from greening._core.greenthread import GreenThread, spawn, throw_into
-from greening._core.mistakes import not_callable
+from greening._core.mistakes import check_items, check_mapped, not_callable
 from greening._core.parking_lot import ParkingLot
 from greening._core.task import TIMED_OUT
 from greening._core.timers import deadline_after
@@ -62,6 +63,7 @@ class GreenPool:
         self._readers: set[GreenThread[Any]] = set()
         self._spawners = ParkingLot()
         self._idle = ParkingLot()
+        self._pid = getpid()
 
     def running(self) -> int:
         """Number of green threads that are at work or about to be. A worker that has lent its place to a job counts as
@@ -125,11 +127,20 @@ class GreenPool:
         """True when the running green thread has a place, or a worker that has one waits for it."""
         return works_for(current(), self)
 
+    def _start_afresh(self) -> None:
+        """In the child of a fork: all workers but the one that forked stayed behind in the parent."""
+        self._pid = getpid()
+        self.coroutines_running = {thread for thread in self.coroutines_running if not thread.dead}
+        self._claimed, self._lent = len(self.coroutines_running), 0
+        self._spawners, self._idle = ParkingLot(), ParkingLot()
+
     def _would_wait_for_itself(self) -> bool:
         return self._claimed >= self.size and self._is_worker()
 
     def _claim(self) -> None:
         with guard:
+            if self._claimed >= self.size and self._pid != getpid():
+                self._start_afresh()
             if self._claimed < self.size:
                 self._claimed += 1
                 return
@@ -213,6 +224,8 @@ class GreenPool:
                 "calling waitall() from within one of the GreenPool's green threads will deadlock: call it from outside"
             )
         fairness_tick()
+        if self._pid != getpid():
+            self._start_afresh()
         deadline = None if timeout is None else deadline_after(current().hub.now(), timeout)
         while self.coroutines_running:
             with guard:
@@ -244,11 +257,10 @@ class GreenPool:
         me = current()
         deadline = None if timeout is None else deadline_after(me.hub.now(), timeout)
         told: set[GreenThread[Any]] = set()
-        while others := {thread for thread in self._at_work() if thread is not me}:
+        while others := {thread for thread in self._at_work() if thread is not me and not thread.dead}:
             for thread in others - told:
                 told.add(thread)
                 throw_into(thread, kill_error(throw_args))
-            others = {thread for thread in others if not thread.dead}
             left = None if deadline is None else max(0.0, deadline - me.hub.now())
             if len(wait(others, left)) < len(others):
                 return False
@@ -290,7 +302,7 @@ class GreenPool:
         Raises:
             TypeError: `iterable` cannot be iterated over, or `function` not be called.
         """
-        _check_function(function)
+        check_mapped(function)
         return GreenMap(self, _tuple if function is None else function, iterable)
 
     @overload
@@ -303,7 +315,7 @@ class GreenPool:
     def imap(self, function: None, /, *iterables: Iterable[Any]) -> "GreenMap[tuple[Any, ...]]": ...
     def imap(self, function: Callable[..., T] | None, *iterables: Iterable[Any]) -> "GreenMap[T]":
         """`map`, concurrently: `starmap` with an argument from each iterable. It ends with the shortest of them."""
-        _check_function(function)
+        check_mapped(function)
         return self.starmap(function, zip(*iterables, strict=False))
 
     @overload
@@ -328,8 +340,8 @@ class GreenPool:
             TypeError: one of the iterables cannot be iterated over, or `function` not be called.
         Difference from gevent's: it has no `maxsize`; the pool's size is the limit.
         """
-        _check_function(function)
-        _check_items("imap_unordered", iterables)
+        check_mapped(function)
+        check_items("imap_unordered", iterables)
         return UnorderedMap(self, _tuple if function is None else function, zip(*iterables, strict=False))
 
     @overload
@@ -350,8 +362,8 @@ class GreenPool:
         """
         if function is None:
             raise not_callable(function, "map(")
-        _check_function(function)
-        _check_items("map", iterables)
+        check_mapped(function)
+        check_items("map", iterables)
         results = self.imap(function, *iterables)
         try:
             return list(results)
@@ -385,13 +397,3 @@ def _size(size: int) -> int:
 
 def _tuple(*args: Any) -> Any:
     return args
-
-
-def _check_function(function: object) -> None:
-    if function is not None and not callable(function):
-        raise TypeError(f"a callable is needed, not {function!r}: the function comes first, then its arguments")
-
-
-def _check_items(name: str, iterables: tuple[Any, ...]) -> None:
-    if not iterables:
-        raise TypeError(f"{name}() needs something to iterate over: pool.{name}(function, items)")

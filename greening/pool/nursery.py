@@ -159,6 +159,8 @@ class nursery:
         return self._leave(host, error, interruption)
 
     def _wait_for_children(self) -> None:
+        # In the child of a fork, those that stayed behind in the parent are dead, and have called no link.
+        self._children = {child for child in self._children if not child.dead}
         try:
             while self._children and self._cancelled is None:
                 with guard:

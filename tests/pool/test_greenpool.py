@@ -737,3 +737,39 @@ def test_its_repr_says_how_full_it_is() -> None:
     assert repr(pool).endswith(" size=1 running=1 waiting=1>")
     spawner.wait()
     pool.waitall()
+
+
+# -- fork --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("use", ["pass", "pool.kill()", "assert pool.map(abs, [-1, -2]) == [1, 2]"])
+def test_in_the_child_of_a_fork_a_pool_is_empty(run_program: Callable[..., Any], use: str) -> None:
+    program = f"""
+import os, greening
+with greening.GreenPool(2) as pool:
+    for _ in range(2):
+        pool.spawn(greening.sleep, 0.01)
+    greening.sleep(0)
+    if child := os.fork():
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    else:
+        {use}
+if not child:
+    assert (pool.running(), pool.waitall(timeout=0)) == (0, True)
+    os._exit(7)
+"""
+    assert run_program(program).stdout == "7\n"
+
+
+def test_a_worker_that_forks_keeps_its_place_in_the_child(run_program: Callable[..., Any]) -> None:
+    program = """
+import os, greening
+pool = greening.GreenPool(1)
+def work():
+    if child := os.fork():
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert (pool.free(), pool.map(abs, [-1])) == (0, [1])
+    os._exit(7)
+print(pool.spawn(work).wait())
+"""
+    assert run_program(program).stdout == "7\n"

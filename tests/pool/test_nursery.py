@@ -459,3 +459,21 @@ def test_none_outlives_its_block_and_no_cancellation_leaves_it(seed: int) -> Non
         assert group.split(ValueError)[1] is None
     assert life.alive == 0
     assert not shields
+
+
+def test_in_the_child_of_a_fork_the_block_does_not_wait_for_those_that_stayed_behind(
+    run_program: Callable[..., CompletedProcess[str]],
+) -> None:
+    program = """
+import os, greening
+with greening.nursery() as n:
+    n.spawn(greening.sleep, 0.01)
+    greening.sleep(0)
+    if child := os.fork():
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    else:
+        n.spawn(abs, 1)
+if not child:
+    os._exit(7)
+"""
+    assert run_program(program).stdout == "7\n"
