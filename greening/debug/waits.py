@@ -34,6 +34,9 @@ KINDS: Final = (
     *("queue", "pool", "green thread", "native call", "signal", "sleep", "other"),
 )
 
+# The most green threads that are named, of several that are waited for.
+_NAMED = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Wait:
@@ -325,6 +328,18 @@ def _pool(pool: Any, method: str) -> Wait | None:
     return Wait("pool", f"{what} {titled(pool)}", pool)
 
 
+def _nursery(nursery: Any, method: str) -> Wait | None:
+    return Wait("pool", f"all green threads of {titled(nursery)}", nursery) if method == "_wait_for_children" else None
+
+
+def _completed(completed: Any, method: str) -> Wait:
+    left = completed.pending()
+    if len(left) == 1:
+        return Wait("green thread", f"{left[0].name} to end", left[0], left[0])
+    names = ", ".join([thread.name for thread in left[:_NAMED]] + ["..."] * (len(left) > _NAMED))
+    return Wait("green thread", f"{len(left)} green threads to end ({names})", completed)
+
+
 def _native(names: Mapping[str, Any]) -> Wait:
     call = names.get("meth")
     inner = getattr(call, "func", call)
@@ -353,6 +368,8 @@ _CLASSES: Final[dict[str, Callable[[Any, str], Wait | None]]] = {
     "greening.sync.queue.LightQueue": _queue,
     "greening.sync.event.Event": _plain("event", "{} to be sent"),
     "greening.pool.greenpool.GreenPool": _pool,
+    "greening.pool.nursery.nursery": _nursery,
+    "greening.pool.collect.Completed": _completed,
     "greening.pool.job.Job": _plain("pool", "the result of a {}"),
     "greening._core.thread_ops.ThreadOps": _thread,
     "greening._core.greenthread.GreenThread": _thread,

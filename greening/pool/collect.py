@@ -53,6 +53,10 @@ class Completed(Iterator[GreenThread[T]]):
         self._left -= 1
         return thread
 
+    def pending(self) -> list[GreenThread[T]]:
+        """Those that have not ended."""
+        return [thread for thread in self._threads if not thread.dead]
+
     def let_go(self) -> None:
         """Leave no link behind in those that run. What is left is not iterated over."""
         if self._left:

@@ -21,7 +21,9 @@ from greening import (
     RLock,
     Semaphore,
     getcurrent,
+    joinall,
     kill,
+    nursery,
     sleep,
     spawn,
     spawn_after,
@@ -287,3 +289,31 @@ def test_an_epoll_descriptor_is_what_it_watches() -> None:
         assert file_of(poller.fileno()) == f"epoll for 2 descriptors: {min(one, third)}, {max(one, third)}"
     for fd in (one, other, third, fourth):
         os.close(fd)
+
+
+def test_the_end_of_several_green_threads_is_told_with_their_names(waiting: Started) -> None:
+    threads = [spawn(sleep, 100) for _ in range(4)]
+    first, second, third, fourth = (thread.name for thread in threads)
+    wait = start_and_tell(waiting, joinall, threads)
+    assert wait == ("green thread", f"4 green threads to end ({first}, {second}, {third}, ...)")
+    for thread in threads[:3]:
+        kill(thread)
+    settle()
+    last = wait_of(waiting[0])
+    assert (last.what, last.owner) == (f"{fourth} to end", threads[3])
+    kill(threads[3])
+
+
+def test_the_end_of_a_nursery_is_told(waiting: Started) -> None:
+    opened = nursery()
+
+    def block() -> None:
+        with opened as n:
+            n.spawn(sleep, 100)
+
+    assert start_and_tell(waiting, block) == ("pool", f"all green threads of nursery at {id(opened):#x}")
+
+
+def start_and_tell(waiting: Started, func: Callable[..., Any], *args: Any) -> tuple[str, str]:
+    wait = waiting(func, *args)
+    return wait.kind, wait.what
