@@ -18,6 +18,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from importlib import import_module
 from inspect import CO_COROUTINE
+from traceback import format_exception_only
 from types import CodeType, FunctionType, TracebackType
 from typing import Any
 
@@ -107,9 +108,11 @@ def _console(own: Any, namespace: dict[str, Any], trim: Trim) -> Any:
             except SystemExit:
                 raise
             except BaseException as error:  # noqa: BLE001  # whatever a command raises is its user's business
-                # `showtraceback` takes one frame off: that of this method.
-                error.__traceback__ = _behind(error.__traceback__, trim)
-                self.showtraceback()
+                trace = error.__traceback__ = _behind(error.__traceback__, trim)
+                if trace is not None and trace.tb_next is not None:
+                    self.showtraceback()  # it takes one frame off: that of this method
+                else:  # where there is an excepthook, it does not before 3.13
+                    self.write("".join(format_exception_only(error)))
 
         def run_startup_file(self) -> None:
             path = os.environ.get("PYTHONSTARTUP")
