@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise
     finally:
         if options.info:
-            print(_info(), file=sys.stderr)
+            _tell(_info())
         if options.audit:
             _audit(options.json, status)
 
@@ -108,7 +108,9 @@ def _begin_instruments(values: dict[str, str]) -> None:
             profiler.profile(values["--profile"], clock=values.get("--profile-clock", "both"))
         if "--trace" in values:
             importlib.import_module("greening.debug.tracer").trace_until_exit(values["--trace"])
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        refuse(f"{error.filename} cannot be written: {error.strerror}")
+    except ValueError as error:
         refuse(str(error))
 
 
@@ -290,6 +292,12 @@ def _audit(as_json: bool, status: object) -> None:
     """Print the audit. Raises SystemExit, if something was found and `status`, the program's own, is 0."""
     auditing = importlib.import_module("greening.debug.auditing")
     findings = auditing.audit()
-    print(auditing.as_json(findings) if as_json else auditing.as_text(findings).rstrip(), file=sys.stderr)
+    _tell(auditing.as_json(findings) if as_json else auditing.as_text(findings).rstrip())
     if findings and status == 0:
         raise SystemExit(auditing.FOUND)
+
+
+def _tell(text: str) -> None:
+    """Write it to standard error, if that is open; `print` would take standard output instead."""
+    if sys.stderr is not None:
+        print(text, file=sys.stderr)

@@ -3,6 +3,7 @@
 The tasks of the cycle stand in a circle, the others below it. An arrow goes from each to the one that has to act.
 """
 
+import os
 import sys
 from collections.abc import Iterable
 from html import escape
@@ -30,6 +31,7 @@ _STYLE = (
 
 def draw_deadlocks_to(path: str) -> None:
     """From now on, write a picture of each deadlock to this file before it is raised."""
+    path = os.path.abspath(path)  # the program may go to another folder meanwhile
 
     def draw(error: Deadlock) -> None:
         if was_told():  # this is the same one again, at the end of the program

@@ -51,11 +51,12 @@ class Profile:
     """A profile that is being taken; made by `profile`. As a context manager it ends with the block.
 
     Attributes:
+        path: the file that is written at the end, as an absolute path; None: none.
         samples: how many have been taken.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None, clock: str, interval: float) -> None:
-        self._path = path
+        self.path = None if path is None else os.path.abspath(path)  # the program may go to another folder meanwhile
         self._clock = clock
         self._interval = interval
         self.samples = 0
@@ -82,8 +83,8 @@ class Profile:
         if self in _running:
             _running.remove(self)
             self._thread.end()
-            if self._path is not None:
-                self.save(self._path)
+            if self.path is not None:
+                self.save(self.path)
 
     def __enter__(self) -> "Profile":
         return self
@@ -253,16 +254,16 @@ def profile(path: str | os.PathLike[str] | None = None, *, clock: str = "both", 
     Difference from cProfile and py-spy: those know OS threads; here each green thread has its own stack, and waiting is
     told from running.
     """
-    if path is not None:
-        format_of(path)
-        with builtin_open(path, "a", encoding="utf-8"):
-            pass  # now, and not when the program has ended
     if clock not in CLOCKS:
         raise ValueError(f"the clock is one of {', '.join(CLOCKS)}, not {clock!r}")
     if not interval > 0:
         raise ValueError(f"the interval is a number of seconds above 0, not {interval!r}")
     if _running:
         raise RuntimeError("a profile is being taken already: stop it first")
+    if path is not None:
+        format_of(path)
+        with builtin_open(path, "a", encoding="utf-8"):
+            pass  # now, and not when the program has ended
     made = Profile(path, clock, interval)
     made.begin()
     return made
@@ -274,7 +275,11 @@ _running: list[Profile] = []
 
 def _stop_all(*_: Any) -> None:
     for taken in tuple(_running):
-        taken.stop()
+        try:
+            taken.stop()
+        except OSError as error:
+            if sys.stderr is not None:
+                sys.stderr.write(f"greening: profile: {taken.path} could not be written: {error.strerror}\n")
 
 
 atexit.register(_stop_all)

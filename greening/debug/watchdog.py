@@ -211,6 +211,7 @@ def watch(
         The watchdog, for `stop` or `with`. It also ends with the interpreter.
     Raises:
         TypeError, ValueError: it is no number of seconds above 0; nothing can be written to `to`.
+        OSError: the file cannot be written.
     Thread-safety: call it in any OS thread.
     Difference from eventlet's `debug.hub_blocking_detection`: it uses no signal, does not raise in what blocks, finds C
     code, and takes samples.
@@ -231,6 +232,10 @@ def _check(threshold: float) -> None:
 
 
 def _begun(threshold: float, to: Any) -> Watch:
+    if isinstance(to, str | os.PathLike):
+        to = os.path.abspath(to)  # the program may go to another folder meanwhile
+        with builtin_open(to, "a", encoding="utf-8"):
+            pass  # what is wrong with it is told now, and not at the first block
     watchdog = Watch(threshold, to)
     watchdog.begin()
     return watchdog
@@ -240,7 +245,7 @@ def watch_by(text: str) -> Watch:
     """Begin to watch, with the hubs that there will be, as GREENING_WATCH, or `--watch`, says: "0.1", or "0.1:FILE".
 
     Raises:
-        ValueError: it begins with no number of seconds above 0.
+        ValueError: it begins with no number of seconds above 0. OSError: the file cannot be written.
     """
     seconds, _, path = text.partition(":")
     try:

@@ -43,6 +43,12 @@ def test_the_exit_status_tells_whether_something_was_found(run_program: Any) -> 
         assert "1 left unpatched" in done.stderr
 
 
+def test_a_program_that_has_closed_standard_error_gets_no_report_on_standard_output(run_program: Any) -> None:
+    for option in ("--audit", "--info"):
+        program = "import sys\nsys.stderr = None\n"
+        assert run_program(program, python_args=("-m", "greening", option)).stdout == ""
+
+
 def test_json_on_the_command_line_is_the_last_line(run_program: Any) -> None:
     options = ("-m", "greening", "--no-patch", "--audit", "--json")
     done = run_program(LATE, python_args=options, check=False)

@@ -81,6 +81,16 @@ def test_the_file_is_written_when_there_is_a_deadlock_and_not_for_the_same_at_th
     assert drawing.read_text("utf-8") == as_svg(EDGES, ["a", "b"])
 
 
+def test_a_program_that_goes_to_another_folder_leaves_the_file_where_it_was_asked_for(
+    drawing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(drawing.parent)
+    draw_deadlocks_to(drawing.name)
+    monkeypatch.chdir("/")
+    report(Deadlock(["a"], ["a", "b"], EDGES))
+    assert drawing.exists()
+
+
 def test_a_file_that_cannot_be_written_is_told(drawing: Path, capsys: pytest.CaptureFixture[str]) -> None:
     draw_deadlocks_to(str(drawing / "in a file that is no folder"))
     report(Deadlock())

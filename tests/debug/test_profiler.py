@@ -134,6 +134,12 @@ def test_a_file_that_cannot_be_written_is_told_at_once(tmp_path: Path) -> None:
         profile(tmp_path / "missing" / "profile.json")
 
 
+def test_nonsense_leaves_no_file_behind(tmp_path: Path) -> None:
+    with pytest.raises(ValueError):
+        profile(tmp_path / "profile.json", clock="sun")
+    assert not (tmp_path / "profile.json").exists()
+
+
 PROGRAM = """
 import time, threading
 
@@ -189,3 +195,17 @@ def test_the_child_of_a_fork_writes_no_file(run_program: Any, tmp_path: Path) ->
         "assert os.waitpid(pid, 0)[1] == 0\n"
         f"assert os.path.getsize({str(path)!r}) == 0\n"
     )
+
+
+def test_a_disk_that_is_full_at_the_end_is_told_in_one_line(run_program: Any, tmp_path: Path) -> None:
+    path = tmp_path / "profile.txt"
+    path.symlink_to("/dev/full")
+    done = run_program(PROGRAM, python_args=("-m", "greening", "--profile", str(path)))
+    assert done.stderr == f"greening: profile: {path} could not be written: No space left on device\n"
+
+
+def test_a_program_that_goes_to_another_folder_leaves_the_file_where_it_was_asked_for(
+    run_program: Any, tmp_path: Path
+) -> None:
+    run_program("import os\nos.chdir('/')\n" + PROGRAM, python_args=("-m", "greening", "--profile", "profile.txt"))
+    assert "green thread (fetch)" in (tmp_path / "profile.txt").read_text()

@@ -269,6 +269,22 @@ def test_the_command_line_asks_for_it(run_program: Any, tmp_path: Path) -> None:
     assert ", in culprit" in path.read_text()
 
 
+def test_a_program_that_goes_to_another_folder_leaves_the_file_where_it_was_asked_for(
+    run_program: Any, tmp_path: Path
+) -> None:
+    run_program("import os\nos.chdir('/')\n" + REGEX, python_args=("-m", "greening", "--watch", "0.02:blocks.log"))
+    assert ", in culprit" in (tmp_path / "blocks.log").read_text()
+
+
+def test_a_file_that_cannot_be_written_is_told_at_once(run_program: Any, tmp_path: Path) -> None:
+    path = tmp_path / "missing" / "blocks.log"
+    done = run_program(REGEX, python_args=("-m", "greening", "--watch", f"0.02:{path}"), check=False)
+    assert done.returncode == 2
+    assert f"greening: {path} cannot be written: No such file or directory" in done.stderr
+    with pytest.raises(FileNotFoundError):
+        watch(0.1, path)
+
+
 @pytest.mark.parametrize("text", ["", "soon", "0", "-1:x"])
 def test_a_threshold_that_is_none_is_refused(run_program: Any, text: str) -> None:
     done = run_program(REGEX, python_args=("-m", "greening", "--watch", text), check=False)
