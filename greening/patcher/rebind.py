@@ -2,9 +2,9 @@
 
 `from time import sleep` copies a reference; patching `time` does not reach it. One pass over the modules in
 `sys.modules` finds what can be rebound without touching the program's data: module globals, default arguments of
-functions, and attributes of classes that the module defines, factories of dataclasses among them; in the stdlib also
-tables in classes. It compares identities, so no foreign code runs. What sits deeper (instances, containers, closures,
-slots) is left to `references` and reported by `greening.debug.audit()`.
+functions, and attributes of classes that the module defines, factories of dataclasses and of attrs among them; in the
+stdlib also tables in classes. It compares identities, so no foreign code runs. What sits deeper (instances, containers,
+closures, slots) is left to `references` and reported by `greening.debug.audit()`.
 """
 
 import builtins
@@ -107,6 +107,9 @@ def _rebind_class(owner: type, greens: Greens, changes: Changes) -> None:
     fields = class_dict(owner).get("__dataclass_fields__")
     if type(fields) is dict:
         _rebind_dataclass(owner, fields, greens, changes)
+    attributes = class_dict(owner).get("__attrs_attrs__")
+    if isinstance(attributes, tuple):
+        _rebind_attrs(owner, attributes, greens, changes)
     for name, value in list(class_dict(owner).items()):
         kind = type(value)
         if id(value) in greens:
@@ -139,6 +142,21 @@ def _rebind_dataclass(owner: type, fields: Mapping[str, object], greens: Greens,
             continue
         if id(value) in greens:
             changes.set_cell(cell, greens[id(value)][1])
+
+
+def _rebind_attrs(owner: type, fields: tuple[object, ...], greens: Greens, changes: Changes) -> None:
+    """The same of a class of attrs, whose `__init__` has the factories in globals of its own."""
+    for field in fields:
+        for name, slot, value in slots_of(field):
+            if id(value) in greens:
+                changes.set_slot(slot, field, greens[id(value)][1])
+            for _, inner, factory in slots_of(value) if name == "default" else ():
+                if id(factory) in greens:
+                    changes.set_slot(inner, value, greens[id(factory)][1])
+    for name in ("__init__", "__attrs_init__"):
+        init = class_dict(owner).get(name)
+        if type(init) is FunctionType:
+            _rebind_namespace(init.__globals__, greens, changes)
 
 
 def _rebind_table(table: dict[object, object], greens: Greens, changes: Changes) -> None:

@@ -120,6 +120,32 @@ def test_dataclasses(fakes, patch) -> None:
     assert GreenLock not in before and user.Plain().nap(1) == "blocking"
 
 
+def test_classes_of_attrs(fakes, patch) -> None:
+    """A double of what attrs makes: fields with slots, and an `__init__` whose globals are its own."""
+    user = fakes.module("victim_user", """
+        from victim import sleep, Lock
+        class Factory:
+            __slots__ = ("factory",)
+            def __init__(self, factory): self.factory = factory
+        class Attribute:
+            __slots__ = ("name", "default")
+            def __init__(self, name, default): self.name, self.default = name, default
+        class Job:
+            __attrs_attrs__ = (Attribute("lock", Factory(Lock)), Attribute("nap", sleep))
+            own = {"make_lock": Lock}
+            exec("def __init__(self): self.lock = make_lock()", own)
+            __init__ = own.pop("__init__")
+    """)  # fmt: skip
+    before = type(user.Job().lock)
+    patch()
+    assert type(user.Job().lock) is GreenLock
+    lock, nap = user.Job.__attrs_attrs__
+    assert lock.default.factory is GreenLock and nap.default is green_sleep, "a class derived from it will need it"
+    fakes.unapply()
+    assert type(user.Job().lock) is before is not GreenLock
+    assert lock.default.factory is before and nap.default(1) == "blocking"
+
+
 def test_tables_of_classes_of_the_stdlib(fakes, patch) -> None:
     user = fakes.module("victim_user", """
         from victim import Lock, sleep
