@@ -10,8 +10,10 @@ rewrite the assertions of the whole package.)
 With `--greening`:
 
 - Everything is patched before the first conftest.py is imported. Plug-ins that were imported before are reached as
-  any other late patching does it. In a worker of pytest-xdist options arrive late: there it is patched after the
-  conftest.py files of the command line, and before the collection.
+  any other late patching does it. What cannot be reached in them is no warning, which filters may make an error of: no
+  test can do anything about it. `greening.debug.audit()` lists it; `python -m greening -m pytest` comes before them.
+- In a worker of pytest-xdist options arrive late: there it is patched after the conftest.py files of the command line,
+  and before the collection.
 - A green thread that a test leaves behind fails the test (`--greening-leaks`), and is killed. What fixtures of a wider
   scope have started may stay, and so may daemon threads of `threading`.
 - `--greening-timeout SECONDS` ends a test that hangs, with the stacks of all green threads. pytest-timeout, if it is
@@ -30,7 +32,7 @@ from greening._core.current import get_hub
 from greening._core.task import Task
 from greening._core.waiting import sleep
 from greening.debug.dumping import waiting_as_text
-from greening.errors import GreenletExit
+from greening.errors import GreenletExit, PatchWarning
 from greening.monkey import monkey_patch, patch_module
 from greening.patcher.spec import Patch
 from greening.timeout import Timeout
@@ -62,14 +64,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     if early_config.known_args_namespace.greening:
-        monkey_patch()
+        _patch()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     if not config.option.greening:
         return
-    monkey_patch()  # a worker of pytest-xdist comes by here only
+    _patch()  # a worker of pytest-xdist comes by here only
     config.pluginmanager.register(GreenTests(config), ACTIVE)
     timeouts = sys.modules.get("pytest_timeout")
     if timeouts is not None:
@@ -80,6 +82,12 @@ def pytest_report_header(config: pytest.Config) -> str | None:
     if not config.option.greening:
         return None
     return f"greening: patched, green threads left behind: {config.option.greening_leaks}"
+
+
+def _patch() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PatchWarning)
+        monkey_patch()
 
 
 def _with_green_stacks(timeouts: ModuleType) -> Callable[[Any], None]:

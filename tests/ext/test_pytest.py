@@ -51,6 +51,12 @@ def test_everything_is_patched_before_the_first_conftest(run_pytest: Run) -> Non
 
 
 @pytest.mark.slow
+def test_plug_ins_that_keep_originals_are_no_error_where_warnings_are(run_pytest: Run, tmp_path: Path) -> None:
+    (tmp_path / "early.py").write_text("import time\nTABLE = {'nap': time.sleep}\n")
+    assert "2 passed" in run_pytest(PATCHED, "--greening", "-p", "early", "-W", "error")
+
+
+@pytest.mark.slow
 def test_without_the_option_nothing_is_patched_and_nothing_checked(run_pytest: Run) -> None:
     source = (
         "import greening, time\n"
