@@ -4,6 +4,7 @@ Source: prometheus.io, "Exposition formats", text format 0.0.4.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from greening.debug.numbers import HubStats, PoolStats, QueueStats, Stats, stats
@@ -67,7 +68,9 @@ def _families(numbers: Stats) -> Iterator[Family]:
     yield "uncollectable_objects", "gauge", "Objects in gc.garbage.", [({}, process.uncollectable)]
 
 
-def _of_hubs(hubs: tuple[HubStats, ...]) -> Iterator[Family]:
+def _of_hubs(all_hubs: tuple[HubStats, ...]) -> Iterator[Family]:
+    names_of_hubs = _distinct([hub.thread for hub in all_hubs])
+    hubs = [replace(hub, thread=name) for hub, name in zip(all_hubs, names_of_hubs, strict=True)]
     names = (
         ("hub_rounds_total", "counter", "Turns of the loop of a hub.", "rounds"),
         ("hub_switches_total", "counter", "How often a green thread was resumed.", "switches"),

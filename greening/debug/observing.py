@@ -10,7 +10,7 @@ kept the GIL for longer. A call is posted to each hub: how long it takes to be m
 
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from types import FrameType
 from typing import Any
 
@@ -185,7 +185,9 @@ def observe(seconds: float, before: Stats | None = None, sleep: Callable[[float]
             last = now
     finally:
         sys.setswitchinterval(switch_interval)
-    return Observation(last - begun, before, stats(containers=True), tuple(each.watch for each in watchers.values()))
+    # Copies: what `stats` holds up is no delay of the program's.
+    watches = tuple(replace(each.watch) for each in watchers.values())
+    return Observation(last - begun, before, stats(containers=True), watches)
 
 
 # As JSON

@@ -52,8 +52,8 @@ def screen(observation: Observation, command: list[str]) -> RenderableType:
 
 def _title(numbers: Stats, command: list[str]) -> Text:
     words = [os.path.basename(command[0]), *command[1:]] if command else []
-    text = Text(f"process {numbers.pid}: {' '.join(words)}", style="bold", no_wrap=True, overflow="ellipsis")
-    return text
+    title = f"process {numbers.pid}: {_printable(' '.join(words))}"
+    return Text(title, style="bold", no_wrap=True, overflow="ellipsis")
 
 
 def _table(*columns: tuple[str, str]) -> Table:
@@ -89,7 +89,7 @@ def _hub_row(hub: HubStats, before: HubStats, watch: HubWatch, seconds: float, b
     """seconds: how long it was watched; between: from one moment to the other."""
     average = watch.ready_sum / watch.looks if watch.looks else float(hub.ready)
     return [
-        _cut(hub.thread, 16),
+        _cut(hub.thread.removeprefix("OS thread "), 16),
         f"{(hub.rounds - before.rounds) / between:,.0f}",
         f"{(hub.switches - before.switches) / between:,.0f}",
         f"{average:.1f} (most {watch.ready_most})",
@@ -141,7 +141,7 @@ def _resources(numbers: Stats) -> Text:
         limit = "" if queue.maxsize is None else f" of {queue.maxsize}"
         parts.append(f"{queue.where} {queue.items}{limit} items")
     lines = [""]
-    for part in parts:
+    for part in map(_printable, parts):
         longer = f"{lines[-1]}   {part}" if lines[-1] else part
         if len(longer) <= WIDTH:
             lines[-1] = longer
@@ -156,9 +156,15 @@ def _largest(things: Iterable[T], size: Callable[[T], tuple[int, int]]) -> list[
 
 def _cut(text: str, length: int, end: bool = False) -> Text:
     """As much of a text as there is room for. end: its end says more than its beginning."""
+    text = _printable(text)
     if len(text) > length:
         text = f"…{text[1 - length :]}" if end else f"{text[: length - 1]}…"
     return Text(text)
+
+
+def _printable(text: str) -> str:
+    """A text of the program's without what would move the cursor or change colours."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 # Where the time goes
@@ -176,7 +182,7 @@ def _busiest(observation: Observation) -> Table:
     if unseen > 0.01 * observation.seconds:
         spots["(turns too short to be seen)"] = Spot("(turns too short to be seen)", cpu=unseen)
     for spot in sorted(spots.values(), key=lambda spot: -max(spot.cpu, spot.held))[:PLACES]:
-        table.add_row(f"{100 * spot.cpu / observation.seconds:.0f} %", _time(spot.held), Text(spot.place))
+        table.add_row(f"{100 * spot.cpu / observation.seconds:.0f} %", _time(spot.held), Text(_printable(spot.place)))
     return table
 
 

@@ -73,6 +73,13 @@ def test_every_number_is_there_under_its_labels() -> None:
     assert found["greening_open_files"] == 10
 
 
+def test_os_threads_of_one_name_have_samples_of_their_own() -> None:
+    text = exposition(replace(NUMBERS, hubs=(HUB, replace(HUB, ident=2))))
+    samples = [line.rpartition(" ")[0] for line in text.splitlines() if not line.startswith("#")]
+    assert len(samples) == len(set(samples)), "Prometheus refuses a sample that comes twice"
+    assert 'greening_hub_ready{thread="MainThread #2"}' in samples
+
+
 def test_what_was_not_looked_for_is_not_there() -> None:
     bare = replace(NUMBERS, pools=(), queues=(), process=replace(NUMBERS.process, objects=0))
     found = samples(exposition(bare))

@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
-from greening._originals import monotonic
+import greening
+from greening._originals import monotonic, time_sleep
+from greening.debug import observing
+from greening.debug.numbers import Stats
 from greening.debug.observing import INTERVAL, NOTHING, Watcher, answer, as_plain, from_plain, observe
 from greening.testing import Fake, FakePoller, settle
 
@@ -112,6 +115,18 @@ def test_the_delay_is_how_late_a_posted_call_is_made(fake: Fake[FakePoller]) -> 
     watcher.look(now + 9, INTERVAL, {})
     assert watcher.watch.delay == pytest.approx(7), "another one has been posted, a second ago"
     settle()
+
+
+def test_what_the_numbers_take_at_the_end_is_no_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+    def numbers(*, containers: bool) -> Stats:
+        time_sleep(0.1)
+        greening.sleep(0)  # the hub makes the call that was posted before
+        return NOTHING
+
+    monkeypatch.setattr(observing, "stats", numbers)
+    greening.sleep(0)  # there is a hub
+    seen = observe(2.5 * INTERVAL, NOTHING)
+    assert seen.watches and max(watch.delay for watch in seen.watches) < 0.1
 
 
 def test_the_switch_interval_is_as_before() -> None:

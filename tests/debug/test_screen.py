@@ -110,3 +110,25 @@ def test_a_process_without_a_hub_has_a_screen_too() -> None:
     seen = observation()
     bare = replace(seen, before=replace(seen.before, hubs=()), after=replace(seen.after, hubs=()), watches=())
     assert "0 green threads: none" in lines_of(bare)
+
+
+def test_names_of_the_program_cannot_move_the_cursor() -> None:
+    bad = "\x1b[2J\n"
+    seen = observation()
+    after = replace(
+        seen.after,
+        hubs=(replace(seen.after.hubs[0], thread=bad, groups=(Group(bad, bad, "lock", 2, 1.0),)),),
+        queues=(QueueStats(bad, "Queue", 1, None, 0, 0, 0),),
+    )
+    watch = HubWatch(bad, 1, cpu=1.0, spots={bad: Spot(bad, cpu=1.0)})
+    lines = lines_of(replace(seen, after=after, watches=(watch,)), (bad, bad))
+    assert "\x1b" not in "".join(lines)
+    assert len(lines) <= 24 and sum("\\x1b[2J\\n" in line for line in lines) == 5
+
+
+def test_os_threads_without_a_name_are_told_apart() -> None:
+    seen = observation()
+    hub = seen.after.hubs[0]
+    two = tuple(replace(hub, ident=n, thread=f"OS thread 0x7f351bf206c{n}") for n in (1, 2))
+    lines = "\n".join(lines_of(replace(seen, after=replace(seen.after, hubs=two))))
+    assert "0x7f351bf206c1" in lines and "0x7f351bf206c2" in lines
