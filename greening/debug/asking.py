@@ -4,6 +4,8 @@ import json
 import os
 import sys
 from _socket import AF_UNIX, SOCK_STREAM
+from collections.abc import Callable
+from select import select
 from typing import Any
 
 from greening._originals import raw_socket
@@ -11,15 +13,34 @@ from greening.debug.inspector import folder_of, path_of
 
 # Seconds that a program has for its answer: a call in C may keep the GIL.
 PATIENCE = 30.0
+# Seconds, beyond those that are asked for, after which it is told that there is no answer yet.
+LATE = 3.0
 
 
 class NoAnswer(Exception):
     """The program cannot be asked. The message says why, and what to do."""
 
 
-def ask(pid: int, command: str, **options: Any) -> dict[str, Any]:
+def wait_for_answer(program: Any, seconds: float) -> None:
+    """Wait until a program answers, or say on standard error that it is late.
+
+    Args:
+        seconds: that the answer takes.
+    """
+    late = seconds + LATE
+    if not select([program], [], [], late)[0]:
+        sys.stderr.write(
+            f"greening: no answer for {late:g} s: the program is stopped, or a call in C keeps its GIL; still waiting\n"
+        )
+
+
+def ask(
+    pid: int, command: str, *, wait: Callable[[Any, float], object] = wait_for_answer, **options: Any
+) -> dict[str, Any]:
     """What the program with this number answers to a command.
 
+    Args:
+        wait: is called with the socket, and the seconds that the answer takes, before it is read.
     Raises:
         NoAnswer: it is not there, was not started with --inspect, or does not answer in time.
     """
@@ -31,11 +52,12 @@ def ask(pid: int, command: str, **options: Any) -> dict[str, Any]:
         path = where_to_ask(pid)
         program.connect(path)
         program.sendall(question)
+        wait(program, options.get("seconds", 0.0))
         while part := program.recv(65536):
             received += part
     except TimeoutError:
         raise NoAnswer(
-            f"process {pid} has not answered within {PATIENCE:g} s: a call in C keeps its GIL; "
+            f"process {pid} has not answered within {PATIENCE:g} s: it is stopped, or a call in C keeps its GIL; "
             f"`py-spy dump --pid {pid}` or `kill -ABRT` with PYTHONFAULTHANDLER=1 show where"
         ) from None
     except OSError as error:

@@ -82,8 +82,24 @@ def test_a_reader_that_has_gone_ends_the_command_without_a_traceback() -> None:
 
 def test_one_that_does_not_answer_in_time_is_told(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asking, "PATIENCE", 0.01)
+    monkeypatch.setattr(asking, "LATE", 0.01)
     with pytest.raises(NoAnswer, match="py-spy dump --pid"):
         ask(os.getpid(), "dump")
+
+
+def test_one_that_is_late_is_told_and_waited_for(
+    listener: socket.socket, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(asking, "LATE", 0.01)
+
+    def wait(program: socket.socket, seconds: float) -> None:
+        asking.wait_for_answer(program, seconds)
+        with listener.accept()[0] as client:
+            client.recv(100)  # unread, it would be an error for the asker
+            client.sendall(b'{"text": "here"}')
+
+    assert ask(os.getpid(), "dump", wait=wait) == {"text": "here"}
+    assert capsys.readouterr().err.startswith("greening: no answer for 0.01 s: the program is stopped, or ")
 
 
 def test_words_are_one_number_and_known_options() -> None:

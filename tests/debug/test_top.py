@@ -93,6 +93,35 @@ def test_the_screen_shows_what_blocks_and_what_leaks_in_place(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("end", ["q", "\x03", "SIGTERM"])
+def test_the_terminal_is_as_before_at_every_end(
+    program: "subprocess.Popen[str]", environment: dict[str, str], tmp_path: Path, end: str
+) -> None:
+    """stty tells: `icanon echo` are off while top reads single keys."""
+    script = tmp_path / "modes.py"
+    script.write_text(
+        "import subprocess, sys, threading, signal, time\n"
+        "def mode():\n"
+        "    said = subprocess.run(['stty', '-a'], capture_output=True, text=True).stdout.split()\n"
+        "    return [word for word in said if word in ('icanon', '-icanon', 'echo', '-echo')]\n"
+        "signal.signal(signal.SIGINT, lambda *_: None)\n"
+        "before = mode()\n"
+        f"top = subprocess.Popen([sys.executable, '-m', 'greening', 'top', '{program.pid}', '--seconds', '0.2'])\n"
+        "if 'SIGTERM' in sys.argv:\n"
+        "    while mode() == before: time.sleep(0.01)\n"
+        "    top.terminate()\n"
+        "print('status', top.wait(), mode() == before)\n"
+    )
+    terminal = Terminal([str(script), end if end == "SIGTERM" else ""], environment)
+    if end != "SIGTERM":
+        terminal.expect("s watched")
+        terminal.type(end)
+    terminal.expect(f"status {143 if end == 'SIGTERM' else 0} True")
+    assert terminal.exit_status() == 0
+    assert "\x1b[?1049l" in terminal.said
+
+
+@pytest.mark.slow
 def test_one_screen_is_printed_and_the_program_goes_on(
     program: "subprocess.Popen[str]", environment: dict[str, str]
 ) -> None:
