@@ -73,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.patch:
         startup.hand_down_patch(options.flags, rest)
     status: object = 0
+    pid = os.getpid()
     try:
         if options.prompt:
             _run_and_prompt(run)
@@ -88,9 +89,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _hide_scaffold()
         raise
     finally:
-        if options.info:
+        told = pid == os.getpid()  # the child of a fork is no program of its own
+        if options.info and told:
             _tell(_info())
-        if options.audit:
+        if options.audit and told:
             _audit(options.json, status)
 
 

@@ -123,10 +123,11 @@ class Inspector:
             pass
         self.listener.bind(self.path)
         self.listener.listen(16)
-        begun = allocate_lock()
-        begun.acquire()
-        start_new_thread(self._serve, (begun.release,))
-        begun.acquire()  # from here on the thread counts as one that wakes nobody
+        # In an argument, or a variable of the thread's, the audit would find the lock.
+        self._begun = allocate_lock()
+        self._begun.acquire()
+        start_new_thread(self._serve, ())
+        self._begun.acquire()  # from here on the thread counts as one that wakes nobody
 
     def close(self) -> None:
         """Remove the socket, and end the thread. In the child of a fork: leave the parent's alone. Idempotent."""
@@ -138,10 +139,10 @@ class Inspector:
             self.listener.shutdown(_socket.SHUT_RDWR)  # to close it would not end the wait of the thread
         self.listener.close()
 
-    def _serve(self, begun: Callable[[], object]) -> None:
+    def _serve(self) -> None:
         _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
         idle_natives.add(get_native_id())  # it wakes no green thread: a deadlock is one all the same
-        begun()
+        self._begun.release()
         while True:
             try:
                 fd, _ = self.listener._accept()  # type: ignore[attr-defined]  # not in typeshed

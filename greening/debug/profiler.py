@@ -69,7 +69,7 @@ class Profile:
         self._used: dict[Hub, float] = {}
         self._theirs = sys.getswitchinterval()
         self._sweep = self._sweeps()
-        self._thread = Periodic(self._look, interval, _wait_precisely, self._give_interval_back, self._in_child)
+        self._thread = Periodic(self._look, interval, self._started, self._give_interval_back, self._in_child)
 
     def begin(self) -> None:
         """Start to take samples."""
@@ -118,6 +118,10 @@ class Profile:
             file.write(text)
 
     # In the OS thread
+
+    def _started(self) -> None:
+        _wait_precisely()
+        self._looked = monotonic()  # nothing is known of the time before
 
     def _look(self) -> float:
         sys.setswitchinterval(self._theirs)

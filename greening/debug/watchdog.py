@@ -135,6 +135,7 @@ class Watch:
 
     def _in_child(self) -> bool:
         self._hubs.clear()
+        self._use = use_of(getpid())  # the only OS thread: its time begins anew
         self._last.in_child()
         return True
 

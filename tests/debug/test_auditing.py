@@ -1,6 +1,7 @@
 """The audit as a report, and as an exit status."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from greening.debug.auditing import as_json, as_text, audit
@@ -47,6 +48,20 @@ def test_a_program_that_has_closed_standard_error_gets_no_report_on_standard_out
     for option in ("--audit", "--info"):
         program = "import sys\nsys.stderr = None\n"
         assert run_program(program, python_args=("-m", "greening", option)).stdout == ""
+
+
+def test_instruments_that_run_are_no_finding(run_program: Any, tmp_path: Path) -> None:
+    options = ("--inspect", "--watch", "0.01", "--profile", str(tmp_path / "profile.txt"))
+    program = "import multiprocessing, subprocess, threading\n"
+    environment = {"XDG_RUNTIME_DIR": str(tmp_path)}
+    done = run_program(program, python_args=("-m", "greening", *options, "--audit"), env=environment)
+    assert "nothing was found" in done.stderr
+
+
+def test_the_child_of_a_fork_tells_nothing_and_ends_as_it_would(run_program: Any) -> None:
+    program = LATE + "import os\npid = os.fork()\nif pid: print(os.waitpid(pid, 0)[1])\n"
+    done = run_program(program, python_args=("-m", "greening", "--no-patch", "--audit"), check=False)
+    assert (done.stdout, done.stderr.count("1 left unpatched")) == ("0\n", 1)
 
 
 def test_json_on_the_command_line_is_the_last_line(run_program: Any) -> None:

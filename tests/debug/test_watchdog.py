@@ -285,6 +285,21 @@ def test_a_file_that_cannot_be_written_is_told_at_once(run_program: Any, tmp_pat
         watch(0.1, path)
 
 
+def test_a_loop_in_the_child_of_a_fork_has_computed(run_program: Any) -> None:
+    program = (
+        "import os, time\n"
+        "def used(): return time.thread_time()\n"
+        "while used() < 0.15: pass\n"  # the parent has used more than the child ever will
+        "def culprit():\n    end = used() + 0.06\n    while used() < end: pass\n"
+        "pid = os.fork()\n"
+        "if pid: os.waitpid(pid, 0)\n"
+        "else: culprit()\n"
+    )
+    done = run_program(program, python_args=("-m", "greening", "--watch", "0.02"))
+    told = done.stderr.partition(", in culprit")[0]
+    assert told != done.stderr and "It computed: 0.0" in told and "waited: -" not in told
+
+
 @pytest.mark.parametrize("text", ["", "soon", "0", "-1:x"])
 def test_a_threshold_that_is_none_is_refused(run_program: Any, text: str) -> None:
     done = run_program(REGEX, python_args=("-m", "greening", "--watch", text), check=False)
