@@ -42,7 +42,9 @@ def notes() -> list[str]:
         found.append("nothing is patched: greening.monkey_patch() was not called, or taken back")
     if LEDGER.placed and (at_work := plugins_at_work()):
         found.append(f"plug-ins have these wait greenly: {', '.join(at_work)}")
-    if strangers := foreign_threads():
+    with looking_away():  # the threads of instruments are no strangers
+        strangers = foreign_threads()
+    if strangers:
         named = ", ".join(f"{name} ({count})" for name, count in sorted(strangers.items()))
         found.append(f"OS threads of C libraries: {named}; they hold up no green thread")
     return found

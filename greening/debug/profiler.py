@@ -65,7 +65,7 @@ class Profile:
         # By the innermost instruction, too: one function may wait for several things.
         self._waiting: dict[tuple[Codes, int], float] = {}
         self._kinds: dict[tuple[Codes, int], str] = {}
-        self._looked = monotonic()
+        self._began = self._looked = monotonic()
         self._used: dict[Hub, float] = {}
         self._theirs = sys.getswitchinterval()
         self._sweep = self._sweeps()
@@ -74,7 +74,7 @@ class Profile:
     def begin(self) -> None:
         """Start to take samples."""
         _running.append(self)
-        self._looked = monotonic()
+        self._began = self._looked = monotonic()
         self._used = {hub: _ran(hub) for hub in tuple(hubs)}
         self._thread.begin()
 
@@ -83,6 +83,7 @@ class Profile:
         if self in _running:
             _running.remove(self)
             self._thread.end()
+            self._sweep_last()
             if self.path is not None:
                 self.save(self.path)
 
@@ -144,9 +145,9 @@ class Profile:
         sys.setswitchinterval(_AT_ANY_LINE)
         return self._interval
 
-    def _sweeps(self) -> Iterator[None]:
-        """Look at all green threads that wait, again and again, a few at a time."""
-        before = self._looked
+    def _sweeps(self) -> Iterator[bool]:
+        """Look at all green threads that wait, again and again, a few at a time. False: these were the last."""
+        before = self._began
         while True:
             now = monotonic()
             passed, before = now - before, now
@@ -155,9 +156,15 @@ class Profile:
                 if task.state == PARKED:
                     self._note_wait(task, passed)
                 if number % _AT_ONCE == 0:
-                    yield
+                    yield True
             del tasks
-            yield
+            yield False
+
+    def _sweep_last(self) -> None:
+        """Look at all that wait once more, for the time since the last look at each."""
+        for _ in range(2):  # to the end of the sweep that is under way, and one that is whole
+            while next(self._sweep):
+                pass
 
     def _note_wait(self, task: Task, seconds: float) -> None:
         frame = task.gr_frame

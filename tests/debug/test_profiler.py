@@ -101,6 +101,21 @@ def test_many_green_threads_that_wait_are_looked_at_a_few_at_a_time(monkeypatch:
         thread.wait()
 
 
+def test_a_short_profile_counts_all_of_many_green_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profiler, "_AT_ONCE", 1)
+    event, began = greening.Event(), monotonic()
+    resting = [greening.spawn(rest, event) for _ in range(200)]
+    greening.sleep(0)
+    made = profile(clock="wall")
+    greening.sleep(0.05)
+    made.stop()
+    elapsed = monotonic() - began
+    assert 200 * 0.05 <= seconds_of(made.profiles()[WAITING], "rest") <= 200 * elapsed
+    event.send()
+    for thread in resting:
+        thread.wait()
+
+
 def test_the_switch_interval_is_the_programs_again() -> None:
     before = sys.getswitchinterval()
     try:
