@@ -168,7 +168,8 @@ class Watch:
         elif hasattr(to, "warning"):
             to.warning("%s", text)
         elif isinstance(to, str | os.PathLike):
-            with builtin_open(to, "a", encoding="utf-8") as file:
+            # The name of a file may have bytes that are no UTF-8.
+            with builtin_open(to, "a", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(f"{text}\n")
         else:
             stream = sys.stderr if to is None else to

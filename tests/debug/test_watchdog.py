@@ -199,6 +199,15 @@ def test_reports_go_to_a_file_a_stream_or_a_logger(tmp_path: Path, caplog: pytes
     ]
 
 
+def test_a_program_whose_name_is_no_text_is_told_in_a_file(tmp_path: Path) -> None:
+    names: dict[str, Any] = {"nap": time_sleep}
+    exec(compile("def naps(seconds):\n    nap(seconds)\n", "\udcff.py", "exec"), names)
+    path = tmp_path / "blocks.log"
+    with watch(THRESHOLD, path):
+        spawned(names["naps"], LONG)
+    assert r"\udcff.py" in path.read_text()
+
+
 def test_a_broken_callback_is_reported_and_the_watchdog_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     unraisable: list[Any] = []
     monkeypatch.setattr("sys.unraisablehook", unraisable.append)
