@@ -75,16 +75,21 @@ class HubWatch:
             tell(self.told, False)
         return True
 
-    def _queued(self) -> float:
-        """Seconds of the turn, at most, in which others had the processors."""
-        if self.use is None or self.base is None:
-            return 0.0
-        return min(self.age, self.use.queued - self.base.queued)
+    def _used(self) -> Use | None:
+        """What of the turn was on a processor, and what in the queue for one. None: unknown.
 
-    def _processor(self) -> float | None:
+        What is known began at the last look before the turn. If that is more than the turn took, the rest was before.
+        """
         if self.use is None or self.base is None:
             return None
-        return min(self.age, self.use.ran - self.base.ran)
+        ran, queued = self.use.ran - self.base.ran, self.use.queued - self.base.queued
+        share = min(1.0, self.age / max(ran + queued, 1e-9))
+        return Use(share * ran, share * queued)
+
+    def _queued(self) -> float:
+        """Seconds of the turn in which others had the processors."""
+        used = self._used()
+        return 0.0 if used is None else used.queued
 
     def _sample(self, sight: Sight, seconds: float, same: bool) -> bool:
         """Note what was seen. False: it blocks nobody."""
@@ -124,7 +129,8 @@ class HubWatch:
         """What has been seen of the block until now."""
         samples = self.samples
         assert samples is not None
-        processor, queued = self._processor(), self._queued()
+        used = self._used()
+        processor, queued = (None, 0.0) if used is None else used
         return Block(
             name=self.name,
             seconds=self.age,

@@ -48,6 +48,23 @@ def test_time_in_the_queue_for_a_processor_does_not_count(monkeypatch: pytest.Mo
     assert (block.seconds, block.processor, block.queued) == (0.4, pytest.approx(0.25), pytest.approx(0.14))
 
 
+def test_what_was_used_before_the_turn_does_not_hide_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine the watchdog is late: the look before the turn was long before it."""
+    use, told = FakeUse(), []
+    monkeypatch.setattr(hub_watch, "use_of", use)
+    monkeypatch.setattr(hub_watch, "see", seen)
+    watched = HubWatch(get_hub(), 0.1, use.use)
+    looks = iter([(10.0, 0.01), (10.6, 0.3), (10.7, 0.0)])
+    monkeypatch.setattr(hub_watch, "_now_and_age", lambda hub: next(looks))
+    tell = lambda block, goes_on: told.append(block)  # noqa: E731
+    assert not watched.look(tell)
+    use.use = Use(1.3, 1.3)
+    assert watched.look(tell)
+    watched.look(tell)
+    (block,) = told
+    assert (block.processor, block.queued) == (pytest.approx(0.15), pytest.approx(0.15)), "0.3 s in all"
+
+
 def test_a_hub_that_sleeps_blocks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     hub, told = get_hub(), []
     watched = HubWatch(hub, 0.001, None)
