@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
+from greening._core.names import printable
 from greening.debug.calls import Call
 from greening.debug.frames import is_machinery_file
 from greening.debug.samples import Line, Stack, users_line
@@ -60,7 +61,7 @@ class Block:
 
     def __str__(self) -> str:
         """The report, in several lines."""
-        return "\n".join(self._lines())
+        return "\n".join(map(printable, self._lines()))
 
     def _lines(self) -> Iterator[str]:
         goes_on = "" if self.over else " so far"

@@ -13,6 +13,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from greening._core.names import printable
 from greening.debug.numbers import Group, HubStats, Stats
 from greening.debug.observing import HubWatch, Observation, Spot
 
@@ -52,7 +53,7 @@ def screen(observation: Observation, command: list[str]) -> RenderableType:
 
 def _title(numbers: Stats, command: list[str]) -> Text:
     words = [os.path.basename(command[0]), *command[1:]] if command else []
-    title = f"process {numbers.pid}: {_printable(' '.join(words))}"
+    title = f"process {numbers.pid}: {printable(' '.join(words))}"
     return Text(title, style="bold", no_wrap=True, overflow="ellipsis")
 
 
@@ -141,7 +142,7 @@ def _resources(numbers: Stats) -> Text:
         limit = "" if queue.maxsize is None else f" of {queue.maxsize}"
         parts.append(f"{queue.where} {queue.items}{limit} items")
     lines = [""]
-    for part in map(_printable, parts):
+    for part in map(printable, parts):
         longer = f"{lines[-1]}   {part}" if lines[-1] else part
         if len(longer) <= WIDTH:
             lines[-1] = longer
@@ -156,15 +157,10 @@ def _largest(things: Iterable[T], size: Callable[[T], tuple[int, int]]) -> list[
 
 def _cut(text: str, length: int, end: bool = False) -> Text:
     """As much of a text as there is room for. end: its end says more than its beginning."""
-    text = _printable(text)
+    text = printable(text)
     if len(text) > length:
         text = f"…{text[1 - length :]}" if end else f"{text[: length - 1]}…"
     return Text(text)
-
-
-def _printable(text: str) -> str:
-    """A text of the program's without what would move the cursor or change colours."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 # Where the time goes
@@ -182,7 +178,7 @@ def _busiest(observation: Observation) -> Table:
     if unseen > 0.01 * observation.seconds:
         spots["(turns too short to be seen)"] = Spot("(turns too short to be seen)", cpu=unseen)
     for spot in sorted(spots.values(), key=lambda spot: -max(spot.cpu, spot.held))[:PLACES]:
-        table.add_row(f"{100 * spot.cpu / observation.seconds:.0f} %", _time(spot.held), Text(_printable(spot.place)))
+        table.add_row(f"{100 * spot.cpu / observation.seconds:.0f} %", _time(spot.held), Text(printable(spot.place)))
     return table
 
 

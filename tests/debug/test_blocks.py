@@ -30,6 +30,11 @@ def test_the_report_says_who_and_where_and_what_to_do() -> None:
     assert "processor" not in str(block(processor=None))
 
 
+def test_a_name_cannot_move_the_cursor() -> None:
+    odd = Block("a\x1b[2Jb\nc", 1.0, None, 0.0, True, INNER, (INNER,), ((INNER, 1.0),), "", "")
+    assert str(odd).startswith(r"a\x1b[2Jb\nc kept its OS thread")
+
+
 @pytest.mark.parametrize(
     ("seconds", "processor", "expected"),
     [(1.0, 0.9, True), (1.0, 0.01, False), (1.0, 0.4, None), (1.0, None, None), (0.0, 0.0, None)],
