@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from greening._compiled import accelerator
 from greening._core.hub import Hub
 from greening._core.names import printable
 from greening._core.task import Task
 from greening.debug.frames import is_machinery, name_in, users_frame
 from greening.debug.waits import Seen, oldest_first, titled, wait_of
 from greening.errors import Deadlock
+from greening.sync.lock import Lock
 
 # Lines of a message, and names in one of them. All are in `Deadlock.waiting`.
 LINES = 40
@@ -21,16 +23,25 @@ NAMES = 3
 AT_THE_END = "at the end of the program"
 NOWHERE = "in no line of the program"
 
+# Told if there is no cycle, and no accelerator.
+HOLDERS_UNKNOWN = (
+    "Without the accelerator the holder of a Lock is unknown (that of an RLock is known). With it, a cycle is drawn; "
+    "greening.debug.info() tells why it does not run"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """A task that waits: its name, the user's line, what it waits for, and which of the others has to act."""
+    """A task that waits: its name, the user's line, what it waits for, which of the others has to act, and for which
+    object it waits.
+    """
 
     name: str
     place: str
     says: str
     what: str = ""
     owner: str = ""
+    thing: object = None
 
     @property
     def line(self) -> str:
@@ -83,7 +94,7 @@ def _parked(task: Task, seen: Seen, names: dict[Task, str]) -> Parked:
     if wait.owner is not None and wait.kind == "green thread":
         wait = wait.renamed(wait.owner.name, owner)
     acts = owner if wait.kind in ("lock", "green thread") else ""
-    return Parked(names[task], place, printable(wait.sentence(owner)), wait.what or wait.sentence(owner), acts)
+    return Parked(names[task], place, printable(wait.sentence(owner)), wait.what or wait.sentence(owner), acts, wait.object)
 
 
 def cycle_of(tasks: Iterable[Parked]) -> list[Parked]:
@@ -127,6 +138,8 @@ def explain(hub: Hub, hint: str = "") -> Deadlock:
     lines += [f"  {line}" for line, _ in rest[:LINES]]
     if len(rest) > LINES:
         lines.append(f"  ... and {sum(count for _, count in rest[LINES:])} more")
+    if not cycle and accelerator is None and any(isinstance(task.thing, Lock) for task in tasks):
+        lines.append(HOLDERS_UNKNOWN)
     return Deadlock(
         [task.line for task in tasks],
         [task.name for task in cycle],

@@ -15,6 +15,7 @@ from greening._core.names import printable
 from greening._core.running import known_task
 from greening._core.task import Task
 from greening._originals import get_ident
+from greening.debug.deadlocks import Parked, cycle_of, drawn
 from greening.debug.frames import is_machinery_file
 from greening.debug.snapshot import Frame, Stack, stack_of, stacks
 from greening.debug.waits import Wait
@@ -63,7 +64,25 @@ def as_text(found: Iterable[Stack]) -> str:
         alone = stack.frames == () or stack.frames[-1].locals is not None
         key = id(stack) if alone else (stack.kind, stack.wait.kind, places, stack.spawned)
         groups.setdefault(key, []).append(stack)
-    return "\n".join([_summary(found), *map(_paragraph, groups.values())])
+    return "\n".join([_summary(found), *_deadlock(found), *map(_paragraph, groups.values())])
+
+
+def _deadlock(found: list[Stack]) -> Iterator[str]:
+    """The green threads that wait for each other for ever, while others may go on. Those with equal names are left out:
+    which of them is waited for cannot be told.
+    """
+    tasks = []
+    counts = Counter(stack.name for stack in found)
+    for stack in found:
+        if counts[stack.name] > 1:
+            continue
+        if stack.wait.kind in ("lock", "green thread") and stack.wait.owner is not None and stack.wait.seconds is None:
+            frame = own_frames(stack.frames)[-1] if stack.frames else None
+            place = "in C" if frame is None else f"{frame.file}:{frame.line} in {frame.function}"
+            tasks.append(Parked(stack.name, place, str(stack.wait), owner=stack.wait.owner.name))
+    cycle = cycle_of(tasks)
+    if cycle:
+        yield "\n".join(["Deadlock: these wait for each other", *(f"  {line}" for line in drawn(cycle))]) + "\n"
 
 
 def _summary(found: list[Stack]) -> str:

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from greening._core.names import printable
-from greening.debug.numbers import Group, HubStats, Stats
+from greening.debug.numbers import Group, HubStats, QueueStats, Stats
 from greening.debug.observing import HubWatch, Observation, Spot
 
 T = TypeVar("T")
@@ -115,7 +115,7 @@ def _threads(observation: Observation) -> Text:
             states[group.state] += group.count
     total = sum(states.values())
     more = total - sum(hub.green_threads for hub in observation.before.hubs)
-    grown = f" ({more:+d})" if more else ""
+    grown = f" ({more:+,d})" if more else ""
     listed = ", ".join(f"{count:,} {state}" for state, count in states.most_common())
     return Text(f"{total:,} green thread{'s' if total != 1 else ''}{grown}: {listed or 'none'}")
 
@@ -138,7 +138,9 @@ def _resources(numbers: Stats) -> Text:
     for green_pool in _largest(numbers.pools, lambda pool: (pool.waiting, pool.running)):
         waiting = f", {green_pool.waiting} wait" * bool(green_pool.waiting)
         parts.append(f"{green_pool.where} {green_pool.running} of {green_pool.size}{waiting}")
-    for queue in _largest(numbers.queues, lambda queue: (queue.items, queue.putters + queue.getters)):
+    named, unnamed = _by_name(numbers.queues)
+    parts += unnamed
+    for queue in _largest(named, lambda queue: (queue.items, queue.putters + queue.getters)):
         limit = "" if queue.maxsize is None else f" of {queue.maxsize}"
         parts.append(f"{queue.where} {queue.items}{limit} items")
     lines = [""]
@@ -149,6 +151,16 @@ def _resources(numbers: Stats) -> Text:
         else:
             lines.append(part)
     return Text("\n".join(lines))
+
+
+def _by_name(queues: Iterable[QueueStats]) -> tuple[list[QueueStats], list[str]]:
+    """Those with a place of their own; of the others, such as those of local variables, how many there are."""
+    by_place: dict[str, list[QueueStats]] = {}
+    for queue in queues:
+        by_place.setdefault(queue.where, []).append(queue)
+    named = [group[0] for group in by_place.values() if len(group) == 1]
+    many = [(place.removeprefix("an instance of "), group) for place, group in by_place.items() if len(group) > 1]
+    return named, [f"{len(group):,} of {kind}, {sum(queue.items for queue in group):,} items" for kind, group in many]
 
 
 def _largest(things: Iterable[T], size: Callable[[T], tuple[int, int]]) -> list[T]:
@@ -196,7 +208,7 @@ def _waiting(observation: Observation) -> Table:
         style = "bold red" if change > 0 else ""
         table.add_row(
             f"{count:,}",
-            Text(f"{change:+d}" if change else "", style=style),
+            Text(f"{change:+,d}" if change else "", style=style),
             _cut(function, 16),
             _cut(place, 30, end=True),
             state,

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from greening import Deadlock, Event, GreenThread, RLock, kill, sleep, spawn
+from greening import Deadlock, Event, GreenThread, Lock, RLock, kill, sleep, spawn
 from greening._compiled import accelerator
 from greening._core.current import get_hub
-from greening.debug.deadlocks import LINES, NAMES, NOWHERE, Parked, cycle_of, drawn, explain, parked
+from greening.debug.deadlocks import HOLDERS_UNKNOWN, LINES, NAMES, NOWHERE, Parked, cycle_of, drawn, explain, parked
 from greening.testing import Fake, FakePoller, settle
 
 RunProgram = Callable[..., Any]
@@ -89,6 +89,23 @@ def test_a_cycle_is_drawn_from_its_first_task_to_its_first_task() -> None:
     ]
 
 
+def taking(first: Lock, second: Lock) -> None:
+    with first:
+        sleep(0)
+        second.acquire()
+
+
+def test_locks_in_a_cycle_are_drawn_or_it_is_said_why_not(fake: Fake[FakePoller]) -> None:
+    one, other = Lock(), Lock()
+    threads = [spawn(taking, one, other), spawn(taking, other, one)]
+    settle()
+    error = explain(get_hub(), "a hint")
+    assert (len(error.cycle), HOLDERS_UNKNOWN in str(error)) == ((2, False) if accelerator else (0, True))
+    assert str(error).endswith("\na hint")
+    for thread in threads:
+        kill(thread)
+
+
 def test_a_message_has_so_many_lines_and_the_error_has_all(fake: Fake[FakePoller]) -> None:
     events = [Event() for _ in range(LINES + 10)]
     threads = [spawn(event.wait) for event in events]
@@ -144,14 +161,14 @@ def test_a_name_of_several_lines_stays_on_its_own(fake: Fake[FakePoller]) -> Non
 CROSSED = """
 import greening; greening.monkey_patch()
 import threading, time, sys
-a, b = threading.RLock(), threading.RLock()
+a, b, both = threading.RLock(), threading.RLock(), threading.Barrier(2)
 def first():
     with a:
-        time.sleep(0.001)
+        both.wait()
         with b: pass
 def second():
     with b:
-        time.sleep(0.001)
+        both.wait()
         with a: pass
 threads = [threading.Thread(target=function) for function in (first, second)]
 for thread in threads: thread.start()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from greening import Event, GreenThread, kill, sleep, spawn
+from greening import Event, GreenThread, RLock, kill, sleep, spawn
 from greening.debug import dump
 from greening.debug.dumping import NAMES, DumpHandler, as_text, dump_on, own_frames, waiting_as_text
 from greening.debug.snapshot import Frame, Stack
@@ -73,6 +73,28 @@ def test_what_runs_is_left_out_for_those_who_have_it_already(threads: list[Green
     text = waiting_as_text()
     assert "running" not in text
     assert "sleeps, " in text
+
+
+def crossing(first: RLock, second: RLock, timeout: float) -> None:
+    with first:
+        sleep(0)
+        if second.acquire(timeout=timeout):
+            second.release()
+
+
+@pytest.mark.parametrize(("timeout", "told"), [(-1, True), (60, False)])
+def test_those_that_wait_for_each_other_come_first_while_others_go_on(
+    threads: list[GreenThread[Any]], timeout: float, told: bool
+) -> None:
+    one, other = RLock(), RLock()
+    threads += [spawn(crossing, one, other, timeout), spawn(crossing, other, one, timeout), spawn(sleep, 60)]
+    settle()
+    paragraphs = text_of().split("\n\n")
+    assert paragraphs[1].startswith("Deadlock: ") is told
+    if told:
+        line = crossing.__code__.co_firstlineno + 3
+        names = {f"{thread.name}  {__file__}:{line} in crossing" for thread in threads[:2]}
+        assert {text[6:] for text in paragraphs[1].split("\n") if "in crossing" in text} == names
 
 
 def test_json_has_the_whole_stacks(threads: list[GreenThread[Any]]) -> None:

@@ -98,6 +98,16 @@ def test_of_many_queues_the_fullest_are_shown() -> None:
     assert "app.q29" in text and "app.q26" in text and "app.q25" not in text
 
 
+def test_queues_without_a_place_of_their_own_are_counted() -> None:
+    place = "an instance of app.Queue"
+    unnamed = tuple(QueueStats(place, "Queue", number, 100, 0, 1, 0) for number in range(30))
+    seen = observation()
+    queues = (*unnamed, QueueStats("app.jobs", "Queue", 3, None, 0, 0, 0))
+    lines = lines_of(replace(seen, after=replace(seen.after, queues=queues)))
+    assert sum("Queue" in line for line in lines) == 1
+    assert any("30 of app.Queue, 435 items   app.jobs 3 items" in line for line in lines)
+
+
 def test_resources_are_told_with_their_limits() -> None:
     text = " ".join(" ".join(lines_of(observation())).split())
     for part in ("descriptors 120 of 20,000", "timers 1,234", "memory 64 MiB", "tpool 3 of 20 threads, 4 wait"):
