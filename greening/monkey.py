@@ -7,6 +7,7 @@ program that only patches does not need the machinery of green copies.
 import sys
 import warnings
 from collections.abc import Callable
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -70,6 +71,10 @@ def monkey_patch(*misplaced: object, interrupted: str | None = None, **flags: ob
     before = len(LEDGER.placed)
     late = came_late(LEDGER)
     _apply.apply(CATALOGUE, chosen, LEDGER)
+    if "thread" in chosen:
+        # Ctrl-C has a handler also in a program that never imports `signal`. As long as that is not patched, the green
+        # thread that happens to run gets the KeyboardInterrupt, and `threading` only reports it.
+        import_module("signal")
     plugins.register(LEDGER, INTEGRATIONS, lambda package: bool(drivers.get(package, chosen)))
     if interrupted is not None:
         mark_every_client(True)

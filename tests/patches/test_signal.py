@@ -60,6 +60,12 @@ def test_ctrl_c_while_a_green_thread_computes_reaches_the_main_greenlet_at_once(
     run_program("signal_interrupt_goes_to_main.py")
 
 
+def test_ctrl_c_reaches_the_main_greenlet_of_a_program_that_never_imports_signal(
+    run_program: Callable[..., Any],
+) -> None:
+    run_program("signal_never_imported.py")
+
+
 @pytest.mark.slow
 def test_a_green_thread_that_blocks_signals_does_not_make_the_main_thread_deaf(run_program: Callable[..., Any]) -> None:
     run_program("signal_masks.py")
