@@ -53,6 +53,11 @@ def is_machinery_file(file: str) -> bool:
     return file.startswith(_STDLIB) and not file.startswith(_INSTALLED)
 
 
+def is_installed_file(file: str) -> bool:
+    """True for a file of a package that was installed, and is no program's own."""
+    return "/site-packages/" in file or "/dist-packages/" in file
+
+
 def module_of(frame: FrameType) -> str:
     return str(frame.f_globals.get("__name__", ""))
 

@@ -25,7 +25,7 @@ from greening._core.names import function_name, function_of
 from greening._core.switching import switches_of
 from greening._core.task import Task
 from greening._originals import builtin_open, current_frames
-from greening.debug.frames import is_machinery
+from greening.debug.frames import is_installed_file, is_machinery
 from greening.debug.snapshot import is_running
 from greening.debug.waits import Seen, green_threads, wait_of
 from greening.patcher.naming import Paths
@@ -245,13 +245,20 @@ class Places:
     """The users' lines of many frames: each code object is looked at once."""
 
     def __init__(self) -> None:
-        self._machinery: dict[CodeType, bool] = {}
+        self._kinds: dict[CodeType, int] = {}
         self._texts: dict[tuple[CodeType, int], str] = {}
 
     def of(self, frame: FrameType | None) -> str:
         """See `place_of`."""
-        while frame is not None and self._is_machinery(frame):
+        library = None
+        while frame is not None:
+            kind = self._kind(frame)
+            if kind == _PROGRAM:
+                break
+            if kind == _LIBRARY:
+                library = library or frame
             frame = frame.f_back
+        frame = frame or library
         if frame is None:
             return ""
         key = frame.f_code, frame.f_lineno or 0
@@ -261,15 +268,32 @@ class Places:
             text = self._texts[key] = f"{name}:{key[1]} in {key[0].co_qualname}"
         return text
 
-    def _is_machinery(self, frame: FrameType) -> bool:
-        known = self._machinery.get(frame.f_code)
+    def _kind(self, frame: FrameType) -> int:
+        known = self._kinds.get(frame.f_code)
         if known is None:
-            known = self._machinery[frame.f_code] = is_machinery(frame)
+            known = self._kinds[frame.f_code] = _kind_of(frame)
         return known
 
 
+# Whose a frame is. The body of a module is taken last, as a library is: it may be that of a command that was installed.
+_PROGRAM, _LIBRARY, _MACHINERY = range(3)
+
+
+def _kind_of(frame: FrameType) -> int:
+    if is_machinery(frame):
+        return _MACHINERY
+    code = frame.f_code
+    if is_installed_file(code.co_filename) or code.co_name == "<module>":
+        return _LIBRARY
+    return _PROGRAM
+
+
 def place_of(frame: FrameType | None) -> str:
-    """The innermost line of the user's: "app.py:12 in fetch"; "": there is none."""
+    """The innermost line of the user's: "app.py:12 in fetch"; "": there is none.
+
+    What a library that was installed does on its behalf counts for it: the line that waits for a database, and not one
+    in its driver.
+    """
     return Places().of(frame)
 
 

@@ -3,6 +3,7 @@
 import os
 import resource
 import sys
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from greening._core.greenthread import spawn
 from greening._core.switching import switches_of
 from greening._core.waiting import sleep
 from greening.debug import numbers, stats
-from greening.debug.numbers import HubStats, Places, thread_name
+from greening.debug.numbers import HubStats, Places, place_of, thread_name
 from greening.pool.greenpool import GreenPool
 from greening.sync.event import Event
 from greening.sync.queue import Queue
@@ -157,3 +158,18 @@ def test_a_code_object_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize("ident", [12345])
 def test_an_os_thread_without_a_name_has_its_number(ident: int) -> None:
     assert thread_name(ident) == "OS thread 0x3039"
+
+
+def frame_in(file: str, function: str, caller: str) -> FrameType:
+    """A frame of a function in a file of that name; it was called by the function `caller` in the file app.py."""
+    names: dict[str, Any] = {"sys": sys}
+    exec(compile(f"def {function}():\n    return sys._getframe()", file, "exec"), names)
+    exec(compile(f"def {caller}():\n    return {function}()", "/srv/app.py", "exec"), names)
+    frame: FrameType = names[caller]()
+    return frame
+
+
+def test_a_place_is_the_programs_own_line_and_not_one_of_the_library_that_it_calls() -> None:
+    driver = "/srv/.venv/lib/python3.13/site-packages/driver.py"
+    assert Places().of(frame_in(driver, "execute", "order")) == "app.py:2 in order"
+    assert place_of(frame_in("/srv/other.py", "price", "order")) == "other.py:2 in price"

@@ -127,3 +127,24 @@ def test_orders_wait_for_the_slow_service_side_by_side_and_dump_says_so(
     assert [status for status, _ in answers] == [201] * CLIENTS
     assert sorted(str(content["number"]) for _, content in answers) == sorted(map(str, range(1, CLIENTS + 1)))
     assert asked(shop, "GET", "/orders") == (200, {"articles": ["tea"] * CLIENTS, "total": 4.0 * CLIENTS})
+
+
+def test_top_counts_what_waits_for_the_slow_service(shop: Command, prices: Prices, environment: dict[str, str]) -> None:
+    pytest.importorskip("rich", reason="the extra `top` is not installed")
+    clients = [threading.Thread(target=asked, args=(shop, "POST", "/orders/tea")) for _ in range(CLIENTS)]
+    for client in clients:
+        client.start()
+    for _ in clients:
+        assert prices.asked.acquire(timeout=SECONDS)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80", **environment}
+    waiting, screens = 0, ""
+    for pid in workers_of(shop):
+        command = [sys.executable, "-m", "greening", "top", str(pid), "--once", "--seconds", "0.1"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=SECONDS)
+        screens += done.stdout + done.stderr
+        found = re.search(r"^ *(\d+) .*shop\.py:\d+ in order +descriptor", done.stdout, re.M)
+        waiting += int(found[1]) if found else 0
+    prices.open.set()
+    for client in clients:
+        client.join()
+    assert waiting == CLIENTS, screens
