@@ -7,7 +7,6 @@ program that only patches does not need the machinery of green copies.
 import sys
 import warnings
 from collections.abc import Callable
-from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -74,7 +73,7 @@ def monkey_patch(*misplaced: object, interrupted: str | None = None, **flags: ob
     if "thread" in chosen:
         # Ctrl-C has a handler also in a program that never imports `signal`. As long as that is not patched, the green
         # thread that happens to run gets the KeyboardInterrupt, and `threading` only reports it.
-        import_module("signal")
+        import signal  # noqa: F401  # to have it patched
     plugins.register(LEDGER, INTEGRATIONS, lambda package: bool(drivers.get(package, chosen)))
     if interrupted is not None:
         mark_every_client(True)

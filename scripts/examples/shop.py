@@ -13,7 +13,7 @@ from flask import Flask
 from sqlalchemy import Float, String, create_engine, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-# SQLite waits for a lock in C, and for no longer than this: see README.md for databases that are waited for green.
+# A transaction waits so many seconds for another one's lock, and other green threads run meanwhile.
 engine = create_engine(os.environ.get("SHOP_DATABASE", "sqlite:///shop.db"), connect_args={"timeout": 5})
 app = Flask(__name__)
 

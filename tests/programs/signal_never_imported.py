@@ -4,7 +4,6 @@ import greening
 
 greening.monkey_patch()
 
-import sys
 import threading
 from _signal import SIGINT, raise_signal
 
