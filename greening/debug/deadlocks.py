@@ -11,7 +11,7 @@ from greening._compiled import accelerator
 from greening._core.hub import Hub
 from greening._core.names import printable
 from greening._core.task import Task
-from greening.debug.frames import is_machinery, name_in, users_frame
+from greening.debug.frames import is_machinery, name_in, programs_frame, users_frame
 from greening.debug.waits import Seen, oldest_first, titled, wait_of
 from greening.errors import Deadlock
 from greening.sync.lock import Lock
@@ -86,7 +86,8 @@ def _parked(task: Task, seen: Seen, names: dict[Task, str]) -> Parked:
     elif is_machinery(frame):
         place, frame = AT_THE_END if task is task.hub.main else NOWHERE, None
     else:
-        place = printable(f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}")
+        own = programs_frame(task.gr_frame) or frame
+        place = printable(f"{own.f_code.co_filename}:{own.f_lineno} in {own.f_code.co_name}")
     if wait.object is not None and (name := name_in(frame, wait.object)):
         title = titled(wait.object)
         wait = wait.renamed(title, f"{name} ({title})")

@@ -36,6 +36,20 @@ def users_frame(frame: FrameType | None) -> FrameType | None:
     return frame or inner
 
 
+def programs_frame(frame: FrameType | None) -> FrameType | None:
+    """The innermost frame of a function that is no library's either; if there is none, that of `users_frame`."""
+    found = frame
+    while found is not None and not is_programs(found):
+        found = found.f_back
+    return found or users_frame(frame)
+
+
+def is_programs(frame: FrameType) -> bool:
+    """True for a function of the program itself. The body of a module may be that of a command that was installed."""
+    code = frame.f_code
+    return code.co_name != "<module>" and not is_installed_file(code.co_filename) and not is_machinery(frame)
+
+
 def is_machinery(frame: FrameType) -> bool:
     """True for a frame of greening or of the stdlib."""
     return module_of(frame).partition(".")[0] == "greening" or is_machinery_file(frame.f_code.co_filename)

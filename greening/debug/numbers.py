@@ -25,7 +25,7 @@ from greening._core.names import function_name, function_of
 from greening._core.switching import switches_of
 from greening._core.task import Task
 from greening._originals import builtin_open, current_frames
-from greening.debug.frames import is_installed_file, is_machinery
+from greening.debug.frames import is_machinery, is_programs
 from greening.debug.snapshot import is_running
 from greening.debug.waits import Seen, green_threads, wait_of
 from greening.patcher.naming import Paths
@@ -275,17 +275,11 @@ class Places:
         return known
 
 
-# Whose a frame is. The body of a module is taken last, as a library is: it may be that of a command that was installed.
 _PROGRAM, _LIBRARY, _MACHINERY = range(3)
 
 
 def _kind_of(frame: FrameType) -> int:
-    if is_machinery(frame):
-        return _MACHINERY
-    code = frame.f_code
-    if is_installed_file(code.co_filename) or code.co_name == "<module>":
-        return _LIBRARY
-    return _PROGRAM
+    return _MACHINERY if is_machinery(frame) else _PROGRAM if is_programs(frame) else _LIBRARY
 
 
 def place_of(frame: FrameType | None) -> str:

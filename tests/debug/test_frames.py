@@ -6,9 +6,19 @@ from concurrent.futures import Future
 from types import FrameType
 from typing import Any
 
+import pytest
+
 from greening import Lock, Queue, kill, spawn
 from greening._core.task import Task
-from greening.debug.frames import dotted, is_machinery, is_machinery_file, machinery, name_in, users_frame
+from greening.debug.frames import (
+    dotted,
+    is_machinery,
+    is_machinery_file,
+    machinery,
+    name_in,
+    programs_frame,
+    users_frame,
+)
 from greening.debug.waits import KINDS
 from greening.testing import settle
 
@@ -91,3 +101,12 @@ def test_a_frame_is_told_by_its_file_too() -> None:
     assert is_machinery_file(sys.modules["greening.sync.queue"].__file__ or "")
     assert not is_machinery_file(__file__)
     assert not is_machinery_file(sys.modules["pytest"].__file__ or "")
+
+
+@pytest.mark.parametrize(("callee", "place"), [("/srv/lib/site-packages/pool.py", "order"), ("/srv/jobs.py", "take")])
+def test_the_programs_frame_is_the_innermost_that_is_no_librarys(callee: str, place: str) -> None:
+    names: dict[str, Any] = {"sys": sys}
+    exec(compile("def take():\n    return sys._getframe()", callee, "exec"), names)
+    exec(compile("def order():\n    return take()", "/srv/app.py", "exec"), names)
+    frame = programs_frame(names["order"]())
+    assert frame is not None and frame.f_code.co_name == place
