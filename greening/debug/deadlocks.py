@@ -95,7 +95,9 @@ def _parked(task: Task, seen: Seen, names: dict[Task, str]) -> Parked:
     if wait.owner is not None and wait.kind == "green thread":
         wait = wait.renamed(wait.owner.name, owner)
     acts = owner if wait.kind in ("lock", "green thread") else ""
-    return Parked(names[task], place, printable(wait.sentence(owner)), wait.what or wait.sentence(owner), acts, wait.object)
+    return Parked(
+        names[task], place, printable(wait.sentence(owner)), wait.what or wait.sentence(owner), acts, wait.object
+    )
 
 
 def cycle_of(tasks: Iterable[Parked]) -> list[Parked]:
