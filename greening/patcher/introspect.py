@@ -17,10 +17,11 @@ _class_dict = vars(type)["__dict__"].__get__
 _class_mro = vars(type)["__mro__"].__get__
 
 # Modules that hold originals and real locks on purpose. Importing must go on while the hub itself imports; a debugger's
-# own threads must run while everything else is stopped.
+# own threads must run while everything else is stopped. From 3.15 on _py_warnings has a lock that only its copy in
+# Python would take, and `warnings` takes another one, of C.
 KEEPERS = frozenset(
     "greening greenlet importlib _frozen_importlib _frozen_importlib_external zipimport "
-    "pydevd debugpy _pydevd_bundle _pydev_bundle _pydevd_frame_eval".split()
+    "_py_warnings pydevd debugpy _pydevd_bundle _pydev_bundle _pydevd_frame_eval".split()
 )
 
 # How the names of original modules begin under which eventlet puts them into `sys.modules` (see greening.compat).

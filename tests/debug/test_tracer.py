@@ -345,7 +345,7 @@ def test_a_child_of_fork_leaves_the_file_to_its_parent(run_program: Callable[...
     [
         (["--trace"], "--trace needs a file"),
         (["--trace=", "x.py"], "--trace needs a file"),
-        (["--trace", "/missing/t.json", "-c", ""], "No such file or directory: '/missing/t.json'"),
+        (["--trace", "/missing/t.json", "-c", ""], "/missing/t.json cannot be written: No such file or directory"),
     ],
 )
 def test_a_file_that_cannot_be_is_refused(arguments: list[str], text: str) -> None:
