@@ -17,6 +17,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from greening._core.deadlock import SETTINGS
 from greening._core.unhandled import report_unraisable, without_ours
 from greening.errors import Deadlock
 
@@ -56,6 +57,8 @@ def ending_in_order(shutdown: Callable[[], object]) -> Callable[[], None]:
     """
 
     def _shutdown() -> None:
+        if was_told() and SETTINGS.grace is not None:
+            SETTINGS.grace = 0.0  # no signal has come for so long already
         try:
             shutdown()
         except Deadlock as error:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from greening._core.deadlock import SETTINGS
 from greening.errors import Deadlock
 from greening.threads.ending import Unflushable, ending_in_order, was_told
 
@@ -30,10 +31,12 @@ def test_it_is_told_by_the_hook_and_standard_error_cannot_be_flushed(monkeypatch
 def test_what_was_told_is_not_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "last_value", Deadlock(), raising=False)
     monkeypatch.setattr(sys, "excepthook", None)
+    monkeypatch.setattr(SETTINGS, "grace", 5.0)
     assert was_told()
     stderr = sys.stderr
     ending_in_order(deadlocked)()
     assert sys.stderr is stderr
+    assert SETTINGS.grace == 0, "the same signals are not waited for again"
 
 
 def test_other_errors_and_a_quiet_end_are_as_they_were() -> None:
