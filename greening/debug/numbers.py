@@ -28,6 +28,7 @@ from greening._originals import builtin_open, current_frames
 from greening.debug.frames import is_machinery, is_programs
 from greening.debug.snapshot import is_running
 from greening.debug.waits import Seen, green_threads, wait_of
+from greening.patcher.binding import anonymous
 from greening.patcher.naming import Paths
 from greening.pool.greenpool import GreenPool
 from greening.sync.queue import LightQueue
@@ -294,19 +295,25 @@ def place_of(frame: FrameType | None) -> str:
 # Pools and queues
 
 
+def _way_to(thing: object, paths: Paths) -> str:
+    """A path, or what it is. One by the globals of a function goes through ours: a module leads to its own itself."""
+    way = paths.of(thing)
+    return anonymous(thing) if ".__globals__[" in way else way
+
+
 def _containers(everything: Iterable[object]) -> tuple[tuple[PoolStats, ...], tuple[QueueStats, ...]]:
     """Those that the garbage collector knows. They cost nothing until they are asked for."""
     kinds = {kind for base in (GreenPool, LightQueue) for kind in _family(base)}
     found: list[Any] = [thing for thing in everything if type(thing) in kinds]
     paths = Paths()
     pools = [
-        PoolStats(paths.of(pool), pool.size, pool.running(), pool.waiting())
+        PoolStats(_way_to(pool, paths), pool.size, pool.running(), pool.waiting())
         for pool in found
         if isinstance(pool, GreenPool)
     ]
     queues = [
         QueueStats(
-            paths.of(queue),
+            _way_to(queue, paths),
             type(queue).__qualname__,
             queue.qsize(),
             queue.maxsize,
