@@ -113,7 +113,11 @@ def test_no_answer_is_that_of_another_question_and_no_place_is_lost(
 @pytest.mark.parametrize("row", BY_PLUGIN, ids=name_of)
 def test_without_the_plugin_there_are_wrong_answers(row: Row, request: pytest.FixtureRequest, run_green: Run) -> None:
     url = url_of(row, request)
-    done = run_green(WITHOUT, row.client, url, "1000", check=False, env={"GREENING_PLUGINS": "-all"}, timeout=100)
+    # An interruption in the few microseconds that matter is chance: a busy machine has had none in a thousand.
+    for _ in range(5):
+        done = run_green(WITHOUT, row.client, url, "1000", check=False, env={"GREENING_PLUGINS": "-all"}, timeout=100)
+        if done.returncode:
+            break
     assert done.returncode == 1
     assert "AssertionError" in done.stderr
 
