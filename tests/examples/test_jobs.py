@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TextIO
 
@@ -55,8 +56,9 @@ class TestChat:
         self, request: pytest.FixtureRequest, environment: dict[str, str]
     ) -> Iterator[tuple["subprocess.Popen[str]", int]]:
         words = ["-m", "greening", "--as-eventlet"] if request.param == "greening" else ["-W", "ignore"]
-        if request.param == "eventlet":
-            pytest.importorskip("eventlet")
+        # It is not imported here: it would warn of forks from then on.
+        if request.param == "eventlet" and find_spec("eventlet") is None:
+            pytest.skip("eventlet is missing")
         command = [sys.executable, *words, str(EXAMPLES / "chat.py"), "127.0.0.1:0"]
         with subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
