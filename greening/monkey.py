@@ -69,11 +69,11 @@ def monkey_patch(*misplaced: object, interrupted: str | None = None, **flags: ob
     chosen = _apply.choose(CATALOGUE, flags)
     before = len(LEDGER.placed)
     late = came_late(LEDGER)
-    _apply.apply(CATALOGUE, chosen, LEDGER)
     if "thread" in chosen:
         # Ctrl-C has a handler also in a program that never imports `signal`. As long as that is not patched, the green
         # thread that happens to run gets the KeyboardInterrupt, and `threading` only reports it.
         import signal  # noqa: F401  # to have it patched
+    _apply.apply(CATALOGUE, chosen, LEDGER)
     plugins.register(LEDGER, INTEGRATIONS, lambda package: bool(drivers.get(package, chosen)))
     if interrupted is not None:
         mark_every_client(True)
