@@ -1,28 +1,20 @@
-"""`metrics`: the numbers of `stats` in Prometheus's text format.
+"""`metrics`: the numbers of `stats` in Prometheus's text format."""
 
-Source: prometheus.io, "Exposition formats", text format 0.0.4.
-"""
-
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
 from greening.debug.numbers import HubStats, PoolStats, QueueStats, Stats, stats
-
-# The type of the text, for the header Content-Type.
-CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+from greening.debug.text_format import Family, braces, distinct, text_of
 
 _PREFIX: Final = "greening_"
-
-Labels = dict[str, str]
-Samples = Iterable[tuple[Labels, float]]
 
 
 def metrics(*, containers: bool = True) -> str:
     """The numbers of this process, as Prometheus reads them: hubs, green threads by function and state, native threads,
     pools, queues, and what grows if something leaks.
 
-    An endpoint of a WSGI application answers with it and `exposition.CONTENT_TYPE`.
+    An endpoint of a WSGI application answers with it and `text_format.CONTENT_TYPE`.
 
     Args:
         containers: False: leave out pools, queues and the number of objects; see `stats`.
@@ -33,43 +25,26 @@ def metrics(*, containers: bool = True) -> str:
 
 def exposition(numbers: Stats) -> str:
     """The text of it."""
-    lines: list[str] = []
-    for name, kind, about, samples in _families(numbers):
-        lines.append(f"# HELP {_PREFIX}{name} {about}")
-        lines.append(f"# TYPE {_PREFIX}{name} {kind}")
-        lines.extend(f"{_PREFIX}{name}{_braces(labels)} {value!r}" for labels, value in samples)
-    return "\n".join(lines) + "\n"
-
-
-def _braces(labels: Labels) -> str:
-    return "{" + ",".join(f'{key}="{_escape(value)}"' for key, value in labels.items()) + "}" if labels else ""
-
-
-def _escape(value: str) -> str:
-    return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
-
-
-Family = tuple[str, str, str, Samples]
+    return text_of(_PREFIX, _families(numbers))
 
 
 def _families(numbers: Stats) -> Iterator[Family]:
-    """Name, type, description, samples."""
     yield from _of_hubs(numbers.hubs)
     yield from _of_native_pools(numbers)
     yield from _of_pools(numbers.pools)
     yield from _of_queues(numbers.queues)
     process = numbers.process
-    yield "open_files", "gauge", "Descriptors of the process.", [({}, process.open_files)]
-    yield "open_files_limit", "gauge", "The most descriptors that the process may have.", [({}, process.files_limit)]
-    yield "memory_bytes", "gauge", "Bytes of the process in main memory.", [({}, process.memory)]
-    yield "os_threads", "gauge", "OS threads of the process.", [({}, process.threads)]
+    yield "open_files", "gauge", "Descriptors of the process.", [("", process.open_files)]
+    yield "open_files_limit", "gauge", "The most descriptors that the process may have.", [("", process.files_limit)]
+    yield "memory_bytes", "gauge", "Bytes of the process in main memory.", [("", process.memory)]
+    yield "os_threads", "gauge", "OS threads of the process.", [("", process.threads)]
     if process.objects:
-        yield "objects", "gauge", "Objects that the garbage collector knows.", [({}, process.objects)]
-    yield "uncollectable_objects", "gauge", "Objects in gc.garbage.", [({}, process.uncollectable)]
+        yield "objects", "gauge", "Objects that the garbage collector knows.", [("", process.objects)]
+    yield "uncollectable_objects", "gauge", "Objects in gc.garbage.", [("", process.uncollectable)]
 
 
 def _of_hubs(all_hubs: tuple[HubStats, ...]) -> Iterator[Family]:
-    names_of_hubs = _distinct([hub.thread for hub in all_hubs])
+    names_of_hubs = distinct([hub.thread for hub in all_hubs])
     hubs = [replace(hub, thread=name) for hub, name in zip(all_hubs, names_of_hubs, strict=True)]
     names = (
         ("hub_rounds_total", "counter", "Turns of the loop of a hub.", "rounds"),
@@ -83,7 +58,7 @@ def _of_hubs(all_hubs: tuple[HubStats, ...]) -> Iterator[Family]:
         ("hub_runners", "gauge", "Greenlets that green threads run on.", "runners"),
     )
     for name, kind, about, field in names:
-        yield name, kind, about, [({"thread": hub.thread}, getattr(hub, field)) for hub in hubs]
+        yield name, kind, about, [(braces(thread=hub.thread), getattr(hub, field)) for hub in hubs]
     counts: dict[tuple[str, str, str], int] = {}
     oldest: dict[tuple[str, str], float] = {}
     for hub in hubs:
@@ -97,13 +72,13 @@ def _of_hubs(all_hubs: tuple[HubStats, ...]) -> Iterator[Family]:
         "green_threads",
         "gauge",
         "Green threads that have not ended, by function and by what they wait for.",
-        [(dict(zip(labels, key, strict=True)), count) for key, count in counts.items()],
+        [(braces(**dict(zip(labels, key, strict=True))), count) for key, count in counts.items()],
     )
     yield (
         "green_thread_oldest_seconds",
         "gauge",
         "The age of the oldest green thread, by function.",
-        [(dict(zip(labels[:2], key, strict=True)), age) for key, age in oldest.items()],
+        [(braces(**dict(zip(labels[:2], key, strict=True))), age) for key, age in oldest.items()],
     )
 
 
@@ -118,7 +93,7 @@ def _of_native_pools(numbers: Stats) -> Iterator[Family]:
         totals: dict[str, int] = {}
         for pool in numbers.native_pools:
             totals[pool.name] = totals.get(pool.name, 0) + getattr(pool, field)
-        yield name, kind, about, [({"pool": pool}, total) for pool, total in totals.items()]
+        yield name, kind, about, [(braces(pool=pool), total) for pool, total in totals.items()]
 
 
 def _of_pools(pools: tuple[PoolStats, ...]) -> Iterator[Family]:
@@ -127,13 +102,13 @@ def _of_pools(pools: tuple[PoolStats, ...]) -> Iterator[Family]:
         ("pool_running", "Green threads of a pool.", "running"),
         ("pool_waiting", "Green threads that wait in spawn for a place.", "waiting"),
     )
-    labels = _distinct([pool.where for pool in pools])
+    labels = distinct([pool.where for pool in pools])
     for name, about, field in names:
         yield (
             name,
             "gauge",
             about,
-            [({"pool": where}, getattr(pool, field)) for where, pool in zip(labels, pools, strict=True)],
+            [(braces(pool=where), getattr(pool, field)) for where, pool in zip(labels, pools, strict=True)],
         )
 
 
@@ -144,21 +119,11 @@ def _of_queues(queues: tuple[QueueStats, ...]) -> Iterator[Family]:
         ("queue_getters", "Green threads that wait for an item.", "getters"),
         ("queue_unfinished", "Items without task_done yet.", "unfinished"),
     )
-    labels = _distinct([queue.where for queue in queues])
+    labels = distinct([queue.where for queue in queues])
     for name, about, field in names:
         yield (
             name,
             "gauge",
             about,
-            [({"queue": where}, getattr(each, field)) for where, each in zip(labels, queues, strict=True)],
+            [(braces(queue=where), getattr(each, field)) for where, each in zip(labels, queues, strict=True)],
         )
-
-
-def _distinct(names: list[str]) -> list[str]:
-    """The same names; of several that are equal, the later ones with a number: a sample must not come twice."""
-    seen: dict[str, int] = {}
-    found = []
-    for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        found.append(name if seen[name] == 1 else f"{name} #{seen[name]}")
-    return found

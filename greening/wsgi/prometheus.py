@@ -1,18 +1,15 @@
 """`Metrics` in Prometheus's text format, as a WSGI application for an address of its own.
 
-Source: prometheus.io, "Exposition formats", text format 0.0.4.
-Decision: written here and not with prometheus_client. That adds up over processes by a file for each of them, and keeps
-the files of all that ever lived; and the format is lines of a name and a number. An application that has metrics of its
-own uses prometheus_client beside this one.
+Decision: prometheus_client is not used. It adds up over processes by a file for each of them, and keeps the files of
+all that ever lived. An application that has metrics of its own uses prometheus_client beside this one.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import accumulate
 from typing import Any
 
+from greening.debug.text_format import CONTENT_TYPE, Family, Samples, text_of
 from greening.wsgi.metrics import BOUNDS, Metrics, Totals
-
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _PREFIX = "greening_wsgi_"
 
@@ -43,20 +40,10 @@ def metrics_app(metrics: Metrics, refresh: Callable[[], object] = lambda: None) 
 
 def exposition(totals: Totals) -> str:
     """The text of it."""
-    lines: list[str] = []
-    for name, kind, about, samples in _families(totals):
-        lines.append(f"# HELP {_PREFIX}{name} {about}")
-        lines.append(f"# TYPE {_PREFIX}{name} {kind}")
-        # A float with all of its digits: the sum of a year's durations grows by microseconds.
-        lines.extend(f"{_PREFIX}{name}{rest} {value!r}" for rest, value in samples)
-    return "\n".join(lines) + "\n"
+    return text_of(_PREFIX, _families(totals))
 
 
-Samples = Iterable[tuple[str, float]]
-
-
-def _families(totals: Totals) -> Iterator[tuple[str, str, str, Samples]]:
-    """Name, type, description, and (what follows the name, value)."""
+def _families(totals: Totals) -> Iterator[Family]:
     requests: dict[tuple[str, int], int] = {}
     for (method, digit, _), count in totals.requests.items():
         requests[method, digit] = requests.get((method, digit), 0) + count
