@@ -7,7 +7,7 @@ that of the user: what a pool or a server runs on behalf of another function is 
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import count
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -73,6 +73,19 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def distinct(names: Iterable[str]) -> list[str]:
+    """The same names; of several that are equal, the later ones with a number: "worker", "worker #2"."""
+    found: dict[str, None] = {}
+    counts: dict[str, int] = {}
+    for plain in names:
+        name = plain
+        while name in found:
+            counts[plain] = counts.get(plain, 1) + 1
+            name = f"{plain} #{counts[plain]}"
+        found[name] = None
+    return list(found)
 
 
 def program_frame(frame: FrameType | None) -> FrameType | None:

@@ -3,13 +3,12 @@
 Imported when there is one. It runs in the hub: it calls no foreign code, and waits for nothing.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from greening._compiled import accelerator
 from greening._core.hub import Hub
-from greening._core.names import printable
+from greening._core.names import distinct, printable
 from greening._core.task import Task
 from greening.debug.frames import is_machinery, name_in, programs_frame, users_frame
 from greening.debug.waits import Seen, oldest_first, titled, wait_of
@@ -65,17 +64,8 @@ def parked(hub: Hub) -> list[Parked]:
 
 def unique_names(tasks: Iterable[Task]) -> dict[Task, str]:
     """A name for each task: its own, on one line. Threads may share a name: "worker", "worker #2"."""
-    found: dict[Task, str] = {}
-    taken: set[str] = set()
-    counts: Counter[str] = Counter()
-    for task in tasks:
-        plain = name = printable(task.name)
-        while name in taken:
-            counts[plain] += 1
-            name = f"{plain} #{counts[plain] + 1}"
-        taken.add(name)
-        found[task] = name
-    return found
+    tasks = tuple(tasks)
+    return dict(zip(tasks, distinct(printable(task.name) for task in tasks), strict=True))
 
 
 def _parked(task: Task, seen: Seen, names: dict[Task, str]) -> Parked:

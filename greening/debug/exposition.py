@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
+from greening._core.names import distinct
 from greening.debug.numbers import HubStats, PoolStats, QueueStats, Stats, stats
-from greening.debug.text_format import Family, braces, distinct, text_of
+from greening.debug.text_format import Family, braces, families_of, text_of
 
 _PREFIX: Final = "greening_"
 
@@ -57,8 +58,7 @@ def _of_hubs(all_hubs: tuple[HubStats, ...]) -> Iterator[Family]:
         ("hub_native_calls", "gauge", "Calls in other OS threads that are under way.", "native_calls"),
         ("hub_runners", "gauge", "Greenlets that green threads run on.", "runners"),
     )
-    for name, kind, about, field in names:
-        yield name, kind, about, [(braces(thread=hub.thread), getattr(hub, field)) for hub in hubs]
+    yield from families_of(names, [(braces(thread=hub.thread), hub) for hub in hubs])
     counts: dict[tuple[str, str, str], int] = {}
     oldest: dict[tuple[str, str], float] = {}
     for hub in hubs:
@@ -98,32 +98,20 @@ def _of_native_pools(numbers: Stats) -> Iterator[Family]:
 
 def _of_pools(pools: tuple[PoolStats, ...]) -> Iterator[Family]:
     names = (
-        ("pool_size", "The most workers at once.", "size"),
-        ("pool_running", "Green threads of a pool.", "running"),
-        ("pool_waiting", "Green threads that wait in spawn for a place.", "waiting"),
+        ("pool_size", "gauge", "The most workers at once.", "size"),
+        ("pool_running", "gauge", "Green threads of a pool.", "running"),
+        ("pool_waiting", "gauge", "Green threads that wait in spawn for a place.", "waiting"),
     )
-    labels = distinct([pool.where for pool in pools])
-    for name, about, field in names:
-        yield (
-            name,
-            "gauge",
-            about,
-            [(braces(pool=where), getattr(pool, field)) for where, pool in zip(labels, pools, strict=True)],
-        )
+    labels = distinct(pool.where for pool in pools)
+    yield from families_of(names, [(braces(pool=where), pool) for where, pool in zip(labels, pools, strict=True)])
 
 
 def _of_queues(queues: tuple[QueueStats, ...]) -> Iterator[Family]:
     names = (
-        ("queue_items", "Items in a queue.", "items"),
-        ("queue_putters", "Green threads that wait for a place.", "putters"),
-        ("queue_getters", "Green threads that wait for an item.", "getters"),
-        ("queue_unfinished", "Items without task_done yet.", "unfinished"),
+        ("queue_items", "gauge", "Items in a queue.", "items"),
+        ("queue_putters", "gauge", "Green threads that wait for a place.", "putters"),
+        ("queue_getters", "gauge", "Green threads that wait for an item.", "getters"),
+        ("queue_unfinished", "gauge", "Items without task_done yet.", "unfinished"),
     )
-    labels = distinct([queue.where for queue in queues])
-    for name, about, field in names:
-        yield (
-            name,
-            "gauge",
-            about,
-            [(braces(queue=where), getattr(each, field)) for where, each in zip(labels, queues, strict=True)],
-        )
+    labels = distinct(queue.where for queue in queues)
+    yield from families_of(names, [(braces(queue=where), each) for where, each in zip(labels, queues, strict=True)])

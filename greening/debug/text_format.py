@@ -4,7 +4,7 @@ Source: prometheus.io, "Exposition formats", text format 0.0.4.
 Decision: written here and not with prometheus_client: the format is lines of a name and a number.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
 # The type of the text, for the header Content-Type.
@@ -32,6 +32,17 @@ def text_of(prefix: str, families: Iterable[Family]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def families_of(rows: Iterable[tuple[str, str, str, str]], things: Collection[tuple[str, object]]) -> Iterator[Family]:
+    """A family for each row, with a sample for each thing: the value of one of its attributes.
+
+    Args:
+        rows: name, type, description, attribute.
+        things: each with its labels, as `braces` makes them.
+    """
+    for name, kind, about, attribute in rows:
+        yield name, kind, about, [(labels, getattr(thing, attribute)) for labels, thing in things]
+
+
 def braces(**labels: str) -> str:
     """Labels as they follow a name."""
     return "{" + ",".join(f'{key}="{_escape(value)}"' for key, value in labels.items()) + "}"
@@ -39,13 +50,3 @@ def braces(**labels: str) -> str:
 
 def _escape(value: str) -> str:
     return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
-
-
-def distinct(names: Iterable[str]) -> list[str]:
-    """The same names; of several that are equal, the later ones with a number: a sample must not come twice."""
-    seen: dict[str, int] = {}
-    found = []
-    for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        found.append(name if seen[name] == 1 else f"{name} #{seen[name]}")
-    return found

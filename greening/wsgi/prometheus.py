@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from itertools import accumulate
 from typing import Any
 
-from greening.debug.text_format import CONTENT_TYPE, Family, Samples, text_of
+from greening.debug.text_format import CONTENT_TYPE, Family, Samples, braces, families_of, text_of
 from greening.wsgi.metrics import BOUNDS, Metrics, Totals
 
 _PREFIX = "greening_wsgi_"
@@ -70,19 +70,19 @@ def _families(totals: Totals) -> Iterator[Family]:
     )
     yield "workers", "gauge", "Worker processes that serve.", [("", len(workers))]
     yield "worker_starts_total", "counter", "Worker processes that began to serve.", [("", totals.starts)]
-    for name, kind, about, field in (
+    names = (
         ("worker_rounds_total", "counter", "Turns of the loop of a worker's hub.", "rounds"),
         ("worker_switches_total", "counter", "How often a green thread of a worker was resumed.", "switches"),
         ("worker_green_threads", "gauge", "Green threads of a worker that are at work or wait.", "green_threads"),
         ("worker_ready", "gauge", "The length of a worker's run queue.", "ready"),
         ("worker_late_seconds", "gauge", "How late a worker's hub made the last call that was due.", "late"),
-    ):
-        yield name, kind, about, [(f'{{pid="{worker.pid}"}}', getattr(worker, field)) for worker in workers]
+    )
+    yield from families_of(names, [(braces(pid=str(worker.pid)), worker) for worker in workers])
     yield (
         "worker_start_time_seconds",
         "gauge",
         "When a worker began, since the epoch.",
-        [(f'{{pid="{worker.pid}"}}', int(worker.started)) for worker in workers],
+        [(braces(pid=str(worker.pid)), int(worker.started)) for worker in workers],
     )
 
 

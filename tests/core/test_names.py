@@ -12,7 +12,7 @@ import pytest
 from greening import GreenletExit, GreenPool, StreamServer, getcurrent, sleep, spawn, spawn_n
 from greening._core import names
 from greening._core.greenthread import LocalGreenThread
-from greening._core.names import function_name, printable, program_frame
+from greening._core.names import distinct, function_name, printable, program_frame
 from greening.green import _thread as green_thread
 from greening.green import threading as green_threading
 from greening.net.socket import GreenSocket
@@ -164,3 +164,8 @@ def test_a_program_is_where_it_calls_what_waits_for_it() -> None:
     assert frame is not None
     assert frame.f_code.co_name == "test_a_program_is_where_it_calls_what_waits_for_it"
     assert program_frame(None) is None
+
+
+def test_equal_names_get_numbers_that_no_other_has() -> None:
+    assert distinct(["a", "b", "a", "a"]) == ["a", "b", "a #2", "a #3"]
+    assert distinct(["a", "a #2", "a"]) == ["a", "a #2", "a #3"]

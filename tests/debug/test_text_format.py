@@ -1,6 +1,6 @@
 """Families of samples as the lines of Prometheus's text format."""
 
-from greening.debug.text_format import braces, distinct, text_of
+from greening.debug.text_format import braces, families_of, text_of
 
 
 def test_a_family_is_its_description_its_type_and_its_samples() -> None:
@@ -19,5 +19,9 @@ def test_values_of_labels_are_escaped() -> None:
     assert braces(one='a"b', two="c\\d\ne") == r'{one="a\"b",two="c\\d\ne"}'
 
 
-def test_equal_names_get_numbers() -> None:
-    assert distinct(["a", "b", "a", "a"]) == ["a", "b", "a #2", "a #3"]
+def test_a_row_is_a_family_with_a_sample_for_each_thing() -> None:
+    rows = [("real", "gauge", "The real part.", "real"), ("imag", "gauge", "The other.", "imag")]
+    assert list(families_of(rows, [('{x="1"}', 1 + 2j), ('{x="2"}', 3 + 4j)])) == [
+        ("real", "gauge", "The real part.", [('{x="1"}', 1.0), ('{x="2"}', 3.0)]),
+        ("imag", "gauge", "The other.", [('{x="1"}', 2.0), ('{x="2"}', 4.0)]),
+    ]
